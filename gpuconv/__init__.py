@@ -1,0 +1,1 @@
+"""gpuconv: convolutional-network training for NumPy and CuPy arrays."""

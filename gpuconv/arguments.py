@@ -1,0 +1,186 @@
+"""What an array argument must be, checked before anything is allocated or any kernel runs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .backend import Array, array_module, device_of, is_cupy, kernels_for
+
+FLOATING = ("float32", "float64")
+INDEX_LIMIT = 2**31
+"""CUDA kernels index with uint32; an array of so many elements is refused there, never overflowed."""
+
+
+def floating(op: str, **arrays: Array) -> tuple[Any, ...]:
+    """The arrays, checked and C-contiguous; None stays None.
+
+    Parameters
+    ----------
+    op : str
+        Name of the public function, for error messages.
+    **arrays : array or None
+        By the name of the argument each was passed as.
+
+    Returns
+    -------
+    tuple
+        The arrays in the order given.
+
+    Raises
+    ------
+    TypeError
+        If one is no NumPy or CuPy array, is not floating, or two differ in dtype or device.
+    ValueError
+        If one is too large for 32-bit indices on CUDA.
+    """
+    given = {name: a for name, a in arrays.items() if a is not None}
+    for name, a in given.items():
+        require_array(op, name, a)
+        if a.dtype.name not in FLOATING:
+            raise TypeError(f"{op}: {name} has dtype {a.dtype}, expected float32 or float64")
+    same_device(op, **given)
+    first, *others = given.items()
+    for name, a in others:
+        if a.dtype != first[1].dtype:
+            raise TypeError(f"{op}: {name} has dtype {a.dtype}, expected {first[1].dtype} like {first[0]}")
+    return tuple(None if a is None else contiguous(op, name, a) for name, a in arrays.items())
+
+
+def require_array(op: str, name: str, a: Any) -> None:
+    """Refuse what is no NumPy or CuPy array, and say how to make it one."""
+    if isinstance(a, np.ndarray) or is_cupy(a):
+        return
+    kind = f"{type(a).__module__}.{type(a).__qualname__}".removeprefix("builtins.")
+    hint = "; pass tensor.detach().numpy(), or cupy.from_dlpack(tensor) on a GPU" if kind.startswith("torch.") else ""
+    raise TypeError(f"{op}: {name} is a {kind}, expected a NumPy or CuPy array{hint}")
+
+
+def same_device(op: str, **arrays: Array) -> None:
+    """Refuse a mixture of NumPy and CuPy arrays, or of two GPUs."""
+    homes = {name: _home(a) for name, a in arrays.items()}
+    first, *others = homes.items()
+    for name, home in others:
+        if home != first[1]:
+            raise TypeError(f"{op}: {first[0]} is {first[1]}, {name} is {home}; all arrays of a call live on one device")
+
+
+def _home(a: Array) -> str:
+    return f"a CuPy array on GPU {a.device.id}" if is_cupy(a) else "a NumPy array"
+
+
+def contiguous(op: str, name: str, a: Array) -> Array:
+    """The array in C order, copied at most once."""
+    if kernels_for(a).INDEX_BITS == 32:
+        require_indexable(op, name, a.shape)
+    return array_module(a).ascontiguousarray(a).reshape(a.shape)
+
+
+def require_indexable(op: str, name: str, shape: Sequence[int]) -> None:
+    """Refuse an array that 32-bit indices cannot reach."""
+    size = int(np.prod([int(extent) for extent in shape], dtype=object))
+    if size >= INDEX_LIMIT:
+        raise ValueError(f"{op}: {name} has {size} elements, expected fewer than 2**31 on CUDA")
+
+
+def shaped(op: str, name: str, a: Array, shape: Sequence[int], why: str) -> None:
+    """Refuse an array of another shape than the geometry gives."""
+    if tuple(a.shape) != tuple(shape):
+        raise ValueError(f"{op}: {name} has shape {tuple(a.shape)}, expected {tuple(shape)} ({why})")
+
+
+def output(op: str, shape: Sequence[int], like: Array, out: Array | None = None, *, inputs: Sequence[Array] = ()) -> Array:
+    """Memory for a result: new, or `out` after it was checked.
+
+    Parameters
+    ----------
+    op : str
+        Name of the public function, for error messages.
+    shape : sequence of int
+    like : array
+        Gives dtype and device.
+    out : array, optional
+        The caller's memory: right shape, dtype and device, C-contiguous, writeable.
+    inputs : sequence of array
+        Arrays that out must not overlap, because the kernel reads them after it has begun to write.
+
+    Returns
+    -------
+    array
+        Not initialised.
+
+    Raises
+    ------
+    TypeError
+        If out is of another kind, dtype or device.
+    ValueError
+        If out has another shape, is not contiguous or writeable, or overlaps an input.
+    """
+    if kernels_for(like).INDEX_BITS == 32:
+        require_indexable(op, "the result", shape)
+    if out is None:
+        return array_module(like).empty(tuple(shape), like.dtype)
+    require_array(op, "out", out)
+    same_device(op, **{"the input": like, "out": out})
+    if out.dtype != like.dtype:
+        raise TypeError(f"{op}: out has dtype {out.dtype}, expected {like.dtype}")
+    shaped(op, "out", out, shape, "the result's shape")
+    if not out.flags.c_contiguous:
+        raise ValueError(f"{op}: out has strides {out.strides}, expected a C-contiguous array")
+    if not getattr(out.flags, "writeable", True):
+        raise ValueError(f"{op}: out is read-only, expected a writeable array")
+    for a in inputs:
+        if array_module(out).may_share_memory(out, a):
+            raise ValueError(f"{op}: out overlaps an input, expected memory of its own")
+    return out
+
+
+def labels(op: str, name: str, target: Array, classes: int, ignore_index: int, like: Array) -> Array:
+    """Class indices as C-contiguous int64, every one in range or ignored.
+
+    Raises
+    ------
+    TypeError
+        If the labels are no integer array on the input's device.
+    ValueError
+        If a label is out of range; the message gives the first.
+    """
+    require_array(op, name, target)
+    same_device(op, input=like, **{name: target})
+    if target.dtype.kind not in "iu":
+        raise TypeError(f"{op}: {name} has dtype {target.dtype}, expected integer class indices")
+    wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
+    if bool(wrong.any()):
+        raise ValueError(
+            f"{op}: {name} has a label {int(target[wrong][0])}, expected 0 <= label < {classes} or "
+            f"ignore_index={ignore_index}"
+        )
+    return array_module(target).ascontiguousarray(target, dtype=np.int64)
+
+
+def finite_number(op: str, name: str, value: Any) -> float:
+    """A real number given as an option."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{op}: {name} is {value!r}, expected a number")
+    return float(value)
+
+
+def one_of(op: str, name: str, value: Any, choices: Sequence[Any]) -> None:
+    """Refuse an option that is none of the choices."""
+    if value not in choices:
+        raise ValueError(f"{op}: {name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
+
+
+__all__ = [
+    "contiguous",
+    "device_of",
+    "finite_number",
+    "floating",
+    "labels",
+    "one_of",
+    "output",
+    "require_array",
+    "require_indexable",
+    "same_device",
+    "shaped",
+]

@@ -1,0 +1,189 @@
+"""Which kernels serve an array, and where arrays live.
+
+The array decides: a CuPy array runs the CUDA kernels on its device and the current CuPy stream, a NumPy array the CPU
+kernels. `device()` is only where *new* arrays go (parameters, batches). This is the only module that imports cupy.
+"""
+
+import contextlib
+import functools
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = Any
+"""A NumPy or a CuPy array; neither library has a common static type for both."""
+
+DEVICES = ("auto", "cpu", "cuda", "simulator")
+_log = logging.getLogger("gpuconv")
+_chosen: str | None = None
+
+
+class DeviceError(RuntimeError):
+    """A device was asked for that is not there; the message says what is missing."""
+
+
+def device() -> str:
+    """Name of the device new arrays go to: "cuda" where CuPy imports and finds one, else "cpu".
+
+    `use_device` decides, else the environment variable GPUCONV_DEVICE, else "auto". Falling back to the CPU is logged
+    once, at level INFO.
+
+    Returns
+    -------
+    str
+        "cpu" or "cuda" ("simulator" where Numba's CUDA simulator is switched on).
+
+    Raises
+    ------
+    DeviceError
+        If "cuda" was asked for and there is none.
+    ValueError
+        If GPUCONV_DEVICE names no device.
+    """
+    return _chosen or _resolve(os.environ.get("GPUCONV_DEVICE", "auto"), "GPUCONV_DEVICE")
+
+
+class use_device(contextlib.ContextDecorator):  # noqa: N801  used like a function
+    """Choose where new arrays go, from now on or within a `with` block.
+
+    Parameters
+    ----------
+    name : {"auto", "cpu", "cuda", "simulator"}
+        "simulator" runs the CUDA kernels on NumPy arrays in Numba's simulator (NUMBA_ENABLE_CUDASIM=1).
+
+    Raises
+    ------
+    DeviceError
+        If the device is not there; nothing is changed then.
+    ValueError
+        If there is no device of that name.
+    """
+
+    def __init__(self, name: str) -> None:
+        global _chosen  # noqa: PLW0603  the library's one piece of state
+        resolved = _resolve(name, "use_device")
+        self._before, _chosen = _chosen, resolved
+        self._resolved = resolved
+
+    def __enter__(self) -> "use_device":
+        global _chosen  # noqa: PLW0603
+        _chosen = self._resolved
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        global _chosen  # noqa: PLW0603
+        _chosen = self._before
+
+
+def to_device(a: Array, device_name: str | None = None) -> Array:
+    """The array on a device, copied only if it is not there already.
+
+    Parameters
+    ----------
+    a : array or array-like
+    device_name : {"cpu", "cuda"}, optional
+        Default: `device()`.
+
+    Returns
+    -------
+    array
+    """
+    name = device() if device_name is None else _resolve(device_name, "to_device")
+    if name != "cuda":
+        return to_host(a)
+    return a if is_cupy(a) else _cupy().asarray(a)
+
+
+def to_host(a: Array) -> Array:
+    """The array as a NumPy array, copied only if it lives on a GPU (which waits for the current stream)."""
+    return a.get() if is_cupy(a) else np.asarray(a)
+
+
+def device_of(a: Array) -> str:
+    """Where an array lives: "cpu" or "cuda"."""
+    return "cuda" if is_cupy(a) else "cpu"
+
+
+def array_module(a: Array) -> Any:
+    """The library an array belongs to, numpy or cupy: for allocation, never for computing."""
+    return _cupy() if is_cupy(a) else np
+
+
+def is_cupy(a: Array) -> bool:
+    """Whether a is a CuPy array, found out without importing cupy."""
+    cupy = sys.modules.get("cupy")
+    return cupy is not None and isinstance(a, cupy.ndarray)
+
+
+def kernels_for(a: Array) -> Any:
+    """The kernel package that serves an array: kernels.cuda for CuPy arrays, kernels.cpu for NumPy arrays.
+
+    On the simulator NumPy arrays stand for device arrays.
+    """
+    on_cuda = is_cupy(a) or device() == "simulator"
+    return _kernels("cuda" if on_cuda else "cpu")
+
+
+@functools.cache
+def _kernels(target: str) -> ModuleType:
+    return importlib.import_module(f"gpuconv.kernels.{target}")
+
+
+def missing_for_cuda() -> str | None:
+    """What keeps this machine from running CUDA, in a few words; None where nothing does."""
+    try:
+        cupy = _cupy()
+    except ImportError as error:
+        return f"CuPy cannot be imported ({error})"
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:  # cupy raises its own types, absent where it is not installed
+        return f"no CUDA driver answers ({error})"
+    if count == 0:
+        return "the CUDA driver finds no device"
+    if importlib.util.find_spec("numba_cuda") is None:
+        return "numba-cuda is not installed (pip install gpuconv[cuda12] or gpuconv[cuda13])"
+    return None
+
+
+@functools.cache
+def _cupy() -> Any:
+    return importlib.import_module("cupy")
+
+
+@functools.cache
+def _auto() -> str:
+    """Resolve "auto" once a process, and say so once if it is the fallback."""
+    missing = missing_for_cuda()
+    if missing is None:
+        return "cuda"
+    _log.info("gpuconv runs on the CPU: %s", missing)
+    return "cpu"
+
+
+def _resolve(name: str, source: str) -> str:
+    if name not in DEVICES:
+        raise ValueError(f"{source}: device is {name!r}, expected one of {', '.join(map(repr, DEVICES))}")
+    if name == "auto":
+        return _auto()
+    if name == "cuda" and (missing := missing_for_cuda()):
+        raise DeviceError(f"{source}: device 'cuda' was asked for, but {missing}")
+    if name == "simulator" and os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
+        raise DeviceError(f"{source}: device 'simulator' needs NUMBA_ENABLE_CUDASIM=1 before Python starts")
+    return name
+
+
+@contextlib.contextmanager
+def on_device_of(a: Array) -> Iterator[None]:
+    """Make the array's GPU the current one while a function allocates and launches; nothing to do on the CPU."""
+    if is_cupy(a):
+        with a.device:
+            yield
+    else:
+        yield

@@ -1,0 +1,59 @@
+"""The mathematics of one element, written once and compiled by both targets.
+
+Every function takes and returns scalars of one floating type. Constants are float32, which widens to the type of the
+other operand, so no float64 slips into a float32 kernel.
+"""
+
+import numpy as np
+from numba import njit
+
+inlined = njit(inline="always")
+
+# Codes of the activations that convolutions fuse; the public functions pass them down.
+IDENTITY, RELU, LEAKY_RELU = 0, 1, 2
+
+ZERO = np.float32(0)
+
+
+@inlined
+def relu(x):
+    """f(x) = max(0, x); NaN propagates."""
+    return ZERO if x <= ZERO else x
+
+
+@inlined
+def relu_grad(dy, x):
+    """dy * f'(x), with f'(0) = 0; dy itself where x is NaN."""
+    return ZERO if x <= ZERO else dy
+
+
+@inlined
+def leaky_relu(x, slope):
+    """f(x) = x for x > 0, slope * x otherwise."""
+    return x if x > ZERO else slope * x
+
+
+@inlined
+def leaky_relu_grad(dy, x, slope):
+    """dy * f'(x), with f'(0) = slope."""
+    return dy if x > ZERO else slope * dy
+
+
+@inlined
+def activate(x, code, slope):
+    """f(x) for the activation of that code, in the epilogue of a convolution."""
+    if code == RELU:
+        return relu(x)
+    if code == LEAKY_RELU:
+        return leaky_relu(x, slope)
+    return x
+
+
+@inlined
+def activate_grad(dy, x, code, slope):
+    """dy * f'(x) for the activation of that code: the last factor of equation (20)."""
+    if code == RELU:
+        return relu_grad(dy, x)
+    if code == LEAKY_RELU:
+        return leaky_relu_grad(dy, x, slope)
+    return dy
