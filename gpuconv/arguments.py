@@ -62,7 +62,9 @@ def same_device(op: str, **arrays: Array) -> None:
     first, *others = homes.items()
     for name, home in others:
         if home != first[1]:
-            raise TypeError(f"{op}: {first[0]} is {first[1]}, {name} is {home}; all arrays of a call live on one device")
+            raise TypeError(
+                f"{op}: {first[0]} is {first[1]}, {name} is {home}; all arrays of a call live on one device"
+            )
 
 
 def _home(a: Array) -> str:
@@ -89,7 +91,9 @@ def shaped(op: str, name: str, a: Array, shape: Sequence[int], why: str) -> None
         raise ValueError(f"{op}: {name} has shape {tuple(a.shape)}, expected {tuple(shape)} ({why})")
 
 
-def output(op: str, shape: Sequence[int], like: Array, out: Array | None = None, *, inputs: Sequence[Array] = ()) -> Array:
+def output(
+    op: str, shape: Sequence[int], like: Array, out: Array | None = None, *, inputs: Sequence[Array] = ()
+) -> Array:
     """Memory for a result: new, or `out` after it was checked.
 
     Parameters

@@ -7,6 +7,7 @@ kernels. `device()` is only where *new* arrays go (parameters, batches). This is
 import contextlib
 import functools
 import importlib
+import importlib.util
 import logging
 import os
 import sys
@@ -66,7 +67,7 @@ class use_device(contextlib.ContextDecorator):  # noqa: N801  used like a functi
     """
 
     def __init__(self, name: str) -> None:
-        global _chosen  # noqa: PLW0603  the library's one piece of state
+        global _chosen
         resolved = _resolve(name, "use_device")
         self._before, _chosen = _chosen, resolved
         self._resolved = resolved

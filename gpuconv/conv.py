@@ -132,8 +132,10 @@ def conv2d_input_grad(
     g = conv_geometry(op, x_shape, w.shape, stride=stride, padding=padding, dilation=dilation, groups=groups)
     shaped(op, "dy", dy, g.y_shape, "the forward result's shape for input_shape")
     if (activation is None) != (pre_activation is None):
-        raise ValueError(f"{op}: activation and pre_activation go together, got activation={activation!r} "
-                         f"with pre_activation {'absent' if pre_activation is None else 'given'}")
+        raise ValueError(
+            f"{op}: activation and pre_activation go together, got activation={activation!r} "
+            f"with pre_activation {'absent' if pre_activation is None else 'given'}"
+        )
     if pre_activation is not None:
         shaped(op, "pre_activation", pre_activation, g.x_shape, "input_shape")
     code, slope = _activation(op, dy, activation, negative_slope)

@@ -127,9 +127,7 @@ def conv_geometry(
     for axis, size in enumerate((k, cg, r, s)):
         _positive(op, f"w.shape[{axis}]", size)
     if c != cg * groups:
-        raise ValueError(
-            f"{op}: x has {c} channels, w expects {cg * groups} (w.shape[1]={cg} x groups={groups})"
-        )
+        raise ValueError(f"{op}: x has {c} channels, w expects {cg * groups} (w.shape[1]={cg} x groups={groups})")
     if k % groups:
         raise ValueError(f"{op}: w has {k} filters (w.shape[0]), expected a multiple of groups={groups}")
     sh, sw = pair(op, "stride", stride)

@@ -23,7 +23,7 @@ def relu(x):
 
 @inlined
 def relu_grad(dy, x):
-    """dy * f'(x), with f'(0) = 0; dy itself where x is NaN."""
+    """Dy * f'(x), with f'(0) = 0; dy itself where x is NaN."""
     return ZERO if x <= ZERO else dy
 
 
@@ -35,7 +35,7 @@ def leaky_relu(x, slope):
 
 @inlined
 def leaky_relu_grad(dy, x, slope):
-    """dy * f'(x), with f'(0) = slope."""
+    """Dy * f'(x), with f'(0) = slope."""
     return dy if x > ZERO else slope * dy
 
 
@@ -51,7 +51,7 @@ def activate(x, code, slope):
 
 @inlined
 def activate_grad(dy, x, code, slope):
-    """dy * f'(x) for the activation of that code: the last factor of equation (20)."""
+    """Dy * f'(x) for the activation of that code: the last factor of equation (20)."""
     if code == RELU:
         return relu_grad(dy, x)
     if code == LEAKY_RELU:
