@@ -3,11 +3,11 @@
 Importing it compiles nothing and imports neither cupy nor numba.
 """
 
-from .activations import leaky_relu, leaky_relu_grad, relu, relu_grad
+from .activations import leaky_relu, leaky_relu_grad, relu, relu_grad, softmax, softmax_grad
 from .backend import DeviceError, device, to_device, to_host, use_device
 from .conv import conv2d, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
 from .linear import linear, linear_bias_grad, linear_input_grad, linear_weight_grad
-from .losses import cross_entropy, cross_entropy_grad, mse_loss, mse_loss_grad, softmax, softmax_grad
+from .losses import cross_entropy, cross_entropy_grad, mse_loss, mse_loss_grad
 from .pooling import avg_pool2d, avg_pool2d_input_grad, max_pool2d, max_pool2d_input_grad
 
 __version__ = "0.1.0"

@@ -4,6 +4,7 @@ A geometry is a plain frozen record of integers. The kernels read it as it is: N
 argument, and the CUDA launchers unpack it into uint32 scalars.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -205,6 +206,15 @@ def shape_of(op: str, name: str, value: Any, layout: str) -> tuple[int, int, int
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise TypeError(f"{op}: {name} is {value!r}, expected a shape {layout}")
     return _shape(op, name, value, layout)
+
+
+def split_axis(op: str, shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
+    """The shape (outer, classes, inner) that brings one axis into the middle."""
+    rank = len(shape)
+    if not -rank <= axis < rank:
+        raise ValueError(f"{op}: axis is {axis}, expected {-rank} <= axis < {rank} for x of shape {shape}")
+    axis %= rank
+    return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
 
 
 def _shape(op: str, name: str, shape: Sequence[int], layout: str) -> tuple[int, int, int, int]:

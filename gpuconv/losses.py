@@ -1,4 +1,4 @@
-"""Softmax, losses and their gradients, for NumPy and CuPy arrays.
+"""Losses and their gradients, for NumPy and CuPy arrays.
 
 A loss is an array of no dimensions on the input's device: nothing waits for the device until someone reads it.
 """
@@ -9,78 +9,9 @@ import numpy as np
 
 from .arguments import finite_number, floating, labels, one_of, output, require_array, same_device, shaped
 from .backend import Array, array_module, kernels_for, on_device_of
+from .geometry import split_axis
 
 REDUCTIONS = ("mean", "sum", "none")
-
-
-def softmax(x: Array, axis: int = -1, *, out: Array | None = None) -> Array:
-    """exp(x_i) / sum_j exp(x_j) along an axis.
-
-    Parameters
-    ----------
-    x : array of any shape, float32 or float64
-    axis : int
-    out : array like x, optional
-        Memory for the result; may be x itself.
-
-    Returns
-    -------
-    array like x
-        Sums to 1 along the axis.
-
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type.
-    ValueError
-        If x has no such axis.
-
-    Notes
-    -----
-    The maximum is subtracted first, so nothing overflows. Deterministic.
-    """
-    (x,) = floating("softmax", x=x)
-    view = _along("softmax", x.shape, axis)
-    with on_device_of(x):
-        y = output("softmax", x.shape, x, out)
-        kernels_for(x).losses.softmax(x.reshape(view), y.reshape(view))
-    return y
-
-
-def softmax_grad(dy: Array, x: Array, axis: int = -1, *, out: Array | None = None) -> Array:
-    """dx_i = y_i (dy_i - sum_j dy_j y_j), with y = softmax(x).
-
-    Parameters
-    ----------
-    dy, x : array of one shape, float32 or float64
-        Gradient of the result, and the argument of the forward call.
-    axis : int
-    out : array like x, optional
-        Memory for the result; may be dy or x itself.
-
-    Returns
-    -------
-    array like x
-
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ, or x has no such axis.
-
-    Notes
-    -----
-    Deterministic.
-    """
-    op = "softmax_grad"
-    dy, x = floating(op, dy=dy, x=x)
-    shaped(op, "dy", dy, x.shape, "the shape of x")
-    view = _along(op, x.shape, axis)
-    with on_device_of(x):
-        dx = output(op, x.shape, x, out)
-        kernels_for(x).losses.softmax_grad(dy.reshape(view), x.reshape(view), dx.reshape(view))
-    return dx
 
 
 def mse_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
@@ -270,15 +201,6 @@ def cross_entropy_grad(
     return dx
 
 
-def _along(op: str, shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
-    """The shape (outer, classes, inner) that brings one axis into the middle."""
-    rank = len(shape)
-    if not -rank <= axis < rank:
-        raise ValueError(f"{op}: axis is {axis}, expected {-rank} <= axis < {rank} for x of shape {shape}")
-    axis %= rank
-    return int(np.prod(shape[:axis])), shape[axis], int(np.prod(shape[axis + 1 :]))
-
-
 def _regression(op: str, x: Array, target: Array, reduction: str) -> tuple[Any, ...]:
     one_of(op, "reduction", reduction, REDUCTIONS)
     x, target = floating(op, input=x, target=target)
@@ -300,7 +222,7 @@ def _classification(
     if weight is not None:
         shaped(op, "weight", weight, (x.shape[1],), "one weight for each class")
     target = labels(op, "target", target, x.shape[1], ignore_index, x)
-    outer, classes, inner = _along(op, x.shape, 1)
+    outer, classes, inner = split_axis(op, x.shape, 1)
     return x.reshape(outer, classes, inner), target.reshape(outer, inner), weight
 
 
