@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Array, array_module, device_of, is_cupy, kernels_for
+from .backend import Array, array_module, is_cupy, kernels_for
 
 FLOATING = ("float32", "float64")
 INDEX_LIMIT = 2**31
@@ -92,7 +92,13 @@ def shaped(op: str, name: str, a: Array, shape: Sequence[int], why: str) -> None
 
 
 def output(
-    op: str, shape: Sequence[int], like: Array, out: Array | None = None, *, inputs: Sequence[Array] = ()
+    op: str,
+    shape: Sequence[int],
+    like: Array,
+    out: Array | None = None,
+    *,
+    inputs: Sequence[Array] = (),
+    dtype: Any = None,
 ) -> Array:
     """Memory for a result: new, or `out` after it was checked.
 
@@ -102,11 +108,13 @@ def output(
         Name of the public function, for error messages.
     shape : sequence of int
     like : array
-        Gives dtype and device.
+        Gives the device.
     out : array, optional
         The caller's memory: right shape, dtype and device, C-contiguous, writeable.
     inputs : sequence of array
         Arrays that out must not overlap, because the kernel reads them after it has begun to write.
+    dtype : dtype, optional
+        Default: that of like.
 
     Returns
     -------
@@ -120,14 +128,15 @@ def output(
     ValueError
         If out has another shape, is not contiguous or writeable, or overlaps an input.
     """
+    dtype = like.dtype if dtype is None else np.dtype(dtype)
     if kernels_for(like).INDEX_BITS == 32:
         require_indexable(op, "the result", shape)
     if out is None:
-        return array_module(like).empty(tuple(shape), like.dtype)
+        return empty(tuple(shape), dtype, like)
     require_array(op, "out", out)
     same_device(op, **{"the input": like, "out": out})
-    if out.dtype != like.dtype:
-        raise TypeError(f"{op}: out has dtype {out.dtype}, expected {like.dtype}")
+    if out.dtype != dtype:
+        raise TypeError(f"{op}: out has dtype {out.dtype}, expected {dtype}")
     shaped(op, "out", out, shape, "the result's shape")
     if not out.flags.c_contiguous:
         raise ValueError(f"{op}: out has strides {out.strides}, expected a C-contiguous array")
@@ -137,6 +146,11 @@ def output(
         if array_module(out).may_share_memory(out, a):
             raise ValueError(f"{op}: out overlaps an input, expected memory of its own")
     return out
+
+
+def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
+    """New memory beside an array; the tests poison it."""
+    return array_module(like).empty(shape, dtype)
 
 
 def labels(op: str, name: str, target: Array, classes: int, ignore_index: int, like: Array) -> Array:
@@ -173,18 +187,3 @@ def one_of(op: str, name: str, value: Any, choices: Sequence[Any]) -> None:
     """Refuse an option that is none of the choices."""
     if value not in choices:
         raise ValueError(f"{op}: {name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
-
-
-__all__ = [
-    "contiguous",
-    "device_of",
-    "finite_number",
-    "floating",
-    "labels",
-    "one_of",
-    "output",
-    "require_array",
-    "require_indexable",
-    "same_device",
-    "shaped",
-]

@@ -53,7 +53,7 @@ def max_pool2d(
     g = pool_geometry(op, x.shape, kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
     with on_device_of(x):
         y = output(op, g.y_shape, x)
-        mask = array_module(x).empty(g.y_shape, mask_dtype(g))
+        mask = output(op, g.y_shape, x, dtype=mask_dtype(g))
         kernels_for(x).pooling.max_pool2d(g, x, y, mask)
     return y, mask
 

@@ -1,0 +1,47 @@
+# Everything runs in .venv, made here; nothing else on the machine is touched.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: train test check-style test-simulator test-gpu examples clean
+
+train: .venv/train.installed
+	$(BIN)/gpuconv train
+
+test: .venv/dev.installed
+	$(MAKE) check-style
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(MAKE) test-simulator
+	$(MAKE) examples
+
+check-style: .venv/dev.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The CUDA kernels in Numba's simulator, which must be switched on before Python starts.
+test-simulator: .venv/dev.installed
+	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest -n 2 tests/cuda/test_simulator.py
+
+# The operation suite on CuPy arrays; needs a GPU, CuPy and numba-cuda (pip install -e '.[dev,cuda13]').
+test-gpu: .venv/dev.installed
+	$(BIN)/python -m pytest -m gpu
+
+examples: .venv/train.installed
+	for example in examples/*.py; do echo "== $$example"; $(BIN)/python $$example || exit 1; done
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gpuconv needs Python 3.11 or later")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+.venv/train.installed: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet -e '.[train]'
+	touch $@
+
+.venv/dev.installed: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	touch $@ .venv/train.installed
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Tests of gpuconv; `tests.reference` is the oracle they compare with."""

@@ -1,0 +1,25 @@
+"""What every test stands on: poisoned memory, and the devices an operation is tested on."""
+
+import numpy as np
+import pytest
+
+import gpuconv.arguments
+from gpuconv.backend import array_module, use_device
+
+
+@pytest.fixture(autouse=True)
+def poisoned_results(monkeypatch):
+    """Fill the memory of every result with NaN, or the largest integer: a kernel that leaves an element out is found."""
+
+    def poisoned(shape, dtype, like):
+        fill = np.nan if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
+        return array_module(like).full(shape, fill, dtype)
+
+    monkeypatch.setattr(gpuconv.arguments, "empty", poisoned)
+
+
+@pytest.fixture
+def on(device):
+    """Run the test on the device of its parameter."""
+    with use_device(device):
+        yield device

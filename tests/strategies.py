@@ -1,0 +1,41 @@
+"""Random geometries, awkward ones included."""
+
+from hypothesis import strategies as st
+
+from tests import reference
+
+kernels = st.tuples(st.integers(1, 5), st.integers(1, 5))
+strides = st.tuples(st.integers(1, 4), st.integers(1, 4))
+dilations = st.tuples(st.integers(1, 3), st.integers(1, 3))
+
+
+@st.composite
+def convolutions(draw):
+    """(x_shape, w_shape, options of conv2d, the same options spelt out for the oracle)."""
+    groups = draw(st.sampled_from((1, 1, 2, 3)))
+    cg, kg, n = draw(st.integers(1, 5)), draw(st.integers(1, 9)), draw(st.integers(0, 3))
+    kernel, dilation = draw(kernels), draw(dilations)
+    extents = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    if draw(st.booleans()) and draw(st.booleans()):
+        stride, padding, sides = (1, 1), "same", reference.same_padding(kernel, dilation)
+    else:
+        stride = draw(strides)
+        sides = tuple(tuple(draw(st.integers(0, 4)) for _ in range(2)) for _ in range(2))
+        padding = sides
+    h, w = (draw(st.integers(max(1, e - sum(p)), 12)) for e, p in zip(extents, sides, strict=True))
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    spelt_out = {"stride": stride, "padding": sides, "dilation": dilation, "groups": groups}
+    return (n, cg * groups, h, w), (kg * groups, cg, *kernel), options, spelt_out
+
+
+@st.composite
+def poolings(draw):
+    """(x_shape, kernel_size, options of max_pool2d)."""
+    kernel, stride, dilation = draw(kernels), draw(strides), draw(dilations)
+    extents = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    padding = tuple(tuple(draw(st.integers(0, e // 2)) for _ in range(2)) for e in extents)
+    h, w = (draw(st.integers(max(1, e - sum(p)), 12)) for e, p in zip(extents, padding, strict=True))
+    x_shape = (draw(st.integers(0, 2)), draw(st.integers(1, 3)), h, w)
+    return x_shape, kernel, {
+        "stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": draw(st.booleans()),
+    }  # fmt: skip
