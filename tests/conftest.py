@@ -9,7 +9,7 @@ from gpuconv.backend import array_module, use_device
 
 @pytest.fixture(autouse=True)
 def poisoned_results(monkeypatch):
-    """Fill the memory of every result with NaN, or the largest integer: a kernel that leaves an element out is found."""
+    """Fill every result with NaN or the largest integer first: a kernel that leaves an element out is found."""
 
     def poisoned(shape, dtype, like):
         fill = np.nan if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
