@@ -128,14 +128,14 @@ def conv2d_input_grad(
     """
     op = "conv2d_input_grad"
     dy, w, pre_activation = floating(op, dy=dy, w=w, pre_activation=pre_activation)
-    x_shape = shape_of(op, "input_shape", input_shape, "(N, C, H, W)")
-    g = conv_geometry(op, x_shape, w.shape, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    shaped(op, "dy", dy, g.y_shape, "the forward result's shape for input_shape")
     if (activation is None) != (pre_activation is None):
         raise ValueError(
             f"{op}: activation and pre_activation go together, got activation={activation!r} "
             f"with pre_activation {'absent' if pre_activation is None else 'given'}"
         )
+    x_shape = shape_of(op, "input_shape", input_shape, "(N, C, H, W)")
+    g = conv_geometry(op, x_shape, w.shape, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    shaped(op, "dy", dy, g.y_shape, "the forward result's shape for input_shape")
     if pre_activation is not None:
         shaped(op, "pre_activation", pre_activation, g.x_shape, "input_shape")
     code, slope = _activation(op, dy, activation, negative_slope)

@@ -22,7 +22,7 @@ DIFFERENCE_TOLERANCE = 1e-6
 """Relative error of a central difference with that step."""
 
 KINK_TOLERANCE = 1e-4
-"""Differences of step h and h/2 that disagree by more than this cross a kink: a smooth function's agree to h**2."""
+"""Relative size of a bend above which a direction crosses a kink: a smooth function's is of the order of h."""
 
 
 class GradientError(AssertionError):
@@ -173,7 +173,7 @@ def check_gradients(
     Notes
     -----
     For L(x) = <forward(x), dy> and a direction v, compares <backward(dy), v> with (L(x + h v) - L(x - h v)) / 2h. A
-    direction whose difference changes when h is halved crosses a kink and is drawn again.
+    direction whose difference changes when h is halved, or that has a corner in its middle, is drawn again.
     """
     for position, a in enumerate(inputs):
         if a.dtype != np.float64:
@@ -210,8 +210,12 @@ def _smooth_direction(
             moved = [a + step * v if i == position else a for i, a in enumerate(inputs)]
             return float((_double(forward(*moved)) * _double(dy)).sum())
 
-        wide, narrow = ((loss(h) - loss(-h)) / (2 * h) for h in (STEP, STEP / 2))
-        if abs(wide - narrow) <= KINK_TOLERANCE * max(abs(wide), abs(narrow), 1.0):
+        here, ends = loss(0.0), [(loss(h), loss(-h), h) for h in (STEP, STEP / 2)]
+        wide, narrow = ((up - down) / (2 * h) for up, down, h in ends)
+        bend, bend_of_half = (abs(up - 2 * here + down) / h for up, down, h in ends)
+        smallest = KINK_TOLERANCE * max(abs(wide), abs(narrow), 1.0)
+        # Curvature bends in proportion to the step; a corner in the middle bends as much at half of it.
+        if abs(wide - narrow) <= smallest and (bend_of_half <= smallest or bend_of_half < 0.75 * bend):
             return v, narrow, crossed
     raise GradientError(f"check_gradients: every one of {attempts} directions of input {position} crosses a kink")
 

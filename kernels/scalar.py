@@ -12,7 +12,7 @@ inlined = njit(inline="always")
 # Codes of the activations that convolutions fuse; the public functions pass them down.
 IDENTITY, RELU, LEAKY_RELU = 0, 1, 2
 
-ZERO = np.float32(0)
+ZERO, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
 
 
 @inlined
@@ -57,3 +57,45 @@ def activate_grad(dy, x, code, slope):
     if code == LEAKY_RELU:
         return leaky_relu_grad(dy, x, slope)
     return dy
+
+
+@inlined
+def decayed(dw, w, weight_decay):
+    """The gradient with weight decay: dw + weight_decay w."""
+    return dw + weight_decay * w
+
+
+@inlined
+def velocity(g, v, momentum, dampening, first):
+    """momentum v + (1 - dampening) g; the first step starts from g itself."""
+    return g if first else momentum * v + (ONE - dampening) * g
+
+
+@inlined
+def direction(g, v, momentum, nesterov):
+    """Where the step goes: the velocity, or with Nesterov's momentum what it will be."""
+    return g + momentum * v if nesterov else v
+
+
+@inlined
+def squared_difference(x, target):
+    """(x - target)^2: one term of the quadratic loss."""
+    return (x - target) * (x - target)
+
+
+@inlined
+def squared_difference_grad(dloss, x, target):
+    """dloss * 2 (x - target)."""
+    return dloss * TWO * (x - target)
+
+
+@inlined
+def softmax_grad(dy, y, product):
+    """y (dy - sum_j dy_j y_j), the sum given."""
+    return y * (dy - product)
+
+
+@inlined
+def smoothed(hit, spread, smoothing, classes):
+    """(1 - smoothing) hit + smoothing mean: the loss of a label of which a part is spread over all classes."""
+    return (ONE - smoothing) * hit + smoothing / classes * spread

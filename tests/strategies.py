@@ -9,6 +9,11 @@ strides = st.tuples(st.integers(1, 4), st.integers(1, 4))
 dilations = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
 
+def _sizes(smallest):
+    """Image sizes that a kernel fits into, up to 13."""
+    return st.integers(max(1, smallest), 13)
+
+
 @st.composite
 def convolutions(draw):
     """(x_shape, w_shape, options of conv2d, the same options spelt out for the oracle)."""
@@ -22,7 +27,7 @@ def convolutions(draw):
         stride = draw(strides)
         sides = tuple(tuple(draw(st.integers(0, 4)) for _ in range(2)) for _ in range(2))
         padding = sides
-    h, w = (draw(st.integers(max(1, e - sum(p)), 12)) for e, p in zip(extents, sides, strict=True))
+    h, w = (draw(_sizes(e - sum(p))) for e, p in zip(extents, sides, strict=True))
     options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     spelt_out = {"stride": stride, "padding": sides, "dilation": dilation, "groups": groups}
     return (n, cg * groups, h, w), (kg * groups, cg, *kernel), options, spelt_out
@@ -34,7 +39,7 @@ def poolings(draw):
     kernel, stride, dilation = draw(kernels), draw(strides), draw(dilations)
     extents = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
     padding = tuple(tuple(draw(st.integers(0, e // 2)) for _ in range(2)) for e in extents)
-    h, w = (draw(st.integers(max(1, e - sum(p)), 12)) for e, p in zip(extents, padding, strict=True))
+    h, w = (draw(_sizes(e - sum(p))) for e, p in zip(extents, padding, strict=True))
     x_shape = (draw(st.integers(0, 2)), draw(st.integers(1, 3)), h, w)
     return x_shape, kernel, {
         "stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": draw(st.booleans()),

@@ -40,8 +40,14 @@ def test_a_gradient_of_one_wrong_element_is_found():
 
 
 def test_a_kink_is_set_aside():
-    """|x| has one at 0, and one element is closer to it than the step."""
-    x = np.array([0.5, 1e-6, -0.7])
+    """|x| has one at 0, and one element is closer to it than most steps."""
+    report = check_gradients(np.abs, lambda dy, x: (dy * np.sign(x),), np.array([0.5, 1e-7, -0.7]), directions=50)
+    assert report.kinks > 0
+    assert report.directions == 50
+
+
+@pytest.mark.parametrize("x", [np.array([0.5, 0.0]), np.array([0.5, 1e-14])])
+def test_a_point_on_a_kink_has_no_derivative_to_compare(x):
     with pytest.raises(GradientError, match="crosses a kink"):
         check_gradients(np.abs, lambda dy, x: (dy * np.sign(x),), x)
 

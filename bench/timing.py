@@ -1,0 +1,153 @@
+"""Timing: the machine's limits, and two libraries measured in turn."""
+
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+WORKER = Path(__file__).with_name("worker.py")
+SHORTEST = 2e-3
+"""Seconds one sample lasts at least: shorter operations are called several times in one."""
+
+
+class Sample(NamedTuple):
+    """Seconds a call took, over the repeats."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, seconds: list[float]) -> "Sample":
+        """Median and the quartiles around it."""
+        if len(seconds) < 2:
+            return cls(*(seconds * 3))
+        low, median, high = statistics.quantiles(seconds, n=4, method="inclusive")
+        return cls(median, low, high)
+
+
+class Limits(NamedTuple):
+    """What the machine can do at best, measured."""
+
+    gflops: float
+    """Fused multiply-adds in registers on all threads, in 1e9 FLOP/s."""
+    gbytes: float
+    """Copying arrays far larger than the cache, bytes read and written, in 1e9 B/s."""
+
+
+class Worker:
+    """A library in a process of its own.
+
+    Parameters
+    ----------
+    library : {"gpuconv", "torch"}
+    threads : int
+    folder : Path
+        Where it leaves results for comparison.
+    python : str, optional
+        Interpreter of the environment the library lives in.
+
+    Raises
+    ------
+    RuntimeError
+        If the process does not start; the message holds what it printed.
+    """
+
+    def __init__(self, library: str, threads: int, folder: Path, python: str | None = None) -> None:
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads)}
+        self.result = folder / f"{library}.npy"
+        self.process = subprocess.Popen(
+            [python or sys.executable, str(WORKER), library, str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        self.version = str(self._answer()["version"])
+
+    def prepare(self, operation: str, arguments: dict[str, Any]) -> np.ndarray[Any, Any]:
+        """Make the arrays, run once, and return the result."""
+        self._ask({"operation": operation, "arguments": arguments, "result": str(self.result)})
+        result: np.ndarray[Any, Any] = np.load(self.result)
+        return result
+
+    def time(self, repeats: int, calls: int = 1) -> list[float]:
+        """Seconds a call, for each of the repeats."""
+        return list(self._ask({"repeats": repeats, "calls": calls})["seconds"])
+
+    def close(self) -> None:
+        """End the process."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"a library's process ended with status {self.process.wait()}; see its output above")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+@contextlib.contextmanager
+def workers(libraries: list[str], threads: int, python: str | None = None) -> Iterator[list[Worker]]:
+    """A process for each library, the first with this interpreter, ended when the block ends."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        started = []
+        for library in libraries:
+            worker = Worker(library, threads, Path(folder), python if library == "torch" else None)
+            stack.callback(worker.close)
+            started.append(worker)
+        yield started
+
+
+def alternate(several: list[Worker], repeats: int) -> list[Sample]:
+    """Time the workers in turn, so that a change of the machine's speed meets them all."""
+    calls = [max(1, int(SHORTEST / max(worker.time(1)[0], 1e-7))) for worker in several]
+    seconds: list[list[float]] = [[] for _ in several]
+    for _ in range(repeats):
+        for worker, count, taken in zip(several, calls, seconds, strict=True):
+            taken.extend(worker.time(1, count))
+    return [Sample.of(taken) for taken in seconds]
+
+
+def measure_limits(threads: int) -> Limits:
+    """The peak of fused multiply-adds and of copying, on this machine with so many threads."""
+    from gpuconv.kernels.cpu import microkernel
+
+    return Limits(microkernel.measure_peak(threads) / 1e9, _copy_bandwidth(threads) / 1e9)
+
+
+def _copy_bandwidth(threads: int, size: int = 1 << 26) -> float:
+    """Bytes a second of the library's own simplest stream: y = relu(x) on 64 MB, read once and written once."""
+    import numba
+
+    import gpuconv
+
+    numba.set_num_threads(threads)
+    x = np.ones(size // 4, np.float32)
+    y = np.empty_like(x)
+    seconds = []
+    for _ in range(9):
+        start = time.perf_counter()
+        gpuconv.relu(x, out=y)
+        seconds.append(time.perf_counter() - start)
+    return 2 * x.nbytes / min(seconds)

@@ -1,0 +1,98 @@
+"""Convolution on the CPU: picks the algorithm for a geometry and launches it."""
+
+from functools import lru_cache
+
+import numpy as np
+from numba import prange
+
+from ..scalar import IDENTITY
+from .conv_direct import correlate
+from .conv_weight_grad import correlate_with_gradient
+from .parallel import streaming
+
+
+def algorithms(g):
+    """Names of the algorithms that serve a geometry, besides "auto"."""
+    return ("direct",)
+
+
+def conv2d_forward(g, x, w, b, activation, slope, y, algorithm):
+    """y[n,k,p,q] = f(sum_{c,r,s} w[k,c,r,s] x[n,c,p st + r d - pad,...] + b[k]): the forward pass."""
+    bias = np.zeros(g.k, x.dtype) if b is None else b
+    nothing = np.empty((0, 0, 0, 0), x.dtype)
+    taps, lattice = _forward_taps(g)
+    stride = (g.stride_h, g.stride_w)
+    correlate(x, w, taps, stride, g.groups, False, lattice, bias, activation, slope, nothing, y)
+
+
+def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm):
+    """dx[n,c,i,j] = sum_{k,r,s} w[k,c,r,s] dy[n,k,p,q] f'(x[n,c,i,j]), p st + r d - pad = i: equation (20).
+
+    One dense correlation with the rotated kernel for each phase of the stride; a phase that no tap reaches is zero.
+    """
+    before = np.empty((0, 0, 0, 0), dy.dtype) if pre_activation is None else pre_activation
+    code = IDENTITY if pre_activation is None else activation
+    phases, complete = _phase_taps(g)
+    if not complete:
+        dx[...] = 0
+    for taps, lattice in phases:
+        correlate(dy, w, taps, (1, 1), g.groups, True, lattice, np.zeros(g.c, dy.dtype), code, slope, before, dx)
+
+
+def conv2d_weight_grad(g, x, dy, dw, algorithm):
+    """dw[k,c,r,s] = sum_{n,p,q} dy[n,k,p,q] x[n,c,p st + r d - pad,...]: equation (13)."""
+    correlate_with_gradient(g, x, dy, dw)
+
+
+def conv2d_bias_grad(dy, db):
+    """db[k] = sum_{n,p,q} dy[n,k,p,q]."""
+    n, k, p, q = dy.shape
+    _sum_filters(dy.size, dy.reshape(n, k, p * q), db)
+
+
+@lru_cache(maxsize=1024)
+def _forward_taps(g):
+    """Taps and lattice of the forward pass, as conv_direct.correlate takes them."""
+    taps = tuple(
+        (r, s, r * g.dilation_h - g.pad_top, s * g.dilation_w - g.pad_left) for r in range(g.r) for s in range(g.s)
+    )
+    return taps, (g.p, g.q, 0, 1, 0, 1)
+
+
+@lru_cache(maxsize=1024)
+def _phase_taps(g):
+    """((taps, lattice) of each phase of the input gradient that a tap reaches, whether every phase is).
+
+    An input row i = phase + u stride meets tap r in output row u + (phase + pad - r d) / stride, if that divides.
+    """
+    phases = []
+    for phase_h in range(min(g.stride_h, g.h)):
+        for phase_w in range(min(g.stride_w, g.w)):
+            rows = _reaching(phase_h + g.pad_top, g.r, g.dilation_h, g.stride_h)
+            columns = _reaching(phase_w + g.pad_left, g.s, g.dilation_w, g.stride_w)
+            taps = tuple((r, s, dh, dw) for r, dh in rows for s, dw in columns)
+            p, q = -(-(g.h - phase_h) // g.stride_h), -(-(g.w - phase_w) // g.stride_w)
+            if taps:
+                phases.append((taps, (p, q, phase_h, g.stride_h, phase_w, g.stride_w)))
+    return phases, len(phases) == min(g.stride_h, g.h) * min(g.stride_w, g.w)
+
+
+def _reaching(position, taps, dilation, stride):
+    """(tap, shift) of the taps that reach a phase."""
+    shifts = [(tap, position - tap * dilation) for tap in range(taps)]
+    return [(tap, shift // stride) for tap, shift in shifts if shift % stride == 0]
+
+
+def _sum_filters_body(dy, db):
+    """Rows are added in the arrays' type, the rows' sums in float64: accurate, and in a fixed order."""
+    for k in prange(dy.shape[1]):
+        total = 0.0
+        for n in range(dy.shape[0]):
+            row, partial = dy[n, k], db.dtype.type(0)
+            for position in range(row.size):
+                partial += row[position]
+            total += partial
+        db[k] = total
+
+
+_sum_filters = streaming(_sum_filters_body, fastmath={"reassoc", "nsz"})
