@@ -3,16 +3,20 @@
 Importing it compiles nothing and imports neither cupy nor numba.
 """
 
+from . import initializers, nn
 from .activations import leaky_relu, leaky_relu_grad, relu, relu_grad, softmax, softmax_grad
 from .backend import DeviceError, device, to_device, to_host, use_device
 from .conv import conv2d, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
 from .linear import linear, linear_bias_grad, linear_input_grad, linear_weight_grad
 from .losses import cross_entropy, cross_entropy_grad, mse_loss, mse_loss_grad
+from .optimizers import SGD
 from .pooling import avg_pool2d, avg_pool2d_input_grad, max_pool2d, max_pool2d_input_grad
+from .symmetry import symmetry_report
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "SGD",
     "DeviceError",
     "__version__",
     "avg_pool2d",
@@ -24,6 +28,7 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_grad",
     "device",
+    "initializers",
     "leaky_relu",
     "leaky_relu_grad",
     "linear",
@@ -34,10 +39,12 @@ __all__ = [
     "max_pool2d_input_grad",
     "mse_loss",
     "mse_loss_grad",
+    "nn",
     "relu",
     "relu_grad",
     "softmax",
     "softmax_grad",
+    "symmetry_report",
     "to_device",
     "to_host",
     "use_device",

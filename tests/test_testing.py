@@ -41,9 +41,9 @@ def test_a_gradient_of_one_wrong_element_is_found():
 
 def test_a_kink_is_set_aside():
     """|x| has one at 0, and one element is closer to it than most steps."""
-    report = check_gradients(np.abs, lambda dy, x: (dy * np.sign(x),), np.array([0.5, 1e-7, -0.7]), directions=50)
+    report = check_gradients(np.abs, lambda dy, x: (dy * np.sign(x),), np.array([0.5, 1e-5, -0.7]), directions=20)
     assert report.kinks > 0
-    assert report.directions == 50
+    assert report.directions == 20
 
 
 @pytest.mark.parametrize("x", [np.array([0.5, 0.0]), np.array([0.5, 1e-14])])

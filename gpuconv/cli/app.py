@@ -1,0 +1,106 @@
+"""The commands and their options; each command's work is in a module of its own."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .errors import one_line_errors
+
+app = typer.Typer(
+    help="Convolutional-network training for NumPy and CuPy arrays.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Activation(StrEnum):
+    """What follows each layer."""
+
+    RELU = "relu"
+    LEAKY_RELU = "leaky_relu"
+
+
+class Pool(StrEnum):
+    """What halves the maps."""
+
+    MAX = "max"
+    AVG = "avg"
+
+
+class LossName(StrEnum):
+    """What is minimised."""
+
+    CROSS_ENTROPY = "cross_entropy"
+    MSE = "mse"
+
+
+class Init(StrEnum):
+    """What the weights start from."""
+
+    TORCH = "torch"
+    ZEROS = "zeros"
+    CONSTANT = "constant"
+    UNIFORM = "uniform"
+    NORMAL = "normal"
+    XAVIER_UNIFORM = "xavier_uniform"
+    XAVIER_NORMAL = "xavier_normal"
+    KAIMING_UNIFORM = "kaiming_uniform"
+    KAIMING_NORMAL = "kaiming_normal"
+
+
+class Device(StrEnum):
+    """Where to run."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+DeviceOption = Annotated[Device, typer.Option(help="Where to run; auto takes a GPU if there is one.")]
+
+
+@app.command()
+@one_line_errors
+def train(
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of MNIST-format IDX files; default: bundled digits.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1)] = 20,
+    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    lr: Annotated[float, typer.Option(help="Learning rate.")] = 0.05,
+    momentum: Annotated[float, typer.Option(min=0)] = 0.9,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights and shuffling; the same seed gives the same bits.")] = 0,
+    activation: Activation = Activation.RELU,
+    pool: Pool = Pool.MAX,
+    loss: LossName = LossName.CROSS_ENTROPY,
+    init: Annotated[Init, typer.Option(help="Initial weights; torch: as torch.nn's layers.")] = Init.TORCH,
+    device: DeviceOption = Device.AUTO,
+    out: Annotated[Path | None, typer.Option(help="New folder for the results; default: runs/NAME-NUMBER.")] = None,
+) -> None:
+    """Train a LeNet on labelled images and write metrics, model and pictures."""
+    from . import train as command
+
+    settings = command.Settings(data, epochs, batch_size, lr, momentum, seed, activation, pool, loss, init, device, out)
+    command.run(settings)
+
+
+@app.command()
+@one_line_errors
+def info() -> None:
+    """Print what was found and chosen: versions, device, CPU features, threads, cache."""
+    from . import info as command
+
+    command.run()
+
+
+@app.command()
+@one_line_errors
+def check(device: DeviceOption = Device.AUTO) -> None:
+    """Check the gradient of every operation on the present device."""
+    from . import check as command
+
+    if not command.run(device):
+        raise typer.Exit(1)

@@ -1,0 +1,35 @@
+"""`gpuconv check`: the gradient of every operation, on the present device."""
+
+from rich.console import Console
+from rich.table import Table
+
+from ..backend import device as current_device
+from ..backend import use_device
+from ..operation_checks import check_operations
+
+
+def run(device: str) -> bool:
+    """Print a table of the errors found.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda"}
+
+    Returns
+    -------
+    bool
+        Whether every error is within its tolerance.
+    """
+    console = Console()
+    with use_device(device):
+        name = current_device()
+        with console.status(f"checking every gradient on {name}; the first time, kernels are compiled"):
+            results = check_operations(name)
+    table = Table("operation", "dtype", "largest error", "allowed", "", title=f"gradients on {name}")
+    for row in results:
+        verdict = "[green]right[/]" if row.passed else "[red bold]WRONG[/]"
+        table.add_row(row.name, row.dtype, f"{row.error:.1e}", f"{row.tolerance:.1e}", verdict)
+    console.print(table)
+    wrong = sum(not row.passed for row in results)
+    console.print(f"{len(results) - wrong} right, {wrong} wrong", highlight=False)
+    return wrong == 0

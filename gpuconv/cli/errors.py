@@ -1,0 +1,32 @@
+"""A user's mistake is one line and exit code 2, never a traceback."""
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import typer
+
+from ..backend import DeviceError
+from ..training.data import DataError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class UsageError(Exception):
+    """Options that do not go together, or a run that cannot be; the message is for the user."""
+
+
+def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Print errors that are the user's to mend; anything else is ours, and keeps its traceback."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (DataError, DeviceError, UsageError, OSError) as error:
+            message = " ".join(str(error).split())
+            typer.echo(f"gpuconv {command.__name__}: error: {message}", err=True)
+            raise typer.Exit(2) from error
+
+    return wrapped

@@ -1,0 +1,82 @@
+"""`gpuconv info`: what was found and chosen on this machine."""
+
+import importlib.metadata
+import os
+import platform
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from .. import __version__
+from ..backend import device, missing_for_cuda
+
+
+def run() -> None:
+    """Print a table: versions, device, memory, CPU features, threads, cache."""
+    table = Table(title=f"gpuconv {__version__}", show_header=False, title_justify="left")
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in (*_versions(), *_device(), *_cpu()):
+        table.add_row(name, value)
+    Console().print(table)
+
+
+def _versions() -> list[tuple[str, str]]:
+    packages = ("numpy", "numba", "llvmlite", "numba-cuda", "cupy-cuda12x", "cupy-cuda13x", "cupy")
+    rows = [("python", f"{platform.python_version()} on {platform.platform()}")]
+    for package in packages:
+        try:
+            rows.append((package, importlib.metadata.version(package)))
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return rows
+
+
+def _device() -> list[tuple[str, str]]:
+    chosen = os.environ.get("GPUCONV_DEVICE")
+    rows = [("device", device() + (f" (GPUCONV_DEVICE={chosen})" if chosen else ""))]
+    missing = missing_for_cuda()
+    if missing:
+        return [*rows, ("cuda", f"none: {missing}")]
+    cupy: Any = sys.modules["cupy"]
+    for number in range(cupy.cuda.runtime.getDeviceCount()):
+        properties = cupy.cuda.runtime.getDeviceProperties(number)
+        with cupy.cuda.Device(number):
+            free, total = cupy.cuda.runtime.memGetInfo()
+        capability = f"{properties['major']}.{properties['minor']}"
+        memory = f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
+        name = properties["name"].decode()
+        rows.append((f"gpu {number}", f"{name}, compute capability {capability}, {memory}"))
+    return rows
+
+
+def _cpu() -> list[tuple[str, str]]:
+    import llvmlite.binding as llvm
+    import numba
+    from numba.core import config
+
+    from gpuconv.kernels.cpu import microkernel
+
+    wanted = ("avx512f", "avx2", "fma", "f16c", "neon", "sve")
+    features = [name for name in wanted if llvm.get_host_cpu_features().get(name)]
+    blocking = f"{microkernel.MR} rows x {microkernel.NV} vectors of {microkernel.VECTOR_BYTES} bytes"
+    return [
+        ("cpu", f"{llvm.get_host_cpu_name()}: {', '.join(features) or 'no vector extension known here'}"),
+        ("micro-kernel", blocking),
+        ("threads", f"{numba.get_num_threads()} of {os.cpu_count()} processors"),
+        ("memory", _memory()),
+        (
+            "kernel cache",
+            config.CACHE_DIR or f"beside the kernels, in {os.path.dirname(microkernel.__file__)}/__pycache__",
+        ),
+    ]
+
+
+def _memory() -> str:
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return "unknown"
+    page = os.sysconf("SC_PAGE_SIZE")
+    free, total = (os.sysconf(name) * page / 2**30 for name in ("SC_AVPHYS_PAGES", "SC_PHYS_PAGES"))
+    return f"{free:.1f} of {total:.1f} GiB free"

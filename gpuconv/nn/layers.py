@@ -1,0 +1,259 @@
+"""Layers. Each keeps what its backward pass needs from the last forward pass, and nothing else."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..activations import leaky_relu, leaky_relu_grad, relu, relu_grad
+from ..backend import Array
+from ..conv import conv2d, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
+from ..geometry import Padding, Size, pair
+from ..initializers import Initializer, Seed, kaiming_uniform, uniform
+from ..linear import linear, linear_bias_grad, linear_input_grad, linear_weight_grad
+from ..pooling import avg_pool2d, avg_pool2d_input_grad, max_pool2d, max_pool2d_input_grad
+from .module import Module, Parameter
+
+
+class _Weighted(Module):
+    """A layer of weights (units, inputs, ...) and a bias for each unit, initialised as torch.nn does."""
+
+    def __init__(self, shape: tuple[int, ...], bias: bool, init: Initializer | None, seed: Seed, dtype: Any) -> None:
+        rng = np.random.default_rng(seed)
+        bound = 1 / math.sqrt(math.prod(shape[1:]))
+        weight = kaiming_uniform(shape, math.sqrt(5), seed=rng, dtype=dtype) if init is None else None
+        self.weight = Parameter(init(shape, seed=rng, dtype=dtype) if init is not None else weight)
+        self.bias: Parameter | None = None
+        if bias and init is None:
+            self.bias = Parameter(uniform(shape[:1], -bound, bound, seed=rng, dtype=dtype))
+        elif bias:
+            self.bias = Parameter(uniform(shape[:1], 0, 0, seed=rng, dtype=dtype))
+        self._x: Array | None = None
+
+    @property
+    def _bias_data(self) -> Array | None:
+        return None if self.bias is None else self.bias.data
+
+
+class Conv2d(_Weighted):
+    """Convolution with a bias for each filter.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size, stride, dilation : int or pair
+    padding : int, pair, ((top, bottom), (left, right)), "same" or "valid"
+    groups : int
+    bias : bool
+    init : initialiser, optional
+        For the weights, the bias is 0 then. Default: both as torch.nn.Conv2d.
+    seed : int or numpy.random.Generator, optional
+    dtype : float32 or float64
+
+    Raises
+    ------
+    ValueError
+        If the groups do not divide the channels, or a size is not positive.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        *,
+        stride: Size = 1,
+        padding: Padding = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        bias: bool = True,
+        init: Initializer | None = None,
+        seed: Seed = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        sizes = {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}
+        for name, size in sizes.items():
+            pair("Conv2d", name, size)
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"Conv2d: groups is {groups}, expected a divisor of in_channels={in_channels} and "
+                f"out_channels={out_channels}"
+            )
+        kernel = pair("Conv2d", "kernel_size", kernel_size)
+        super().__init__((out_channels, in_channels // groups, *kernel), bias, init, seed, dtype)
+        self.options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+
+    def forward(self, x: Array) -> Array:
+        """X (N, C, H, W) to (N, K, P, Q)."""
+        self._x = x
+        return conv2d(x, self.weight.data, self._bias_data, **self.options)
+
+    def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
+        """Equations (13) and (20)."""
+        x, w = self.saved(self._x), self.weight.data
+        self.weight.accumulate(conv2d_weight_grad(x, dy, w.shape, **self.options))
+        if self.bias is not None:
+            self.bias.accumulate(conv2d_bias_grad(dy))
+        return conv2d_input_grad(dy, w, x.shape, **self.options) if input_grad else None
+
+
+class Linear(_Weighted):
+    """The fully connected layer x W^T + b; parameters as for Conv2d.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    bias : bool
+    init : initialiser, optional
+    seed : int or numpy.random.Generator, optional
+    dtype : float32 or float64
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        bias: bool = True,
+        init: Initializer | None = None,
+        seed: Seed = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        for name, size in (("in_features", in_features), ("out_features", out_features)):
+            pair("Linear", name, size)
+        super().__init__((out_features, in_features), bias, init, seed, dtype)
+
+    def forward(self, x: Array) -> Array:
+        """X (M, C) to (M, K)."""
+        self._x = x
+        return linear(x, self.weight.data, self._bias_data)
+
+    def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
+        """DW = dY^T X, db = the sum of dY's rows, dX = dY W."""
+        x = self.saved(self._x)
+        self.weight.accumulate(linear_weight_grad(x, dy))
+        if self.bias is not None:
+            self.bias.accumulate(linear_bias_grad(dy))
+        return linear_input_grad(dy, self.weight.data) if input_grad else None
+
+
+class MaxPool2d(Module):
+    """Maximum pooling; parameters as for `gpuconv.max_pool2d`."""
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        *,
+        stride: Size | None = None,
+        padding: Padding = 0,
+        dilation: Size = 1,
+        ceil_mode: bool = False,
+    ) -> None:
+        self.kernel_size = pair("MaxPool2d", "kernel_size", kernel_size)
+        self.options: dict[str, Any] = {
+            "stride": stride,
+            "padding": padding,
+            "dilation": dilation,
+            "ceil_mode": ceil_mode,
+        }
+        self._mask: Array | None = None
+        self._shape: tuple[int, ...] | None = None
+
+    def forward(self, x: Array) -> Array:
+        """The largest of each window; where it was stays behind as the mask."""
+        self._shape = x.shape
+        y, self._mask = max_pool2d(x, self.kernel_size, **self.options)
+        return y
+
+    def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
+        """The winners get it all."""
+        mask, shape = self.saved(self._mask), self.saved(self._shape)
+        return max_pool2d_input_grad(dy, mask, shape, self.kernel_size, **self.options) if input_grad else None
+
+
+class AvgPool2d(Module):
+    """Average pooling; parameters as for `gpuconv.avg_pool2d`."""
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        *,
+        stride: Size | None = None,
+        padding: Padding = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        self.kernel_size = pair("AvgPool2d", "kernel_size", kernel_size)
+        self.options: dict[str, Any] = {
+            "stride": stride,
+            "padding": padding,
+            "ceil_mode": ceil_mode,
+            "count_include_pad": count_include_pad,
+        }
+        self._shape: tuple[int, ...] | None = None
+
+    def forward(self, x: Array) -> Array:
+        """The mean of each window."""
+        self._shape = x.shape
+        return avg_pool2d(x, self.kernel_size, **self.options)
+
+    def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
+        """Spread evenly."""
+        shape = self.saved(self._shape)
+        return avg_pool2d_input_grad(dy, shape, self.kernel_size, **self.options) if input_grad else None
+
+
+class ReLU(Module):
+    """max(0, x)."""
+
+    def __init__(self) -> None:
+        self._x: Array | None = None
+
+    def forward(self, x: Array) -> Array:
+        """max(0, x)."""
+        self._x = x
+        return relu(x)
+
+    def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
+        """Dy where x > 0."""
+        x = self.saved(self._x)
+        return relu_grad(dy, x) if input_grad else None
+
+
+class LeakyReLU(Module):
+    """X where x > 0, negative_slope * x elsewhere.
+
+    Parameters
+    ----------
+    negative_slope : float
+    """
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        self.negative_slope = float(negative_slope)
+        self._x: Array | None = None
+
+    def forward(self, x: Array) -> Array:
+        """X where x > 0, negative_slope * x elsewhere."""
+        self._x = x
+        return leaky_relu(x, self.negative_slope)
+
+    def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
+        """Dy where x > 0, negative_slope * dy elsewhere."""
+        x = self.saved(self._x)
+        return leaky_relu_grad(dy, x, self.negative_slope) if input_grad else None
+
+
+class Flatten(Module):
+    """(N, C, H, W) to (N, C H W)."""
+
+    def __init__(self) -> None:
+        self._shape: tuple[int, ...] | None = None
+
+    def forward(self, x: Array) -> Array:
+        """A row for each sample."""
+        self._shape = x.shape
+        return x.reshape(x.shape[0], math.prod(x.shape[1:]))
+
+    def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
+        """The shape it had."""
+        return dy.reshape(self.saved(self._shape)) if input_grad else None

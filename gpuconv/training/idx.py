@@ -1,0 +1,119 @@
+"""The IDX files of MNIST and its relatives, plain or compressed, read with suspicion.
+
+Format: two zero bytes, a type code, the number of dimensions, each dimension as a big-endian uint32, then the elements.
+"""
+
+import gzip
+import math
+import struct
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from .data import DataError, Dataset, standardised
+
+UNSIGNED_BYTE = 0x08
+LARGEST = 1 << 32
+"""Bytes a file may claim; more is damage, not data, and nothing is allocated for it."""
+
+FILES = {
+    "train_images": ("train-images-idx3-ubyte", "train-images.idx3-ubyte"),
+    "train_labels": ("train-labels-idx1-ubyte", "train-labels.idx1-ubyte"),
+    "test_images": ("t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte"),
+    "test_labels": ("t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte"),
+}
+
+
+def mnist_folder(folder: Path) -> Dataset:
+    """Training and test images and labels from a folder of IDX files, with their usual names, plain or .gz.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        If a file is missing, damaged, truncated or of another kind, or images and labels do not belong together.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    parts = {part: _read_part(folder, part, names) for part, names in FILES.items()}
+    for split in ("train", "test"):
+        images, labels = parts[f"{split}_images"], parts[f"{split}_labels"]
+        if len(images) != len(labels):
+            raise DataError(f"{folder}: {len(images)} {split} images, but {len(labels)} {split} labels")
+        if images.size == 0:
+            raise DataError(f"{folder}: the {split} images are empty, shape {images.shape}")
+    if parts["train_images"].shape[1:] != parts["test_images"].shape[1:]:
+        shapes = " and ".join(str(parts[f"{split}_images"].shape[1:]) for split in ("train", "test"))
+        raise DataError(f"{folder}: training and test images differ in size, {shapes}")
+    missing = set(np.unique(parts["test_labels"])) - set(np.unique(parts["train_labels"]))
+    if missing:
+        raise DataError(f"{folder}: test label {min(missing)} does not occur in training")
+    train, test = (parts[f"{split}_images"][:, None].astype(np.float32) for split in ("train", "test"))
+    train_labels, test_labels = (parts[f"{split}_labels"].astype(np.int64) for split in ("train", "test"))
+    return standardised(folder.name, train, train_labels, test, test_labels)
+
+
+def read_idx(path: Path, rank: int) -> np.ndarray[Any, Any]:
+    """The array of unsigned bytes in an IDX file.
+
+    Parameters
+    ----------
+    path : Path
+        Compressed if its name ends in .gz.
+    rank : int
+        Dimensions expected: 3 for images, 1 for labels.
+
+    Returns
+    -------
+    array of uint8
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, is damaged, truncated, longer than it says, or of another kind.
+    """
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+            return _parse(path, stream, rank)  # type: ignore[arg-type]
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+
+
+def _parse(path: Path, stream: BinaryIO, rank: int) -> np.ndarray[Any, Any]:
+    magic = stream.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0":
+        raise DataError(f"{path}: no IDX file (it starts with {magic.hex() or 'nothing'}, expected 0000)")
+    if magic[2] != UNSIGNED_BYTE:
+        raise DataError(f"{path}: IDX type is 0x{magic[2]:02x}, expected 0x08 (unsigned bytes)")
+    if magic[3] != rank:
+        raise DataError(f"{path}: {magic[3]} dimensions, expected {rank} for {'images' if rank == 3 else 'labels'}")
+    header = stream.read(4 * rank)
+    if len(header) < 4 * rank:
+        raise DataError(f"{path}: truncated in its header, at byte {4 + len(header)}")
+    shape = struct.unpack(f">{rank}I", header)
+    size = math.prod(shape)
+    if size > LARGEST:
+        raise DataError(f"{path}: claims {size} bytes of data, shape {shape}")
+    data = stream.read(size + 1)
+    if len(data) != size:
+        found = f"only {len(data)}" if len(data) < size else "more"
+        raise DataError(f"{path}: {size} bytes of data expected by its header, {found} found")
+    return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _read_part(folder: Path, part: str, names: tuple[str, ...]) -> np.ndarray[Any, Any]:
+    """The first of the usual names that is there."""
+    candidates = [folder / (name + suffix) for name in names for suffix in ("", ".gz")]
+    for path in candidates:
+        if path.is_file():
+            return read_idx(path, 3 if part.endswith("images") else 1)
+    raise DataError(f"{folder}: no {names[0]} or {names[0]}.gz")
