@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from .. import initializers
+from .. import initializers, schedules
 from ..backend import Array, to_host, use_device
 from ..backend import device as current_device
 from ..nn import Conv2d, CrossEntropyLoss, MSELoss, Sequential
@@ -108,6 +108,8 @@ def _train(settings: Settings, data: Dataset, console: Console, start: float) ->
                 epochs=settings.epochs,
                 batch_size=settings.batch_size,
                 seed=settings.seed,
+                schedule=schedules.cosine,
+                largest_shift=1,
                 one_hot=one_hot,
                 report=report,
             )

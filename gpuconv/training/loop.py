@@ -6,9 +6,11 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from .. import schedules
 from ..backend import Array, to_device, to_host
 from ..nn.losses import Loss
 from ..nn.module import Module
+from .augment import shifted
 from .data import Dataset
 
 EVALUATION_BATCH = 500
@@ -16,6 +18,8 @@ EVALUATION_BATCH = 500
 
 class Optimizer(Protocol):
     """What the loop needs of an optimiser."""
+
+    lr: float
 
     def step(self) -> None:
         """Move the parameters."""
@@ -58,6 +62,8 @@ def fit(
     epochs: int,
     batch_size: int,
     seed: int = 0,
+    schedule: Callable[[float], float] = schedules.constant,
+    largest_shift: int = 0,
     one_hot: bool = False,
     report: Callable[[Progress], None] | None = None,
 ) -> list[Epoch]:
@@ -73,7 +79,11 @@ def fit(
     epochs, batch_size : int
         The last batch of an epoch is smaller where the images do not divide.
     seed : int
-        Of the order of the images: the same seed gives the same bits on the same device.
+        Of the order and the shifts of the images: the same seed gives the same bits on the same device.
+    schedule : callable
+        Factor of the learning rate at a share of the training, from `gpuconv.schedules`.
+    largest_shift : int
+        Move each training image by up to so many pixels, differently every time it is seen.
     one_hot : bool
         Give the loss rows of zeros and a one, not class indices: what the quadratic loss compares with.
     report : callable, optional
@@ -93,15 +103,17 @@ def fit(
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         if value < 1:
             raise ValueError(f"fit: {name} is {value}, expected at least 1")
-    images, labels = to_device(data.train_images), to_device(data.train_labels)
+    count, rate = len(data.train_labels), optimizer.lr
     rng = np.random.default_rng(seed)
     rows = []
     for epoch in range(1, epochs + 1):
         model.train()
         start, losses, hits, seen = time.perf_counter(), 0.0, 0, 0
-        for batch in _batches(rng.permutation(len(labels)), batch_size):
-            index = to_device(batch)
-            x, target = images[index], labels[index]
+        for batch in _batches(rng.permutation(count), batch_size):
+            images = data.train_images[batch]
+            x = to_device(shifted(images, largest_shift, rng) if largest_shift else images)
+            target = to_device(data.train_labels[batch])
+            optimizer.lr = rate * schedule(((epoch - 1) * count + seen) / (epochs * count))
             prediction = model(x)
             value = loss(prediction, _target(target, data.classes, one_hot))
             optimizer.zero_grad()
@@ -115,13 +127,14 @@ def fit(
                     f"the loss is {float(value)} in epoch {epoch}: a smaller learning rate may help"
                 )
             if report is not None:
-                done = (epoch - 1) * len(labels) + seen
-                rate = seen / (time.perf_counter() - start)
-                report(Progress(epoch, done, epochs * len(labels), losses / seen, hits / seen, rate))
+                speed = seen / (time.perf_counter() - start)
+                done = (epoch - 1) * count + seen
+                report(Progress(epoch, done, epochs * count, losses / seen, hits / seen, speed))
         seconds = time.perf_counter() - start
         test_loss, scores = evaluate(model, loss, data.test_images, data.test_labels, data.classes, one_hot=one_hot)
         accuracy = float((scores.argmax(1) == data.test_labels).mean())
         rows.append(Epoch(epoch, losses / seen, hits / seen, test_loss, accuracy, seconds, seen / seconds))
+    optimizer.lr = rate
     return rows
 
 

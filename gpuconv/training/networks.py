@@ -23,7 +23,7 @@ def lenet(
     Parameters
     ----------
     image_shape : (C, H, W)
-        From 20 x 20 on the layers are LeNet-5's; smaller images get 3 x 3 kernels and one hidden layer.
+        From 20 x 20 on the layers are LeNet-5's; smaller images get 3 x 3 kernels, one pooling, one hidden layer.
     classes : int
     activation : {"relu", "leaky_relu"}
     pool : {"max", "avg"}
@@ -53,9 +53,12 @@ def lenet(
     filters, kernel, padding = ((6, 16), 5, (2, 0)) if large else ((16, 32), 3, (1, 1))
     hidden = (120, 84) if large else (64,)
     layers: list[Module] = []
-    for k, pad in zip(filters, padding, strict=True):
-        layers += [Conv2d(c, k, kernel, padding=pad, init=init, seed=rng), f(), down(2)]
-        c, h, w = k, (h + 2 * pad - kernel + 1) // 2, (w + 2 * pad - kernel + 1) // 2
+    for i, (k, pad) in enumerate(zip(filters, padding, strict=True)):
+        layers += [Conv2d(c, k, kernel, padding=pad, init=init, seed=rng), f()]
+        c, h, w = k, h + 2 * pad - kernel + 1, w + 2 * pad - kernel + 1
+        if large or i == 1:
+            layers.append(down(2))
+            h, w = h // 2, w // 2
     layers.append(Flatten())
     features = c * h * w
     for units in hidden:
