@@ -1,0 +1,171 @@
+"""Convolution on CUDA in its plain form: a thread for each element of the result, no atomics, nothing shared.
+
+Every thread gathers, so results are the same bits every time. Neighbouring threads are neighbours along a row, so their
+loads of x and dy fall into the same sectors, and those of w are one broadcast.
+"""
+
+from numba import float32, float64
+
+from ..scalar import IDENTITY, ZERO, activate, activate_grad
+from .launch import THREADS, block_sum, cuda, each, int32, reduce, uint32
+
+
+def algorithms(g):
+    """Names of the algorithms that serve a geometry, besides "auto"."""
+    return ("direct",)
+
+
+def conv2d_forward(g, x, w, b, activation, slope, y, algorithm):
+    """y[n,k,p,q] = f(sum_{c,r,s} w[k,c,r,s] x[n,c,p st + r d - pad,...] + b[k]): the forward pass."""
+    bias = (x.reshape(-1)[:1], 0) if b is None else (b, 1)
+    each(conv2d_fwd_plain, y.size, x, w, *bias, activation, slope, y, *_scalars(g))
+
+
+def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm):
+    """dx[n,c,i,j] = sum_{k,r,s} w[k,c,r,s] dy[n,k,p,q] f'(x[n,c,i,j]), p st + r d - pad = i: equation (20)."""
+    before, code = (dx, IDENTITY) if pre_activation is None else (pre_activation, activation)
+    each(conv2d_dgrad_plain, dx.size, dy, w, before, code, slope, dx, *_scalars(g))
+
+
+def conv2d_weight_grad(g, x, dy, dw, algorithm):
+    """dw[k,c,r,s] = sum_{n,p,q} dy[n,k,p,q] x[n,c,p st + r d - pad,...]: equation (13)."""
+    each(conv2d_wgrad_plain, dw.size, x, dy, dw, g.n, *_scalars(g))
+
+
+def conv2d_bias_grad(dy, db):
+    """db[k] = sum_{n,p,q} dy[n,k,p,q]."""
+    kernel = conv2d_bias_grad_f64 if dy.dtype.itemsize == 8 else conv2d_bias_grad_f32
+    reduce(kernel, db.size, dy, db, dy.shape[0], dy.shape[1], dy.shape[2] * dy.shape[3])
+
+
+def _scalars(g):
+    """The geometry as the kernels take it; C and K are those of one group."""
+    sizes = g.groups, g.c // g.groups, g.h, g.w, g.k // g.groups, g.r, g.s, g.p, g.q
+    return *sizes, g.stride_h, g.stride_w, g.pad_top, g.pad_left, g.dilation_h, g.dilation_w
+
+
+@cuda.jit(cache=True)
+def conv2d_fwd_plain(
+    x, w, b, has_bias, activation, slope, y, G, C, H, W, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w
+):  # fmt: skip
+    """x (N, G C, H, W), w (G K, C, R, S), b (G K,) if has_bias, y (N, G K, P, Q); thread i computes y[i].
+
+    FLOPs: 2 N G K P Q C R S. Bytes at least: x, w and y once.
+    """
+    i = uint32(cuda.grid(1))
+    if i >= y.size:
+        return
+    q, rest = int32(i % uint32(Q)), uint32(i // uint32(Q))
+    p, rest = int32(rest % uint32(P)), uint32(rest // uint32(P))
+    k, n = int32(rest % uint32(G * K)), int32(rest // uint32(G * K))
+    h0, w0 = int32(p * st_h - top), int32(q * st_w - left)
+    total = ZERO
+    c = int32(0)
+    while c < C:
+        plane = int32(int32(n * G + k // K) * C + c)
+        r = int32(0)
+        while r < R:
+            h = int32(h0 + r * d_h)
+            s = int32(0)
+            while s < S and 0 <= h < H:
+                j = int32(w0 + s * d_w)
+                if 0 <= j < W:
+                    tap = uint32(int32(int32(k * C + c) * R + r) * S + s)
+                    total += w[tap] * x[uint32(uint32(plane * H + h) * W + j)]
+                s = int32(s + 1)
+            r = int32(r + 1)
+        c = int32(c + 1)
+    if has_bias:
+        total += b[uint32(k)]
+    y[i] = activate(total, activation, slope)
+
+
+@cuda.jit(cache=True)
+def conv2d_dgrad_plain(
+    dy, w, pre_activation, activation, slope, dx, G, C, H, W, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w
+):  # fmt: skip
+    """dy (N, G K, P, Q), w (G K, C, R, S), dx and pre_activation (N, G C, H, W); thread i computes dx[i].
+
+    A tap r reaches row h from output row p where p st_h + r d_h - top = h: where that has an integer solution.
+    FLOPs: 2 N G K P Q C R S. Bytes at least: dy, w and dx once, and pre_activation.
+    """
+    i = uint32(cuda.grid(1))
+    if i >= dx.size:
+        return
+    j, rest = int32(i % uint32(W)), uint32(i // uint32(W))
+    h, rest = int32(rest % uint32(H)), uint32(rest // uint32(H))
+    channel, n = int32(rest % uint32(G * C)), int32(rest // uint32(G * C))
+    group, c = int32(channel // C), int32(channel % C)
+    total = ZERO
+    r = int32(0)
+    while r < R:
+        p_st = int32(h + top - r * d_h)
+        p = int32(p_st // st_h)
+        if p_st >= 0 and p_st == p * st_h and p < P:
+            s = int32(0)
+            while s < S:
+                q_st = int32(j + left - s * d_w)
+                q = int32(q_st // st_w)
+                if q_st >= 0 and q_st == q * st_w and q < Q:
+                    k = int32(group * K)
+                    while k < (group + 1) * K:
+                        tap = uint32(int32(int32(k * C + c) * R + r) * S + s)
+                        total += w[tap] * dy[uint32(uint32(int32(int32(n * G * K + k) * P) + p) * Q + q)]
+                        k = int32(k + 1)
+                s = int32(s + 1)
+        r = int32(r + 1)
+    dx[i] = activate_grad(total, pre_activation[i], activation, slope)
+
+
+@cuda.jit(cache=True)
+def conv2d_wgrad_plain(x, dy, dw, N, G, C, H, W, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w):
+    """x (N, G C, H, W), dy (N, G K, P, Q), dw (G K, C, R, S); thread i computes dw[i].
+
+    FLOPs: 2 N G K P Q C R S. Bytes at least: x, dy and dw once.
+    """
+    i = uint32(cuda.grid(1))
+    if i >= dw.size:
+        return
+    s, rest = int32(i % uint32(S)), uint32(i // uint32(S))
+    r, rest = int32(rest % uint32(R)), uint32(rest // uint32(R))
+    c, k = int32(rest % uint32(C)), int32(rest // uint32(C))
+    total = ZERO
+    n = int32(0)
+    while n < N:
+        plane = int32(int32(n * G + k // K) * C + c)
+        p = int32(0)
+        while p < P:
+            h = int32(p * st_h - top + r * d_h)
+            q = int32(0)
+            while q < Q and 0 <= h < H:
+                j = int32(q * st_w - left + s * d_w)
+                if 0 <= j < W:
+                    gradient = dy[uint32(uint32(int32(int32(n * G * K + k) * P) + p) * Q + q)]
+                    total += gradient * x[uint32(uint32(plane * H + h) * W + j)]
+                q = int32(q + 1)
+            p = int32(p + 1)
+        n = int32(n + 1)
+    dw[i] = total
+
+
+def _bias_grad(dtype):
+    """A kernel for one type: shared memory wants its type known."""
+
+    def kernel(dy, db, N, K, positions):
+        """dy (N, K, positions), db (K,); block k sums filter k, its threads stride over batch and positions."""
+        memory = cuda.shared.array(THREADS, dtype)
+        k = uint32(cuda.blockIdx.x)
+        total = dtype(0)
+        i = int32(cuda.threadIdx.x)
+        while i < N * positions:
+            n, position = int32(i // positions), int32(i % positions)
+            total += dy[uint32(uint32(n * K + k) * positions + position)]
+            i = int32(i + THREADS)
+        total = block_sum(memory, total)
+        if cuda.threadIdx.x == 0:
+            db[k] = total
+
+    return cuda.jit(cache=True)(kernel)
+
+
+conv2d_bias_grad_f32, conv2d_bias_grad_f64 = _bias_grad(float32), _bias_grad(float64)

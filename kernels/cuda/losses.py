@@ -1,0 +1,304 @@
+"""Softmax and losses on CUDA; x is viewed as (outer, classes, inner), and a thread takes one row of classes.
+
+Sums go in two passes, blocks and then one thread, each in a fixed order: deterministic without atomics.
+"""
+
+import math
+
+from numba import float32, float64
+
+from .. import scalar
+from ..scalar import ONE, ZERO
+from .launch import THREADS, beside, block_sum, cuda, each, int32, one, partial_blocks, reduce, uint32
+
+
+def softmax(x, y):
+    """y_c = exp(x_c - max) / sum_c exp(x_c - max)."""
+    each(softmax_kernel, x.shape[0] * x.shape[2], x, y, *x.shape)
+
+
+def softmax_grad(dy, x, dx):
+    """dx_c = y_c (dy_c - sum_j dy_j y_j), y = softmax(x)."""
+    each(softmax_grad_kernel, x.shape[0] * x.shape[2], dy, x, dx, *x.shape)
+
+
+def mse_loss_each(x, target, losses):
+    """losses[i] = (x[i] - target[i])^2."""
+    each(squares_kernel, x.size, x, target, losses)
+
+
+def mse_loss_sum(x, target, scale, loss):
+    """loss[0] = scale sum_i (x[i] - target[i])^2, in one pass over x and target."""
+    partials = beside(x, partial_blocks(x.size))
+    reduce(SQUARES[x.dtype.itemsize], partials.size, x, target, partials)
+    one(finish_sum_kernel, partials, scale, loss)
+
+
+def mse_loss_grad(x, target, dloss, scale, dx):
+    """dx[i] = scale dloss 2 (x[i] - target[i]); dloss has one element or one for each."""
+    each(squares_grad_kernel, x.size, x, target, dloss, scale, dx)
+
+
+def cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights):
+    """losses = -sum_c d_c log softmax(x)_c with the label's smoothed, weighted distribution d; weights = its weight.
+
+    Both are 0 where the label is ignored.
+    """
+    class_weights = (x.reshape(-1)[:1], 0) if weight is None else (weight, 1)
+    rows = x.shape[0] * x.shape[2]
+    each(cross_entropy_kernel, rows, x, target, *class_weights, ignore_index, smoothing, losses, weights, *x.shape)
+
+
+def ratio_of_sums(losses, weights, loss):
+    """loss[0] = sum(losses) / sum(weights); 0 if nothing has weight."""
+    one(finish_ratio_kernel, _partial_sums(losses), _partial_sums(weights), loss)
+
+
+def sum_of(losses, loss):
+    """loss[0] = sum(losses)."""
+    one(finish_sum_kernel, _partial_sums(losses), loss.dtype.type(1), loss)
+
+
+def cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, mean, dx):
+    """dx_c = dloss (softmax(x)_c sum_j d_j - d_c), for the mean divided by the labels' total weight."""
+    class_weights = (x.reshape(-1)[:1], 0) if weight is None else (weight, 1)
+    rows = x.shape[0] * x.shape[2]
+    if mean:
+        weights, share = beside(x, max(rows, 1)), beside(x, 1)
+        each(label_weight_kernel, rows, target, *class_weights, ignore_index, weights, rows)
+        one(finish_ratio_kernel, dloss, _partial_sums(weights[:rows]), share)
+        dloss = share
+    each(cross_entropy_grad_kernel, rows, x, target, *class_weights, ignore_index, smoothing, dloss, dx, *x.shape)
+
+
+def _partial_sums(values):
+    """A few sums that together are the values'."""
+    partials = beside(values, partial_blocks(values.size))
+    reduce(SUMS[values.dtype.itemsize], partials.size, values, partials)
+    return partials
+
+
+@cuda.jit(device=True, inline="always")
+def _row(i, classes, inner):
+    """Where row i of classes starts."""
+    return uint32(uint32(i // uint32(inner)) * uint32(classes * inner) + i % uint32(inner))
+
+
+@cuda.jit(device=True, inline="always")
+def _largest(x, start, classes, inner):
+    """The largest element of a row."""
+    largest = x[start]
+    c = int32(1)
+    while c < classes:
+        largest = max(largest, x[uint32(start + c * inner)])
+        c = int32(c + 1)
+    return largest
+
+
+@cuda.jit(device=True, inline="always")
+def _exp(x, value):
+    """exp in the type of an array."""
+    return x.dtype.type(math.exp(value))
+
+
+@cuda.jit(device=True, inline="always")
+def _exponential_sum(x, start, classes, inner, largest):
+    """sum_c exp(x_c - largest)."""
+    total = ZERO
+    c = int32(0)
+    while c < classes:
+        total += _exp(x, x[uint32(start + c * inner)] - largest)
+        c = int32(c + 1)
+    return total
+
+
+@cuda.jit(cache=True)
+def softmax_kernel(x, y, outer, classes, inner):
+    """y_c = exp(x_c - max) / sum_c exp(x_c - max); x and y (outer, classes, inner)."""
+    i = uint32(cuda.grid(1))
+    if i >= outer * inner:
+        return
+    start = _row(i, classes, inner)
+    largest = _largest(x, start, classes, inner)
+    total = _exponential_sum(x, start, classes, inner, largest)
+    c = int32(0)
+    while c < classes:
+        j = uint32(start + c * inner)
+        y[j] = _exp(x, x[j] - largest) / total
+        c = int32(c + 1)
+
+
+@cuda.jit(cache=True)
+def softmax_grad_kernel(dy, x, dx, outer, classes, inner):
+    """dx_c = y_c (dy_c - sum_j dy_j y_j); dy, x and dx (outer, classes, inner)."""
+    i = uint32(cuda.grid(1))
+    if i >= outer * inner:
+        return
+    start = _row(i, classes, inner)
+    largest = _largest(x, start, classes, inner)
+    total = _exponential_sum(x, start, classes, inner, largest)
+    product = ZERO
+    c = int32(0)
+    while c < classes:
+        j = uint32(start + c * inner)
+        product += dy[j] * _exp(x, x[j] - largest) / total
+        c = int32(c + 1)
+    c = int32(0)
+    while c < classes:
+        j = uint32(start + c * inner)
+        dx[j] = scalar.softmax_grad(dy[j], _exp(x, x[j] - largest) / total, product)
+        c = int32(c + 1)
+
+
+@cuda.jit(cache=True)
+def squares_kernel(x, target, losses):
+    """losses[i] = (x[i] - target[i])^2."""
+    i = uint32(cuda.grid(1))
+    if i < x.size:
+        losses[i] = scalar.squared_difference(x[i], target[i])
+
+
+@cuda.jit(cache=True)
+def squares_grad_kernel(x, target, dloss, scale, dx):
+    """dx[i] = scale dloss 2 (x[i] - target[i])."""
+    i = uint32(cuda.grid(1))
+    if i < x.size:
+        dx[i] = scalar.squared_difference_grad(scale * dloss[i if dloss.size > 1 else uint32(0)], x[i], target[i])
+
+
+@cuda.jit(device=True, inline="always")
+def _weight_of(label, weight, weighted):
+    return weight[uint32(label)] if weighted else ONE
+
+
+@cuda.jit(cache=True)
+def label_weight_kernel(target, weight, weighted, ignore_index, weights, rows):
+    """weights[i] = the weight of the class of label i, 0 where it is ignored."""
+    i = uint32(cuda.grid(1))
+    if i < rows:
+        label = int32(target[i])
+        weights[i] = ZERO if label == ignore_index else _weight_of(label, weight, weighted)
+
+
+@cuda.jit(cache=True)
+def cross_entropy_kernel(
+    x, target, weight, weighted, ignore_index, smoothing, losses, weights, outer, classes, inner
+):  # fmt: skip
+    """x (outer, classes, inner), target, losses and weights (outer, inner); a thread for each row."""
+    i = uint32(cuda.grid(1))
+    if i >= outer * inner:
+        return
+    label = int32(target[i])
+    if label == ignore_index:
+        losses[i] = ZERO
+        weights[i] = ZERO
+        return
+    start = _row(i, classes, inner)
+    largest = _largest(x, start, classes, inner)
+    log_total = x.dtype.type(math.log(_exponential_sum(x, start, classes, inner, largest))) + largest
+    spread = ZERO
+    c = int32(0)
+    while c < classes:
+        spread += _weight_of(c, weight, weighted) * (log_total - x[uint32(start + c * inner)])
+        c = int32(c + 1)
+    weights[i] = _weight_of(label, weight, weighted)
+    hit = _weight_of(label, weight, weighted) * (log_total - x[uint32(start + label * inner)])
+    losses[i] = scalar.smoothed(hit, spread, smoothing, float32(classes))
+
+
+@cuda.jit(cache=True)
+def cross_entropy_grad_kernel(
+    x, target, weight, weighted, ignore_index, smoothing, dloss, dx, outer, classes, inner
+):  # fmt: skip
+    """x and dx (outer, classes, inner), target (outer, inner), dloss one or (outer inner,); a thread for each row."""
+    i = uint32(cuda.grid(1))
+    if i >= outer * inner:
+        return
+    label, start = int32(target[i]), _row(i, classes, inner)
+    if label == ignore_index:
+        c = int32(0)
+        while c < classes:
+            dx[uint32(start + c * inner)] = ZERO
+            c = int32(c + 1)
+        return
+    even = smoothing / float32(classes)
+    sure = (ONE - smoothing) * _weight_of(label, weight, weighted)
+    mass = sure
+    c = int32(0)
+    while c < classes:
+        mass += even * _weight_of(c, weight, weighted)
+        c = int32(c + 1)
+    largest = _largest(x, start, classes, inner)
+    total = _exponential_sum(x, start, classes, inner, largest)
+    factor = dloss[i if dloss.size > 1 else uint32(0)]
+    c = int32(0)
+    while c < classes:
+        j = uint32(start + c * inner)
+        expected = even * _weight_of(c, weight, weighted) + (sure if c == label else ZERO)
+        dx[j] = factor * (mass * _exp(x, x[j] - largest) / total - expected)
+        c = int32(c + 1)
+
+
+def _sum_kernel(dtype):
+    """partials[b] = the sum of values b T + t, ..., strided over the grid; for one type, as shared memory wants."""
+
+    def kernel(values, partials):
+        memory = cuda.shared.array(THREADS, dtype)
+        total = dtype(0)
+        i = uint32(cuda.grid(1))
+        while i < values.size:
+            total += values[i]
+            i = uint32(i + uint32(cuda.gridsize(1)))
+        total = block_sum(memory, total)
+        if cuda.threadIdx.x == 0:
+            partials[uint32(cuda.blockIdx.x)] = total
+
+    return cuda.jit(cache=True)(kernel)
+
+
+def _square_sum_kernel(dtype):
+    """The same of (x - target)^2."""
+
+    def kernel(x, target, partials):
+        memory = cuda.shared.array(THREADS, dtype)
+        total = dtype(0)
+        i = uint32(cuda.grid(1))
+        while i < x.size:
+            total += scalar.squared_difference(x[i], target[i])
+            i = uint32(i + uint32(cuda.gridsize(1)))
+        total = block_sum(memory, total)
+        if cuda.threadIdx.x == 0:
+            partials[uint32(cuda.blockIdx.x)] = total
+
+    return cuda.jit(cache=True)(kernel)
+
+
+SUMS = {4: _sum_kernel(float32), 8: _sum_kernel(float64)}
+SQUARES = {4: _square_sum_kernel(float32), 8: _square_sum_kernel(float64)}
+
+
+@cuda.jit(cache=True)
+def finish_sum_kernel(partials, scale, loss):
+    """loss[0] = scale sum(partials), by a single thread."""
+    total = ZERO
+    i = uint32(0)
+    while i < partials.size:
+        total += partials[i]
+        i = uint32(i + uint32(1))
+    loss[uint32(0)] = scale * total
+
+
+@cuda.jit(cache=True)
+def finish_ratio_kernel(losses, weights, loss):
+    """loss[0] = sum(losses) / sum(weights), 0 if nothing has weight; by a single thread."""
+    total = ZERO
+    i = uint32(0)
+    while i < losses.size:
+        total += losses[i]
+        i = uint32(i + uint32(1))
+    weight = ZERO
+    i = uint32(0)
+    while i < weights.size:
+        weight += weights[i]
+        i = uint32(i + uint32(1))
+    loss[uint32(0)] = total / weight if weight != ZERO else ZERO

@@ -1,0 +1,52 @@
+"""Every launch of every operation, recorded: which kernel, with how many threads, with arguments of which types."""
+
+import importlib
+import pkgutil
+
+import gpuconv.kernels.cuda
+import numpy as np
+from numba.cuda.dispatcher import CUDADispatcher
+from gpuconv.kernels.cuda import launch
+
+import gpuconv
+from gpuconv.backend import kernels_for
+from gpuconv.operation_checks import OperationCheck, operation_checks
+
+
+def record(monkeypatch, work):
+    """The launches (kernel, blocks, threads, arguments) that some work on NumPy arrays makes; none is executed."""
+    launches = []
+    monkeypatch.setattr("gpuconv.backend.device", lambda: "simulator")
+    monkeypatch.setattr(launch, "run", lambda *arguments: launches.append(arguments))
+    work()
+    return launches
+
+
+def every_operation(dtype):
+    """Call every operation and every gradient, with the options that launch kernels of their own."""
+    for check in operation_checks():
+        _both_passes(check, dtype)
+    x, target = np.zeros((3, 4), dtype), np.zeros(3, int)
+    for weight in (None, np.ones(4, dtype)):
+        gpuconv.cross_entropy(x, target, weight=weight)
+        gpuconv.cross_entropy_grad(x, target, weight=weight)
+    for v in (None, x.copy()):
+        kernels_for(x).optimizers.sgd(x.copy(), x, v, 0.1, 0.9, 0.0, 0.0, False, True)
+
+
+def _both_passes(check: OperationCheck, dtype):
+    inputs = [np.zeros(shape, dtype) for shape in check.shapes]
+    check.backward(np.zeros(check.forward(*inputs).shape, dtype), *inputs)
+
+
+def every_kernel():
+    """{identity: name} of every kernel in kernels.cuda."""
+    kernels = {}
+    for info in pkgutil.iter_modules(gpuconv.kernels.cuda.__path__):
+        module = importlib.import_module(f"gpuconv.kernels.cuda.{info.name}")
+        values = [v for v in vars(module).values() if not isinstance(v, dict)]
+        values += [w for v in vars(module).values() if isinstance(v, dict) for w in v.values()]
+        for value in values:
+            if isinstance(value, CUDADispatcher) and not value.targetoptions.get("device"):
+                kernels[id(value)] = f"{info.name}.{value.py_func.__qualname__}"
+    return kernels
