@@ -5,8 +5,8 @@ import pkgutil
 
 import gpuconv.kernels.cuda
 import numpy as np
-from numba.cuda.dispatcher import CUDADispatcher
 from gpuconv.kernels.cuda import launch
+from numba.cuda.dispatcher import CUDADispatcher
 
 import gpuconv
 from gpuconv.backend import kernels_for

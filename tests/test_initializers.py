@@ -1,0 +1,90 @@
+"""Initialisers: the right distributions, from a seed, the same everywhere."""
+
+import math
+
+import numpy as np
+import pytest
+
+import gpuconv
+from gpuconv import initializers
+
+SHAPE = (64, 32, 3, 3)
+FAN_IN, FAN_OUT = 32 * 9, 64 * 9
+
+
+@pytest.mark.parametrize(
+    ("draw", "deviation", "bound"),
+    [
+        (initializers.xavier_uniform, math.sqrt(2 / (FAN_IN + FAN_OUT)), math.sqrt(6 / (FAN_IN + FAN_OUT))),
+        (initializers.xavier_normal, math.sqrt(2 / (FAN_IN + FAN_OUT)), math.inf),
+        (initializers.kaiming_uniform, math.sqrt(2 / FAN_IN), math.sqrt(6 / FAN_IN)),
+        (initializers.kaiming_normal, math.sqrt(2 / FAN_IN), math.inf),
+        (initializers.normal, 1.0, math.inf),
+    ],
+)
+def test_zero_mean_and_the_deviation_of_the_paper(draw, deviation, bound):
+    w = draw(SHAPE, seed=0)
+    assert w.shape == SHAPE
+    assert w.dtype == np.float32
+    assert abs(w.mean()) < 4 * deviation / math.sqrt(w.size)
+    assert abs(w.std() / deviation - 1) < 4 / math.sqrt(w.size)
+    assert np.abs(w).max() <= bound
+
+
+def test_fan_out_and_slope():
+    w = initializers.kaiming_normal(SHAPE, 0.5, "fan_out", seed=0)
+    assert abs(w.std() / math.sqrt(2 / 1.25 / FAN_OUT) - 1) < 0.02
+
+
+def test_constants():
+    assert not initializers.zeros((3, 4)).any()
+    assert (initializers.constant((3, 4), 0.3) == np.float32(0.3)).all()
+    w = initializers.uniform((1000,), 2, 3, seed=0)
+    assert w.min() >= 2
+    assert w.max() <= 3
+
+
+@pytest.mark.parametrize("name", initializers.BY_NAME)
+def test_a_seed_gives_the_same_values_rounded_once(name):
+    draw = initializers.BY_NAME[name]
+    single, double = draw(SHAPE, seed=7), draw(SHAPE, seed=7, dtype=np.float64)
+    assert np.array_equal(single, draw(SHAPE, seed=7))
+    assert np.array_equal(single, double.astype(np.float32))
+    if name not in ("zeros", "constant"):
+        assert not np.array_equal(single, draw(SHAPE, seed=8))
+
+
+def test_a_generator_goes_on():
+    rng = np.random.default_rng(0)
+    assert not np.array_equal(initializers.normal((5,), seed=rng), initializers.normal((5,), seed=rng))
+
+
+@pytest.mark.parametrize(
+    ("nonlinearity", "param", "gain"),
+    [("linear", None, 1), ("relu", None, 2**0.5), ("leaky_relu", 0.2, (2 / 1.04) ** 0.5), ("tanh", None, 5 / 3)],
+)
+def test_gains(nonlinearity, param, gain):
+    assert initializers.calculate_gain(nonlinearity, param) == pytest.approx(gain)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: initializers.kaiming_normal((5,)), r"shape is \(5,\), expected at least two dimensions"),
+        (lambda: initializers.kaiming_normal((5, 0)), r"shape is \(5, 0\)"),
+        (lambda: initializers.kaiming_uniform((5, 5), mode="fan"), "mode is 'fan', expected 'fan_in' or 'fan_out'"),
+        (lambda: initializers.calculate_gain("swish"), "nonlinearity is 'swish', expected one of 'linear'"),
+        (lambda: initializers.normal((5,), std=-1), "std is -1, expected at least 0"),
+        (lambda: initializers.uniform((5,), 1, 0), "high is 0, expected at least low=1"),
+    ],
+)
+def test_wrong_options_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_layers_start_as_torch_starts_them():
+    layer = gpuconv.nn.Conv2d(32, 64, 3, seed=0)
+    bound = 1 / math.sqrt(FAN_IN)
+    for parameter in layer.parameters():
+        assert 0.9 * bound < np.abs(parameter.data).max() <= bound
