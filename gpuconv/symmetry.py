@@ -44,7 +44,7 @@ class SymmetryReport(NamedTuple):
     def __str__(self) -> str:
         rows = [f"{'layer':<12} {'units':>6} {'distinct':>9}  copies of each other"]
         for layer in self.layers:
-            groups = "; ".join(", ".join(map(str, group)) for group in layer.equal_weights) or "none"
+            groups = "; ".join(map(_ranges, layer.equal_weights)) or "none"
             rows.append(f"{layer.name:<12} {layer.units:>6} {layer.distinct:>9}  {groups}")
         return "\n".join(rows)
 
@@ -76,6 +76,17 @@ def symmetry_report(model: Module) -> SymmetryReport:
             units = int(parameters[0].data.shape[0])
             layers.append(LayerSymmetry(path, units, weights, _equal_rows(gradients) if complete else None))
     return SymmetryReport(tuple(layers))
+
+
+def _ranges(units: tuple[int, ...]) -> str:
+    """Unit numbers, runs of neighbours drawn together: 0-15, 17."""
+    runs: list[list[int]] = []
+    for unit in units:
+        if runs and unit == runs[-1][-1] + 1:
+            runs[-1].append(unit)
+        else:
+            runs.append([unit])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
 def _equal_rows(arrays: list[Array]) -> tuple[tuple[int, ...], ...]:

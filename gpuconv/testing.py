@@ -60,12 +60,15 @@ def tolerance(dtype: Any, terms: int = 1, algorithm: str = "direct") -> float:
     return float(TOLERANCE[algorithm] * np.finfo(dtype).eps * max(terms, 1) ** 0.5)
 
 
-def relative_error(actual: Array, expected: Array) -> float:
+def relative_error(actual: Array, expected: Array, magnitude: Array | None = None) -> float:
     """Largest difference over the largest element expected; infinite where NaN or infinity do not agree.
 
     Parameters
     ----------
     actual, expected : array of one shape
+    magnitude : array, optional
+        Root of the sum of the squared terms each element sums. Where few elements are expected, all of them may cancel
+        to near nothing: what they were summed from is then the size to compare with.
 
     Returns
     -------
@@ -80,11 +83,19 @@ def relative_error(actual: Array, expected: Array) -> float:
     if not finite.any():
         return 0.0
     scale = np.abs(e[finite]).max()
+    if magnitude is not None:
+        scale = max(scale, np.abs(to_host(magnitude)).max())
     return float(np.abs(a[finite] - e[finite]).max() / (scale if scale > 0 else 1.0))
 
 
 def assert_close(
-    actual: Array, expected: Array, *, dtype: Any = None, terms: int = 1, algorithm: str = "direct"
+    actual: Array,
+    expected: Array,
+    *,
+    dtype: Any = None,
+    terms: int = 1,
+    algorithm: str = "direct",
+    magnitude: Array | None = None,
 ) -> None:
     """Fail where a result is further from the expected one than the table allows.
 
@@ -95,6 +106,8 @@ def assert_close(
         Default: the dtype of actual.
     terms, algorithm
         As in `tolerance`.
+    magnitude : array, optional
+        As in `relative_error`.
 
     Raises
     ------
@@ -102,7 +115,7 @@ def assert_close(
         With the error, the bound and where they come from.
     """
     dtype = actual.dtype if dtype is None else dtype
-    error, bound = relative_error(actual, expected), tolerance(dtype, terms, algorithm)
+    error, bound = relative_error(actual, expected, magnitude), tolerance(dtype, terms, algorithm)
     if not error <= bound:
         raise AssertionError(
             f"relative error {error:.2e} > {bound:.2e} ({np.dtype(dtype)}, {algorithm}, {terms} terms)"

@@ -1,7 +1,9 @@
 """Convolution and its gradients against the oracle, and against each other."""
 
+import numba
 import numpy as np
 import pytest
+from gpuconv.kernels.cpu import conv_direct, conv_weight_grad
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +13,6 @@ from tests import reference
 from tests.devices import on_every_device
 from tests.strategies import convolutions
 
-# Where rounding makes a bias of sqrt(2) or so out of a unit of the table: nowhere. Terms summed for y, dx and dw.
 SYMMETRIC = {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": 1}
 
 
@@ -32,12 +33,17 @@ def _compare(case, dtype, device, seed=0):
         dw = gpuconv.conv2d_weight_grad(xd, dyd, w_shape, **options)
         db = gpuconv.conv2d_bias_grad(dyd)
     outputs = y_shape[0] * y_shape[2] * y_shape[3]
-    assert_close(y, reference.conv2d(x, w, b, **spelt_out), terms=np.prod(w_shape[1:]))
-    assert_close(
-        dx, reference.conv2d_input_grad(dy, w, x_shape, **spelt_out), terms=w_shape[0] * w_shape[2] * w_shape[3]
-    )
-    assert_close(dw, reference.conv2d_weight_grad(x, dy, w_shape, **spelt_out), terms=outputs)
-    assert_close(db, reference.conv2d_bias_grad(dy), terms=outputs)
+    _agree(y, reference.conv2d, (x, w, b), spelt_out, np.prod(w_shape[1:]))
+    _agree(dx, reference.conv2d_input_grad, (dy, w, x_shape), spelt_out, w_shape[0] * w_shape[2] * w_shape[3])
+    _agree(dw, reference.conv2d_weight_grad, (x, dy, w_shape), spelt_out, outputs)
+    _agree(db, reference.conv2d_bias_grad, (dy,), {}, outputs)
+
+
+def _agree(actual, oracle, arguments, options, terms):
+    """Compare with the oracle; the same sums over squares say how large their terms were."""
+    squares = [a.astype(np.float64) ** 2 if isinstance(a, np.ndarray) else a for a in arguments]
+    magnitude = np.sqrt(oracle(*squares, **options))
+    assert_close(actual, oracle(*arguments, **options), terms=terms, magnitude=magnitude)
 
 
 @on_every_device
@@ -46,6 +52,22 @@ def _compare(case, dtype, device, seed=0):
 @given(case=convolutions(), seed=st.integers(0, 2**16))
 def test_random_geometries_agree_with_the_oracle(case, seed, dtype, device):
     _compare(case, dtype, device, seed)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@settings(max_examples=60, deadline=None)
+@given(case=convolutions(), seed=st.integers(0, 2**16))
+def test_threads_share_the_work_of_the_cpu_kernels(case, seed, threads):
+    """Small problems run serial; here every one is cut into tasks for several threads."""
+    before = numba.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv_direct, "SERIAL", 0)
+        patch.setattr(conv_weight_grad, "SERIAL", 0)
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        try:
+            _compare(case, np.float32, "cpu", seed)
+        finally:
+            numba.set_num_threads(before)
 
 
 AWKWARD = {
@@ -61,6 +83,8 @@ AWKWARD = {
     "pixels no window touches": ((1, 2, 10, 10), (3, 2, 2, 2), {"stride": (3, 3)}),
     "dilation past the image": ((1, 2, 3, 3), (3, 2, 2, 2), {"dilation": (5, 4), "padding": ((3, 3), (2, 2))}),
     "many filters": ((1, 17, 6, 6), (67, 17, 3, 3), {"padding": ((1, 1), (1, 1))}),
+    "several channel blocks": ((1, 150, 7, 7), (20, 150, 3, 3), {"padding": ((1, 1), (1, 1))}),
+    "enough for threads": ((9, 16, 24, 24), (24, 16, 3, 3), {"padding": ((1, 1), (1, 1))}),
     "wide rows": ((1, 2, 3, 100), (3, 2, 3, 7), {"padding": ((1, 1), (3, 3))}),
 }
 

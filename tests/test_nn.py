@@ -125,7 +125,7 @@ def test_backward_before_forward_says_so(layer):
 
 
 def test_a_loss_before_its_gradient_says_so():
-    with pytest.raises(RuntimeError, match="CrossEntropyLoss.backward was called before the loss"):
+    with pytest.raises(RuntimeError, match=r"CrossEntropyLoss\.backward was called before the loss"):
         nn.CrossEntropyLoss().backward()
 
 
