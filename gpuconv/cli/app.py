@@ -59,6 +59,20 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
+class Suite(StrEnum):
+    """What is measured."""
+
+    CONV = "conv"
+    POOL = "pool"
+    ELEMENTWISE = "elementwise"
+
+
+class Peer(StrEnum):
+    """What it is compared with."""
+
+    TORCH = "torch"
+
+
 DeviceOption = Annotated[Device, typer.Option(help="Where to run; auto takes a GPU if there is one.")]
 
 
@@ -104,3 +118,23 @@ def check(device: DeviceOption = Device.AUTO) -> None:
 
     if not command.run(device):
         raise typer.Exit(1)
+
+
+@app.command()
+@one_line_errors
+def bench(
+    suite: Suite,
+    against: Annotated[Peer | None, typer.Option(help="Time a peer too, in a process of its own, in turns.")] = None,
+    problems: Annotated[
+        str, typer.Option(help="standard, lenet, resnet, depthwise, deepbench, or a tab-separated file.")
+    ] = "standard",
+    threads: Annotated[int | None, typer.Option(min=1, help="Of each library; default: all processors.")] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Timings of each case; the median is printed.")] = 9,
+    peer_python: Annotated[Path | None, typer.Option(help="Interpreter that has the peer, if not this one.")] = None,
+    json: Annotated[Path | None, typer.Option(help="File for everything measured.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="File for a roofline plot (PNG).")] = None,
+) -> None:
+    """Time kernels on the CPU, and say how far they are from the machine's limit."""
+    from . import bench as command
+
+    command.execute(command.Settings(suite, against, problems, threads, repeats, peer_python, json, plot))

@@ -1,0 +1,145 @@
+"""The suites of `gpuconv bench`: what is run, how much work and memory it is, and how it compares."""
+
+import math
+import statistics
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gpuconv.testing import relative_error, tolerance
+
+from .problems import ConvProblem
+from .timing import Limits, Sample, Worker, alternate
+
+PASSES = ("forward", "input_grad", "weight_grad")
+LARGE, SMALL = (64, 64, 64, 64), (1, 16, 32, 32)  # 64 MB and 64 KB of float32
+
+
+class Case(NamedTuple):
+    """One operation on one problem, as the workers take it."""
+
+    name: str
+    problem: str
+    operation: str
+    arguments: dict[str, Any]
+    flops: int
+    """Of the plain algorithm."""
+    bytes: int
+    """Least possible: every array read or written once."""
+    terms: int
+    """Products summed for one element, for the comparison of results."""
+
+
+class Row(NamedTuple):
+    """What was measured of one case."""
+
+    case: Case
+    ours: Sample
+    peer: Sample | None
+    error: float | None
+    """Of our result against the peer's, relative to its largest element."""
+
+    @property
+    def ratio(self) -> float | None:
+        """The peer's time over ours: above 1 we are faster."""
+        return None if self.peer is None else self.peer.median / self.ours.median
+
+    def limit(self, limits: Limits) -> float:
+        """Seconds the machine needs at least: the slower of its arithmetic and its memory."""
+        return max(self.case.flops / limits.gflops, self.case.bytes / limits.gbytes) / 1e9
+
+    def share(self, limits: Limits) -> float:
+        """How much of what the machine can do was reached; above 1 where the algorithm saves arithmetic."""
+        return self.limit(limits) / self.ours.median
+
+
+def conv_cases(problems: list[ConvProblem]) -> Iterator[Case]:
+    """All three passes of each problem; the input gradient of a network's first layer is nobody's, so not at C <= 3."""
+    for p in problems:
+        shapes = {"x_shape": p.x_shape, "w_shape": p.w_shape, "y_shape": p.y_shape}
+        options = {"stride": p.stride, "padding": p.pad, "groups": p.groups}
+        size = 4 * sum(math.prod(shape) for shape in shapes.values())
+        field = p.r * p.s
+        terms = {
+            "forward": p.c // p.groups * field,
+            "input_grad": p.k // p.groups * field,
+            "weight_grad": p.n * math.prod(p.y_shape[2:]),
+        }
+        for name in PASSES:
+            if name != "input_grad" or p.c > 3:
+                yield Case(f"conv {name}", str(p), f"conv_{name}", {**shapes, **options}, p.flops, size, terms[name])
+
+
+def pool_cases() -> Iterator[Case]:
+    """Maximum and average pooling, both passes, 2x2/2 and 3x3/2, out of the cache and in it."""
+    for shape in (LARGE, SMALL):
+        for kernel in (2, 3):
+            outputs = math.prod(shape[:2]) * ((shape[2] - kernel) // 2 + 1) ** 2
+            size = 4 * (math.prod(shape) + outputs)
+            for kind in ("max", "avg"):
+                mask = outputs if kind == "max" else 0
+                for suffix in ("", "_grad"):
+                    name = f"{kind}_pool{suffix}"
+                    arguments = {"x_shape": shape, "kernel_size": kernel, "stride": 2}
+                    problem = f"{'x'.join(map(str, shape))}, {kernel}x{kernel}/2"
+                    yield Case(name, problem, name, arguments, 0, size + mask, kernel * kernel)
+
+
+def elementwise_cases() -> Iterator[Case]:
+    """Activations, cross-entropy and the update, out of the cache and in it."""
+    passes = {"relu": 2, "relu_grad": 3, "leaky_relu": 2, "sgd": 5}
+    for shape in (LARGE, SMALL):
+        for name, count in passes.items():
+            yield Case(name, "x".join(map(str, shape)), name, {"x_shape": shape}, 0, count * 4 * math.prod(shape), 1)
+    for rows, classes in ((16384, 1024), (128, 128)):
+        for name, count in (("cross_entropy", 1), ("cross_entropy_grad", 2)):
+            shape = (rows, classes)
+            yield Case(name, f"{rows}x{classes}", name, {"x_shape": shape}, 0, count * 4 * rows * classes, classes)
+
+
+def measure(
+    cases: list[Case], workers: list[Worker], repeats: int, report: Callable[[Case], None] = lambda case: None
+) -> list[Row]:
+    """Compare results, then time: the first worker is ours, the second, if there is one, the peer.
+
+    Parameters
+    ----------
+    cases : list of Case
+    workers : list of Worker
+    repeats : int
+        Timings of each; the median is reported.
+    report : callable
+        Called before each case.
+
+    Returns
+    -------
+    list of Row
+
+    Raises
+    ------
+    AssertionError
+        If our result is not the peer's: a wrong answer is not timed.
+    """
+    rows = []
+    for case in cases:
+        report(case)
+        results = [worker.prepare(case.operation, case.arguments) for worker in workers]
+        error = _compare(case, *results) if len(results) > 1 else None
+        samples = alternate(workers, repeats)
+        rows.append(Row(case, samples[0], samples[1] if len(samples) > 1 else None, error))
+    return rows
+
+
+def _compare(case: Case, ours: np.ndarray[Any, Any], peer: np.ndarray[Any, Any]) -> float:
+    """Both computed in float32, each with its own rounding."""
+    error, bound = relative_error(ours, peer), 2 * tolerance(np.float32, case.terms, "winograd")
+    if not error <= bound:
+        raise AssertionError(f"{case.name} of {case.problem}: results differ by {error:.1e} > {bound:.1e}")
+    return error
+
+
+def geometric_mean(rows: list[Row]) -> float | None:
+    """Of the ratios to the peer."""
+    ratios = [row.ratio for row in rows if row.ratio is not None]
+    return statistics.geometric_mean(ratios) if ratios else None

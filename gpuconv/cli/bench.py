@@ -1,0 +1,63 @@
+"""`gpuconv bench`: time kernels, alone or against PyTorch, and say how far they are from the machine's limit."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+
+from ..bench import problems, report, run, timing
+from .errors import UsageError
+
+
+class Settings(NamedTuple):
+    """The options of the command."""
+
+    suite: str
+    against: str | None
+    problems: str
+    threads: int | None
+    repeats: int
+    peer_python: Path | None
+    json: Path | None
+    plot: Path | None
+
+
+def execute(settings: Settings) -> None:
+    """Measure and print.
+
+    Raises
+    ------
+    UsageError
+        If there are no such problems, or the peer cannot be started.
+    """
+    try:
+        cases = list(_cases(settings))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    threads = settings.threads or len(os.sched_getaffinity(0))
+    libraries = ["gpuconv"] + ([settings.against] if settings.against else [])
+    python = str(settings.peer_python) if settings.peer_python else None
+    console = Console()
+    limits = timing.measure_limits(threads)
+    console.print(
+        f"{threads} threads; limits measured: {limits.gflops:.0f} GFLOP/s, {limits.gbytes:.1f} GB/s", highlight=False
+    )
+    try:
+        with timing.workers(libraries, threads, python) as workers, console.status("") as status:
+            rows = run.measure(
+                cases, workers, settings.repeats, lambda case: status.update(f"{case.name} of {case.problem}")
+            )
+    except RuntimeError as error:
+        raise UsageError(str(error)) from error
+    console.print(report.table(rows, limits, settings.against))
+    if settings.json:
+        report.write_json(settings.json, rows, limits, settings.against, threads)
+    if settings.plot:
+        report.roofline(settings.plot, rows, limits, settings.against)
+
+
+def _cases(settings: Settings) -> "list[run.Case]":
+    if settings.suite == "conv":
+        return list(run.conv_cases(problems.conv_problems(settings.problems)))
+    return list(run.pool_cases() if settings.suite == "pool" else run.elementwise_cases())
