@@ -142,7 +142,7 @@ def _repeat_tile(a, b, offsets, c, repeats, threads, version):
             multiply_tile(a, 0, b, 0, offsets, offsets.size, c[thread], 0, c.shape[2], False)
 
 
-def measure_peak(threads, dtype=np.float32, repeats=20_000, samples=5):
+def measure_peak(threads, dtype=np.float32, repeats=20_000, samples=25):
     """FLOP/s of the micro-kernel on panels that lie in the first-level cache, on all threads: the machine's limit.
 
     Parameters
