@@ -12,11 +12,12 @@ for each phase of the stride, with the taps that reach the phase, and stride 1. 
 from typing import NamedTuple
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import njit
 
 from ..scalar import activate, activate_grad
 from .conv_planes import fill_planes, plan, planes_size, task_count, task_of, task_vectors
-from .microkernel import MR, NV, VERSION, lanes, multiply_tile
+from .microkernel import MR, NV, lanes, multiply_tile
+from .threads import on_threads, threads_for
 
 PANEL = 4096  # elements of a panel of filters, MR x channels x taps: half the first-level cache (Zen 3, 2026-11)
 SERIAL = 1 << 20  # multiplications: fewer take less than two threads gain (Zen 3, 2 cores, 2026-11)
@@ -62,28 +63,30 @@ def correlate(x, w, taps, stride, groups, transposed, lattice, bias, activation,
     )
     panels = np.empty((groups * -(-filters // MR), channels * g.taps, MR), x.dtype)
     serial = images * groups * filters * g.p * g.q * panels.shape[1] < SERIAL
-    pack, run = (_pack_serial, _correlate_serial) if serial else (_pack_parallel, _correlate_parallel)
-    pack(w, reads.taps, transposed, groups, filters, panels)
-    threads = min(task_count(g, images), get_num_threads())
-    run(g, reads, lattice, x, panels, bias, activation, slope, pre_activation, y, threads, VERSION)
-
-
-def _pack_serial(w, taps, transposed, groups, filters, panels):
-    _pack(w, taps, transposed, groups, filters, panels, 0, panels.shape[0])
-
-
-@njit(cache=True, parallel=True, nogil=True)
-def _pack_parallel(w, taps, transposed, groups, filters, panels):
-    for panel in prange(panels.shape[0]):
-        _pack(w, taps, transposed, groups, filters, panels, np.int64(panel), np.int64(panel) + 1)
+    threads = threads_for(task_count(g, images), serial)
+    _launch(w, transposed, g, reads, lattice, x, panels, bias, activation, slope, pre_activation, y, threads)
 
 
 @njit(cache=True, nogil=True)
-def _pack(w, taps, transposed, groups, filters, panels, first, last):
+def _launch(w, transposed, g, reads, lattice, x, panels, bias, activation, slope, pre_activation, y, threads):
+    """Pack the filters, then correlate; a parallel region would cost a small problem more than the work."""
+    packing = (w, reads.taps, transposed, g.groups, panels)
+    problem = (g, reads, lattice, x, panels, bias, activation, slope, pre_activation, y)
+    if threads == 1:
+        _pack(*packing, 0, 1)
+        _correlate(*problem, 0, 1)
+    else:
+        on_threads(_pack, packing, threads)
+        on_threads(_correlate, problem, threads)
+
+
+@njit(cache=True, nogil=True)
+def _pack(w, taps, transposed, groups, panels, thread, threads):
     """panels[block, c * T + t, i] = w of tap t, channel c and filter block * MR + i; zero past a group's last one."""
     count = taps.shape[0]
+    filters = w.shape[1] if transposed else w.shape[0] // groups
     blocks, channels = panels.shape[0] // groups, panels.shape[1] // count
-    for panel in range(first, last):
+    for panel in range(thread * panels.shape[0] // threads, (thread + 1) * panels.shape[0] // threads):
         group, block = panel // blocks, panel % blocks
         for i in range(MR):
             k = block * MR + i
@@ -96,20 +99,8 @@ def _pack(w, taps, transposed, groups, filters, panels, first, last):
                     panels[panel, c * count + t, i] = value
 
 
-def _correlate_serial(g, reads, lattice, x, panels, bias, activation, slope, pre_activation, y, threads, version):
-    _correlate(g, reads, lattice, x, panels, bias, activation, slope, pre_activation, y, 0, 1, version)
-
-
-@njit(cache=True, parallel=True, nogil=True)
-def _correlate_parallel(g, reads, lattice, x, panels, bias, activation, slope, pre_activation, y, threads, version):
-    for thread in prange(threads):
-        _correlate(
-            g, reads, lattice, x, panels, bias, activation, slope, pre_activation, y, np.int64(thread), threads, version
-        )
-
-
 @njit(cache=True, nogil=True)
-def _correlate(g, reads, lattice, x, panels, bias, activation, slope, pre_activation, y, thread, threads, version):
+def _correlate(g, reads, lattice, x, panels, bias, activation, slope, pre_activation, y, thread, threads):
     """The equation at the head of this file, for one thread's tasks.
 
     FLOPs: 2 N K P Q (C/groups) T. Bytes: x, w and y once, x again for the rows that neighbouring strips share.

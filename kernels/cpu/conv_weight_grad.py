@@ -8,11 +8,12 @@ are added in a fixed order, so the bits depend on nothing but the number of thre
 """
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import njit
 
 from .conv_direct import SERIAL
 from .conv_planes import fill_planes, plan, planes_size, task_count, task_of, task_vectors
-from .microkernel import DOT_COLUMNS, DOT_ROWS, VERSION, add_dots, lanes
+from .microkernel import DOT_COLUMNS, DOT_ROWS, add_dots, lanes
+from .threads import on_threads, threads_for
 
 FILTERS = 2 * DOT_ROWS  # rows of dy that stay in the first-level cache while the planes pass (Zen 3, 2026-11)
 STRIP_FILTERS = 64  # as many outputs a task as a forward pass with so many filters has
@@ -39,38 +40,32 @@ def correlate_with_gradient(g, taps, x, dy, dw):
         g.n, channels, STRIP_FILTERS, taps, (g.stride_h, g.stride_w), g.groups, (g.p, g.q), PAIRS, lanes(x.dtype)
     )
     serial = g.flops < 2 * SERIAL
-    threads = 1 if serial else min(task_count(strips, g.n), get_num_threads())
+    threads = threads_for(task_count(strips, g.n), serial)
     columns = -(-strips.step * strips.taps // DOT_COLUMNS) * DOT_COLUMNS
     rows, steps = -(-filters // DOT_ROWS) * DOT_ROWS, -(-channels // strips.step)
     sums = np.zeros((threads, g.groups, rows, steps, columns), x.dtype)
     flat = dw.reshape(g.groups, filters, channels, strips.taps)
-    if serial:
-        _sum_tasks(strips, reads, x, dy, sums, 0, VERSION)
-        _add_sums(strips, sums, flat, 0, g.k)
-    else:
-        _sum_parallel(strips, reads, x, dy, sums, VERSION)
-        _add_parallel(strips, sums, flat)
-
-
-@njit(cache=True, parallel=True, nogil=True)
-def _sum_parallel(g, reads, x, dy, sums, version):
-    for thread in prange(sums.shape[0]):
-        _sum_tasks(g, reads, x, dy, sums, np.int64(thread), version)
-
-
-@njit(cache=True, parallel=True, nogil=True)
-def _add_parallel(g, sums, dw):
-    for k in prange(dw.shape[0] * dw.shape[1]):
-        _add_sums(g, sums, dw, np.int64(k), np.int64(k) + 1)
+    _launch(strips, reads, x, dy, sums, flat, threads)
 
 
 @njit(cache=True, nogil=True)
-def _sum_tasks(g, reads, x, dy, sums, thread, version):
+def _launch(g, reads, x, dy, sums, dw, threads):
+    """Sum, then add; a parallel region would cost a small problem more than the work."""
+    if threads == 1:
+        _sum_tasks(g, reads, x, dy, sums, 0, 1)
+        _add_sums(g, sums, dw, 0, 1)
+    else:
+        on_threads(_sum_tasks, (g, reads, x, dy, sums), threads)
+        on_threads(_add_sums, (g, sums, dw), threads)
+
+
+@njit(cache=True, nogil=True)
+def _sum_tasks(g, reads, x, dy, sums, thread, threads):
     """Equation (13) for one thread's tasks; sums (threads, groups, filters, steps, channels of a step * taps).
 
     FLOPs: 2 N K P Q (C/groups) R S. Bytes: x and dy once (dy again for each step of channels), dw once a thread.
     """
-    threads, groups, rows, steps, columns = sums.shape
+    _, groups, rows, steps, columns = sums.shape
     channels, filters = x.shape[1] // groups, dy.shape[1] // groups
     planes = np.zeros(planes_size(g), x.dtype)
     gradient = np.zeros((FILTERS, g.vectors * g.lanes), dy.dtype)
@@ -110,13 +105,13 @@ def _fill_gradient(g, dy, n, images, k0, k1, p0, p1, gradient):
 
 
 @njit(cache=True, nogil=True)
-def _add_sums(g, sums, dw, first, last):
-    """dw of the filters from first to last: the threads' sums, in order."""
-    _, filters, channels, taps = dw.shape
-    for k in range(first, last):
+def _add_sums(g, sums, dw, thread, threads):
+    """dw, of one thread's part of the filters: the threads' sums, in order."""
+    groups, filters, channels, taps = dw.shape
+    for k in range(thread * groups * filters // threads, (thread + 1) * groups * filters // threads):
         for c in range(channels):
             target = dw[k // filters, k % filters, c]
-            for thread in range(sums.shape[0]):
-                source = sums[thread, k // filters, k % filters, c // g.step, c % g.step * taps :]
+            for part in range(sums.shape[0]):
+                source = sums[part, k // filters, k % filters, c // g.step, c % g.step * taps :]
                 for t in range(taps):
-                    target[t] = source[t] if thread == 0 else target[t] + source[t]
+                    target[t] = source[t] if part == 0 else target[t] + source[t]

@@ -43,7 +43,6 @@ def _blocking(features, machine):
 
 VECTOR_BYTES, MR, NV = _blocking(_features(), llvm.get_default_triple())
 DOT_ROWS, DOT_COLUMNS = (4, 3) if MR == 6 else (6, 3)  # 16 or 32 registers
-VERSION = 2  # Numba's cache key does not cover an intrinsic's source: raise this with every change of one
 
 
 def lanes(dtype):
@@ -226,7 +225,7 @@ def add_dots(typingctx, a, a_start, a_stride, b, b_start, starts, offsets, first
 
 
 @njit(cache=True, parallel=True, nogil=True)
-def _repeat_tile(a, b, starts, offsets, c, repeats, threads, version):
+def _repeat_tile(a, b, starts, offsets, c, repeats, threads):
     for thread in prange(threads):
         for _ in range(repeats):
             multiply_tile(a, 0, b, 0, starts, 0, offsets, offsets.size, c[thread], 0, c.shape[2], False)
@@ -259,7 +258,7 @@ def measure_peak(threads, dtype=np.float32, repeats=20_000, samples=5):
         seconds = []
         for _ in range(samples + 1):
             start = time.perf_counter()
-            _repeat_tile(a, b, starts, offsets, c, repeats, threads, VERSION)
+            _repeat_tile(a, b, starts, offsets, c, repeats, threads)
             seconds.append(time.perf_counter() - start)
     finally:
         numba.set_num_threads(before)
