@@ -6,7 +6,7 @@ import numpy as np
 from numba import prange
 
 from ..scalar import IDENTITY
-from .conv_direct import correlate
+from .conv_direct import Lattice, correlate
 from .conv_weight_grad import correlate_with_gradient
 from .parallel import streaming
 
@@ -41,7 +41,7 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
 
 def conv2d_weight_grad(g, x, dy, dw, algorithm):
     """dw[k,c,r,s] = sum_{n,p,q} dy[n,k,p,q] x[n,c,p st + r d - pad,...]: equation (13)."""
-    correlate_with_gradient(g, x, dy, dw)
+    correlate_with_gradient(g, _forward_taps(g)[0], x, dy, dw)
 
 
 def conv2d_bias_grad(dy, db):
@@ -56,7 +56,7 @@ def _forward_taps(g):
     taps = tuple(
         (r, s, r * g.dilation_h - g.pad_top, s * g.dilation_w - g.pad_left) for r in range(g.r) for s in range(g.s)
     )
-    return taps, (g.p, g.q, 0, 1, 0, 1)
+    return taps, Lattice(g.p, g.q)
 
 
 @lru_cache(maxsize=1024)
@@ -73,7 +73,7 @@ def _phase_taps(g):
             taps = tuple((r, s, dh, dw) for r, dh in rows for s, dw in columns)
             p, q = -(-(g.h - phase_h) // g.stride_h), -(-(g.w - phase_w) // g.stride_w)
             if taps:
-                phases.append((taps, (p, q, phase_h, g.stride_h, phase_w, g.stride_w)))
+                phases.append((taps, Lattice(p, q, phase_h, g.stride_h, phase_w, g.stride_w)))
     return phases, len(phases) == min(g.stride_h, g.h) * min(g.stride_w, g.w)
 
 

@@ -1,138 +1,117 @@
-"""The weight gradient: the correlation of the input with the output gradient, as a matrix product over positions.
+"""The weight gradient: the correlation of the input with the output gradient, as inner products over positions.
 
-For one tap (r, s), dw[k, c] = sum over positions of dy[k, position] x[c, position + tap]. A task is a strip of output
-rows of one image. Its input is turned once into channels-last order, so that for every position the channels of a tap
-are one contiguous run (with dilation 1 even all taps of a kernel row: S * C elements), and the micro-kernel multiplies
-panels of MR rows of dy with runs of NR of them. Each thread sums into a buffer of its own; the buffers are added in a
-fixed order, so the bits depend on nothing but the number of threads.
+For one tap t, dw[k, c, t] = sum over positions of dy[k, position] x[c, position + tap]. Along a row of outputs both
+factors are contiguous where they lie (x in the planes of conv_planes.py), so the micro-kernel multiplies vectors of
+positions: a tile of filters x (channel, tap) pairs holds one partial sum a lane, and nothing is transposed. dy is
+copied with zeros where the planes' rows are longer than its own. Each thread sums into a buffer of its own; the buffers
+are added in a fixed order, so the bits depend on nothing but the number of threads.
 """
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import njit
 
 from .conv_direct import SERIAL
-from .microkernel import MR, VERSION, multiply_tile, tile_columns
+from .conv_planes import fill_planes, plan, planes_size, task_count, task_of, task_vectors
+from .microkernel import DOT_COLUMNS, DOT_ROWS, add_dots, lanes
+from .threads import on_threads, threads_for
 
-POSITIONS = 256  # of a strip: NR columns of as many positions fill half the first-level cache (Zen 3, 2026-11)
+FILTERS = 2 * DOT_ROWS  # rows of dy that stay in the first-level cache while the planes pass (Zen 3, 2026-11)
+STRIP_FILTERS = 64  # as many outputs a task as a forward pass with so many filters has
+PAIRS = 1 << 12  # (channel, tap) pairs at once; the planes' size is the tighter bound
 
 
-def correlate_with_gradient(g, x, dy, dw):
-    """dw[k, c, r, s] = sum_{n, p, q} dy[n, k, p, q] x[n, c, p st + r d - pad, ...]: equation (13)."""
+def correlate_with_gradient(g, taps, x, dy, dw):
+    """dw[k, c, r, s] = sum_{n, p, q} dy[n, k, p, q] x[n, c, p st + r d - pad, ...]: equation (13).
+
+    Parameters
+    ----------
+    g : ConvGeometry
+    taps : tuple of (r, s, dh, dw)
+        The forward pass's taps, in the order of dw.
+    x : array (N, C, H, W)
+    dy : array (N, K, P, Q)
+    dw : array (K, C/groups, R, S)
+    """
     if g.n == 0:
         dw[...] = 0
         return
-    rows = max(1, min(g.p, POSITIONS // g.q))
-    rows = -(-g.p // max(-(-g.p // rows), min(g.p, -(-4 // g.n))))
+    channels, filters = g.c // g.groups, g.k // g.groups
+    strips, reads = plan(
+        g.n, channels, STRIP_FILTERS, taps, (g.stride_h, g.stride_w), g.groups, (g.p, g.q), PAIRS, lanes(x.dtype)
+    )
     serial = g.flops < 2 * SERIAL
-    threads = 1 if serial else min(g.n * -(-g.p // rows), get_num_threads())
-    columns = tile_columns(x.dtype)
-    joined = g.dilation_w == 1  # the taps of a kernel row then read one run
-    channels, filters = g.c // g.groups, g.k // g.groups
-    taps, length = (g.r, g.s * channels) if joined else (g.r * g.s, channels)
-    sums = np.zeros((threads, g.groups * -(-filters // MR), taps, MR, -(-length // columns) * columns), x.dtype)
-    if serial:
-        _sum_tasks(g, x, dy, sums, 0, joined, rows, columns, VERSION)
-        _add_sums(g, sums, joined, 0, g.k, dw)
+    threads = threads_for(task_count(strips, g.n), serial)
+    columns = -(-strips.step * strips.taps // DOT_COLUMNS) * DOT_COLUMNS
+    rows, steps = -(-filters // DOT_ROWS) * DOT_ROWS, -(-channels // strips.step)
+    sums = np.zeros((threads, g.groups, rows, steps, columns), x.dtype)
+    flat = dw.reshape(g.groups, filters, channels, strips.taps)
+    _launch(strips, reads, x, dy, sums, flat, threads)
+
+
+@njit(cache=True, nogil=True)
+def _launch(g, reads, x, dy, sums, dw, threads):
+    """Sum, then add; a parallel region would cost a small problem more than the work."""
+    if threads == 1:
+        _sum_tasks(g, reads, x, dy, sums, 0, 1)
+        _add_sums(g, sums, dw, 0, 1)
     else:
-        _sum_parallel(g, x, dy, sums, joined, rows, columns)
-        _add_parallel(g, sums, joined, dw)
+        on_threads(_sum_tasks, (g, reads, x, dy, sums), threads)
+        on_threads(_add_sums, (g, sums, dw), threads)
 
 
 @njit(cache=True, nogil=True)
-def _channels_last(g, image, first_channel, top, strip):
-    """strip[i, j, c] = image[first_channel + c, top + i, j - pad_left], zero outside."""
-    rows, width, channels = strip.shape
-    for i in range(rows):
-        row = top + i
-        if row < 0 or row >= g.h:
-            strip[i] = 0
-            continue
-        first, last = min(g.pad_left, width), min(g.pad_left + g.w, width)
-        strip[i, :first] = 0
-        for c in range(channels):
-            source = image[first_channel + c, row]
-            for j in range(first, last):
-                strip[i, j, c] = source[j - g.pad_left]
-        strip[i, last:] = 0
+def _sum_tasks(g, reads, x, dy, sums, thread, threads):
+    """Equation (13) for one thread's tasks; sums (threads, groups, filters, steps, channels of a step * taps).
 
-
-@njit(cache=True, nogil=True)
-def _pack_gradient(g, dy, first_filter, filters, p0, p1, panels):
-    """panels[block, position, i] = dy[first_filter + block * MR + i, position], zero past the last filter."""
-    for block in range(panels.shape[0]):
-        for i in range(MR):
-            k = block * MR + i
-            if k < filters:
-                source = dy[first_filter + k, p0:p1].reshape(-1)
-                for position in range(source.size):
-                    panels[block, position, i] = source[position]
-            else:
-                panels[block, :, i] = 0
-
-
-@njit(cache=True, parallel=True, nogil=True)
-def _sum_parallel(g, x, dy, sums, joined, rows, columns):
-    for thread in prange(sums.shape[0]):
-        _sum_tasks(g, x, dy, sums, np.int64(thread), joined, rows, columns, VERSION)
-
-
-@njit(cache=True, parallel=True, nogil=True)
-def _add_parallel(g, sums, joined, dw):
-    for k in prange(g.k):
-        _add_sums(g, sums, joined, np.int64(k), np.int64(k) + 1, dw)
-
-
-@njit(cache=True, nogil=True)
-def _sum_tasks(g, x, dy, sums, thread, joined, rows, columns, version):
-    """Equation (13) for one thread's tasks (image, strip of rows); sums (threads, panels, taps, MR, columns).
-
-    FLOPs: 2 N K P Q (C/groups) R S. Bytes: x and dy once, dw once for each thread.
+    FLOPs: 2 N K P Q (C/groups) R S. Bytes: x and dy once (dy again for each step of channels), dw once a thread.
     """
-    threads, _, taps, _, padded = sums.shape
-    channels, filters = g.c // g.groups, g.k // g.groups
-    blocks = -(-filters // MR)
-    height = (rows - 1) * g.stride_h + (g.r - 1) * g.dilation_h + 1
-    width = (g.q - 1) * g.stride_w + (g.s - 1) * g.dilation_w + 1
-    length = g.s * channels if joined else channels
-    strips = -(-g.p // rows)
-    tasks = g.n * strips
-
-    offsets = np.empty(rows * g.q, np.int32)
-    for position in range(offsets.size):
-        offsets[position] = (position // g.q * g.stride_h * width + position % g.q * g.stride_w) * channels
-    memory = np.zeros(height * width * channels + columns, x.dtype)
-    strip = memory[: height * width * channels].reshape(height, width, channels)
-    panels = np.empty((blocks, rows * g.q, MR), x.dtype)
-    mine, flat = sums[thread].reshape(-1), panels.reshape(-1)
+    _, groups, rows, steps, columns = sums.shape
+    channels, filters = x.shape[1] // groups, dy.shape[1] // groups
+    planes = np.zeros(planes_size(g), x.dtype)
+    gradient = np.zeros((FILTERS, g.vectors * g.lanes), dy.dtype)
+    mine, flat = sums[thread].reshape(-1), gradient.reshape(-1)
+    tasks = task_count(g, x.shape[0])
     for task in range(thread * tasks // threads, (thread + 1) * tasks // threads):
-        n, p0 = task // strips, task % strips * rows
-        p1 = min(p0 + rows, g.p)
-        for group in range(g.groups):
-            _channels_last(g, x[n], group * channels, p0 * g.stride_h - g.pad_top, strip)
-            _pack_gradient(g, dy[n], group * filters, filters, p0, p1, panels)
-            for tap in range(taps):
-                r, s = (tap, 0) if joined else (tap // g.s, tap % g.s)
-                base = (r * g.dilation_h * width + s * g.dilation_w) * channels
-                for j in range(0, length, columns):
-                    for block in range(blocks):
-                        place = ((group * blocks + block) * taps + tap) * MR * padded + j
-                        panel = block * rows * g.q * MR
-                        multiply_tile(
-                            flat, panel, memory, base + j, offsets, (p1 - p0) * g.q, mine, place, padded, True
-                        )
+        n, images, group, p0, p1 = task_of(g, x.shape[0], task)
+        vectors = task_vectors(g, images, p1 - p0)
+        for step in range(steps):
+            c0, c1 = step * g.step, min((step + 1) * g.step, channels)
+            fill_planes(g, x, n, images, group * channels + c0, group * channels + c1, p0, p1, planes)
+            for k0 in range(0, filters, FILTERS):
+                k1 = min(k0 + FILTERS, filters)
+                _fill_gradient(g, dy, n, images, group * filters + k0, group * filters + k1, p0, p1, gradient)
+                for pair in range(0, (c1 - c0) * g.taps, DOT_COLUMNS):
+                    for k in range(k0, k1, DOT_ROWS):
+                        place = ((group * rows + k) * steps + step) * columns + pair
+                        add_dots(
+                            flat, (k - k0) * gradient.shape[1], gradient.shape[1],
+                            planes, 0, reads.starts, reads.offsets, pair, vectors, mine, place, steps * columns,
+                        )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _add_sums(g, sums, joined, first, last, dw):
-    """dw of the filters from first to last: the threads' sums, in order."""
-    channels, filters = g.c // g.groups, g.k // g.groups
-    for k in range(first, last):
-        block, i = k // filters * -(-filters // MR) + k % filters // MR, k % filters % MR
-        for r in range(g.r):
-            for s in range(g.s):
-                for c in range(channels):
-                    tap, j = (r, s * channels + c) if joined else (r * g.s + s, c)
-                    total = sums[0, block, tap, i, j]
-                    for thread in range(1, sums.shape[0]):
-                        total += sums[thread, block, tap, i, j]
-                    dw[k, c, r, s] = total
+def _fill_gradient(g, dy, n, images, k0, k1, p0, p1, gradient):
+    """gradient[k - k0, m, p - p0, q] = dy[n + m, k, p, q], zero between the rows and past the last filter."""
+    gradient[k1 - k0 :] = 0
+    for k in range(k0, k1):
+        for m in range(images):
+            run = gradient[k - k0, m * g.run * g.lanes : (m + 1) * g.run * g.lanes]
+            for p in range(p0, p1):
+                row, source = run[(p - p0) * g.pitch :], dy[n + m, k, p]
+                for q in range(source.size):
+                    row[q] = source[q]
+                row[source.size : g.pitch] = 0
+            run[(p1 - p0) * g.pitch :] = 0
+
+
+@njit(cache=True, nogil=True)
+def _add_sums(g, sums, dw, thread, threads):
+    """dw, of one thread's part of the filters: the threads' sums, in order."""
+    groups, filters, channels, taps = dw.shape
+    for k in range(thread * groups * filters // threads, (thread + 1) * groups * filters // threads):
+        for c in range(channels):
+            target = dw[k // filters, k % filters, c]
+            for part in range(sums.shape[0]):
+                source = sums[part, k // filters, k % filters, c // g.step, c % g.step * taps :]
+                for t in range(taps):
+                    target[t] = source[t] if part == 0 else target[t] + source[t]

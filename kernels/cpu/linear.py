@@ -8,7 +8,7 @@ goes through transposed copies of x and y.
 import numpy as np
 
 from ..scalar import IDENTITY
-from .conv_direct import correlate
+from .conv_direct import Lattice, correlate
 
 ONE_TAP = ((0, 0, 0, 0),)
 
@@ -43,7 +43,7 @@ def _product(a, transposed, b, bias, c):
     bias = np.zeros(c.shape[0], c.dtype) if bias is None else bias
     nothing = np.empty((0, 0, 0, 0), c.dtype)
     image, result = b[None, :, None, :], c[None, :, None, :]
-    lattice = (1, c.shape[1], 0, 1, 0, 1)
+    lattice = Lattice(1, c.shape[1])
     zero = c.dtype.type(0)
     weights = a[:, :, None, None]
     correlate(image, weights, ONE_TAP, (1, 1), 1, transposed, lattice, bias, IDENTITY, zero, nothing, result)

@@ -42,7 +42,7 @@ def _blocking(features, machine):
 
 
 VECTOR_BYTES, MR, NV = _blocking(_features(), llvm.get_default_triple())
-VERSION = 1  # Numba's cache key does not cover an intrinsic's source: raise this with every change of multiply_tile
+DOT_ROWS, DOT_COLUMNS = (4, 3) if MR == 6 else (6, 3)  # 16 or 32 registers
 
 
 def lanes(dtype):
@@ -55,15 +55,90 @@ def tile_columns(dtype):
     return NV * lanes(dtype)
 
 
+class _Emitter:
+    """The few LLVM instructions the intrinsics are written in, on vectors of one element type."""
+
+    def __init__(self, context, builder, dtype):
+        self.context, self.builder = context, builder
+        self.size, self.width = dtype.bitwidth // 8, 8 * VECTOR_BYTES // dtype.bitwidth
+        self.vector = ir.VectorType(context.get_value_type(dtype), self.width)
+        self.integer = context.get_value_type(types.intp)
+        self.zeros = ir.Constant(self.vector, [0.0] * self.width)
+
+    def constant(self, value):
+        return ir.Constant(self.integer, value)
+
+    def pointer(self, array_type, array, start=None):
+        data = self.context.make_array(array_type)(self.context, self.builder, array).data
+        return data if start is None else self.builder.gep(data, [start])
+
+    def shifted(self, base, position, times=None):
+        """base + position, or base + times * position."""
+        position = self.constant(position) if isinstance(position, int) else position
+        return self.builder.gep(base, [position if times is None else self.builder.mul(times, position)])
+
+    def entry_of(self, table, position):
+        """table[position] of an int32 table, as an index."""
+        return self.builder.sext(self.builder.load(self.builder.gep(table, [position])), self.integer)
+
+    def load(self, place):
+        return self.builder.load(self.builder.bitcast(place, self.vector.as_pointer()), align=self.size)
+
+    def store(self, value, place):
+        self.builder.store(value, self.builder.bitcast(place, self.vector.as_pointer()), align=self.size)
+
+    def broadcast(self, place):
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        lane = self.builder.insert_element(undefined, self.builder.load(place), ir.Constant(ir.IntType(32), 0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.width), [0] * self.width)
+        return self.builder.shuffle_vector(lane, undefined, zeros)
+
+    def fma(self, a, b, c):
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        function = get_or_insert_function(self.builder.module, kind, f"llvm.fma.v{self.width}f{8 * self.size}")
+        return self.builder.call(function, [a, b, c])
+
+    def sum_lanes(self, vector):
+        """Sum of the lanes, as a tree: the same order on every run."""
+        element = self.vector.element
+        kind = ir.FunctionType(element, [element, self.vector])
+        name = f"llvm.vector.reduce.fadd.v{self.width}f{8 * self.size}"
+        function = get_or_insert_function(self.builder.module, kind, name)
+        return self.builder.call(function, [ir.Constant(element, -0.0), vector], fastmath=["reassoc"])
+
+    def accumulate(self, steps, rows, columns, products):
+        """Sum products(step) -> rows x columns of (a, b) over the steps, at least one, in registers."""
+        builder = self.builder
+        entry, loop, done = builder.block, builder.append_basic_block("tile"), builder.append_basic_block("store")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        step = builder.phi(self.integer)
+        tile = [[builder.phi(self.vector) for _ in range(columns)] for _ in range(rows)]
+        results = [[None] * columns for _ in range(rows)]
+        for i, j, a, b in products(step):
+            results[i][j] = self.fma(a, b, tile[i][j])
+            tile[i][j].add_incoming(self.zeros, entry)
+            tile[i][j].add_incoming(results[i][j], loop)
+        following = builder.add(step, self.constant(1))
+        step.add_incoming(self.constant(0), entry)
+        step.add_incoming(following, loop)
+        builder.cbranch(builder.icmp_signed("<", following, steps), loop, done)
+        builder.position_at_end(done)
+        return results
+
+
 @intrinsic
-def multiply_tile(typingctx, a, a_start, b, b_start, offsets, steps, c, c_start, c_stride, accumulate):
-    """C[i, j] (+)= sum_l A[l, i] B[l, j] for i < MR, j < NR.
+def multiply_tile(typingctx, a, a_start, b, b_start, starts, tile, offsets, steps, c, c_start, c_stride, accumulate):
+    """C[i, j] (+)= sum_l A[l, i] B[l, j] for i < MR, j < NR = NV vectors.
 
     Parameters
     ----------
     a : array, with A[l, i] = a[a_start + l * MR + i]
-    b : array, with B[l, j] = b[b_start + offsets[l] + j]
-    offsets : int32 array
+    b : array, with vector v of B[l] = b[b_start + starts[tile * NV + v] + offsets[l] :]
+    starts, offsets : int32 arrays
+        Where the vectors of the columns lie, and by how much each step moves them.
+    tile : int
+        Number of the tile: its vectors are tile * NV to tile * NV + NV - 1 of starts.
     steps : int
         Length of the reduction, at least 1.
     c : array, with C[i, j] = c[c_start + i * c_stride + j]
@@ -71,75 +146,89 @@ def multiply_tile(typingctx, a, a_start, b, b_start, offsets, steps, c, c_start,
         Add to C; else it is only written.
     """
     index = types.intp
-    signature = types.void(a, index, b, index, offsets, index, c, index, index, types.boolean)
+    signature = types.void(a, index, b, index, starts, index, offsets, index, c, index, index, types.boolean)
 
     def codegen(context, builder, sig, args):
-        a, a_start, b, b_start, offsets, steps, c, c_start, c_stride, accumulate = args
-        element = context.get_value_type(sig.args[0].dtype)
-        width = VECTOR_BYTES // (sig.args[0].dtype.bitwidth // 8)
-        vector, integer = ir.VectorType(element, width), context.get_value_type(index)
-        align = sig.args[0].dtype.bitwidth // 8
+        a, a_start, b, b_start, starts, tile, offsets, steps, c, c_start, c_stride, accumulate = args
+        emit = _Emitter(context, builder, sig.args[0].dtype)
+        a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[2], b, b_start)
+        starts, offsets = emit.pointer(sig.args[4], starts), emit.pointer(sig.args[6], offsets)
+        c = emit.pointer(sig.args[8], c, c_start)
+        first = builder.mul(tile, emit.constant(NV))
+        vectors = [emit.shifted(b, emit.entry_of(starts, builder.add(first, emit.constant(v)))) for v in range(NV)]
 
-        def pointer(position, array, start):
-            return builder.gep(context.make_array(sig.args[position])(context, builder, array).data, [start])
+        def products(step):
+            offset = emit.entry_of(offsets, step)
+            row = [emit.load(emit.shifted(vector, offset)) for vector in vectors]
+            column = emit.shifted(a, MR, step)
+            for i in range(MR):
+                factor = emit.broadcast(emit.shifted(column, i))
+                for j in range(NV):
+                    yield i, j, factor, row[j]
 
-        def constant(value):
-            return ir.Constant(integer, value)
-
-        def vector_at(base, position):
-            return builder.bitcast(builder.gep(base, [position]), vector.as_pointer())
-
-        def broadcast(scalar):
-            undefined = ir.Constant(vector, ir.Undefined)
-            lane = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
-            return builder.shuffle_vector(
-                lane, undefined, ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
-            )
-
-        a, b, c = pointer(0, a, a_start), pointer(2, b, b_start), pointer(6, c, c_start)
-        offsets = pointer(4, offsets, constant(0))
-        fma = get_or_insert_function(
-            builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{width}f{8 * align}"
-        )
-        zeros = ir.Constant(vector, [0.0] * width)
-        entry, loop, done = builder.block, builder.append_basic_block("tile"), builder.append_basic_block("store")
-        builder.branch(loop)
-
-        builder.position_at_end(loop)
-        step = builder.phi(integer)
-        step.add_incoming(constant(0), entry)
-        tile = [[builder.phi(vector) for _ in range(NV)] for _ in range(MR)]
-        row = builder.gep(b, [builder.sext(builder.load(builder.gep(offsets, [step])), integer)])
-        columns = [builder.load(vector_at(row, constant(j * width)), align=align) for j in range(NV)]
-        column = builder.gep(a, [builder.mul(step, constant(MR))])
-        following = builder.add(step, constant(1))
-        step.add_incoming(following, loop)
-        results = []
+        results = emit.accumulate(steps, MR, NV, products)
         for i in range(MR):
-            factor = broadcast(builder.load(builder.gep(column, [constant(i)])))
-            results.append([builder.call(fma, [factor, columns[j], tile[i][j]]) for j in range(NV)])
             for j in range(NV):
-                tile[i][j].add_incoming(zeros, entry)
-                tile[i][j].add_incoming(results[i][j], loop)
-        builder.cbranch(builder.icmp_signed("<", following, steps), loop, done)
+                place = emit.shifted(emit.shifted(c, i, c_stride), j * emit.width)
+                before = builder.select(accumulate, emit.load(place), emit.zeros)
+                emit.store(builder.fadd(before, results[i][j]), place)
+        return context.get_dummy_value()
 
-        builder.position_at_end(done)
-        for i in range(MR):
-            target = builder.gep(c, [builder.mul(c_stride, constant(i))])
-            for j in range(NV):
-                place = vector_at(target, constant(j * width))
-                before = builder.select(accumulate, builder.load(place, align=align), zeros)
-                builder.store(builder.fadd(before, results[i][j]), place, align=align)
+    return signature, codegen
+
+
+@intrinsic
+def add_dots(typingctx, a, a_start, a_stride, b, b_start, starts, offsets, first, steps, c, c_start, c_stride):
+    """C[i, j] += sum_l <A[i, l], B[j, l]> over vectors, for i < DOT_ROWS, j < DOT_COLUMNS.
+
+    Parameters
+    ----------
+    a : array, with vector l of A[i] = a[a_start + i * a_stride + l * lanes :]
+    b : array, with vector l of B[j] = b[b_start + offsets[first + j] + starts[l] :]
+    starts, offsets : int32 arrays
+    first : int
+        Where the tile's columns begin in offsets.
+    steps : int
+        Vectors in a row, at least 1.
+    c : array, with C[i, j] = c[c_start + i * c_stride + j]
+    """
+    index = types.intp
+    signature = types.void(a, index, index, b, index, starts, offsets, index, index, c, index, index)
+
+    def codegen(context, builder, sig, args):
+        a, a_start, a_stride, b, b_start, starts, offsets, first, steps, c, c_start, c_stride = args
+        emit = _Emitter(context, builder, sig.args[0].dtype)
+        a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[3], b, b_start)
+        starts, offsets = emit.pointer(sig.args[5], starts), emit.pointer(sig.args[6], offsets)
+        c = emit.pointer(sig.args[9], c, c_start)
+        rows = [emit.shifted(a, i, a_stride) for i in range(DOT_ROWS)]
+        columns = [
+            emit.shifted(b, emit.entry_of(offsets, builder.add(first, emit.constant(j)))) for j in range(DOT_COLUMNS)
+        ]
+
+        def products(step):
+            start, position = emit.entry_of(starts, step), builder.mul(step, emit.constant(emit.width))
+            right = [emit.load(emit.shifted(column, start)) for column in columns]
+            for i, row in enumerate(rows):
+                left = emit.load(emit.shifted(row, position))
+                for j in range(DOT_COLUMNS):
+                    yield i, j, left, right[j]
+
+        results = emit.accumulate(steps, DOT_ROWS, DOT_COLUMNS, products)
+        for i in range(DOT_ROWS):
+            for j in range(DOT_COLUMNS):
+                place = emit.shifted(emit.shifted(c, i, c_stride), j)
+                builder.store(builder.fadd(builder.load(place), emit.sum_lanes(results[i][j])), place)
         return context.get_dummy_value()
 
     return signature, codegen
 
 
 @njit(cache=True, parallel=True, nogil=True)
-def _repeat_tile(a, b, offsets, c, repeats, threads, version):
+def _repeat_tile(a, b, starts, offsets, c, repeats, threads):
     for thread in prange(threads):
         for _ in range(repeats):
-            multiply_tile(a, 0, b, 0, offsets, offsets.size, c[thread], 0, c.shape[2], False)
+            multiply_tile(a, 0, b, 0, starts, 0, offsets, offsets.size, c[thread], 0, c.shape[2], False)
 
 
 def measure_peak(threads, dtype=np.float32, repeats=20_000, samples=25):
@@ -161,6 +250,7 @@ def measure_peak(threads, dtype=np.float32, repeats=20_000, samples=25):
     steps, columns = 256, tile_columns(dtype)
     a, b = np.ones(steps * MR, dtype), np.ones(steps * columns, dtype)
     offsets = (np.arange(steps) * columns).astype(np.int32)
+    starts = (np.arange(NV) * lanes(dtype)).astype(np.int32)
     c = np.zeros((threads, MR, columns), dtype)
     before = numba.get_num_threads()
     numba.set_num_threads(threads)
@@ -168,7 +258,7 @@ def measure_peak(threads, dtype=np.float32, repeats=20_000, samples=25):
         seconds = []
         for _ in range(samples + 1):
             start = time.perf_counter()
-            _repeat_tile(a, b, offsets, c, repeats, threads, VERSION)
+            _repeat_tile(a, b, starts, offsets, c, repeats, threads)
             seconds.append(time.perf_counter() - start)
     finally:
         numba.set_num_threads(before)
