@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .. import initializers, schedules
 from ..backend import Array, to_host, use_device
@@ -134,12 +134,11 @@ def _progress(console: Console) -> Progress:
     """A bar that shows loss, accuracy, images a second and the time left."""
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=12),
         TextColumn("loss {task.fields[loss]:.4f}"),
-        TextColumn("accuracy {task.fields[accuracy]:.2%}"),
+        TextColumn("acc {task.fields[accuracy]:.2%}"),
         TextColumn("{task.fields[rate]:,.0f} images/s"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
         TimeRemainingColumn(),
+        TextColumn("left"),
         console=console,
     )
