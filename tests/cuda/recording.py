@@ -16,7 +16,7 @@ from gpuconv.operation_checks import OperationCheck, operation_checks
 def record(monkeypatch, work):
     """The launches (kernel, blocks, threads, arguments) that some work on NumPy arrays makes; none is executed."""
     launches = []
-    monkeypatch.setattr("gpuconv.backend.device", lambda: "simulator")
+    monkeypatch.setattr("gpuconv.backend.device", lambda: "simulator")  # NumPy arrays to the CUDA kernels
     monkeypatch.setattr(launch, "run", lambda *arguments: launches.append(arguments))
     work()
     return launches
