@@ -129,13 +129,13 @@ def _correlate(g, reads, lattice, x, panels, bias, activation, slope, pre_activa
                 for p in range(p0, p1):
                     first = k * stride + m * g.run * g.lanes + (p - p0) * g.pitch
                     source = sums[first : first + g.q]
-                    _store_row(
+                    store_row(
                         lattice, source, n + m, group * filters + k, p, bias, activation, slope, pre_activation, y
                     )
 
 
 @njit(cache=True, nogil=True)
-def _store_row(lattice, sums, n, k, p, bias, activation, slope, pre_activation, y):
+def store_row(lattice, sums, n, k, p, bias, activation, slope, pre_activation, y):
     """One row of y on the lattice: f(sum + bias), or sum * f'(pre_activation)."""
     row = lattice.row0 + p * lattice.row_step
     step, bias_k = lattice.col_step, bias[k]

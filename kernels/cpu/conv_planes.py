@@ -67,7 +67,7 @@ class Reads(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def plan(images, channels, outputs, taps, stride, groups, size, panel, lanes):
+def plan(images, channels, outputs, taps, stride, groups, size, panel, lanes, outputs_of_task=STRIP):
     """Cut a correlation into tasks.
 
     Parameters
@@ -83,6 +83,8 @@ def plan(images, channels, outputs, taps, stride, groups, size, panel, lanes):
         (channel, tap) pairs that are multiplied at once, at most, if one channel's taps are fewer.
     lanes : int
         Elements of a vector.
+    outputs_of_task : int
+        About so many, fewer where K > 64.
 
     Returns
     -------
@@ -94,7 +96,7 @@ def plan(images, channels, outputs, taps, stride, groups, size, panel, lanes):
     phases_h, phases_w = min(stride_h, reach_h + 1), min(stride_w, reach_w + 1)
     width = q + reach_w // stride_w
 
-    strip = STRIP * 64 // max(outputs, 64)
+    strip = outputs_of_task * 64 // max(outputs, 64)
     rows = max(1, min(p, strip // width))
     strips = max(-(-p // rows), min(p, -(-TASKS // (images * groups))))
     rows = -(-p // strips)
