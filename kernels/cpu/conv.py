@@ -78,7 +78,7 @@ def _forward_taps(g):
     taps = tuple(
         (r, s, r * g.dilation_h - g.pad_top, s * g.dilation_w - g.pad_left) for r in range(g.r) for s in range(g.s)
     )
-    return taps, Lattice(g.p, g.q)
+    return taps, Lattice(g.k, g.p, g.q, g.p, g.q)
 
 
 @lru_cache(maxsize=1024)
@@ -95,7 +95,7 @@ def _phase_taps(g):
             taps = tuple((r, s, dh, dw) for r, dh in rows for s, dw in columns)
             p, q = -(-(g.h - phase_h) // g.stride_h), -(-(g.w - phase_w) // g.stride_w)
             if taps:
-                phases.append((taps, Lattice(p, q, phase_h, g.stride_h, phase_w, g.stride_w)))
+                phases.append((taps, Lattice(g.c, g.h, g.w, p, q, phase_h, g.stride_h, phase_w, g.stride_w)))
     return phases, len(phases) == min(g.stride_h, g.h) * min(g.stride_w, g.w)
 
 

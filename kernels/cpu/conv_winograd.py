@@ -56,20 +56,35 @@ def correlate_winograd(x, w, transposed, top, left, bias, activation, slope, pre
     k, p, q = y.shape[1:]
     taps = tuple((i, j, top + i, left + j) for i in range(6) for j in range(6))
     size = (-(-p // 4), -(-q // 4))
-    g, reads = plan(n, c, TILES, taps, (4, 4), 1, size, 1, lanes(x.dtype), TILES)
+    g, reads = plan(x.shape, TILES, taps, (4, 4), 1, size, 1, lanes(x.dtype), TILES)
     tiles = -(-g.vectors // NV) * NV * g.lanes
     starts = np.arange(0, tiles, g.lanes, dtype=np.int32)
     offsets = np.arange(0, c * tiles, tiles, dtype=np.int32)
     filters = np.empty((36, -(-k // MR), c, MR), x.dtype)
-    threads = threads_for(task_count(g, n), False)
-    _launch(w, transposed, g, reads, starts, offsets, x, filters, bias, activation, slope, pre_activation, y, threads)
+    threads = threads_for(task_count(g), False)
+    before, lattice = pre_activation.reshape(-1), Lattice(k, p, q, p, q)
+    problem = (
+        g,
+        reads,
+        starts,
+        offsets,
+        x.reshape(-1),
+        filters,
+        lattice,
+        bias,
+        activation,
+        slope,
+        before,
+        y.reshape(-1),
+    )
+    _launch(w, transposed, problem, threads)
 
 
 @njit(cache=True, nogil=True)
-def _launch(w, transposed, g, reads, starts, offsets, x, filters, bias, activation, slope, pre_activation, y, threads):
+def _launch(w, transposed, problem, threads):
     """Transform the filters, then correlate."""
+    g, filters = problem[0], problem[5]
     on_threads(_transform_filters, (w, transposed, g.lanes, filters), threads)
-    problem = (g, reads, starts, offsets, x, filters, bias, activation, slope, pre_activation, y)
     on_threads(_correlate, problem, threads)
 
 
@@ -96,7 +111,9 @@ def _transform_filters(w, transposed, lanes, filters, thread, threads):
 
 
 @njit(cache=True, nogil=True)
-def _correlate(g, reads, starts, offsets, x, filters, bias, activation, slope, pre_activation, y, thread, threads):
+def _correlate(
+    g, reads, starts, offsets, x, filters, lattice, bias, activation, slope, pre_activation, y, thread, threads
+):
     """The equation at the head of this file, for one thread's tasks; V (36, C, tiles), M (36, K, tiles).
 
     FLOPs: 4.5 N K P Q C, where each tile is whole. Bytes: x, w and y once; V and M stay in the cache.
@@ -106,11 +123,11 @@ def _correlate(g, reads, starts, offsets, x, filters, bias, activation, slope, p
     v_stride, m_stride = channels * tiles + SPREAD, blocks * MR * tiles + SPREAD
     planes, flat = np.zeros(planes_size(g), x.dtype), filters.reshape(-1)
     v, m = np.zeros(36 * v_stride, x.dtype), np.empty(36 * m_stride, x.dtype)
-    outputs, line = np.empty((16, tiles), x.dtype), np.empty(4 * g.q, x.dtype)
+    outputs, line = np.empty(16 * tiles, x.dtype), np.empty(4 * g.q, x.dtype)
     places = (np.arange(36) * m_stride).astype(np.int32)
-    tasks = task_count(g, x.shape[0])
+    tasks = task_count(g)
     for task in range(thread * tasks // threads, (thread + 1) * tasks // threads):
-        n, images, _, ty0, ty1 = task_of(g, x.shape[0], task)
+        n, images, _, ty0, ty1 = task_of(g, task)
         for c in range(channels):
             fill_planes(g, x, n, images, c, c + 1, ty0, ty1, planes)
             for vector in range(images * g.run):
@@ -124,24 +141,47 @@ def _correlate(g, reads, starts, offsets, x, filters, bias, activation, slope, p
                         offsets, channels, m, position * m_stride + block * MR * tiles + tile * NV * g.lanes,
                         tiles, False,
                     )  # fmt: skip
-        for k in range(y.shape[1]):
+        for k in range(lattice.k):
             for vector in range(images * g.run):
                 transform_output(m, k * tiles + vector * g.lanes, places, outputs, vector * g.lanes, tiles)
             for image in range(images):
                 first = image * g.run * g.lanes
-                _store(g, outputs, first, line, n + image, k, ty0, ty1, bias, activation, slope, pre_activation, y)
+                _store(
+                    g,
+                    lattice,
+                    outputs,
+                    tiles,
+                    first,
+                    line,
+                    n + image,
+                    k,
+                    ty0,
+                    ty1,
+                    bias,
+                    activation,
+                    slope,
+                    pre_activation,
+                    y,
+                )
 
 
 @njit(cache=True, nogil=True)
-def _store(g, outputs, first, line, n, k, ty0, ty1, bias, activation, slope, pre_activation, y):
-    """Rows of y from tiles: outputs[i * 4 + j, tile] is element (i, j)."""
-    height, width = y.shape[2:]
-    lattice = Lattice(height, width, 0, 1, 0, 1)
+def _store(g, lattice, outputs, tiles, first, line, n, k, ty0, ty1, bias, activation, slope, pre_activation, y):
+    """Rows of y from tiles: outputs[(i * 4 + j) * tiles + tile] is element (i, j)."""
     for ty in range(ty0, ty1):
-        place = first + (ty - ty0) * g.pitch
-        for i in range(min(4, height - 4 * ty)):
-            a, b = outputs[4 * i, place : place + g.q], outputs[4 * i + 1, place : place + g.q]
-            c, d = outputs[4 * i + 2, place : place + g.q], outputs[4 * i + 3, place : place + g.q]
-            for tx in range(g.q):
-                line[4 * tx], line[4 * tx + 1], line[4 * tx + 2], line[4 * tx + 3] = a[tx], b[tx], c[tx], d[tx]
-            store_row(lattice, line[:width], n, k, 4 * ty + i, bias, activation, slope, pre_activation, y)
+        for i in range(min(4, lattice.height - 4 * ty)):
+            _join_line(outputs, 4 * i * tiles + first + (ty - ty0) * g.pitch, tiles, g.q, line)
+            store_row(lattice, line, 0, n, k, 4 * ty + i, bias, activation, slope, pre_activation, y)
+
+
+@njit(cache=True, nogil=True)
+def _join_line(outputs, place, apart, width, line):
+    """line[4 * tx + j] = outputs[place + j * apart + tx]; the reverse of conv_planes.split_line."""
+    place, apart, one, two, three, four = (
+        np.uint64(place), np.uint64(apart), np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    )  # fmt: skip
+    for tx in range(np.uint64(width)):
+        line[four * tx] = outputs[place + tx]
+        line[four * tx + one] = outputs[place + apart + tx]
+        line[four * tx + two] = outputs[place + two * apart + tx]
+        line[four * tx + three] = outputs[place + three * apart + tx]
