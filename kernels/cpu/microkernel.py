@@ -106,6 +106,37 @@ class _Emitter:
         function = get_or_insert_function(self.builder.module, kind, name)
         return self.builder.call(function, [ir.Constant(element, -0.0), vector], fastmath=["reassoc"])
 
+    def combine(self, factors, vectors):
+        """Sum of factor * vector, or None if every factor is 0."""
+        total = None
+        for factor, vector in zip(factors, vectors, strict=True):
+            if factor == 0:
+                continue
+            if total is None:
+                total = vector if factor == 1 else self.builder.fmul(self.splat(factor), vector)
+            elif abs(factor) == 1:
+                total = (self.builder.fadd if factor > 0 else self.builder.fsub)(total, vector)
+            else:
+                total = self.fma(self.splat(factor), vector, total)
+        return total
+
+    def apply(self, matrix, vectors):
+        """Matrix times a column of vectors; two rows that differ in signs alone are E + O and E - O."""
+        results = []
+        for i, row in enumerate(matrix):
+            above = matrix[i - 1] if i else row
+            if i and row != above and [abs(f) for f in row] == [abs(f) for f in above]:
+                even = self.combine([f if f == g else 0 for f, g in zip(row, above, strict=True)], vectors)
+                odd = self.combine([g if f != g else 0 for f, g in zip(row, above, strict=True)], vectors)
+                results[-1] = self.builder.fadd(even, odd)
+                results.append(self.builder.fsub(even, odd))
+            else:
+                results.append(self.combine(row, vectors))
+        return results
+
+    def splat(self, value):
+        return ir.Constant(self.vector, [float(value)] * self.width)
+
     def accumulate(self, steps, rows, columns, products):
         """Sum products(step) -> rows x columns of (a, b) over the steps, at least one, in registers."""
         builder = self.builder
@@ -222,6 +253,44 @@ def add_dots(typingctx, a, a_start, a_stride, b, b_start, starts, offsets, first
         return context.get_dummy_value()
 
     return signature, codegen
+
+
+def sandwich(matrix):
+    """An intrinsic for Y = M X M^T, of one vector of tiles at a time: the transforms of Winograd's algorithm.
+
+    Parameters
+    ----------
+    matrix : nested sequence of numbers
+        M, unrolled into the code: zeros cost nothing, and rows that differ in signs alone share their sums.
+
+    Returns
+    -------
+    intrinsic
+        Called as f(x, x_start, x_places, y, y_start, y_stride), with element (i, j) of X at
+        x[x_start + x_places[i * columns + j] :] and of Y at y[y_start + (i * rows + j) * y_stride :], one lane a tile.
+    """
+    size, across = len(matrix), len(matrix[0])
+
+    def typing(typingctx, x, x_start, x_places, y, y_start, y_stride):
+        index = types.intp
+
+        def codegen(context, builder, sig, args):
+            x, x_start, x_places, y, y_start, y_stride = args
+            emit = _Emitter(context, builder, sig.args[0].dtype)
+            x, y = emit.pointer(sig.args[0], x, x_start), emit.pointer(sig.args[3], y, y_start)
+            places = emit.pointer(sig.args[2], x_places)
+            columns = []
+            for j in range(across):
+                entries = [emit.entry_of(places, emit.constant(i * across + j)) for i in range(across)]
+                columns.append(emit.apply(matrix, [emit.load(emit.shifted(x, entry)) for entry in entries]))
+            for i in range(size):
+                for j, value in enumerate(emit.apply(matrix, [column[i] for column in columns])):
+                    emit.store(value, emit.shifted(y, i * size + j, y_stride))
+            return context.get_dummy_value()
+
+        return types.void(x, index, x_places, y, index, index), codegen
+
+    return intrinsic(typing)
 
 
 @njit(cache=True, parallel=True, nogil=True)

@@ -1,0 +1,131 @@
+"""What only the CPU convolution has: the micro-kernel's panels, the choice of algorithm, bits that do not change."""
+
+import numba
+import numpy as np
+import pytest
+from gpuconv.kernels.cpu import conv, microkernel
+
+import gpuconv
+from gpuconv.geometry import conv_geometry
+from gpuconv.testing import assert_close
+
+DTYPES = [np.float32, np.float64]
+
+
+@numba.njit
+def multiply(a, b, starts, tile, offsets, c, accumulate):
+    multiply_tile = microkernel.multiply_tile
+    multiply_tile(a, 0, b, 0, starts, tile, offsets, offsets.size, c, 0, c.shape[1], accumulate)
+
+
+@numba.njit
+def add_dots(a, stride, b, starts, offsets, c):
+    dots = microkernel.add_dots
+    dots(a, 0, stride, b, 0, starts, offsets, 0, starts.size, c, 0, c.shape[1])
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+@pytest.fixture
+def threads():
+    before = numba.get_num_threads()
+    yield numba.set_num_threads
+    numba.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_tile_multiplies_panels(rng, dtype):
+    steps, columns, lanes = 37, microkernel.tile_columns(dtype), microkernel.lanes(dtype)
+    a, b = rng.standard_normal((steps, microkernel.MR)).astype(dtype), rng.standard_normal((steps, 2 * columns))
+    b = b.astype(dtype)
+    starts = np.arange(0, 2 * columns, lanes, dtype=np.int32)
+    offsets = (np.arange(steps) * 2 * columns).astype(np.int32)
+    c = np.full((microkernel.MR, columns), np.nan, dtype)
+    for tile in range(2):
+        expected = a.T.astype(np.float64) @ b[:, tile * columns : (tile + 1) * columns]
+        multiply(a.ravel(), b.ravel(), starts, tile, offsets, c, False)
+        assert_close(c, expected, terms=steps)
+        multiply(a.ravel(), b.ravel(), starts, tile, offsets, c, True)
+        assert_close(c, 2 * expected, terms=steps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_dots_add_inner_products(rng, dtype):
+    rows, columns, lanes = microkernel.DOT_ROWS, microkernel.DOT_COLUMNS, microkernel.lanes(dtype)
+    length = 5 * lanes
+    a, b = rng.standard_normal((rows, length)).astype(dtype), rng.standard_normal((columns, length)).astype(dtype)
+    c = rng.standard_normal((rows, columns)).astype(dtype)
+    expected = c + a.astype(np.float64) @ b.T
+    starts = np.arange(0, length, lanes, dtype=np.int32)
+    add_dots(a.ravel(), length, b.ravel(), starts, (np.arange(columns) * length).astype(np.int32), c)
+    assert_close(c, expected, terms=length)
+
+
+def all_passes(x, w, dy, **options):
+    return (
+        gpuconv.conv2d(x, w, **options),
+        gpuconv.conv2d_input_grad(dy, w, x.shape, **options),
+        gpuconv.conv2d_weight_grad(x, dy, w.shape, **options),
+    )
+
+
+@pytest.mark.parametrize("algorithm", ["direct", "winograd"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_same_bits_on_every_run(rng, threads, algorithm, count):
+    if count > numba.config.NUMBA_NUM_THREADS:
+        pytest.skip("fewer cores than threads asked for")
+    x, w, dy = (rng.standard_normal(shape, np.float32) for shape in ((9, 16, 13, 17), (20, 16, 3, 3), (9, 20, 13, 17)))
+    threads(count)
+    first = all_passes(x, w, dy, padding=1, algorithm=algorithm)
+    for _ in range(3):
+        for before, now in zip(first, all_passes(x, w, dy, padding=1, algorithm=algorithm), strict=True):
+            np.testing.assert_array_equal(now, before)
+
+
+def test_thread_count_changes_no_forward_bit(rng, threads):
+    x, w = rng.standard_normal((8, 8, 20, 20), np.float32), rng.standard_normal((16, 8, 3, 3), np.float32)
+    results = []
+    for count in range(1, numba.config.NUMBA_NUM_THREADS + 1):
+        threads(count)
+        results.append(gpuconv.conv2d(x, w, padding=1))
+    for result in results:
+        np.testing.assert_array_equal(result, results[0])
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 5, 6), (17, 20, 9, 7), (2, 40, 33, 30)])
+def test_algorithms_agree(rng, shape):
+    n, c, h, w_ = shape
+    x, w = rng.standard_normal(shape, np.float32), rng.standard_normal((13, c, 3, 3), np.float32)
+    dy = rng.standard_normal((n, 13, h, w_ + 1), np.float32)
+    options = {"padding": ((2, 0), (1, 2))}
+    direct = all_passes(x, w, dy, algorithm="direct", **options)
+    winograd = all_passes(x, w, dy, algorithm="winograd", **options)
+    for one, other, terms in zip(direct, winograd, (9 * c, 9 * 13, n * h * w_), strict=True):
+        assert_close(other, one, terms=terms, algorithm="winograd")
+
+
+def test_small_problems_before_the_pool_has_started_do_no_harm():
+    """Code loaded from the cache refers to the thread pool even where it runs on one thread."""
+    x, w = np.ones((1, 1, 4, 4), np.float32), np.ones((1, 1, 3, 3), np.float32)
+    assert gpuconv.conv2d(x, w).tolist() == [[[[9, 9], [9, 9]]]]
+    x, w = np.ones((64, 8, 16, 16), np.float32), np.ones((16, 8, 5, 5), np.float32)
+    assert (gpuconv.conv2d(x, w) == 200).all()
+
+
+def test_empty_batch():
+    x, w = np.ones((0, 2, 8, 8), np.float32), np.ones((4, 2, 3, 3), np.float32)
+    y, dx, dw = all_passes(x, w, np.ones((0, 4, 6, 6), np.float32))
+    assert y.shape == (0, 4, 6, 6)
+    assert dx.shape == x.shape
+    assert not dw.any()
+
+
+def test_winograd_serves_only_what_it_computes():
+    for options in ({"stride": 2}, {"dilation": 2}, {"groups": 2}):
+        assert "winograd" not in conv.algorithms(
+            conv_geometry("test", (1, 4, 9, 9), (4, 4 // options.get("groups", 1), 3, 3), **options)
+        )
+    assert "winograd" in conv.algorithms(conv_geometry("test", (1, 4, 9, 9), (4, 4, 3, 3)))
