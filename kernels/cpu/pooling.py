@@ -1,20 +1,22 @@
 """Pooling on the CPU: a thread takes whole planes (n, c), so nothing depends on the order of threads.
 
 Bytes a call: x and y once, and the mask. The gradient of the maximum follows the masks of a plane in order; that of the
-average gathers: each input asks the windows that cover it.
+average gathers: each input asks the windows that cover it. Which taps of a window lie inside, and which windows cover
+an input, is the same for every plane: the launchers work it out once, for each axis.
 """
 
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from .parallel import streaming
 
 
 def max_pool2d(g, x, y, mask):
     """y = max over the window, mask = the winner's r S + s: the first in row-major order, a NaN before any number."""
-    _max_pool(x.size, g, x.reshape(-1, g.h, g.w), y.reshape(-1, g.p, g.q), mask.reshape(-1, g.p, g.q))
+    planes = (x.reshape(-1, g.h, g.w), y.reshape(-1, g.p, g.q), mask.reshape(-1, g.p, g.q))
+    _max_pool(x.size, g, *_taps_inside(g), *planes)
 
 
 def max_pool2d_input_grad(g, dy, mask, dx):
@@ -25,62 +27,69 @@ def max_pool2d_input_grad(g, dy, mask, dx):
 
 def avg_pool2d(g, x, count_include_pad, y):
     """y = sum over the window / divisor, the divisor by PyTorch's rule."""
-    rows, columns = _extents(g, count_include_pad)
-    _avg_pool(x.size, g, x.reshape(-1, g.h, g.w), rows, columns, y.reshape(-1, g.p, g.q))
+    shares = _shares(g, count_include_pad, x.dtype)
+    _avg_pool(x.size, g, *_taps_inside(g), *shares, x.reshape(-1, g.h, g.w), y.reshape(-1, g.p, g.q))
 
 
 def avg_pool2d_input_grad(g, dy, count_include_pad, dx):
     """dx[i, j] = sum of dy / divisor over the windows that cover (i, j)."""
-    rows, columns = _extents(g, count_include_pad)
-    _avg_pool_grad(dx.size, g, dy.reshape(-1, g.p, g.q), rows, columns, dx.reshape(-1, g.h, g.w))
+    shares = _shares(g, count_include_pad, dy.dtype)
+    _avg_pool_grad(dx.size, *_windows_over(g), *shares, dy.reshape(-1, g.p, g.q), dx.reshape(-1, g.h, g.w))
 
 
-def _extents(g, count_include_pad):
-    """Rows and columns that count in each window's divisor, their product: at least 1, as nothing is divided by 0.
+def _axes(g):
+    """(size, windows, taps, stride, dilation, padding before and after) of rows and of columns."""
+    rows = g.h, g.p, g.r, g.stride_h, g.dilation_h, g.pad_top, g.pad_bottom
+    return rows, (g.w, g.q, g.s, g.stride_w, g.dilation_w, g.pad_left, g.pad_right)
+
+
+def _taps_inside(g):
+    """For each axis an array (windows, 2): the taps [first, last) of each window that lie inside the input."""
+    spans = []
+    for size, windows, taps, stride, dilation, before, _ in _axes(g):
+        start = np.arange(windows) * stride - before
+        first = np.maximum(-(start // dilation), 0)
+        last = np.minimum((size - start + dilation - 1) // dilation, taps)
+        spans.append(np.stack([first, np.maximum(first, last)], axis=1))
+    return spans
+
+
+def _windows_over(g):
+    """For each axis an array (size, 2): the windows [first, last) of consecutive taps that cover each position."""
+    spans = []
+    for size, windows, taps, stride, _, before, _ in _axes(g):
+        position = np.arange(size) + before
+        first = np.maximum((position - taps) // stride + 1, 0)
+        spans.append(np.stack([first, np.minimum(position // stride + 1, windows)], axis=1))
+    return spans
+
+
+def _shares(g, count_include_pad, dtype):
+    """For each axis an array (windows,): one over the positions that count in a divisor, which is their product.
 
     Padding counts if asked for; what lies past it (ceil_mode) never does.
     """
-    axes = (
-        (g.p, g.stride_h, g.pad_top, g.r, g.h, g.pad_bottom),
-        (g.q, g.stride_w, g.pad_left, g.s, g.w, g.pad_right),
-    )
-    counts = []
-    for windows, stride, before, size, length, after in axes:
+    shares = []
+    for size, windows, taps, stride, _, before, after in _axes(g):
         start = np.arange(windows) * stride - before
-        low, high = (-before, length + after) if count_include_pad else (0, length)
-        counts.append(np.maximum(np.minimum(start + size, high) - np.maximum(start, low), 1))
-    return counts
-
-
-@njit(cache=True, nogil=True)
-def _inside(start, size, dilation, length):
-    """The taps [first, last) of a window that lie inside an axis."""
-    first = -(start // dilation) if start < 0 else 0
-    last = min(size, (length - start + dilation - 1) // dilation)
-    return first, max(first, last)
-
-
-@njit(cache=True, nogil=True)
-def _covering(position, size, stride, windows):
-    """The windows [first, last) of consecutive taps that cover a padded position."""
-    first = max(0, (position - size) // stride + 1)
-    return first, min(windows, position // stride + 1)
+        low, high = (-before, size + after) if count_include_pad else (0, size)
+        counts = np.minimum(start + taps, high) - np.maximum(start, low)
+        shares.append((1 / np.maximum(counts, 1)).astype(dtype))
+    return shares
 
 
 @streaming
-def _max_pool(g, x, y, mask):
+def _max_pool(g, rows, columns, x, y, mask):
     for plane in prange(x.shape[0]):
         for p in range(g.p):
             top = p * g.stride_h - g.pad_top
-            r0, r1 = _inside(top, g.r, g.dilation_h, g.h)
             for q in range(g.q):
                 left = q * g.stride_w - g.pad_left
-                s0, s1 = _inside(left, g.s, g.dilation_w, g.w)
-                best, winner = -np.inf, 0
-                for r in range(r0, r1):
-                    for s in range(s0, s1):
+                best, winner = x.dtype.type(-np.inf), 0
+                for r in range(rows[p, 0], rows[p, 1]):
+                    for s in range(columns[q, 0], columns[q, 1]):
                         value = x[plane, top + r * g.dilation_h, left + s * g.dilation_w]
-                        if value > best or (math.isnan(value) and not math.isnan(best)):
+                        if not value <= best and not math.isnan(best):
                             best, winner = value, r * g.s + s
                 y[plane, p, q] = best
                 mask[plane, p, q] = winner
@@ -100,30 +109,26 @@ def _max_pool_grad(g, dy, mask, dx):
 
 
 @streaming
-def _avg_pool(g, x, rows, columns, y):
+def _avg_pool(g, rows, columns, row_shares, column_shares, x, y):
     for plane in prange(x.shape[0]):
         for p in range(g.p):
             top = p * g.stride_h - g.pad_top
-            r0, r1 = _inside(top, g.r, 1, g.h)
             for q in range(g.q):
                 left = q * g.stride_w - g.pad_left
-                s0, s1 = _inside(left, g.s, 1, g.w)
                 total = y.dtype.type(0)
-                for r in range(r0, r1):
-                    for s in range(s0, s1):
-                        total += x[plane, top + r, left + s]
-                y[plane, p, q] = total / y.dtype.type(rows[p] * columns[q])
+                for h in range(top + rows[p, 0], top + rows[p, 1]):
+                    for w in range(left + columns[q, 0], left + columns[q, 1]):
+                        total += x[plane, h, w]
+                y[plane, p, q] = total * (row_shares[p] * column_shares[q])
 
 
 @streaming
-def _avg_pool_grad(g, dy, rows, columns, dx):
+def _avg_pool_grad(rows, columns, row_shares, column_shares, dy, dx):
     for plane in prange(dx.shape[0]):
-        for i in range(g.h):
-            p0, p1 = _covering(i + g.pad_top, g.r, g.stride_h, g.p)
-            for j in range(g.w):
-                q0, q1 = _covering(j + g.pad_left, g.s, g.stride_w, g.q)
+        for h in range(dx.shape[1]):
+            for w in range(dx.shape[2]):
                 total = dx.dtype.type(0)
-                for p in range(p0, p1):
-                    for q in range(q0, q1):
-                        total += dy[plane, p, q] / dx.dtype.type(rows[p] * columns[q])
-                dx[plane, i, j] = total
+                for p in range(rows[h, 0], rows[h, 1]):
+                    for q in range(columns[w, 0], columns[w, 1]):
+                        total += dy[plane, p, q] * (row_shares[p] * column_shares[q])
+                dx[plane, h, w] = total
