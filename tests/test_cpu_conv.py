@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 import pytest
-from gpuconv.kernels.cpu import conv, microkernel
+from gpuconv.kernels.cpu import conv, emitter, microkernel
 
 import gpuconv
 from gpuconv.geometry import conv_geometry
@@ -38,12 +38,12 @@ def threads():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_tile_multiplies_panels(rng, dtype):
-    steps, columns, lanes = 37, microkernel.tile_columns(dtype), microkernel.lanes(dtype)
-    a, b = rng.standard_normal((steps, microkernel.MR)).astype(dtype), rng.standard_normal((steps, 2 * columns))
+    steps, columns, lanes = 37, emitter.tile_columns(dtype), emitter.lanes(dtype)
+    a, b = rng.standard_normal((steps, emitter.MR)).astype(dtype), rng.standard_normal((steps, 2 * columns))
     b = b.astype(dtype)
     starts = np.arange(0, 2 * columns, lanes, dtype=np.int32)
     offsets = (np.arange(steps) * 2 * columns).astype(np.int32)
-    c = np.full((microkernel.MR, columns), np.nan, dtype)
+    c = np.full((emitter.MR, columns), np.nan, dtype)
     for tile in range(2):
         expected = a.T.astype(np.float64) @ b[:, tile * columns : (tile + 1) * columns]
         multiply(a.ravel(), b.ravel(), starts, tile, offsets, c, False)
@@ -54,7 +54,7 @@ def test_tile_multiplies_panels(rng, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_dots_add_inner_products(rng, dtype):
-    rows, columns, lanes = microkernel.DOT_ROWS, microkernel.DOT_COLUMNS, microkernel.lanes(dtype)
+    rows, columns, lanes = emitter.DOT_ROWS, emitter.DOT_COLUMNS, emitter.lanes(dtype)
     length = 5 * lanes
     a, b = rng.standard_normal((rows, length)).astype(dtype), rng.standard_normal((columns, length)).astype(dtype)
     c = rng.standard_normal((rows, columns)).astype(dtype)

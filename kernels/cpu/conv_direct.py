@@ -16,7 +16,8 @@ from numba import njit
 
 from ..scalar import activate, activate_grad
 from .conv_planes import fill_planes, plan, planes_size, task_count, task_of, task_vectors
-from .microkernel import MR, NV, lanes, multiply_tile
+from .emitter import MR, NV, lanes
+from .microkernel import multiply_tile
 from .threads import on_threads, threads_for
 
 PANEL = 4096  # elements of a panel of filters, MR x channels x taps: half the first-level cache (Zen 3, 2026-11)

@@ -12,7 +12,8 @@ from numba import njit
 
 from .conv_direct import SERIAL
 from .conv_planes import fill_line, fill_planes, plan, planes_size, task_count, task_of, task_vectors
-from .microkernel import DOT_COLUMNS, DOT_ROWS, add_dots, lanes
+from .emitter import DOT_COLUMNS, DOT_ROWS, lanes
+from .microkernel import add_dots
 from .threads import on_threads, threads_for
 
 FILTERS = 2 * DOT_ROWS  # rows of dy that stay in the first-level cache while the planes pass (Zen 3, 2026-11)

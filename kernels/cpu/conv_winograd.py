@@ -8,7 +8,8 @@ where . multiplies element by element: 36 multiplications for 16 outputs instead
 matrix product of filters x channels and channels x tiles, on the micro-kernel. The tiles lie as a correlation with 36
 taps and stride 4 would read them (conv_planes.py), so that one lane of a vector is one tile throughout.
 
-In float32 the error is some 1e-5 of the largest output: the matrices multiply by up to 8 and cancel.
+In float32 the error is some 1e-5 of the largest output: the matrices multiply by up to 8 and cancel. NaN and infinity
+spread over the tiles they touch, and come out as NaN.
 """
 
 import numpy as np
@@ -16,7 +17,8 @@ from numba import njit
 
 from .conv_direct import Lattice, store_row
 from .conv_planes import fill_planes, plan, planes_size, task_count, task_of
-from .microkernel import MR, NV, lanes, multiply_tile, sandwich
+from .emitter import MR, NV, lanes
+from .microkernel import multiply_tile, sandwich
 from .threads import on_threads, threads_for
 
 TILES = 64  # of a task: V and M of 64 channels and filters then take 1.2 MB (Zen 3, 2026-11)
