@@ -3,13 +3,17 @@
 import numba
 import numpy as np
 import pytest
-from gpuconv.kernels.cpu import conv, emitter, microkernel
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import gpuconv
 from gpuconv.geometry import conv_geometry
+from gpuconv.kernels.cpu import conv, emitter, microkernel
 from gpuconv.testing import assert_close
+from tests import reference
 
 DTYPES = [np.float32, np.float64]
+PASSES = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
 
 
 @numba.njit
@@ -68,7 +72,7 @@ def all_passes(x, w, dy, **options):
     return (
         gpuconv.conv2d(x, w, **options),
         gpuconv.conv2d_input_grad(dy, w, x.shape, **options),
-        gpuconv.conv2d_weight_grad(x, dy, w.shape, **options),
+        gpuconv.conv2d_weight_grad(x, dy, w.shape, **{**options, "algorithm": "direct"}),
     )
 
 
@@ -107,6 +111,28 @@ def test_algorithms_agree(rng, shape):
         assert_close(other, one, terms=terms, algorithm="winograd")
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 4), st.integers(1, 40), st.integers(1, 40), st.integers(1, 14), st.integers(1, 14)),
+    padding=st.tuples(*[st.tuples(st.integers(1, 4), st.integers(1, 4))] * 2),
+    seed=st.integers(0, 2**16),
+)
+def test_winograd_agrees_with_the_oracle(shape, padding, seed):
+    n, c, k, h, w_ = shape
+    rng = np.random.default_rng(seed)
+    x, w, b = (rng.standard_normal(s).astype(np.float32) for s in ((n, c, h, w_), (k, c, 3, 3), (k,)))
+    spelt_out = {"stride": (1, 1), "padding": padding, "dilation": (1, 1), "groups": 1}
+    y_ref = reference.conv2d(x, w, b, **spelt_out)
+    dy = rng.standard_normal(y_ref.shape).astype(np.float32)
+    magnitude = np.sqrt(reference.conv2d(x**2, w**2, b**2, **spelt_out))
+    y = gpuconv.conv2d(x, w, b, padding=padding, algorithm="winograd")
+    assert_close(y, y_ref, terms=9 * c, algorithm="winograd", magnitude=magnitude)
+    dx = gpuconv.conv2d_input_grad(dy, w, x.shape, padding=padding, algorithm="winograd")
+    magnitude = np.sqrt(reference.conv2d_input_grad(dy**2, w**2, x.shape, **spelt_out))
+    dx_ref = reference.conv2d_input_grad(dy, w, x.shape, **spelt_out)
+    assert_close(dx, dx_ref, terms=9 * k, algorithm="winograd", magnitude=magnitude)
+
+
 def test_small_problems_before_the_pool_has_started_do_no_harm():
     """Code loaded from the cache refers to the thread pool even where it runs on one thread."""
     x, w = np.ones((1, 1, 4, 4), np.float32), np.ones((1, 1, 3, 3), np.float32)
@@ -126,6 +152,10 @@ def test_empty_batch():
 def test_winograd_serves_only_what_it_computes():
     for options in ({"stride": 2}, {"dilation": 2}, {"groups": 2}):
         assert "winograd" not in conv.algorithms(
-            conv_geometry("test", (1, 4, 9, 9), (4, 4 // options.get("groups", 1), 3, 3), **options)
+            conv_geometry("test", (1, 4, 9, 9), (4, 4 // options.get("groups", 1), 3, 3), **options), "conv2d"
         )
-    assert "winograd" in conv.algorithms(conv_geometry("test", (1, 4, 9, 9), (4, 4, 3, 3)))
+    g = conv_geometry("test", (1, 4, 9, 9), (4, 4, 3, 3))
+    assert [name for name in PASSES if "winograd" in conv.algorithms(g, name)] == ["conv2d", "conv2d_input_grad"]
+    x, w = np.zeros((1, 4, 9, 9), np.float32), np.zeros((4, 4, 3, 3), np.float32)
+    with pytest.raises(ValueError, match="algorithm 'winograd' does not serve this geometry here"):
+        gpuconv.conv2d_weight_grad(x, gpuconv.conv2d(x, w), w.shape, algorithm="winograd")

@@ -12,8 +12,10 @@ from .conv_winograd import correlate_winograd
 from .parallel import streaming
 
 
-def algorithms(g):
-    """Names of the algorithms that serve a geometry, besides "auto"."""
+def algorithms(g, operation):
+    """Names of the algorithms that serve a geometry in "conv2d" or one of its gradients, besides "auto"."""
+    if operation == "conv2d_weight_grad":
+        return ("direct",)
     three = (g.r, g.s, g.stride_h, g.stride_w, g.dilation_h, g.dilation_w, g.groups) == (3, 3, 1, 1, 1, 1, 1)
     return ("direct", "winograd") if three else ("direct",)
 
@@ -22,7 +24,7 @@ def _winograd(g, x, algorithm):
     """Whether Winograd's algorithm computes a pass from x: asked for, or worth it by the geometry alone."""
     if algorithm != "auto":
         return algorithm == "winograd"
-    return "winograd" in algorithms(g) and x.dtype == np.float32 and _winograd_pays(g)
+    return "winograd" in algorithms(g, "conv2d") and x.dtype == np.float32 and _winograd_pays(g)
 
 
 @lru_cache(maxsize=1024)

@@ -3,13 +3,13 @@
 import importlib
 import pkgutil
 
-import gpuconv.kernels.cuda
 import numpy as np
-from gpuconv.kernels.cuda import launch
 from numba.cuda.dispatcher import CUDADispatcher
 
 import gpuconv
+import gpuconv.kernels.cuda
 from gpuconv.backend import kernels_for
+from gpuconv.kernels.cuda import launch
 from gpuconv.operation_checks import OperationCheck, operation_checks
 
 
