@@ -3,13 +3,14 @@
 from functools import lru_cache
 
 import numpy as np
-from numba import prange
 
 from ..scalar import IDENTITY
 from .conv_direct import Lattice, correlate
 from .conv_weight_grad import correlate_with_gradient
 from .conv_winograd import correlate_winograd
-from .parallel import streaming
+from .parallel import share, streaming
+
+BLOCK = 4096  # terms of the bias gradient that are summed in the arrays' own type
 
 
 def algorithms(g, operation):
@@ -71,7 +72,7 @@ def conv2d_weight_grad(g, x, dy, dw, algorithm):
 def conv2d_bias_grad(dy, db):
     """db[k] = sum_{n,p,q} dy[n,k,p,q]."""
     n, k, p, q = dy.shape
-    _sum_filters(dy.size, dy.reshape(n, k, p * q), db)
+    _sum_filters(k, dy.size, dy.reshape(n, k, p * q), db)
 
 
 @lru_cache(maxsize=1024)
@@ -107,15 +108,17 @@ def _reaching(position, taps, dilation, stride):
     return [(tap, shift // stride) for tap, shift in shifts if shift % stride == 0]
 
 
-def _sum_filters_body(dy, db):
-    """Rows are added in the arrays' type, the rows' sums in float64: accurate, and in a fixed order."""
-    for k in prange(dy.shape[1]):
+def _sum_filters_body(dy, db, thread, threads):
+    """Blocks of rows are added in the arrays' type, their sums in float64: accurate, and in a fixed order."""
+    first, last = share(dy.shape[1], thread, threads)
+    for k in range(first, last):
         total = 0.0
         for n in range(dy.shape[0]):
-            row, partial = dy[n, k], db.dtype.type(0)
-            for position in range(row.size):
-                partial += row[position]
-            total += partial
+            for start in range(0, dy.shape[2], BLOCK):
+                terms, partial = dy[n, k, start : start + BLOCK], db.dtype.type(0)
+                for i in range(terms.size):
+                    partial += terms[i]
+                total += partial
         db[k] = total
 
 
