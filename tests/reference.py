@@ -84,7 +84,7 @@ def max_pool2d(x, kernel, stride, padding, dilation, ceil_mode):
     windows = _windows(x.shape, kernel, stride, padding, dilation, ceil_mode)
     n, c, h, w = x.shape
     y = np.full((n, c, *_output_extent(windows)), -np.inf)
-    mask = np.zeros(y.shape, np.int64)
+    mask = np.full(y.shape, -1)
     (top, _), (left, _) = padding
     for i in range(n):
         for j in range(c):
@@ -93,9 +93,9 @@ def max_pool2d(x, kernel, stride, padding, dilation, ceil_mode):
                     if not (0 <= row - top < h and 0 <= col - left < w) or np.isnan(y[i, j, p, q]):
                         continue
                     value = x[i, j, row - top, col - left]
-                    if value > y[i, j, p, q] or np.isnan(value):
+                    if mask[i, j, p, q] < 0 or value > y[i, j, p, q] or np.isnan(value):
                         y[i, j, p, q], mask[i, j, p, q] = value, position
-    return y, mask
+    return y, np.maximum(mask, 0)
 
 
 def max_pool2d_input_grad(dy, mask, x_shape, kernel, stride, padding, dilation, ceil_mode):

@@ -69,6 +69,13 @@ def test_nan_wins_and_infinity_is_a_number(device, on):
 
 
 @on_every_device
+def test_a_window_of_minus_infinities_is_won_by_its_first_element_inside(device, on):
+    y, mask = gpuconv.max_pool2d(gpuconv.to_device(np.full((1, 1, 3, 3), -np.inf, np.float32)), 2, stride=2, padding=1)
+    assert (gpuconv.to_host(y) == -np.inf).all()
+    assert np.array_equal(gpuconv.to_host(mask)[0, 0], [[3, 2], [1, 0]])
+
+
+@on_every_device
 @pytest.mark.parametrize(("kernel", "name"), [(16, "uint8"), (17, "uint16")])
 def test_the_mask_has_the_smallest_type(kernel, name, device, on):
     x = np.zeros((1, 1, 17, 17), np.float32)

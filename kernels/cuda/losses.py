@@ -195,14 +195,18 @@ def cross_entropy_kernel(
         return
     start = _row(i, classes, inner)
     largest = _largest(x, start, classes, inner)
-    log_total = x.dtype.type(math.log(_exponential_sum(x, start, classes, inner, largest))) + largest
+    log_total = x.dtype.type(math.log(_exponential_sum(x, start, classes, inner, largest)))
     spread = ZERO
     c = int32(0)
-    while c < classes:
-        spread += _weight_of(c, weight, weighted) * (log_total - x[uint32(start + c * inner)])
+    while c < classes and smoothing > ZERO:
+        spread += _weight_of(c, weight, weighted) * scalar.negative_log(
+            x[uint32(start + c * inner)], largest, log_total
+        )
         c = int32(c + 1)
     weights[i] = _weight_of(label, weight, weighted)
-    hit = _weight_of(label, weight, weighted) * (log_total - x[uint32(start + label * inner)])
+    hit = _weight_of(label, weight, weighted) * scalar.negative_log(
+        x[uint32(start + label * inner)], largest, log_total
+    )
     losses[i] = scalar.smoothed(hit, spread, smoothing, float32(classes))
 
 
