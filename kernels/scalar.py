@@ -96,6 +96,15 @@ def softmax_grad(dy, y, product):
 
 
 @inlined
+def negative_log(x, largest, log_total):
+    """-log softmax(x) = log sum exp(x_j - max) + (max - x): in this order nothing small is lost in large logits."""
+    return log_total + (largest - x)
+
+
+@inlined
 def smoothed(hit, spread, smoothing, classes):
-    """(1 - smoothing) hit + smoothing mean: the loss of a label of which a part is spread over all classes."""
-    return (ONE - smoothing) * hit + smoothing / classes * spread
+    """(1 - smoothing) hit + smoothing mean: the loss of a label of which a part is spread over all classes.
+
+    Without smoothing the hit alone, as the other classes' losses may be infinite (logits of -inf mask classes out).
+    """
+    return (ONE - smoothing) * hit + smoothing / classes * spread if smoothing > ZERO else hit

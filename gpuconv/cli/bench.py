@@ -38,8 +38,7 @@ def execute(settings: Settings) -> None:
     threads = settings.threads or len(os.sched_getaffinity(0))
     libraries = ["gpuconv"] + ([settings.against] if settings.against else [])
     python = str(settings.peer_python) if settings.peer_python else None
-    console = Console()
-    console = Console(width=max(console.width, 132))  # a table of figures wants room, also in a file
+    console = Console(width=max(Console().width, 132))  # a table of figures wants room, also in a file
     limits = timing.measure_limits(threads)
     console.print(
         f"{threads} threads; limits measured: {limits.gflops:.0f} GFLOP/s, {limits.gbytes:.1f} GB/s", highlight=False

@@ -1,44 +1,46 @@
 """Softmax and losses on the CPU; x is viewed as (outer, classes, inner) and each row of classes is one problem.
 
-Sums run in the arrays' type over blocks and in float64 over the blocks, in a fixed order: deterministic and accurate.
+Sums run in the arrays' type over blocks and in float64 over the blocks, in a fixed order: accurate, and the same bits
+for any number of threads.
 """
 
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from .. import scalar
-from .parallel import streaming
+from .parallel import part, share, streaming
 
 BLOCK = 4096  # terms summed in the arrays' own type
+EXPONENTIAL = 16  # an element whose exponential is taken costs as much as so many that are added (Zen 3, 2026-11)
 
 
 def softmax(x, y):
     """y_c = exp(x_c - max) / sum_c exp(x_c - max)."""
-    _softmax(x.size, x, y)
+    _softmax(_rows(x), EXPONENTIAL * x.size, x, y)
 
 
 def softmax_grad(dy, x, dx):
     """dx_c = y_c (dy_c - sum_j dy_j y_j), y = softmax(x)."""
-    _softmax_grad(x.size, dy, x, dx)
+    _softmax_grad(_rows(x), EXPONENTIAL * x.size, dy, x, dx)
 
 
 def mse_loss_each(x, target, losses):
     """losses[i] = (x[i] - target[i])^2."""
-    _squares(x.size, x.reshape(-1), target.reshape(-1), losses.reshape(-1))
+    _squares(x.size, x.size, x.reshape(-1), target.reshape(-1), losses.reshape(-1))
 
 
 def mse_loss_sum(x, target, scale, loss):
     """loss[0] = scale sum_i (x[i] - target[i])^2, in one pass."""
-    sums = np.empty(-(-x.size // BLOCK))
-    _square_sums(x.size, x.reshape(-1), target.reshape(-1), sums)
+    sums = _block_sums(x)
+    _square_sums(sums.size, x.size, x.reshape(-1), target.reshape(-1), sums)
     loss[0] = scale * sums.sum()
 
 
 def mse_loss_grad(x, target, dloss, scale, dx):
     """dx[i] = scale dloss 2 (x[i] - target[i]); dloss has one element or one for each."""
-    _square_grads(x.size, x.reshape(-1), target.reshape(-1), dloss, scale, dx.reshape(-1))
+    _square_grads(x.size, x.size, x.reshape(-1), target.reshape(-1), dloss, scale, dx.reshape(-1))
 
 
 def cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights):
@@ -48,18 +50,18 @@ def cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights):
     """
     weight = np.ones(x.shape[1], x.dtype) if weight is None else weight
     rows = (losses.reshape(target.shape), weights.reshape(target.shape))
-    _cross_entropy(x.size, x, target, weight, ignore_index, smoothing, *rows)
+    _cross_entropy(_rows(x), EXPONENTIAL * x.size, x, target, weight, ignore_index, smoothing, *rows)
 
 
 def ratio_of_sums(losses, weights, loss):
     """loss[0] = sum(losses) / sum(weights); 0 if nothing has weight."""
-    total = _sum(weights.reshape(-1))
-    loss[0] = _sum(losses.reshape(-1)) / total if total else 0
+    total = _sum(weights)
+    loss[0] = _sum(losses) / total if total else 0
 
 
 def sum_of(losses, loss):
     """loss[0] = sum(losses)."""
-    loss[0] = _sum(losses.reshape(-1))
+    loss[0] = _sum(losses)
 
 
 def cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, mean, dx):
@@ -68,74 +70,104 @@ def cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, mean, 
     if mean:
         total = _label_weight(target.reshape(-1), weight, ignore_index)
         dloss = (dloss / total if total else np.zeros_like(dloss)).astype(x.dtype)
-    _cross_entropy_grad(x.size, x, target, weight, ignore_index, smoothing, dloss, dx)
+    _cross_entropy_grad(_rows(x), EXPONENTIAL * x.size, x, target, weight, ignore_index, smoothing, dloss, dx)
+
+
+def _rows(x):
+    return x.shape[0] * x.shape[2]
+
+
+def _block_sums(values):
+    """Memory for a sum for each block."""
+    return np.empty(-(-values.size // BLOCK))
+
+
+def _sum(values):
+    sums = _block_sums(values)
+    _sums(sums.size, values.size, values.reshape(-1), sums)
+    return sums.sum()
 
 
 @njit(cache=True, nogil=True)
-def _exponentials(x, outer, inner, y):
-    """y = exp(x - max) along the classes of one row; their sum, and the maximum."""
-    largest = x[outer, 0, inner]
-    for c in range(1, x.shape[1]):
-        largest = max(largest, x[outer, c, inner])
+def _exponentials(x, y):
+    """y = exp(x - max) over one row; their sum, and the maximum."""
+    largest = x[0]
+    for c in range(1, x.size):
+        largest = max(largest, x[c])
     total = x.dtype.type(0)
-    for c in range(x.shape[1]):
-        y[outer, c, inner] = math.exp(x[outer, c, inner] - largest)
-        total += y[outer, c, inner]
+    for c in range(x.size):
+        y[c] = math.exp(x[c] - largest)
+        total += y[c]
     return total, largest
 
 
 @streaming
-def _softmax(x, y):
-    for outer in prange(x.shape[0]):
-        for inner in range(x.shape[2]):
-            total, _ = _exponentials(x, outer, inner, y)
-            for c in range(x.shape[1]):
-                y[outer, c, inner] /= total
+def _softmax(x, y, thread, threads):
+    first, last = share(x.shape[0] * x.shape[2], thread, threads)
+    for row in range(first, last):
+        outer, inner = row // x.shape[2], row % x.shape[2]
+        probabilities = y[outer, :, inner]
+        total, _ = _exponentials(x[outer, :, inner], probabilities)
+        for c in range(x.shape[1]):
+            probabilities[c] /= total
 
 
 @streaming
-def _softmax_grad(dy, x, dx):
-    for outer in prange(x.shape[0]):
-        y = np.empty((1, x.shape[1], 1), x.dtype)
-        for inner in range(x.shape[2]):
-            total, _ = _exponentials(x[outer : outer + 1, :, inner : inner + 1], 0, 0, y)
-            product = x.dtype.type(0)
-            for c in range(x.shape[1]):
-                y[0, c, 0] /= total
-                product += dy[outer, c, inner] * y[0, c, 0]
-            for c in range(x.shape[1]):
-                dx[outer, c, inner] = scalar.softmax_grad(dy[outer, c, inner], y[0, c, 0], product)
+def _softmax_grad(dy, x, dx, thread, threads):
+    y = np.empty(x.shape[1], x.dtype)
+    first, last = share(x.shape[0] * x.shape[2], thread, threads)
+    for row in range(first, last):
+        outer, inner = row // x.shape[2], row % x.shape[2]
+        total, _ = _exponentials(x[outer, :, inner], y)
+        product = x.dtype.type(0)
+        for c in range(x.shape[1]):
+            y[c] /= total
+            product += dy[outer, c, inner] * y[c]
+        for c in range(x.shape[1]):
+            dx[outer, c, inner] = scalar.softmax_grad(dy[outer, c, inner], y[c], product)
 
 
 @streaming
-def _squares(x, target, losses):
-    for i in prange(x.size):
+def _squares(x, target, losses, thread, threads):
+    x, target, losses = part(x, thread, threads), part(target, thread, threads), part(losses, thread, threads)
+    for i in range(x.size):
         losses[i] = scalar.squared_difference(x[i], target[i])
 
 
-def _square_sums_body(x, target, sums):
-    for block in prange(sums.size):
+def _square_sums_body(x, target, sums, thread, threads):
+    first, last = share(sums.size, thread, threads)
+    for block in range(first, last):
+        xs, targets = x[block * BLOCK : (block + 1) * BLOCK], target[block * BLOCK : (block + 1) * BLOCK]
         total = x.dtype.type(0)
-        for i in range(block * BLOCK, min((block + 1) * BLOCK, x.size)):
-            total += scalar.squared_difference(x[i], target[i])
+        for i in range(xs.size):
+            total += scalar.squared_difference(xs[i], targets[i])
+        sums[block] = total
+
+
+def _sums_body(values, sums, thread, threads):
+    first, last = share(sums.size, thread, threads)
+    for block in range(first, last):
+        terms, total = values[block * BLOCK : (block + 1) * BLOCK], values.dtype.type(0)
+        for i in range(terms.size):
+            total += terms[i]
         sums[block] = total
 
 
 _square_sums = streaming(_square_sums_body, fastmath={"reassoc", "nsz"})
+_sums = streaming(_sums_body, fastmath={"reassoc", "nsz"})
 
 
 @streaming
-def _square_grads(x, target, dloss, scale, dx):
-    for i in prange(x.size):
-        dx[i] = scalar.squared_difference_grad(scale * dloss[i if dloss.size > 1 else 0], x[i], target[i])
-
-
-@njit(cache=True, nogil=True)
-def _sum(a):
-    total = 0.0
-    for i in range(a.size):
-        total += a[i]
-    return total
+def _square_grads(x, target, dloss, scale, dx, thread, threads):
+    x, target, dx = part(x, thread, threads), part(target, thread, threads), part(dx, thread, threads)
+    if dloss.size == 1:
+        factor = scale * dloss[0]
+        for i in range(x.size):
+            dx[i] = scalar.squared_difference_grad(factor, x[i], target[i])
+    else:
+        dloss = part(dloss, thread, threads)
+        for i in range(x.size):
+            dx[i] = scalar.squared_difference_grad(scale * dloss[i], x[i], target[i])
 
 
 @njit(cache=True, nogil=True)
@@ -148,41 +180,44 @@ def _label_weight(target, weight, ignore_index):
 
 
 @streaming
-def _cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights):
-    classes = x.shape[1]
-    for outer in prange(x.shape[0]):
-        y = np.empty((1, classes, 1), x.dtype)
-        for inner in range(x.shape[2]):
+def _cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights, thread, threads):
+    classes, inners = x.shape[1], x.shape[2]
+    y = np.empty(classes, x.dtype)
+    first, last = share(x.shape[0] * inners, thread, threads)
+    for row in range(first, last):
+        outer, inner = row // inners, row % inners
+        label = target[outer, inner]
+        if label == ignore_index:
             losses[outer, inner] = weights[outer, inner] = 0
-            label = target[outer, inner]
-            if label != ignore_index:
-                total, largest = _exponentials(x[outer : outer + 1, :, inner : inner + 1], 0, 0, y)
-                log_total = math.log(total) + largest
-                spread = x.dtype.type(0)
-                for c in range(classes):
-                    spread += weight[c] * (log_total - x[outer, c, inner])
-                hit = weight[label] * (log_total - x[outer, label, inner])
-                losses[outer, inner] = scalar.smoothed(hit, spread, smoothing, x.dtype.type(classes))
-                weights[outer, inner] = weight[label]
+            continue
+        logits = x[outer, :, inner]
+        total, largest = _exponentials(logits, y)
+        log_total = x.dtype.type(math.log(total))
+        spread = x.dtype.type(0)
+        for c in range(classes if smoothing > scalar.ZERO else 0):
+            spread += weight[c] * scalar.negative_log(logits[c], largest, log_total)
+        hit = weight[label] * scalar.negative_log(logits[label], largest, log_total)
+        losses[outer, inner] = scalar.smoothed(hit, spread, smoothing, x.dtype.type(classes))
+        weights[outer, inner] = weight[label]
 
 
 @streaming
-def _cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, dx):
-    classes = x.shape[1]
-    even = smoothing / x.dtype.type(classes)
-    for outer in prange(x.shape[0]):
-        for inner in range(x.shape[2]):
-            label = target[outer, inner]
-            if label == ignore_index:
-                for c in range(classes):
-                    dx[outer, c, inner] = 0
-            else:
-                factor = dloss[outer * x.shape[2] + inner if dloss.size > 1 else 0]
-                sure = (scalar.ONE - smoothing) * weight[label]
-                mass = sure
-                for c in range(classes):
-                    mass += even * weight[c]
-                total, _ = _exponentials(x, outer, inner, dx)
-                for c in range(classes):
-                    expected = even * weight[c] + (sure if c == label else scalar.ZERO)
-                    dx[outer, c, inner] = factor * (mass * dx[outer, c, inner] / total - expected)
+def _cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, dx, thread, threads):
+    classes, inners = x.shape[1], x.shape[2]
+    even, weight_of_all = smoothing / x.dtype.type(classes), x.dtype.type(0)
+    for c in range(classes):
+        weight_of_all += even * weight[c]
+    first, last = share(x.shape[0] * inners, thread, threads)
+    for row in range(first, last):
+        outer, inner = row // inners, row % inners
+        label, gradient = target[outer, inner], dx[outer, :, inner]
+        if label == ignore_index:
+            for c in range(classes):
+                gradient[c] = 0
+            continue
+        sure = (scalar.ONE - smoothing) * weight[label]
+        total, _ = _exponentials(x[outer, :, inner], gradient)
+        factor, mass = dloss[row if dloss.size > 1 else 0], sure + weight_of_all
+        for c in range(classes):
+            expected = even * weight[c] + (sure if c == label else scalar.ZERO)
+            gradient[c] = factor * (mass * gradient[c] / total - expected)

@@ -1,41 +1,45 @@
-"""Pooling on the CPU: a thread takes whole planes (n, c), so nothing depends on the order of threads.
+"""Pooling on the CPU: a thread takes whole planes (n, c), so nothing depends on the number of threads.
 
-Bytes a call: x and y once, and the mask. The gradient of the maximum follows the masks of a plane in order; that of the
-average gathers: each input asks the windows that cover it.
+The loops run over one row of windows at a time, tap by tap: neighbouring windows share a tap's vector loads, and the
+edges are cut off once a row instead of being asked for at every element.
+
+Bytes a call: x and y once, and the mask. The gradients add the windows of a plane in row-major order.
 """
 
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
-from .parallel import streaming
+from .parallel import share, streaming
 
 
 def max_pool2d(g, x, y, mask):
     """y = max over the window, mask = the winner's r S + s: the first in row-major order, a NaN before any number."""
-    _max_pool(x.size, g, x.reshape(-1, g.h, g.w), y.reshape(-1, g.p, g.q), mask.reshape(-1, g.p, g.q))
+    planes = x.reshape(-1, g.h, g.w), y.reshape(-1, g.p, g.q), mask.reshape(-1, g.p, g.q)
+    _max_pool(g.n * g.c, y.size * g.r * g.s, g, *planes)
 
 
 def max_pool2d_input_grad(g, dy, mask, dx):
     """dx[i, j] = sum of dy over the windows that (i, j) won."""
-    planes = (dy.reshape(-1, g.p, g.q), mask.reshape(-1, g.p, g.q), dx.reshape(-1, g.h, g.w))
-    _max_pool_grad(dx.size, g, *planes)
+    planes = dy.reshape(-1, g.p, g.q), mask.reshape(-1, g.p, g.q), dx.reshape(-1, g.h, g.w)
+    _max_pool_grad(g.n * g.c, dx.size + 8 * dy.size, g, *planes)
 
 
 def avg_pool2d(g, x, count_include_pad, y):
     """y = sum over the window / divisor, the divisor by PyTorch's rule."""
-    rows, columns = _extents(g, count_include_pad)
-    _avg_pool(x.size, g, x.reshape(-1, g.h, g.w), rows, columns, y.reshape(-1, g.p, g.q))
+    rows, columns = _extents(g, count_include_pad, x.dtype)
+    _avg_pool(g.n * g.c, y.size * g.r * g.s, g, x.reshape(-1, g.h, g.w), rows, columns, y.reshape(-1, g.p, g.q))
 
 
 def avg_pool2d_input_grad(g, dy, count_include_pad, dx):
     """dx[i, j] = sum of dy / divisor over the windows that cover (i, j)."""
-    rows, columns = _extents(g, count_include_pad)
-    _avg_pool_grad(dx.size, g, dy.reshape(-1, g.p, g.q), rows, columns, dx.reshape(-1, g.h, g.w))
+    rows, columns = _extents(g, count_include_pad, dy.dtype)
+    work = dx.size + dy.size * g.r * g.s
+    _avg_pool_grad(g.n * g.c, work, g, dy.reshape(-1, g.p, g.q), rows, columns, dx.reshape(-1, g.h, g.w))
 
 
-def _extents(g, count_include_pad):
+def _extents(g, count_include_pad, dtype):
     """Rows and columns that count in each window's divisor, their product: at least 1, as nothing is divided by 0.
 
     Padding counts if asked for; what lies past it (ceil_mode) never does.
@@ -48,47 +52,68 @@ def _extents(g, count_include_pad):
     for windows, stride, before, size, length, after in axes:
         start = np.arange(windows) * stride - before
         low, high = (-before, length + after) if count_include_pad else (0, length)
-        counts.append(np.maximum(np.minimum(start + size, high) - np.maximum(start, low), 1))
+        counts.append(np.maximum(np.minimum(start + size, high) - np.maximum(start, low), 1).astype(dtype))
     return counts
 
 
-@njit(cache=True, nogil=True)
-def _inside(start, size, dilation, length):
-    """The taps [first, last) of a window that lie inside an axis."""
+@njit(inline="always")
+def _taps_inside(start, size, dilation, length):
+    """The taps [first, last) of the window from `start` that lie inside an axis."""
     first = -(start // dilation) if start < 0 else 0
-    last = min(size, (length - start + dilation - 1) // dilation)
-    return first, max(first, last)
+    return first, max(first, min(size, (length - start + dilation - 1) // dilation))
 
 
-@njit(cache=True, nogil=True)
-def _covering(position, size, stride, windows):
-    """The windows [first, last) of consecutive taps that cover a padded position."""
-    first = max(0, (position - size) // stride + 1)
-    return first, min(windows, position // stride + 1)
+@njit(inline="always")
+def _windows_inside(shift, stride, length, windows):
+    """The windows [first, last) whose tap at `shift` from their start, i * stride + shift, lies inside an axis."""
+    first = -(shift // stride) if shift < 0 else 0
+    return first, max(first, min(windows, (length - shift + stride - 1) // stride))
 
 
 @streaming
-def _max_pool(g, x, y, mask):
-    for plane in prange(x.shape[0]):
+def _max_pool(g, x, y, mask, thread, threads):
+    first, last = share(x.shape[0], thread, threads)
+    for plane in range(first, last):
         for p in range(g.p):
             top = p * g.stride_h - g.pad_top
-            r0, r1 = _inside(top, g.r, g.dilation_h, g.h)
+            r0, r1 = _taps_inside(top, g.r, g.dilation_h, g.h)
+            best, winner = y[plane, p], mask[plane, p]
             for q in range(g.q):
-                left = q * g.stride_w - g.pad_left
-                s0, s1 = _inside(left, g.s, g.dilation_w, g.w)
-                best, winner = -np.inf, 0
-                for r in range(r0, r1):
-                    for s in range(s0, s1):
-                        value = x[plane, top + r * g.dilation_h, left + s * g.dilation_w]
-                        if value > best or (math.isnan(value) and not math.isnan(best)):
-                            best, winner = value, r * g.s + s
-                y[plane, p, q] = best
-                mask[plane, p, q] = winner
+                s0, s1 = _taps_inside(q * g.stride_w - g.pad_left, g.s, g.dilation_w, g.w)
+                best[q] = -np.inf
+                winner[q] = r0 * g.s + s0 if r0 < r1 and s0 < s1 else 0  # even if all that follow are -inf
+            for r in range(r0, r1):
+                row = x[plane, top + r * g.dilation_h]
+                for s in range(g.s):
+                    shift = s * g.dilation_w - g.pad_left
+                    q0, q1 = _windows_inside(shift, g.stride_w, g.w, g.q)
+                    values = row[q0 * g.stride_w + shift :]
+                    _keep_larger(values, g.stride_w, mask.dtype.type(r * g.s + s), best[q0:q1], winner[q0:q1])
+
+
+@njit(cache=True, nogil=True)
+def _keep_larger(values, stride, position, best, winner):
+    """Where values[i * stride] beats best[i], or is the first NaN, it and its position are kept."""
+    if stride == 2:  # a stride known to the compiler vectorises
+        for i in range(best.size):
+            _keep(values[2 * i], position, best, winner, i)
+    else:
+        for i in range(best.size):
+            _keep(values[stride * i], position, best, winner, i)
+
+
+@njit(inline="always")
+def _keep(value, position, best, winner, i):
+    before = best[i]
+    better = (value > before) | (math.isnan(value) & (before == before))  # noqa: PLR0124  not NaN
+    best[i] = value if better else before
+    winner[i] = position if better else winner[i]
 
 
 @streaming
-def _max_pool_grad(g, dy, mask, dx):
-    for plane in prange(dx.shape[0]):
+def _max_pool_grad(g, dy, mask, dx, thread, threads):
+    first, last = share(dx.shape[0], thread, threads)
+    for plane in range(first, last):
         dx[plane] = 0
         for p in range(g.p):
             for q in range(g.q):
@@ -100,30 +125,56 @@ def _max_pool_grad(g, dy, mask, dx):
 
 
 @streaming
-def _avg_pool(g, x, rows, columns, y):
-    for plane in prange(x.shape[0]):
+def _avg_pool(g, x, rows, columns, y, thread, threads):
+    first, last = share(x.shape[0], thread, threads)
+    for plane in range(first, last):
         for p in range(g.p):
             top = p * g.stride_h - g.pad_top
-            r0, r1 = _inside(top, g.r, 1, g.h)
+            r0, r1 = _taps_inside(top, g.r, 1, g.h)
+            total = y[plane, p]
+            total[:] = 0
+            for r in range(r0, r1):
+                for s in range(g.s):
+                    q0, q1 = _windows_inside(s - g.pad_left, g.stride_w, g.w, g.q)
+                    _gather(x[plane, top + r, q0 * g.stride_w + s - g.pad_left :], g.stride_w, total[q0:q1])
             for q in range(g.q):
-                left = q * g.stride_w - g.pad_left
-                s0, s1 = _inside(left, g.s, 1, g.w)
-                total = y.dtype.type(0)
-                for r in range(r0, r1):
-                    for s in range(s0, s1):
-                        total += x[plane, top + r, left + s]
-                y[plane, p, q] = total / y.dtype.type(rows[p] * columns[q])
+                total[q] /= rows[p] * columns[q]
 
 
 @streaming
-def _avg_pool_grad(g, dy, rows, columns, dx):
-    for plane in prange(dx.shape[0]):
-        for i in range(g.h):
-            p0, p1 = _covering(i + g.pad_top, g.r, g.stride_h, g.p)
-            for j in range(g.w):
-                q0, q1 = _covering(j + g.pad_left, g.s, g.stride_w, g.q)
-                total = dx.dtype.type(0)
-                for p in range(p0, p1):
-                    for q in range(q0, q1):
-                        total += dy[plane, p, q] / dx.dtype.type(rows[p] * columns[q])
-                dx[plane, i, j] = total
+def _avg_pool_grad(g, dy, rows, columns, dx, thread, threads):
+    quotient = np.empty(g.q, dy.dtype)
+    first, last = share(dx.shape[0], thread, threads)
+    for plane in range(first, last):
+        dx[plane] = 0
+        for p in range(g.p):
+            top = p * g.stride_h - g.pad_top
+            r0, r1 = _taps_inside(top, g.r, 1, g.h)
+            for q in range(g.q):
+                quotient[q] = dy[plane, p, q] / (rows[p] * columns[q])
+            for r in range(r0, r1):
+                for s in range(g.s):
+                    q0, q1 = _windows_inside(s - g.pad_left, g.stride_w, g.w, g.q)
+                    _scatter(quotient[q0:q1], g.stride_w, dx[plane, top + r, q0 * g.stride_w + s - g.pad_left :])
+
+
+@njit(cache=True, nogil=True)
+def _gather(values, stride, total):
+    """total[i] += values[i * stride]."""
+    if stride == 2:
+        for i in range(total.size):
+            total[i] += values[2 * i]
+    else:
+        for i in range(total.size):
+            total[i] += values[stride * i]
+
+
+@njit(cache=True, nogil=True)
+def _scatter(values, stride, total):
+    """total[i * stride] += values[i]."""
+    if stride == 2:
+        for i in range(values.size):
+            total[2 * i] += values[i]
+    else:
+        for i in range(values.size):
+            total[stride * i] += values[i]
