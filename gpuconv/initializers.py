@@ -5,11 +5,13 @@ torch.nn.init: a weight (K, C, R, S) has fan_in = C R S and fan_out = K R S.
 """
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from .arguments import FLOATING
 from .backend import Array, to_device
 
 Seed: TypeAlias = int | np.random.Generator | None
@@ -36,7 +38,7 @@ def constant(shape: Sequence[int], value: float = 0.1, *, seed: Seed = None, dty
     -------
     array on `device()`
     """
-    return to_device(np.full(_shape(shape), value, dtype))
+    return _on_device("constant", np.full(_shape("constant", shape), value, np.float64), dtype)
 
 
 def uniform(
@@ -59,11 +61,12 @@ def uniform(
     Raises
     ------
     ValueError
-        If high < low.
+        If high < low, or one of them is not finite.
     """
-    if not low <= high:
+    _finite("uniform", low=low, high=high)
+    if low > high:
         raise ValueError(f"uniform: high is {high}, expected at least low={low}")
-    return _on_device(np.random.default_rng(seed).uniform(low, high, _shape(shape)), dtype)
+    return _on_device("uniform", np.random.default_rng(seed).uniform(low, high, _shape("uniform", shape)), dtype)
 
 
 def normal(
@@ -74,11 +77,12 @@ def normal(
     Raises
     ------
     ValueError
-        If std is negative.
+        If std is negative, or mean or std is not finite.
     """
-    if not std >= 0:
+    _finite("normal", mean=mean, std=std)
+    if std < 0:
         raise ValueError(f"normal: std is {std}, expected at least 0")
-    return _on_device(np.random.default_rng(seed).normal(mean, std, _shape(shape)), dtype)
+    return _on_device("normal", np.random.default_rng(seed).normal(mean, std, _shape("normal", shape)), dtype)
 
 
 def xavier_uniform(shape: Sequence[int], gain: float = 1.0, *, seed: Seed = None, dtype: Any = np.float32) -> Array:
@@ -190,16 +194,30 @@ def _kaiming_std(op: str, shape: Sequence[int], a: float, mode: str, nonlinearit
 
 def _fans(op: str, shape: Sequence[int]) -> tuple[int, int]:
     """(fan_in, fan_out) of weights (outputs, inputs, ...)."""
-    shape = _shape(shape)
+    shape = _shape(op, shape)
     if len(shape) < 2 or math.prod(shape) == 0:
         raise ValueError(f"{op}: shape is {shape}, expected at least two dimensions, none of them 0")
     field = math.prod(shape[2:])
     return shape[1] * field, shape[0] * field
 
 
-def _shape(shape: Sequence[int]) -> tuple[int, ...]:
-    return tuple(int(size) for size in shape)
+def _shape(op: str, shape: Any) -> tuple[int, ...]:
+    try:
+        sizes = tuple(operator.index(size) for size in shape)
+    except TypeError:
+        raise TypeError(f"{op}: shape is {shape!r}, expected a sequence of integers") from None
+    if min(sizes, default=0) < 0:
+        raise ValueError(f"{op}: shape is {sizes}, expected no negative size")
+    return sizes
 
 
-def _on_device(values: Any, dtype: Any) -> Array:
-    return to_device(np.asarray(values, np.float64).astype(dtype))
+def _finite(op: str, **options: float) -> None:
+    for name, value in options.items():
+        if not math.isfinite(value):
+            raise ValueError(f"{op}: {name} is {value}, expected a finite number")
+
+
+def _on_device(op: str, values: np.ndarray[Any, Any], dtype: Any) -> Array:
+    if np.dtype(dtype).name not in FLOATING:
+        raise TypeError(f"{op}: dtype is {np.dtype(dtype)}, expected float32 or float64")
+    return to_device(values.astype(dtype))

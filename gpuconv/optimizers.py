@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from .arguments import floating, shaped
 from .backend import Array, array_module, kernels_for, on_device_of
 from .nn.module import Parameter
 
@@ -22,8 +23,10 @@ class SGD:
 
     Raises
     ------
+    TypeError
+        If something else than a Parameter is to be optimised.
     ValueError
-        If an option is negative or not finite, or there is nothing to optimise.
+        If an option is negative or not finite, there is nothing to optimise, or a parameter occurs twice.
 
     Notes
     -----
@@ -44,6 +47,11 @@ class SGD:
         self.parameters = list(parameters)
         if not self.parameters:
             raise ValueError("SGD: parameters is empty, expected at least one Parameter")
+        for i, parameter in enumerate(self.parameters):
+            if not isinstance(parameter, Parameter):
+                raise TypeError(f"SGD: parameters[{i}] is a {type(parameter).__name__}, expected a Parameter")
+        if len({id(parameter) for parameter in self.parameters}) < len(self.parameters):
+            raise ValueError("SGD: a parameter occurs twice in parameters, expected each once")
         options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
         for name, value in options.items():
             if not (math.isfinite(value) and value >= 0):
@@ -55,17 +63,29 @@ class SGD:
         self._velocities: list[Array | None] = [None] * len(self.parameters)
 
     def step(self) -> None:
-        """Move every parameter that has a gradient."""
+        """Move every parameter that has a gradient.
+
+        Raises
+        ------
+        TypeError
+            If a gradient differs from its parameter in dtype or device.
+        ValueError
+            If it has another shape, or the parameter's array is not C-contiguous.
+        """
         for i, parameter in enumerate(self.parameters):
             if parameter.grad is None:
                 continue
             w, v = parameter.data, self._velocities[i]
+            if not w.flags.c_contiguous:  # a copy would be moved instead
+                raise ValueError(f"SGD: parameters[{i}] has strides {w.strides}, expected a C-contiguous array")
+            _, gradient = floating("SGD", data=w, grad=parameter.grad)
+            shaped("SGD", f"the gradient of parameters[{i}]", gradient, w.shape, "its parameter's shape")
             with on_device_of(w):
                 first = v is None
                 if first and self.momentum:
                     v = self._velocities[i] = array_module(w).empty_like(w)
                 options = (self.lr, self.momentum, self.dampening, self.weight_decay, self.nesterov, first)
-                kernels_for(w).optimizers.sgd(w, parameter.grad, v, *options)
+                kernels_for(w).optimizers.sgd(w, gradient, v, *options)
 
     def zero_grad(self) -> None:
         """Forget the gradients."""

@@ -42,11 +42,19 @@ class SymmetryReport(NamedTuple):
         return any(layer.symmetric for layer in self.layers)
 
     def __str__(self) -> str:
-        rows = [f"{'layer':<12} {'units':>6} {'distinct':>9}  copies of each other"]
-        for layer in self.layers:
-            groups = "; ".join(map(_ranges, layer.equal_weights)) or "none"
-            rows.append(f"{layer.name:<12} {layer.units:>6} {layer.distinct:>9}  {groups}")
-        return "\n".join(rows)
+        head = ("layer", "units", "distinct", "equal weights", "equal gradients")
+        rows = [head] + [
+            (
+                layer.name,
+                str(layer.units),
+                str(layer.distinct),
+                _groups(layer.equal_weights),
+                _groups(layer.equal_gradients),
+            )
+            for layer in self.layers
+        ]
+        name, _, _, weights, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
+        return "\n".join(f"{a:<{name}}  {b:>5}  {c:>8}  {d:<{weights}}  {e}" for a, b, c, d, e in rows)
 
 
 def symmetry_report(model: Module) -> SymmetryReport:
@@ -76,6 +84,13 @@ def symmetry_report(model: Module) -> SymmetryReport:
             units = int(parameters[0].data.shape[0])
             layers.append(LayerSymmetry(path, units, weights, _equal_rows(gradients) if complete else None))
     return SymmetryReport(tuple(layers))
+
+
+def _groups(groups: tuple[tuple[int, ...], ...] | None) -> str:
+    """Groups of units as a table shows them."""
+    if groups is None:
+        return "no gradients yet"
+    return "; ".join(map(_ranges, groups)) or "none"
 
 
 def _ranges(units: tuple[int, ...]) -> str:

@@ -47,6 +47,12 @@ def test_mnist_files_and_every_option(tmp_path):
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["seed"] == 1
 
 
+@pytest.mark.parametrize("options", [["--init", "uniform"], ["--init", "normal"], ["--loss", "mse"]])
+def test_the_options_learn_without_more_options(options, tmp_path):
+    assert run("train", "--device", "cpu", *options, "--out", tmp_path / "run")[0] == 0
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["test_accuracy"] > 0.95
+
+
 def test_the_default_folder_is_numbered(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for number in (1, 2):
@@ -137,6 +143,27 @@ def test_asking_for_a_gpu_that_is_not_there_is_one_line(monkeypatch):
     code, output = run("train", "--device", "cuda")
     assert code == 2
     assert "'cuda' was asked for, but there is none" in output
+
+
+def test_the_environment_chooses_where_no_option_does(monkeypatch, tmp_path):
+    monkeypatch.setenv("GPUCONV_DEVICE", "cuda")
+    monkeypatch.setattr("gpuconv.backend.missing_for_cuda", lambda: "there is none")
+    for command in ("train", "check"):
+        code, output = run(command)
+        assert code == 2
+        assert "GPUCONV_DEVICE: device 'cuda' was asked for, but there is none" in output
+    assert run("train", *FAST, "--out", tmp_path / "run")[0] == 0
+
+
+def test_a_device_that_does_not_exist_is_one_line(monkeypatch):
+    monkeypatch.setenv("GPUCONV_DEVICE", "tpu")
+    for command in ("train", "check"):
+        code, output = run(command)
+        assert code == 2
+        assert "GPUCONV_DEVICE: device is 'tpu', expected one of 'auto', 'cpu', 'cuda'" in output
+    code, output = run("info")
+    assert code == 0
+    assert "GPUCONV_DEVICE=tpu" in output
 
 
 def test_the_installed_command_runs():

@@ -2,6 +2,8 @@
 
 import gzip
 import struct
+import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,6 +86,10 @@ def test_damaged_compression_is_named(cut, tmp_path):
         ),
         (lambda f: (f / "t10k-images-idx3-ubyte").write_bytes(idx(np.zeros((30, 4, 4)))), "differ in size"),
         (lambda f: (f / "t10k-labels-idx1-ubyte").write_bytes(idx(np.full(30, 77))), "test label 77 does not occur"),
+        (
+            lambda f: (f / "train-labels-idx1-ubyte").write_bytes(idx(np.arange(60) % 10 + 200 * (np.arange(60) == 7))),
+            "train labels go from 0 to 207, but no image has label 10",
+        ),
         (lambda f: (f / "train-images-idx3-ubyte").write_bytes(idx(np.zeros((0, 8, 8)))), "0 train images, but 60"),
         (lambda f: (f / "train-images-idx3-ubyte").write_bytes(idx(np.zeros((60, 0, 8)))), "images are empty"),
     ],
@@ -93,6 +99,25 @@ def test_a_folder_that_does_not_fit_together_is_named(break_it, message, tmp_pat
     break_it(folder)
     with pytest.raises(DataError, match=message):
         mnist_folder(folder)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_false_size_costs_no_memory(compressed, tmp_path):
+    data = struct.pack(">BBBB3I", 0, 0, 8, 3, 1 << 12, 1 << 10, 1 << 10) + b"few"
+    path = tmp_path / ("file.gz" if compressed else "file")
+    path.write_bytes(gzip.compress(data) if compressed else data)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="4294967296 bytes of data expected by its header, only 3 found"):
+            read_idx(path, 3)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 26
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_present_folder_has_a_name_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(write_mnist(tmp_path / "fashion"))
+    assert mnist_folder(Path()).name == "fashion"
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

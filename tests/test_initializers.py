@@ -76,11 +76,23 @@ def test_gains(nonlinearity, param, gain):
         (lambda: initializers.calculate_gain("swish"), "nonlinearity is 'swish', expected one of 'linear'"),
         (lambda: initializers.normal((5,), std=-1), "std is -1, expected at least 0"),
         (lambda: initializers.uniform((5,), 1, 0), "high is 0, expected at least low=1"),
+        (lambda: initializers.uniform((5,), 0, math.inf), "uniform: high is inf, expected a finite number"),
+        (lambda: initializers.normal((5,), math.nan), "normal: mean is nan, expected a finite number"),
+        (lambda: initializers.zeros((5, -1)), r"shape is \(5, -1\), expected no negative size"),
     ],
 )
 def test_wrong_options_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("draw", [initializers.zeros, initializers.normal, initializers.kaiming_uniform])
+def test_wrong_kinds_are_named(draw):
+    with pytest.raises(TypeError, match="dtype is int64, expected float32 or float64"):
+        draw((5, 5), dtype=np.int64)
+    for shape in (5, (5, 2.5), "ab"):
+        with pytest.raises(TypeError, match=r"shape is .*, expected a sequence of integers"):
+            draw(shape)
 
 
 def test_layers_start_as_torch_starts_them():

@@ -118,6 +118,23 @@ def test_a_state_that_does_not_fit_changes_nothing(change, message):
     assert all(np.array_equal(a, before[name]) for name, a in model.state_dict().items())
 
 
+def test_a_state_that_does_not_fit_is_described_whole():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    state = {"0.weight": np.zeros((3, 2)), "0.bias": np.zeros(4), "1.weight": np.zeros((1, 3)), "2.bias": np.zeros(1)}
+    message = r"no entry for 1\.bias; unexpected entry 2\.bias; 0\.bias has shape \(4,\), expected \(3,\)"
+    with pytest.raises(ValueError, match=message):
+        model.load_state_dict(state)
+
+
+def test_a_module_cannot_stand_in_two_places():
+    """It keeps one input: the gradient of the first place would be that of the second."""
+    relu = nn.ReLU()
+    with pytest.raises(ValueError, match="modules 0 and 2 are the same ReLU"):
+        nn.Sequential(relu, nn.Linear(1, 1), relu)
+    with pytest.raises(ValueError, match=r"modules 0\.0 and 1 are the same ReLU"):
+        nn.Sequential(nn.Sequential(relu), relu)
+
+
 @pytest.mark.parametrize("layer", [nn.Conv2d(1, 1, 1), nn.Linear(1, 1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()])
 def test_backward_before_forward_says_so(layer):
     with pytest.raises(RuntimeError, match=f"{type(layer).__name__}.backward was called before forward"):
@@ -210,5 +227,29 @@ def test_sgd_goes_on_from_its_state():
 def test_wrong_options_of_sgd_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         gpuconv.SGD([nn.Parameter(np.zeros(1))], **options)
+
+
+def test_what_sgd_cannot_move_is_named():
+    parameter = nn.Parameter(np.zeros((2, 3)))
     with pytest.raises(ValueError, match="parameters is empty"):
         gpuconv.SGD([], 0.1)
+    with pytest.raises(TypeError, match=r"parameters\[0\] is a Linear, expected a Parameter"):
+        gpuconv.SGD(nn.Sequential(nn.Linear(1, 1)), 0.1)
+    with pytest.raises(ValueError, match="a parameter occurs twice"):
+        gpuconv.SGD([parameter, parameter], 0.1)
+
+
+@pytest.mark.parametrize(
+    ("data", "grad", "error", "message"),
+    [
+        (np.zeros((2, 3)), np.zeros((3, 2)), ValueError, r"gradient of parameters\[0\] has shape \(3, 2\)"),
+        (np.zeros((2, 3)), np.zeros((2, 3), np.float32), TypeError, "grad has dtype float32, expected float64"),
+        (np.zeros((2, 3)).T, np.zeros((3, 2)), ValueError, r"parameters\[0\] has strides .*, expected a C-contiguous"),
+    ],
+)
+def test_a_gradient_that_does_not_fit_moves_nothing(data, grad, error, message):
+    parameter = nn.Parameter(data)
+    parameter.grad = grad + 1
+    with pytest.raises(error, match=message):
+        gpuconv.SGD([parameter], 0.1).step()
+    assert not parameter.data.any()

@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import gpuconv
-from gpuconv import initializers, nn, schedules
+from gpuconv import nn, schedules
 from gpuconv.training import Dataset, digits, fit, lenet, loop, run_folder
 from gpuconv.training.augment import shifted
 from gpuconv.training.data import standardised
@@ -61,57 +61,27 @@ def test_one_seed_gives_the_same_bits(data):
     assert not np.array_equal(states[0]["0.weight"], other["0.weight"])
 
 
-def test_equal_weights_stay_equal_through_training(data):
-    """The symmetry argument: every unit of a layer gets the same signal and the same gradient, for good."""
-    model, _ = _train(_small(data), init=initializers.constant)
-    report = gpuconv.symmetry_report(model)
-    assert report.symmetric
-    hidden = report.layers[:-1]
-    assert all(layer.distinct == 1 for layer in hidden)
-    assert all(layer.equal_gradients == (tuple(range(layer.units)),) for layer in hidden)
-    start = lenet((1, 8, 8), 10, init=initializers.constant)
-    assert not np.array_equal(model.state_dict()["0.weight"], start.state_dict()["0.weight"])
-
-
-@pytest.mark.parametrize("name", ["uniform", "normal", "xavier_uniform", "kaiming_normal"])
-def test_random_weights_break_the_symmetry(name, data):
-    model = lenet((1, 8, 8), 10, init=initializers.BY_NAME[name], seed=0)
-    loss = nn.CrossEntropyLoss()
-    loss(model(data.train_images[:32]), data.train_labels[:32])
-    model.backward(loss.backward(), input_grad=False)
-    report = gpuconv.symmetry_report(model)
-    assert not report.symmetric
-    assert all(layer.distinct == layer.units for layer in report.layers)
-
-
-def test_a_report_reads_like_a_table():
-    text = str(gpuconv.symmetry_report(nn.Sequential(nn.Conv2d(1, 3, 2, init=initializers.constant))))
-    assert text.splitlines()[1].split() == ["0", "3", "1", "0-2"]
-
-
-def test_units_with_equal_weights_and_unequal_gradients_will_part():
-    layer = nn.Linear(2, 3, init=initializers.constant)
-    layer.weight.grad, layer.bias.grad = np.arange(6.0).reshape(3, 2), np.zeros(3)
-    [row] = gpuconv.symmetry_report(layer).layers
-    assert row.distinct == 1
-    assert not row.symmetric
-
-
-def test_progress_is_reported_after_each_batch(data):
+def test_progress_is_reported_every_tenth_batch_and_at_the_end(data):
     seen = []
-    _train(_small(data, 100), epochs=2, report=seen.append)
-    assert [p.images for p in seen] == [32, 64, 96, 100, 132, 164, 196, 200]
-    assert all(isinstance(p, loop.Progress) and p.total == 200 for p in seen)
+    _, rows = _train(_small(data, 400), epochs=2, report=seen.append)
+    assert [p.images for p in seen] == [320, 400, 720, 800]
+    assert [p.epoch for p in seen] == [1, 1, 2, 2]
+    assert all(isinstance(p, loop.Progress) and p.total == 800 for p in seen)
+    assert (seen[-1].loss, seen[-1].accuracy) == (rows[-1].train_loss, rows[-1].train_accuracy)
 
 
 def test_the_learning_rate_follows_the_schedule_and_returns(data):
     rates = []
+
+    class Recorder(gpuconv.SGD):
+        def step(self):
+            rates.append(self.lr)
+            super().step()
+
     model = lenet((1, 8, 8), 10, seed=0)
-    optimizer = gpuconv.SGD(model.parameters(), 0.1)
-    fit(
-        model, nn.CrossEntropyLoss(), optimizer, _small(data, 64), epochs=2, batch_size=32,
-        schedule=schedules.cosine, report=lambda _: rates.append(optimizer.lr),
-    )  # fmt: skip
+    optimizer = Recorder(model.parameters(), 0.1)
+    options = {"epochs": 2, "batch_size": 32, "schedule": schedules.cosine}
+    fit(model, nn.CrossEntropyLoss(), optimizer, _small(data, 64), **options)
     assert rates == pytest.approx([0.1 * schedules.cosine(share) for share in (0, 0.25, 0.5, 0.75)])
     assert optimizer.lr == 0.1
 
@@ -135,6 +105,14 @@ def test_a_loss_that_explodes_is_reported(data):
     optimizer = gpuconv.SGD(model.parameters(), 1e30)
     with pytest.raises(FloatingPointError, match="a smaller learning rate may help"), np.errstate(all="ignore"):
         fit(model, nn.CrossEntropyLoss(), optimizer, _small(data), epochs=1, batch_size=32)
+    assert optimizer.lr == 1e30
+
+
+def test_an_explosion_in_the_last_step_is_found_by_the_evaluation(data):
+    model = lenet((1, 8, 8), 10, seed=0)
+    optimizer = gpuconv.SGD(model.parameters(), 1e30)
+    with pytest.raises(FloatingPointError, match="in epoch 1: a smaller"), np.errstate(all="ignore"):
+        fit(model, nn.CrossEntropyLoss(), optimizer, _small(data, 32), epochs=1, batch_size=32)
 
 
 @pytest.mark.parametrize("option", ["epochs", "batch_size"])

@@ -73,7 +73,10 @@ class Peer(StrEnum):
     TORCH = "torch"
 
 
-DeviceOption = Annotated[Device, typer.Option(help="Where to run; auto takes a GPU if there is one.")]
+DeviceOption = Annotated[
+    Device | None,
+    typer.Option(help="Where to run; auto takes a GPU if there is one. Default: GPUCONV_DEVICE, else auto."),
+]
 
 
 @app.command()
@@ -82,16 +85,22 @@ def train(
     data: Annotated[
         Path | None, typer.Option(help="Folder of MNIST-format IDX files; default: bundled digits.")
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1)] = 15,
-    batch_size: Annotated[int, typer.Option(min=1)] = 64,
-    lr: Annotated[float, typer.Option(help="Learning rate; it falls to 0 on a cosine.")] = 0.05,
-    momentum: Annotated[float, typer.Option(min=0)] = 0.9,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 15,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images a step of the optimiser.")] = 64,
+    lr: Annotated[
+        float | None,
+        typer.Option(help="Learning rate; it falls to 0 on a cosine. Default: 0.05, for mse 0.5.", show_default=False),
+    ] = None,
+    momentum: Annotated[float, typer.Option(min=0, help="Share of the last step that is taken again.")] = 0.9,
     seed: Annotated[int, typer.Option(min=0, help="Of weights and shuffling; the same seed gives the same bits.")] = 0,
-    activation: Activation = Activation.RELU,
-    pool: Pool = Pool.MAX,
-    loss: LossName = LossName.CROSS_ENTROPY,
-    init: Annotated[Init, typer.Option(help="Initial weights; torch: as torch.nn's layers.")] = Init.TORCH,
-    device: DeviceOption = Device.AUTO,
+    activation: Annotated[Activation, typer.Option(help="What follows each layer.")] = Activation.RELU,
+    pool: Annotated[Pool, typer.Option(help="What halves the maps: maximum or average.")] = Pool.MAX,
+    loss: Annotated[LossName, typer.Option(help="What is minimised.")] = LossName.CROSS_ENTROPY,
+    init: Annotated[
+        Init,
+        typer.Option(help="Initial weights; torch: as torch.nn's layers; uniform: +-0.1; normal: deviation 0.1."),
+    ] = Init.TORCH,
+    device: DeviceOption = None,
     out: Annotated[Path | None, typer.Option(help="New folder for the results; default: runs/NAME-NUMBER.")] = None,
 ) -> None:
     """Train a LeNet on labelled images and write metrics, model and pictures."""
@@ -112,7 +121,7 @@ def info() -> None:
 
 @app.command()
 @one_line_errors
-def check(device: DeviceOption = Device.AUTO) -> None:
+def check(device: DeviceOption = None) -> None:
     """Check the gradient of every operation on the present device."""
     from . import check as command
 

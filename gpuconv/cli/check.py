@@ -4,16 +4,16 @@ from rich.console import Console
 from rich.table import Table
 
 from ..backend import device as current_device
-from ..backend import use_device
 from ..operation_checks import check_operations
+from .devices import chosen_device
 
 
-def run(device: str) -> bool:
+def run(device: str | None) -> bool:
     """Print a table of the errors found.
 
     Parameters
     ----------
-    device : {"auto", "cpu", "cuda"}
+    device : {"auto", "cpu", "cuda"}, optional
 
     Returns
     -------
@@ -21,7 +21,7 @@ def run(device: str) -> bool:
         Whether every error is within its tolerance.
     """
     console = Console()
-    with use_device(device):
+    with chosen_device(device):
         name = current_device()
         with console.status(f"checking every gradient on {name}; the first time, kernels are compiled"):
             results = check_operations(name)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .. import __version__
-from ..backend import device, missing_for_cuda
+from ..backend import DeviceError, device, missing_for_cuda
 
 
 def run() -> None:
@@ -35,8 +35,12 @@ def _versions() -> list[tuple[str, str]]:
 
 
 def _device() -> list[tuple[str, str]]:
-    chosen = os.environ.get("GPUCONV_DEVICE")
-    rows = [("device", device() + (f" (GPUCONV_DEVICE={chosen})" if chosen else ""))]
+    asked = os.environ.get("GPUCONV_DEVICE")
+    try:
+        chosen = device()
+    except (DeviceError, ValueError) as error:  # what this command is asked to find out
+        chosen = f"none: {error}"
+    rows = [("device", chosen + (f" (GPUCONV_DEVICE={asked})" if asked else ""))]
     missing = missing_for_cuda()
     if missing:
         return [*rows, ("cuda", f"none: {missing}")]

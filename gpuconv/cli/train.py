@@ -2,19 +2,32 @@
 
 import math
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .. import initializers, schedules
-from ..backend import Array, to_host, use_device
+from ..backend import Array, to_host
 from ..backend import device as current_device
 from ..nn import Conv2d, CrossEntropyLoss, MSELoss, Sequential
 from ..optimizers import SGD
 from ..training import Dataset, digits, evaluate, fit, lenet, loop, mnist_folder, run_folder
+from .devices import chosen_device
 from .errors import UsageError
+
+LEARNING_RATE = {"cross_entropy": 0.05, "mse": 0.5}
+"""Where none is given; the quadratic loss is a mean over the classes too, so its gradients are smaller."""
+INITIALIZERS: dict[str, initializers.Initializer | None] = {
+    **initializers.BY_NAME,
+    "torch": None,
+    "uniform": partial(initializers.uniform, low=-0.1, high=0.1),
+    "normal": partial(initializers.normal, std=0.1),
+}
 
 
 class Settings(NamedTuple):
@@ -23,14 +36,14 @@ class Settings(NamedTuple):
     data: Path | None
     epochs: int
     batch_size: int
-    lr: float
+    lr: float | None
     momentum: float
     seed: int
     activation: str
     pool: str
     loss: str
     init: str
-    device: str
+    device: str | None
     out: Path | None
 
 
@@ -49,10 +62,10 @@ def run(settings: Settings) -> Path:
     """
     start = time.perf_counter()
     for name, value in (("lr", settings.lr), ("momentum", settings.momentum)):
-        if not (math.isfinite(value) and value >= 0):
+        if value is not None and not (math.isfinite(value) and value >= 0):
             raise UsageError(f"--{name} is {value}, expected a finite number, at least 0")
     console = Console()
-    with use_device(settings.device):
+    with chosen_device(settings.device):
         data = digits() if settings.data is None else mnist_folder(settings.data)
         folder = settings.out or run_folder.next_folder(Path("runs"), data.name)
         run_folder.require_new(folder)
@@ -69,41 +82,17 @@ def run(settings: Settings) -> Path:
 
 
 def _train(settings: Settings, data: Dataset, console: Console, start: float) -> run_folder.Outcome:
-    init = None if settings.init == "torch" else initializers.BY_NAME[settings.init]
-    channels, height, width = data.train_images.shape[1:]
-    try:
-        model = lenet(
-            (channels, height, width),
-            data.classes,
-            activation=settings.activation,
-            pool=settings.pool,
-            init=init,
-            seed=settings.seed,
-        )
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    model = _network(settings, data)
     one_hot = settings.loss == "mse"
     loss = MSELoss() if one_hot else CrossEntropyLoss()
-    optimizer = SGD(model.parameters(), settings.lr, momentum=settings.momentum)
+    rate = LEARNING_RATE[settings.loss] if settings.lr is None else settings.lr
     before = _first_filters(model)
-    with _progress(console) as bar:
-        task = bar.add_task("epoch 1", total=settings.epochs * len(data.train_labels), loss=0.0, accuracy=0.0, rate=0.0)
-
-        def report(p: loop.Progress) -> None:
-            bar.update(
-                task,
-                description=f"epoch {p.epoch}/{settings.epochs}",
-                completed=p.images,
-                loss=p.loss,
-                accuracy=p.accuracy,
-                rate=p.images_per_second,
-            )
-
-        try:
+    try:
+        with _progress(console, settings.epochs * len(data.train_labels)) as report:
             epochs = fit(
                 model,
                 loss,
-                optimizer,
+                SGD(model.parameters(), rate, momentum=settings.momentum),
                 data,
                 epochs=settings.epochs,
                 batch_size=settings.batch_size,
@@ -113,15 +102,35 @@ def _train(settings: Settings, data: Dataset, console: Console, start: float) ->
                 one_hot=one_hot,
                 report=report,
             )
-        except FloatingPointError as error:
-            raise UsageError(str(error)) from error
+    except FloatingPointError as error:
+        raise UsageError(str(error)) from error
     _, scores = evaluate(model, loss, data.test_images, data.test_labels, data.classes, one_hot=one_hot)
-    seconds = time.perf_counter() - start
-    filters = (before, _first_filters(model))
-    predictions = scores.argmax(1)
     return run_folder.Outcome(
-        epochs, model, data.test_labels, predictions, data.classes, filters, seconds, current_device(), settings.seed
+        epochs,
+        model,
+        data.test_labels,
+        scores.argmax(1),
+        data.classes,
+        (before, _first_filters(model)),
+        time.perf_counter() - start,
+        current_device(),
+        settings.seed,
     )
+
+
+def _network(settings: Settings, data: Dataset) -> Sequential:
+    channels, height, width = data.train_images.shape[1:]
+    try:
+        return lenet(
+            (channels, height, width),
+            data.classes,
+            activation=settings.activation,
+            pool=settings.pool,
+            init=INITIALIZERS[settings.init],
+            seed=settings.seed,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _first_filters(model: Sequential) -> Array:
@@ -130,15 +139,23 @@ def _first_filters(model: Sequential) -> Array:
     return to_host(first.weight.data).copy()
 
 
-def _progress(console: Console) -> Progress:
-    """A bar that shows loss, accuracy, images a second and the time left."""
-    return Progress(
+@contextmanager
+def _progress(console: Console, images: int) -> Iterator[Callable[[loop.Progress], None]]:
+    """A bar that shows loss, accuracy, images a second and the time left; what is given back feeds it."""
+    columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=12),
-        TextColumn("loss {task.fields[loss]:.4f}"),
+        TextColumn("loss {task.fields[loss]:.4g}"),
         TextColumn("acc {task.fields[accuracy]:.2%}"),
         TextColumn("{task.fields[rate]:,.0f} images/s"),
         TimeRemainingColumn(),
         TextColumn("left"),
-        console=console,
     )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("compiling", total=images, loss=math.nan, accuracy=math.nan, rate=math.nan)
+
+        def report(p: loop.Progress) -> None:
+            figures: dict[str, Any] = {"loss": p.loss, "accuracy": p.accuracy, "rate": p.images_per_second}
+            bar.update(task, description=f"epoch {p.epoch}", completed=p.images, **figures)
+
+        yield report

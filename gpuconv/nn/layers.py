@@ -124,12 +124,12 @@ class Linear(_Weighted):
         super().__init__((out_features, in_features), bias, init, seed, dtype)
 
     def forward(self, x: Array) -> Array:
-        """X (M, C) to (M, K)."""
+        """From x (M, C) to y (M, K)."""
         self._x = x
         return linear(x, self.weight.data, self._bias_data)
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
-        """DW = dY^T X, db = the sum of dY's rows, dX = dY W."""
+        """With Y = X W^T + b: dW = dY^T X, db = the sum of dY's rows, dX = dY W."""
         x = self.saved(self._x)
         self.weight.accumulate(linear_weight_grad(x, dy))
         if self.bias is not None:
@@ -215,13 +215,13 @@ class ReLU(Module):
         return relu(x)
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
-        """Dy where x > 0."""
+        """The gradient dy where x > 0, else 0."""
         x = self.saved(self._x)
         return relu_grad(dy, x) if input_grad else None
 
 
 class LeakyReLU(Module):
-    """X where x > 0, negative_slope * x elsewhere.
+    """Each x where x > 0, negative_slope * x elsewhere.
 
     Parameters
     ----------
@@ -233,12 +233,12 @@ class LeakyReLU(Module):
         self._x: Array | None = None
 
     def forward(self, x: Array) -> Array:
-        """X where x > 0, negative_slope * x elsewhere."""
+        """Each x where x > 0, negative_slope * x elsewhere."""
         self._x = x
         return leaky_relu(x, self.negative_slope)
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
-        """Dy where x > 0, negative_slope * dy elsewhere."""
+        """The gradient dy where x > 0, negative_slope * dy elsewhere."""
         x = self.saved(self._x)
         return leaky_relu_grad(dy, x, self.negative_slope) if input_grad else None
 

@@ -126,18 +126,18 @@ class Module:
         Raises
         ------
         ValueError
-            If a key is missing or unexpected, or an array has another shape; nothing is changed then.
+            If keys are missing or unexpected, or arrays have other shapes; it names them all, and nothing is changed.
         """
         mine = dict(self.named_parameters())
-        if missing := mine.keys() - state.keys():
-            raise ValueError(f"load_state_dict: no entry for {', '.join(sorted(missing))}")
-        if unexpected := state.keys() - mine.keys():
-            raise ValueError(f"load_state_dict: unexpected entry {', '.join(sorted(unexpected))}")
-        for name, parameter in mine.items():
-            if tuple(state[name].shape) != tuple(parameter.data.shape):
-                raise ValueError(
-                    f"load_state_dict: {name} has shape {tuple(state[name].shape)}, expected {parameter.data.shape}"
-                )
+        wrong = [f"no entry for {name}" for name in mine if name not in state]
+        wrong += [f"unexpected entry {name}" for name in state if name not in mine]
+        wrong += [
+            f"{name} has shape {tuple(state[name].shape)}, expected {parameter.data.shape}"
+            for name, parameter in mine.items()
+            if name in state and tuple(state[name].shape) != parameter.data.shape
+        ]
+        if wrong:
+            raise ValueError(f"load_state_dict: {'; '.join(wrong)}")
         for name, parameter in mine.items():
             moved = to_device(state[name], device_of(parameter.data))
             parameter.data = array_module(moved).array(moved, dtype=parameter.data.dtype, order="C")
@@ -155,10 +155,24 @@ class Sequential(Module):
     Parameters
     ----------
     *modules : Module
+        Each once: a module keeps its last input, so it cannot stand in two places of one pass.
+
+    Raises
+    ------
+    ValueError
+        If a module occurs twice.
     """
 
     def __init__(self, *modules: Module) -> None:
         self.layers = list(modules)
+        paths: dict[int, str] = {}
+        for path, module in self.named_modules():
+            if id(module) in paths:
+                raise ValueError(
+                    f"Sequential: modules {paths[id(module)]} and {path} are the same {type(module).__name__}, "
+                    "expected one for each place"
+                )
+            paths[id(module)] = path
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """The modules in order."""

@@ -16,7 +16,9 @@ from .data import DataError, Dataset, standardised
 
 UNSIGNED_BYTE = 0x08
 LARGEST = 1 << 32
-"""Bytes a file may claim; more is damage, not data, and nothing is allocated for it."""
+"""Bytes a file may claim; more is damage, not data."""
+PIECE = 1 << 24
+"""Bytes read at a time."""
 
 FILES = {
     "train_images": ("train-images-idx3-ubyte", "train-images.idx3-ubyte"),
@@ -54,12 +56,16 @@ def mnist_folder(folder: Path) -> Dataset:
     if parts["train_images"].shape[1:] != parts["test_images"].shape[1:]:
         shapes = " and ".join(str(parts[f"{split}_images"].shape[1:]) for split in ("train", "test"))
         raise DataError(f"{folder}: training and test images differ in size, {shapes}")
-    missing = set(np.unique(parts["test_labels"])) - set(np.unique(parts["train_labels"]))
-    if missing:
+    present = np.unique(parts["train_labels"])
+    if missing := set(range(present[0], present[-1] + 1)) - set(present.tolist()):
+        raise DataError(
+            f"{folder}: train labels go from {present[0]} to {present[-1]}, but no image has label {min(missing)}"
+        )
+    if missing := set(np.unique(parts["test_labels"]).tolist()) - set(present.tolist()):
         raise DataError(f"{folder}: test label {min(missing)} does not occur in training")
     train, test = (parts[f"{split}_images"][:, None].astype(np.float32) for split in ("train", "test"))
     train_labels, test_labels = (parts[f"{split}_labels"].astype(np.int64) for split in ("train", "test"))
-    return standardised(folder.name, train, train_labels, test, test_labels)
+    return standardised(folder.resolve().name or "data", train, train_labels, test, test_labels)
 
 
 def read_idx(path: Path, rank: int) -> np.ndarray[Any, Any]:
@@ -103,11 +109,19 @@ def _parse(path: Path, stream: BinaryIO, rank: int) -> np.ndarray[Any, Any]:
     size = math.prod(shape)
     if size > LARGEST:
         raise DataError(f"{path}: claims {size} bytes of data, shape {shape}")
-    data = stream.read(size + 1)
+    data = _at_most(stream, size + 1)
     if len(data) != size:
         found = f"only {len(data)}" if len(data) < size else "more"
         raise DataError(f"{path}: {size} bytes of data expected by its header, {found} found")
     return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _at_most(stream: BinaryIO, size: int) -> bytearray:
+    """What there is, up to so many bytes: a false header costs no more memory than the file fills."""
+    data = bytearray()
+    while len(data) < size and (piece := stream.read(min(PIECE, size - len(data)))):
+        data += piece
+    return data
 
 
 def _read_part(folder: Path, part: str, names: tuple[str, ...]) -> np.ndarray[Any, Any]:

@@ -14,6 +14,8 @@ from .augment import shifted
 from .data import Dataset
 
 EVALUATION_BATCH = 500
+READ_EVERY = 10
+"""Batches between two readings of loss and accuracy."""
 
 
 class Optimizer(Protocol):
@@ -42,7 +44,7 @@ class Epoch(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What the loop reports after each batch."""
+    """What the loop reports every few batches, and at the end of an epoch."""
 
     epoch: int
     images: int
@@ -87,7 +89,7 @@ def fit(
     one_hot : bool
         Give the loss rows of zeros and a one, not class indices: what the quadratic loss compares with.
     report : callable, optional
-        Called after each batch.
+        Called after every tenth batch and the last of an epoch.
 
     Returns
     -------
@@ -106,40 +108,33 @@ def fit(
     count, rate = len(data.train_labels), optimizer.lr
     rng = np.random.default_rng(seed)
     rows = []
-    for epoch in range(1, epochs + 1):
-        model.train()
-        start, losses, hits, seen = time.perf_counter(), 0.0, 0, 0
-        for batch in _batches(rng.permutation(count), batch_size):
-            images = data.train_images[batch]
-            x = to_device(shifted(images, largest_shift, rng) if largest_shift else images)
-            target = to_device(data.train_labels[batch])
-            optimizer.lr = rate * schedule(((epoch - 1) * count + seen) / (epochs * count))
-            prediction = model(x)
-            value = loss(prediction, _target(target, data.classes, one_hot))
-            optimizer.zero_grad()
-            model.backward(loss.backward(), input_grad=False)
-            optimizer.step()
-            losses += float(value) * len(batch)
-            hits += int((prediction.argmax(1) == target).sum())
-            seen += len(batch)
-            if not np.isfinite(losses):
-                raise FloatingPointError(
-                    f"the loss is {float(value)} in epoch {epoch}: a smaller learning rate may help"
-                )
-            if report is not None:
-                speed = seen / (time.perf_counter() - start)
-                done = (epoch - 1) * count + seen
-                report(Progress(epoch, done, epochs * count, losses / seen, hits / seen, speed))
-        seconds = time.perf_counter() - start
-        test_loss, scores = evaluate(model, loss, data.test_images, data.test_labels, data.classes, one_hot=one_hot)
-        accuracy = float((scores.argmax(1) == data.test_labels).mean())
-        rows.append(Epoch(epoch, losses / seen, hits / seen, test_loss, accuracy, seconds, seen / seconds))
-    optimizer.lr = rate
+    try:
+        for epoch in range(1, epochs + 1):
+            model.train()
+            meter = _Meter(epoch, (epoch - 1) * count, epochs * count, report)
+            for batch in _batches(rng.permutation(count), batch_size):
+                images, labels = data.train_images[batch], data.train_labels[batch]
+                if largest_shift:
+                    images = shifted(images, largest_shift, rng)
+                optimizer.lr = rate * schedule((meter.before + meter.images) / meter.total)
+                scores, value = _step(model, loss, optimizer, images, _target(labels, data.classes, one_hot))
+                meter.add(scores, value, labels)
+            meter.stop()
+            test = evaluate(model, loss, data.test_images, data.test_labels, data.classes, one_hot=one_hot)
+            rows.append(meter.row(*test, data.test_labels))
+    finally:
+        optimizer.lr = rate
     return rows
 
 
 def evaluate(
-    model: Module, loss: Loss, images: Any, labels: Any, classes: int, *, one_hot: bool = False
+    model: Module,
+    loss: Loss,
+    images: np.ndarray[Any, Any],
+    labels: np.ndarray[Any, Any],
+    classes: int,
+    *,
+    one_hot: bool = False,
 ) -> tuple[float, np.ndarray[Any, Any]]:
     """Loss and scores on images that are not trained on.
 
@@ -147,10 +142,11 @@ def evaluate(
     ----------
     model : Module
     loss : Loss
-    images : array (N, C, H, W)
-    labels : array (N,)
+    images : NumPy array (N, C, H, W)
+    labels : NumPy array (N,)
     classes : int
     one_hot : bool
+        As for `fit`.
 
     Returns
     -------
@@ -161,14 +157,70 @@ def evaluate(
     total, scores = 0.0, []
     for batch in _batches(np.arange(len(labels)), EVALUATION_BATCH):
         prediction = model(to_device(images[batch]))
-        total += float(loss(prediction, _target(to_device(labels[batch]), classes, one_hot))) * len(batch)
+        target = to_device(_target(labels[batch], classes, one_hot))
+        total += float(loss(prediction, target)) * len(batch)
         scores.append(to_host(prediction))
     return total / len(labels), np.concatenate(scores)
+
+
+def _step(model: Module, loss: Loss, optimizer: Optimizer, images: Any, target: Any) -> tuple[Array, Array]:
+    """Forward, backward, update with one mini-batch; its scores and its loss, from before the update."""
+    scores = model(to_device(images))
+    value = loss(scores, to_device(target))
+    optimizer.zero_grad()
+    model.backward(loss.backward(), input_grad=False)
+    optimizer.step()
+    return scores, value
+
+
+class _Meter:
+    """The figures of an epoch, read from the device every few batches: each reading waits for the kernels."""
+
+    def __init__(self, epoch: int, before: int, total: int, report: Callable[[Progress], None] | None) -> None:
+        self.epoch, self.before, self.total, self.report = epoch, before, total, report
+        self.images, self.losses, self.hits, self.seconds = 0, 0.0, 0, 0.0
+        self._unread: list[tuple[Array, Array, np.ndarray[Any, Any]]] = []
+        self._start = time.perf_counter()
+
+    def add(self, scores: Array, value: Array, labels: np.ndarray[Any, Any]) -> None:
+        """Note a batch."""
+        self._unread.append((scores, value, labels))
+        self.images += len(labels)
+        if len(self._unread) == READ_EVERY:
+            self._read()
+
+    def stop(self) -> None:
+        """Note the end of training; what follows is evaluation."""
+        if self._unread:
+            self._read()
+
+    def row(self, test_loss: float, scores: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> Epoch:
+        """The epoch's figures."""
+        self._require_finite(test_loss)
+        train = (self.losses / self.images, self.hits / self.images)
+        test = (test_loss, float((scores.argmax(1) == labels).mean()))
+        return Epoch(self.epoch, *train, *test, self.seconds, self.images / self.seconds)
+
+    def _read(self) -> None:
+        for scores, value, labels in self._unread:
+            self._require_finite(float(value))
+            self.losses += float(value) * len(labels)
+            self.hits += int((to_host(scores).argmax(1) == labels).sum())
+        self._unread.clear()
+        self.seconds = time.perf_counter() - self._start
+        if self.report is not None:
+            means = (self.losses / self.images, self.hits / self.images)
+            done = self.before + self.images
+            self.report(Progress(self.epoch, done, self.total, *means, self.images / self.seconds))
+
+    def _require_finite(self, value: float) -> None:
+        if not np.isfinite(value):
+            raise FloatingPointError(f"the loss is {value} in epoch {self.epoch}: a smaller learning rate may help")
 
 
 def _batches(order: np.ndarray[Any, Any], size: int) -> Iterator[np.ndarray[Any, Any]]:
     return (order[start : start + size] for start in range(0, len(order), size))
 
 
-def _target(labels: Array, classes: int, one_hot: bool) -> Array:
-    return to_device(np.eye(classes, dtype=np.float32)[to_host(labels)]) if one_hot else labels
+def _target(labels: np.ndarray[Any, Any], classes: int, one_hot: bool) -> np.ndarray[Any, Any]:
+    return np.eye(classes, dtype=np.float32)[labels] if one_hot else labels
