@@ -5,11 +5,12 @@ Sums go in two passes, blocks and then one thread, each in a fixed order: determ
 
 import math
 
-from numba import float32, float64
+from numba import float32
 
 from .. import scalar
 from ..scalar import ONE, ZERO
-from .launch import THREADS, beside, block_sum, cuda, each, int32, one, partial_blocks, reduce, uint32
+from .launch import beside, cuda, each, int32, one, uint32
+from .sums import finish_ratio_kernel, finish_sum_kernel, partial_square_sums, partial_sums
 
 
 def softmax(x, y):
@@ -29,9 +30,7 @@ def mse_loss_each(x, target, losses):
 
 def mse_loss_sum(x, target, scale, loss):
     """loss[0] = scale sum_i (x[i] - target[i])^2, in one pass over x and target."""
-    partials = beside(x, partial_blocks(x.size))
-    reduce(SQUARES[x.dtype.itemsize], partials.size, x, target, partials)
-    one(finish_sum_kernel, partials, scale, loss)
+    one(finish_sum_kernel, partial_square_sums(x, target), scale, loss)
 
 
 def mse_loss_grad(x, target, dloss, scale, dx):
@@ -51,12 +50,12 @@ def cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights):
 
 def ratio_of_sums(losses, weights, loss):
     """loss[0] = sum(losses) / sum(weights); 0 if nothing has weight."""
-    one(finish_ratio_kernel, _partial_sums(losses), _partial_sums(weights), loss)
+    one(finish_ratio_kernel, partial_sums(losses), partial_sums(weights), loss)
 
 
 def sum_of(losses, loss):
     """loss[0] = sum(losses)."""
-    one(finish_sum_kernel, _partial_sums(losses), loss.dtype.type(1), loss)
+    one(finish_sum_kernel, partial_sums(losses), loss.dtype.type(1), loss)
 
 
 def cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, mean, dx):
@@ -66,16 +65,9 @@ def cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, mean, 
     if mean:
         weights, share = beside(x, max(rows, 1)), beside(x, 1)
         each(label_weight_kernel, rows, target, *class_weights, ignore_index, weights, rows)
-        one(finish_ratio_kernel, dloss, _partial_sums(weights[:rows]), share)
+        one(finish_ratio_kernel, dloss, partial_sums(weights[:rows]), share)
         dloss = share
     each(cross_entropy_grad_kernel, rows, x, target, *class_weights, ignore_index, smoothing, dloss, dx, *x.shape)
-
-
-def _partial_sums(values):
-    """A few sums that together are the values'."""
-    partials = beside(values, partial_blocks(values.size))
-    reduce(SUMS[values.dtype.itemsize], partials.size, values, partials)
-    return partials
 
 
 @cuda.jit(device=True, inline="always")
@@ -199,15 +191,12 @@ def cross_entropy_kernel(
     spread = ZERO
     c = int32(0)
     while c < classes and smoothing > ZERO:
-        spread += _weight_of(c, weight, weighted) * scalar.negative_log(
-            x[uint32(start + c * inner)], largest, log_total
-        )
+        loss = x.dtype.type(scalar.negative_log(x[uint32(start + c * inner)], largest, log_total))
+        spread += _weight_of(c, weight, weighted) * loss
         c = int32(c + 1)
     weights[i] = _weight_of(label, weight, weighted)
-    hit = _weight_of(label, weight, weighted) * scalar.negative_log(
-        x[uint32(start + label * inner)], largest, log_total
-    )
-    losses[i] = scalar.smoothed(hit, spread, smoothing, float32(classes))
+    hit = x.dtype.type(scalar.negative_log(x[uint32(start + label * inner)], largest, log_total))
+    losses[i] = scalar.smoothed(weights[i] * hit, spread, smoothing, float32(classes))
 
 
 @cuda.jit(cache=True)
@@ -241,68 +230,3 @@ def cross_entropy_grad_kernel(
         expected = even * _weight_of(c, weight, weighted) + (sure if c == label else ZERO)
         dx[j] = factor * (mass * _exp(x, x[j] - largest) / total - expected)
         c = int32(c + 1)
-
-
-def _sum_kernel(dtype):
-    """partials[b] = the sum of values b T + t, ..., strided over the grid; for one type, as shared memory wants."""
-
-    def kernel(values, partials):
-        memory = cuda.shared.array(THREADS, dtype)
-        total = dtype(0)
-        i = uint32(cuda.grid(1))
-        while i < values.size:
-            total += values[i]
-            i = uint32(i + uint32(cuda.gridsize(1)))
-        total = block_sum(memory, total)
-        if cuda.threadIdx.x == 0:
-            partials[uint32(cuda.blockIdx.x)] = total
-
-    return cuda.jit(cache=True)(kernel)
-
-
-def _square_sum_kernel(dtype):
-    """The same of (x - target)^2."""
-
-    def kernel(x, target, partials):
-        memory = cuda.shared.array(THREADS, dtype)
-        total = dtype(0)
-        i = uint32(cuda.grid(1))
-        while i < x.size:
-            total += scalar.squared_difference(x[i], target[i])
-            i = uint32(i + uint32(cuda.gridsize(1)))
-        total = block_sum(memory, total)
-        if cuda.threadIdx.x == 0:
-            partials[uint32(cuda.blockIdx.x)] = total
-
-    return cuda.jit(cache=True)(kernel)
-
-
-SUMS = {4: _sum_kernel(float32), 8: _sum_kernel(float64)}
-SQUARES = {4: _square_sum_kernel(float32), 8: _square_sum_kernel(float64)}
-
-
-@cuda.jit(cache=True)
-def finish_sum_kernel(partials, scale, loss):
-    """loss[0] = scale sum(partials), by a single thread."""
-    total = ZERO
-    i = uint32(0)
-    while i < partials.size:
-        total += partials[i]
-        i = uint32(i + uint32(1))
-    loss[uint32(0)] = scale * total
-
-
-@cuda.jit(cache=True)
-def finish_ratio_kernel(losses, weights, loss):
-    """loss[0] = sum(losses) / sum(weights), 0 if nothing has weight; by a single thread."""
-    total = ZERO
-    i = uint32(0)
-    while i < losses.size:
-        total += losses[i]
-        i = uint32(i + uint32(1))
-    weight = ZERO
-    i = uint32(0)
-    while i < weights.size:
-        weight += weights[i]
-        i = uint32(i + uint32(1))
-    loss[uint32(0)] = total / weight if weight != ZERO else ZERO
