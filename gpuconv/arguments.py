@@ -7,7 +7,7 @@ import numpy as np
 
 from .backend import Array, array_module, is_cupy, kernels_for
 
-FLOATING = ("float32", "float64")
+FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
 INDEX_LIMIT = 2**31
 """CUDA kernels index with uint32; an array of so many elements is refused there, never overflowed."""
 
@@ -37,14 +37,17 @@ def floating(op: str, **arrays: Array) -> tuple[Any, ...]:
     given = {name: a for name, a in arrays.items() if a is not None}
     for name, a in given.items():
         require_array(op, name, a)
-        if a.dtype.name not in FLOATING:
+        if a.dtype not in FLOATING:
             raise TypeError(f"{op}: {name} has dtype {a.dtype}, expected float32 or float64")
     same_device(op, **given)
     first, *others = given.items()
     for name, a in others:
         if a.dtype != first[1].dtype:
             raise TypeError(f"{op}: {name} has dtype {a.dtype}, expected {first[1].dtype} like {first[0]}")
-    return tuple(None if a is None else contiguous(op, name, a) for name, a in arrays.items())
+    if kernels_for(first[1]).INDEX_BITS == 32:
+        for name, a in given.items():
+            require_indexable(op, name, a.shape)
+    return tuple(None if a is None else contiguous(a) for a in arrays.values())
 
 
 def require_array(op: str, name: str, a: Any) -> None:
@@ -71,11 +74,11 @@ def _home(a: Array) -> str:
     return f"a CuPy array on GPU {a.device.id}" if is_cupy(a) else "a NumPy array"
 
 
-def contiguous(op: str, name: str, a: Array) -> Array:
+def contiguous(a: Array) -> Array:
     """The array in C order, copied at most once."""
-    if kernels_for(a).INDEX_BITS == 32:
-        require_indexable(op, name, a.shape)
-    return array_module(a).ascontiguousarray(a).reshape(a.shape)
+    if a.flags.c_contiguous:
+        return a
+    return array_module(a).ascontiguousarray(a)
 
 
 def require_indexable(op: str, name: str, shape: Sequence[int]) -> None:

@@ -11,7 +11,6 @@ import importlib.util
 import logging
 import os
 import sys
-from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -32,8 +31,8 @@ class DeviceError(RuntimeError):
 def device() -> str:
     """Name of the device new arrays go to: "cuda" where CuPy imports and finds one, else "cpu".
 
-    `use_device` decides, else the environment variable GPUCONV_DEVICE, else "auto". Falling back to the CPU is logged
-    once, at level INFO.
+    `use_device` decides, else the environment variable GPUCONV_DEVICE (read once), else "auto". Falling back to the CPU
+    is logged once, at level INFO.
 
     Returns
     -------
@@ -47,7 +46,7 @@ def device() -> str:
     ValueError
         If GPUCONV_DEVICE names no device.
     """
-    return _chosen or _resolve(os.environ.get("GPUCONV_DEVICE", "auto"), "GPUCONV_DEVICE")
+    return _chosen or _from_environment()
 
 
 class use_device(contextlib.ContextDecorator):  # noqa: N801  used like a function
@@ -168,6 +167,11 @@ def _auto() -> str:
     return "cpu"
 
 
+@functools.cache
+def _from_environment() -> str:
+    return _resolve(os.environ.get("GPUCONV_DEVICE", "auto"), "GPUCONV_DEVICE")
+
+
 def _resolve(name: str, source: str) -> str:
     if name not in DEVICES:
         raise ValueError(f"{source}: device is {name!r}, expected one of {', '.join(map(repr, DEVICES))}")
@@ -180,11 +184,9 @@ def _resolve(name: str, source: str) -> str:
     return name
 
 
-@contextlib.contextmanager
-def on_device_of(a: Array) -> Iterator[None]:
+_NO_GPU: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+
+
+def on_device_of(a: Array) -> contextlib.AbstractContextManager[Any]:
     """Make the array's GPU the current one while a function allocates and launches; nothing to do on the CPU."""
-    if is_cupy(a):
-        with a.device:
-            yield
-    else:
-        yield
+    return a.device if is_cupy(a) else _NO_GPU

@@ -22,28 +22,29 @@ class FakeArray:
         return np.ones(self.shape, self.dtype)
 
 
+def _forget_devices():
+    for found in (backend._cupy, backend._auto, backend._from_environment):
+        found.cache_clear()
+
+
 @pytest.fixture
 def fake_cupy(monkeypatch):
     """A cupy module with an array type; how many devices it finds is the test's to say."""
     runtime = types.SimpleNamespace(getDeviceCount=lambda: 1)
     cupy = types.SimpleNamespace(ndarray=FakeArray, cuda=types.SimpleNamespace(runtime=runtime))
     monkeypatch.setitem(sys.modules, "cupy", cupy)
-    backend._cupy.cache_clear()
-    backend._auto.cache_clear()
+    _forget_devices()
     yield cupy
-    backend._cupy.cache_clear()
-    backend._auto.cache_clear()
+    _forget_devices()
 
 
 @pytest.fixture
 def no_cupy(monkeypatch):
     """A machine without CuPy."""
     monkeypatch.setitem(sys.modules, "cupy", None)
-    backend._cupy.cache_clear()
-    backend._auto.cache_clear()
+    _forget_devices()
     yield
-    backend._cupy.cache_clear()
-    backend._auto.cache_clear()
+    _forget_devices()
 
 
 def _python(code, **environment):
@@ -95,8 +96,10 @@ def test_a_device_found_is_the_default(fake_cupy):
 
 
 def test_the_environment_chooses(monkeypatch):
+    backend._from_environment.cache_clear()
     monkeypatch.setenv("GPUCONV_DEVICE", "cpu")
     assert gpuconv.device() == "cpu"
+    backend._from_environment.cache_clear()
     monkeypatch.setenv("GPUCONV_DEVICE", "tpu")
     with pytest.raises(ValueError, match="GPUCONV_DEVICE: device is 'tpu', expected one of 'auto', 'cpu', 'cuda'"):
         gpuconv.device()

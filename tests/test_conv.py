@@ -3,11 +3,11 @@
 import numba
 import numpy as np
 import pytest
-from gpuconv.kernels.cpu import conv_direct, conv_weight_grad
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gpuconv
+from gpuconv.kernels.cpu import conv_direct, conv_weight_grad
 from gpuconv.testing import assert_close, check_adjoint, check_gradients
 from tests import reference
 from tests.devices import on_every_device

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numba
 import numpy as np
 import pytest
-from gpuconv.kernels import cpu
-from gpuconv.kernels.cpu import parallel
 
 import gpuconv
 from gpuconv.geometry import pool_geometry
+from gpuconv.kernels import cpu
+from gpuconv.kernels.cpu import parallel
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 

@@ -3,6 +3,7 @@
 import inspect
 
 import pytest
+
 from gpuconv.kernels import cpu, cuda
 
 FAMILIES = ("activations", "conv", "linear", "losses", "optimizers", "pooling")

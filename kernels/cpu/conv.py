@@ -7,20 +7,40 @@ import numpy as np
 from ..scalar import IDENTITY
 from .conv_direct import Lattice, correlate
 from .conv_weight_grad import correlate_with_gradient
+from .conv_winograd import correlate_winograd
 from .parallel import share, streaming
 
 BLOCK = 4096  # terms of the bias gradient that are summed in the arrays' own type
 
 
-def algorithms(g):
-    """Names of the algorithms that serve a geometry, besides "auto"."""
-    return ("direct",)
+def algorithms(g, operation):
+    """Names of the algorithms that serve a geometry in "conv2d" or one of its gradients, besides "auto"."""
+    if operation == "conv2d_weight_grad":
+        return ("direct",)
+    three = (g.r, g.s, g.stride_h, g.stride_w, g.dilation_h, g.dilation_w, g.groups) == (3, 3, 1, 1, 1, 1, 1)
+    return ("direct", "winograd") if three else ("direct",)
+
+
+def _winograd(g, x, algorithm):
+    """Whether Winograd's algorithm computes a pass from x: asked for, or worth it by the geometry alone."""
+    if algorithm != "auto":
+        return algorithm == "winograd"
+    return "winograd" in algorithms(g, "conv2d") and x.dtype == np.float32 and _winograd_pays(g)
+
+
+@lru_cache(maxsize=1024)
+def _winograd_pays(g):
+    """Where the products outweigh the transforms (Zen 3, 2 cores, 2026-11)."""
+    return g.c >= 16 and g.k >= 16 and g.p >= 8 and g.q >= 8 and g.n * g.p * g.q >= 2048
 
 
 def conv2d_forward(g, x, w, b, activation, slope, y, algorithm):
     """y[n,k,p,q] = f(sum_{c,r,s} w[k,c,r,s] x[n,c,p st + r d - pad,...] + b[k]): the forward pass."""
     bias = np.zeros(g.k, x.dtype) if b is None else b
     nothing = np.empty((0, 0, 0, 0), x.dtype)
+    if _winograd(g, x, algorithm):
+        correlate_winograd(x, w, False, -g.pad_top, -g.pad_left, bias, activation, slope, nothing, y)
+        return
     taps, lattice = _forward_taps(g)
     stride = (g.stride_h, g.stride_w)
     correlate(x, w, taps, stride, g.groups, False, lattice, bias, activation, slope, nothing, y)
@@ -33,6 +53,10 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
     """
     before = np.empty((0, 0, 0, 0), dy.dtype) if pre_activation is None else pre_activation
     code = IDENTITY if pre_activation is None else activation
+    if _winograd(g, dy, algorithm):
+        zeros = np.zeros(g.c, dy.dtype)
+        correlate_winograd(dy, w, True, g.pad_top - 2, g.pad_left - 2, zeros, code, slope, before, dx)
+        return
     phases, complete = _phase_taps(g)
     if not complete:
         dx[...] = 0
@@ -57,7 +81,7 @@ def _forward_taps(g):
     taps = tuple(
         (r, s, r * g.dilation_h - g.pad_top, s * g.dilation_w - g.pad_left) for r in range(g.r) for s in range(g.s)
     )
-    return taps, Lattice(g.p, g.q)
+    return taps, Lattice(g.k, g.p, g.q, g.p, g.q)
 
 
 @lru_cache(maxsize=1024)
@@ -74,7 +98,7 @@ def _phase_taps(g):
             taps = tuple((r, s, dh, dw) for r, dh in rows for s, dw in columns)
             p, q = -(-(g.h - phase_h) // g.stride_h), -(-(g.w - phase_w) // g.stride_w)
             if taps:
-                phases.append((taps, Lattice(p, q, phase_h, g.stride_h, phase_w, g.stride_w)))
+                phases.append((taps, Lattice(g.c, g.h, g.w, p, q, phase_h, g.stride_h, phase_w, g.stride_w)))
     return phases, len(phases) == min(g.stride_h, g.h) * min(g.stride_w, g.w)
 
 

@@ -16,7 +16,8 @@ from numba import njit
 
 from ..scalar import activate, activate_grad
 from .conv_planes import fill_planes, plan, planes_size, task_count, task_of, task_vectors
-from .microkernel import MR, NV, lanes, multiply_tile
+from .emitter import MR, NV, lanes
+from .microkernel import multiply_tile
 from .threads import on_threads, threads_for
 
 PANEL = 4096  # elements of a panel of filters, MR x channels x taps: half the first-level cache (Zen 3, 2026-11)
@@ -24,8 +25,11 @@ SERIAL = 1 << 20  # multiplications: fewer take less than two threads gain (Zen 
 
 
 class Lattice(NamedTuple):
-    """Which elements of y a correlation writes: rows row0 + p row_step, columns col0 + q col_step."""
+    """Which elements of y (N, k, height, width) a correlation writes: row0 + p row_step, col0 + q col_step."""
 
+    k: int
+    height: int
+    width: int
     p: int
     q: int
     row0: int = 0
@@ -58,13 +62,13 @@ def correlate(x, w, taps, stride, groups, transposed, lattice, bias, activation,
     images, channels, filters = x.shape[0], x.shape[1] // groups, y.shape[1] // groups
     if images == 0 or lattice.p == 0 or lattice.q == 0:
         return
-    g, reads = plan(
-        images, channels, filters, taps, stride, groups, (lattice.p, lattice.q), PANEL // MR, lanes(x.dtype)
-    )
+    g, reads = plan(x.shape, filters, taps, stride, groups, (lattice.p, lattice.q), PANEL // MR, lanes(x.dtype))
     panels = np.empty((groups * -(-filters // MR), channels * g.taps, MR), x.dtype)
     serial = images * groups * filters * g.p * g.q * panels.shape[1] < SERIAL
-    threads = threads_for(task_count(g, images), serial)
-    _launch(w, transposed, g, reads, lattice, x, panels, bias, activation, slope, pre_activation, y, threads)
+    threads = threads_for(task_count(g), serial)
+    before = pre_activation.reshape(-1)
+    x, y = x.reshape(-1), y.reshape(-1)
+    _launch(w, transposed, g, reads, lattice, x, panels, bias, activation, slope, before, y, threads)
 
 
 @njit(cache=True, nogil=True)
@@ -105,14 +109,14 @@ def _correlate(g, reads, lattice, x, panels, bias, activation, slope, pre_activa
 
     FLOPs: 2 N K P Q (C/groups) T. Bytes: x, w and y once, x again for the rows that neighbouring strips share.
     """
-    channels, filters = x.shape[1] // g.groups, y.shape[1] // g.groups
-    blocks, tasks = panels.shape[0] // g.groups, task_count(g, x.shape[0])
+    channels, filters = g.c // g.groups, lattice.k // g.groups
+    blocks, tasks = panels.shape[0] // g.groups, task_count(g)
     stride = (g.vectors + NV - 1) // NV * NV * g.lanes
     planes = np.zeros(planes_size(g), x.dtype)
     sums = np.empty(blocks * MR * stride, x.dtype)
     flat = panels.reshape(-1)
     for task in range(thread * tasks // threads, (thread + 1) * tasks // threads):
-        n, images, group, p0, p1 = task_of(g, x.shape[0], task)
+        n, images, group, p0, p1 = task_of(g, task)
         vectors = task_vectors(g, images, p1 - p0)
         for c0 in range(0, channels, g.step):
             c1 = min(c0 + g.step, channels)
@@ -128,28 +132,31 @@ def _correlate(g, reads, lattice, x, panels, bias, activation, slope, pre_activa
             for m in range(images):
                 for p in range(p0, p1):
                     first = k * stride + m * g.run * g.lanes + (p - p0) * g.pitch
-                    source = sums[first : first + g.q]
-                    _store_row(
-                        lattice, source, n + m, group * filters + k, p, bias, activation, slope, pre_activation, y
+                    store_row(
+                        lattice, sums, first, n + m, group * filters + k, p, bias, activation, slope, pre_activation, y
                     )
 
 
 @njit(cache=True, nogil=True)
-def _store_row(lattice, sums, n, k, p, bias, activation, slope, pre_activation, y):
+def store_row(lattice, sums, first, n, k, p, bias, activation, slope, pre_activation, y):
     """One row of y on the lattice: f(sum + bias), or sum * f'(pre_activation)."""
-    row = lattice.row0 + p * lattice.row_step
-    step, bias_k = lattice.col_step, bias[k]
-    target = y[n, k, row, lattice.col0 :]
+    row = ((n * lattice.k + k) * lattice.height + lattice.row0 + p * lattice.row_step) * lattice.width + lattice.col0
+    place, step, first = (
+        np.uint64(row),
+        np.uint64(lattice.col_step),
+        np.uint64(first),
+    )  # unsigned: see conv_planes.fill_line
+    bias_k = bias[k]
     if pre_activation.size:
-        before = pre_activation[n, k, row, lattice.col0 :]
-        for q in range(sums.size):
-            target[q * step] = activate_grad(sums[q], before[q * step], activation, slope)
+        for q in range(np.uint64(lattice.q)):
+            value = pre_activation[place + q * step]
+            y[place + q * step] = activate_grad(sums[first + q], value, activation, slope)
     elif step != 1:
-        for q in range(sums.size):
-            target[q * step] = activate(sums[q] + bias_k, activation, slope)
+        for q in range(np.uint64(lattice.q)):
+            y[place + q * step] = activate(sums[first + q] + bias_k, activation, slope)
     elif activation:
-        for q in range(sums.size):
-            target[q] = activate(sums[q] + bias_k, activation, slope)
+        for q in range(np.uint64(lattice.q)):
+            y[place + q] = activate(sums[first + q] + bias_k, activation, slope)
     else:
-        for q in range(sums.size):
-            target[q] = sums[q] + bias_k
+        for q in range(np.uint64(lattice.q)):
+            y[place + q] = sums[first + q] + bias_k

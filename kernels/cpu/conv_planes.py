@@ -24,6 +24,11 @@ TASKS = 8  # at least so many where the shape allows it, a few for each thread
 class Strips(NamedTuple):
     """How one correlation is cut into tasks, as integers for the kernels."""
 
+    n: int
+    """Shape of the input."""
+    c: int
+    h: int
+    w: int
     p: int
     """Output rows and columns."""
     q: int
@@ -67,13 +72,14 @@ class Reads(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def plan(images, channels, outputs, taps, stride, groups, size, panel, lanes):
+def plan(x_shape, outputs, taps, stride, groups, size, panel, lanes, outputs_of_task=STRIP):
     """Cut a correlation into tasks.
 
     Parameters
     ----------
-    images, channels, outputs : int
-        N, and C and K of one group.
+    x_shape : (N, C, H, W)
+    outputs : int
+        K of one group.
     taps : tuple of (r, s, dh, dw)
         Which weight, and where it reads.
     stride, size : pairs
@@ -83,18 +89,21 @@ def plan(images, channels, outputs, taps, stride, groups, size, panel, lanes):
         (channel, tap) pairs that are multiplied at once, at most, if one channel's taps are fewer.
     lanes : int
         Elements of a vector.
+    outputs_of_task : int
+        About so many, fewer where K > 64.
 
     Returns
     -------
     Strips, Reads
     """
     (stride_h, stride_w), (p, q) = stride, size
+    images, channels = x_shape[0], x_shape[1] // groups
     top, left = min(dh for _, _, dh, _ in taps), min(dw for *_, dw in taps)
     reach_h, reach_w = max(dh for _, _, dh, _ in taps) - top, max(dw for *_, dw in taps) - left
     phases_h, phases_w = min(stride_h, reach_h + 1), min(stride_w, reach_w + 1)
     width = q + reach_w // stride_w
 
-    strip = STRIP * 64 // max(outputs, 64)
+    strip = outputs_of_task * 64 // max(outputs, 64)
     rows = max(1, min(p, strip // width))
     strips = max(-(-p // rows), min(p, -(-TASKS // (images * groups))))
     rows = -(-p // strips)
@@ -107,6 +116,7 @@ def plan(images, channels, outputs, taps, stride, groups, size, panel, lanes):
     run, pitch = (by_row, by_row // rows * lanes) if by_row <= flat else (flat, width)
     each = by_row // rows if by_row <= flat else run
     strips = Strips(
+        *x_shape,
         p, q, stride_h, stride_w, top, left, phases_h, phases_w, groups, len(taps),
         together, rows, height, width, step, pitch, run, together * run, lanes,
     )  # fmt: skip
@@ -125,22 +135,22 @@ def plan(images, channels, outputs, taps, stride, groups, size, panel, lanes):
 
 @njit(cache=True, nogil=True)
 def planes_size(g):
-    """Elements of a task's planes, with room for the last vector."""
-    return g.images * g.step * g.phases_h * g.phases_w * g.height * g.width + 2 * g.lanes
+    """Elements of a task's planes, with room for the last vector and for one line of input."""
+    return g.images * g.step * g.phases_h * g.phases_w * g.height * g.width + 2 * g.lanes + g.stride_w * g.width
 
 
 @njit(cache=True, nogil=True)
-def task_of(g, images, task):
+def task_of(g, task):
     """(first image, images, group, first row, row after the last) of a task."""
     strips = (g.p + g.rows - 1) // g.rows
     n, group, p0 = task // (g.groups * strips) * g.images, task // strips % g.groups, task % strips * g.rows
-    return n, min(g.images, images - n), group, p0, min(p0 + g.rows, g.p)
+    return n, min(g.images, g.n - n), group, p0, min(p0 + g.rows, g.p)
 
 
 @njit(cache=True, nogil=True)
-def task_count(g, images):
-    """Tasks of so many images."""
-    return (images + g.images - 1) // g.images * g.groups * ((g.p + g.rows - 1) // g.rows)
+def task_count(g):
+    """Tasks of the whole correlation."""
+    return (g.n + g.images - 1) // g.images * g.groups * ((g.p + g.rows - 1) // g.rows)
 
 
 @njit(cache=True, nogil=True)
@@ -151,36 +161,68 @@ def task_vectors(g, images, rows):
 
 @njit(cache=True, nogil=True)
 def fill_planes(g, x, n, images, c0, c1, p0, p1, planes):
-    """The equation at the head of this file, for channels c0 to c1 of some images."""
+    """The equation at the head of this file, for channels c0 to c1 of some images; x is flat."""
     size = g.phases_h * g.phases_w * g.height * g.width
     for m in range(images):
         for c in range(c0, c1):
-            first = (m * g.step + c - c0) * size
-            _fill_channel(g, x[n + m, c], p0, p1, planes[first : first + size])
+            _fill_channel(g, x, ((n + m) * g.c + c) * g.h * g.w, p0, p1, planes, (m * g.step + c - c0) * size)
 
 
 @njit(cache=True, nogil=True)
-def _fill_channel(g, image, p0, p1, planes):
-    """The planes of one channel, row by row; slices let the compiler see that a run is contiguous."""
-    height, width = image.shape
+def _fill_channel(g, x, channel, p0, p1, planes, first):
+    """The planes of one channel, a line of input at a time: all its column phases at once."""
+    length = g.width if g.phases_w == 1 else g.stride_w * g.width
+    j0 = min(max(0, -g.left), length)
+    j1 = min(max(j0, g.w - g.left), length)
+    line = planes.size - length
     for u in range(g.phases_h):
-        for v in range(g.phases_w):
-            left = g.left + v
-            j0 = min(max(0, -(left // g.stride_w)), g.width)
-            j1 = min(max(j0, -((left - width) // g.stride_w)), g.width)
-            for i in range(g.height - g.rows + p1 - p0):
-                row = (p0 + i) * g.stride_h + g.top + u
-                place = ((u * g.phases_w + v) * g.height + i) * g.width
-                target = planes[place : place + g.width]
-                if row < 0 or row >= height or j0 == j1:
-                    target[:] = 0
-                    continue
-                target[:j0] = 0
-                inside, source = target[j0:j1], image[row, left + j0 * g.stride_w :]
-                if g.stride_w == 1:
-                    for j in range(inside.size):
-                        inside[j] = source[j]
-                else:
-                    for j in range(inside.size):
-                        inside[j] = source[j * g.stride_w]
-                target[j1:] = 0
+        for i in range(g.height - g.rows + p1 - p0):
+            row = (p0 + i) * g.stride_h + g.top + u
+            inside = 0 <= row < g.h
+            place, source = first + (u * g.phases_w * g.height + i) * g.width, channel + row * g.w + g.left
+            if g.stride_w == 1:
+                fill_line(planes, place, length, x, source, j0, j1 if inside else j0)
+                continue
+            if g.phases_w > 1:
+                fill_line(planes, line, length, x, source, j0, j1 if inside else j0)
+                split_line(planes, line, g.stride_w, g.phases_w, place, g.height * g.width, g.width)
+            else:
+                for j in range(g.width):
+                    column = j * g.stride_w + g.left
+                    planes[place + j] = x[source + j * g.stride_w] if inside and 0 <= column < g.w else 0
+
+
+@njit(cache=True, nogil=True)
+def fill_line(line, place, length, x, source, j0, j1):
+    """line[place + j] = x[source + j] for j0 <= j < j1, else 0.
+
+    Unsigned indices spare the test for a negative one, which would keep the compiler from copying in vectors.
+    """
+    place, source = np.uint64(place), np.uint64(source)
+    for j in range(np.uint64(j0)):
+        line[place + j] = 0
+    for j in range(np.uint64(j0), np.uint64(j1)):
+        line[place + j] = x[source + j]
+    for j in range(np.uint64(j1), np.uint64(length)):
+        line[place + j] = 0
+
+
+@njit(cache=True, nogil=True)
+def split_line(planes, line, stride, phases, place, apart, width):
+    """planes[place + v * apart + j] = planes[line + j * stride + v] for each phase v; strides 2 and 4 in vectors."""
+    line, place, apart, step = np.uint64(line), np.uint64(place), np.uint64(apart), np.uint64(stride)
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    if stride == 4 and phases == 4:
+        for j in range(np.uint64(width)):
+            planes[place + j] = planes[line + four * j]
+            planes[place + apart + j] = planes[line + four * j + one]
+            planes[place + two * apart + j] = planes[line + four * j + two]
+            planes[place + three * apart + j] = planes[line + four * j + three]
+    elif stride == 2:
+        for j in range(np.uint64(width)):
+            planes[place + j] = planes[line + two * j]
+            planes[place + apart + j] = planes[line + two * j + one]
+    else:
+        for v in range(np.uint64(phases)):
+            for j in range(np.uint64(width)):
+                planes[place + v * apart + j] = planes[line + j * step + v]

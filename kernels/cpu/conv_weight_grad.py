@@ -11,8 +11,9 @@ import numpy as np
 from numba import njit
 
 from .conv_direct import SERIAL
-from .conv_planes import fill_planes, plan, planes_size, task_count, task_of, task_vectors
-from .microkernel import DOT_COLUMNS, DOT_ROWS, add_dots, lanes
+from .conv_planes import fill_line, fill_planes, plan, planes_size, task_count, task_of, task_vectors
+from .emitter import DOT_COLUMNS, DOT_ROWS, lanes
+from .microkernel import add_dots
 from .threads import on_threads, threads_for
 
 FILTERS = 2 * DOT_ROWS  # rows of dy that stay in the first-level cache while the planes pass (Zen 3, 2026-11)
@@ -36,16 +37,15 @@ def correlate_with_gradient(g, taps, x, dy, dw):
         dw[...] = 0
         return
     channels, filters = g.c // g.groups, g.k // g.groups
-    strips, reads = plan(
-        g.n, channels, STRIP_FILTERS, taps, (g.stride_h, g.stride_w), g.groups, (g.p, g.q), PAIRS, lanes(x.dtype)
-    )
+    stride, size = (g.stride_h, g.stride_w), (g.p, g.q)
+    strips, reads = plan(x.shape, STRIP_FILTERS, taps, stride, g.groups, size, PAIRS, lanes(x.dtype))
     serial = g.flops < 2 * SERIAL
-    threads = threads_for(task_count(strips, g.n), serial)
+    threads = threads_for(task_count(strips), serial)
     columns = -(-strips.step * strips.taps // DOT_COLUMNS) * DOT_COLUMNS
     rows, steps = -(-filters // DOT_ROWS) * DOT_ROWS, -(-channels // strips.step)
     sums = np.zeros((threads, g.groups, rows, steps, columns), x.dtype)
     flat = dw.reshape(g.groups, filters, channels, strips.taps)
-    _launch(strips, reads, x, dy, sums, flat, threads)
+    _launch(strips, reads, x.reshape(-1), dy.reshape(-1), sums, flat, threads)
 
 
 @njit(cache=True, nogil=True)
@@ -66,42 +66,40 @@ def _sum_tasks(g, reads, x, dy, sums, thread, threads):
     FLOPs: 2 N K P Q (C/groups) R S. Bytes: x and dy once (dy again for each step of channels), dw once a thread.
     """
     _, groups, rows, steps, columns = sums.shape
-    channels, filters = x.shape[1] // groups, dy.shape[1] // groups
+    channels, filters = g.c // groups, dy.size // (g.n * g.p * g.q * groups)
     planes = np.zeros(planes_size(g), x.dtype)
-    gradient = np.zeros((FILTERS, g.vectors * g.lanes), dy.dtype)
-    mine, flat = sums[thread].reshape(-1), gradient.reshape(-1)
-    tasks = task_count(g, x.shape[0])
+    stride = g.vectors * g.lanes
+    gradient, mine = np.zeros(FILTERS * stride, dy.dtype), sums[thread].reshape(-1)
+    tasks = task_count(g)
     for task in range(thread * tasks // threads, (thread + 1) * tasks // threads):
-        n, images, group, p0, p1 = task_of(g, x.shape[0], task)
+        n, images, group, p0, p1 = task_of(g, task)
         vectors = task_vectors(g, images, p1 - p0)
         for step in range(steps):
             c0, c1 = step * g.step, min((step + 1) * g.step, channels)
             fill_planes(g, x, n, images, group * channels + c0, group * channels + c1, p0, p1, planes)
             for k0 in range(0, filters, FILTERS):
                 k1 = min(k0 + FILTERS, filters)
-                _fill_gradient(g, dy, n, images, group * filters + k0, group * filters + k1, p0, p1, gradient)
+                for k in range(k0, k1):
+                    first = (n * groups + group) * filters + k
+                    _fill_gradient(g, dy, first, groups * filters, images, p0, p1, gradient, (k - k0) * stride)
+                gradient[(k1 - k0) * stride :] = 0
                 for pair in range(0, (c1 - c0) * g.taps, DOT_COLUMNS):
                     for k in range(k0, k1, DOT_ROWS):
                         place = ((group * rows + k) * steps + step) * columns + pair
                         add_dots(
-                            flat, (k - k0) * gradient.shape[1], gradient.shape[1],
+                            gradient, (k - k0) * stride, stride,
                             planes, 0, reads.starts, reads.offsets, pair, vectors, mine, place, steps * columns,
                         )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _fill_gradient(g, dy, n, images, k0, k1, p0, p1, gradient):
-    """gradient[k - k0, m, p - p0, q] = dy[n + m, k, p, q], zero between the rows and past the last filter."""
-    gradient[k1 - k0 :] = 0
-    for k in range(k0, k1):
-        for m in range(images):
-            run = gradient[k - k0, m * g.run * g.lanes : (m + 1) * g.run * g.lanes]
-            for p in range(p0, p1):
-                row, source = run[(p - p0) * g.pitch :], dy[n + m, k, p]
-                for q in range(source.size):
-                    row[q] = source[q]
-                row[source.size : g.pitch] = 0
-            run[(p1 - p0) * g.pitch :] = 0
+def _fill_gradient(g, dy, first, filters, images, p0, p1, gradient, place):
+    """gradient[place + m, p - p0, q] = dy[n + m, k, p, q], zero between the rows; first = n * filters + k."""
+    for m in range(images):
+        for p in range(p0, p1):
+            row = m * g.run * g.lanes + (p - p0) * g.pitch
+            length = g.pitch if p < p1 - 1 else (m + 1) * g.run * g.lanes - row
+            fill_line(gradient, place + row, length, dy, ((first + m * filters) * g.p + p) * g.q, 0, g.q)
 
 
 @njit(cache=True, nogil=True)

@@ -43,7 +43,7 @@ def _product(a, transposed, b, bias, c):
     bias = np.zeros(c.shape[0], c.dtype) if bias is None else bias
     nothing = np.empty((0, 0, 0, 0), c.dtype)
     image, result = b[None, :, None, :], c[None, :, None, :]
-    lattice = Lattice(1, c.shape[1])
+    lattice = Lattice(c.shape[0], 1, c.shape[1], 1, c.shape[1])
     zero = c.dtype.type(0)
     weights = a[:, :, None, None]
     correlate(image, weights, ONE_TAP, (1, 1), 1, transposed, lattice, bias, IDENTITY, zero, nothing, result)

@@ -1,4 +1,4 @@
-"""The micro-kernel every matrix-like CPU kernel is built on, and the only LLVM intrinsics.
+"""The micro-kernel every matrix-like CPU kernel is built on, and the only LLVM intrinsics beside threads.py.
 
 A tile of MR rows x NV vectors is held in registers while the reduction runs: each step broadcasts MR elements of A and
 multiplies them with NV vectors of B. B is read where it lies, at an offset looked up for each step: that is what lets a
@@ -7,124 +7,14 @@ convolution run on it without an im2col buffer.
 
 import time
 
-import llvmlite.binding as llvm
 import numba
 import numpy as np
-from llvmlite import ir
 from numba import njit, prange, types
-from numba.core import config
-from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic
 
+from .emitter import DOT_COLUMNS, DOT_ROWS, MR, NV, VECTOR_BYTES, Emitter, lanes, tile_columns
 
-def _features():
-    """Names of the host's vector extensions, as Numba compiles for them."""
-    if config.CPU_FEATURES is not None:
-        return {name[1:] for name in config.CPU_FEATURES.split(",") if name.startswith("+")}
-    if config.CPU_NAME not in (None, "", "host") and config.CPU_NAME != llvm.get_host_cpu_name():
-        return set()
-    return {name for name, present in llvm.get_host_cpu_features().items() if present}
-
-
-def _blocking(features, machine):
-    """(vector bytes, MR, NV): as many accumulators as hide the latency of a multiply-add and fit the registers.
-
-    AVX2 has 16 registers: 6 x 2 accumulators, two vectors of B, one broadcast. AVX-512 and NEON have 32. Measured:
-    6 x 2 reaches 101 of 102 GFLOP/s (Zen 3, 1 core, 2026-11), 8 x 2 within 3 % of the peak with AVX-512 (Zen 4).
-    """
-    if "avx512f" in features:
-        return 64, 8, 2
-    if "avx2" in features or "avx" in features:
-        return 32, 6, 2
-    if machine.startswith(("aarch64", "arm64")):
-        return 16, 8, 2
-    return 16, 6, 2
-
-
-VECTOR_BYTES, MR, NV = _blocking(_features(), llvm.get_default_triple())
-DOT_ROWS, DOT_COLUMNS = (4, 3) if MR == 6 else (6, 3)  # 16 or 32 registers
-
-
-def lanes(dtype):
-    """Elements of a vector."""
-    return VECTOR_BYTES // np.dtype(dtype).itemsize
-
-
-def tile_columns(dtype):
-    """Columns NR of a tile: NV vectors."""
-    return NV * lanes(dtype)
-
-
-class _Emitter:
-    """The few LLVM instructions the intrinsics are written in, on vectors of one element type."""
-
-    def __init__(self, context, builder, dtype):
-        self.context, self.builder = context, builder
-        self.size, self.width = dtype.bitwidth // 8, 8 * VECTOR_BYTES // dtype.bitwidth
-        self.vector = ir.VectorType(context.get_value_type(dtype), self.width)
-        self.integer = context.get_value_type(types.intp)
-        self.zeros = ir.Constant(self.vector, [0.0] * self.width)
-
-    def constant(self, value):
-        return ir.Constant(self.integer, value)
-
-    def pointer(self, array_type, array, start=None):
-        data = self.context.make_array(array_type)(self.context, self.builder, array).data
-        return data if start is None else self.builder.gep(data, [start])
-
-    def shifted(self, base, position, times=None):
-        """base + position, or base + times * position."""
-        position = self.constant(position) if isinstance(position, int) else position
-        return self.builder.gep(base, [position if times is None else self.builder.mul(times, position)])
-
-    def entry_of(self, table, position):
-        """table[position] of an int32 table, as an index."""
-        return self.builder.sext(self.builder.load(self.builder.gep(table, [position])), self.integer)
-
-    def load(self, place):
-        return self.builder.load(self.builder.bitcast(place, self.vector.as_pointer()), align=self.size)
-
-    def store(self, value, place):
-        self.builder.store(value, self.builder.bitcast(place, self.vector.as_pointer()), align=self.size)
-
-    def broadcast(self, place):
-        undefined = ir.Constant(self.vector, ir.Undefined)
-        lane = self.builder.insert_element(undefined, self.builder.load(place), ir.Constant(ir.IntType(32), 0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.width), [0] * self.width)
-        return self.builder.shuffle_vector(lane, undefined, zeros)
-
-    def fma(self, a, b, c):
-        kind = ir.FunctionType(self.vector, [self.vector] * 3)
-        function = get_or_insert_function(self.builder.module, kind, f"llvm.fma.v{self.width}f{8 * self.size}")
-        return self.builder.call(function, [a, b, c])
-
-    def sum_lanes(self, vector):
-        """Sum of the lanes, as a tree: the same order on every run."""
-        element = self.vector.element
-        kind = ir.FunctionType(element, [element, self.vector])
-        name = f"llvm.vector.reduce.fadd.v{self.width}f{8 * self.size}"
-        function = get_or_insert_function(self.builder.module, kind, name)
-        return self.builder.call(function, [ir.Constant(element, -0.0), vector], fastmath=["reassoc"])
-
-    def accumulate(self, steps, rows, columns, products):
-        """Sum products(step) -> rows x columns of (a, b) over the steps, at least one, in registers."""
-        builder = self.builder
-        entry, loop, done = builder.block, builder.append_basic_block("tile"), builder.append_basic_block("store")
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        step = builder.phi(self.integer)
-        tile = [[builder.phi(self.vector) for _ in range(columns)] for _ in range(rows)]
-        results = [[None] * columns for _ in range(rows)]
-        for i, j, a, b in products(step):
-            results[i][j] = self.fma(a, b, tile[i][j])
-            tile[i][j].add_incoming(self.zeros, entry)
-            tile[i][j].add_incoming(results[i][j], loop)
-        following = builder.add(step, self.constant(1))
-        step.add_incoming(self.constant(0), entry)
-        step.add_incoming(following, loop)
-        builder.cbranch(builder.icmp_signed("<", following, steps), loop, done)
-        builder.position_at_end(done)
-        return results
+__all__ = ["MR", "NV", "VECTOR_BYTES", "add_dots", "measure_peak", "multiply_tile", "sandwich"]
 
 
 @intrinsic
@@ -150,7 +40,7 @@ def multiply_tile(typingctx, a, a_start, b, b_start, starts, tile, offsets, step
 
     def codegen(context, builder, sig, args):
         a, a_start, b, b_start, starts, tile, offsets, steps, c, c_start, c_stride, accumulate = args
-        emit = _Emitter(context, builder, sig.args[0].dtype)
+        emit = Emitter(context, builder, sig.args[0].dtype)
         a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[2], b, b_start)
         starts, offsets = emit.pointer(sig.args[4], starts), emit.pointer(sig.args[6], offsets)
         c = emit.pointer(sig.args[8], c, c_start)
@@ -197,7 +87,7 @@ def add_dots(typingctx, a, a_start, a_stride, b, b_start, starts, offsets, first
 
     def codegen(context, builder, sig, args):
         a, a_start, a_stride, b, b_start, starts, offsets, first, steps, c, c_start, c_stride = args
-        emit = _Emitter(context, builder, sig.args[0].dtype)
+        emit = Emitter(context, builder, sig.args[0].dtype)
         a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[3], b, b_start)
         starts, offsets = emit.pointer(sig.args[5], starts), emit.pointer(sig.args[6], offsets)
         c = emit.pointer(sig.args[9], c, c_start)
@@ -222,6 +112,44 @@ def add_dots(typingctx, a, a_start, a_stride, b, b_start, starts, offsets, first
         return context.get_dummy_value()
 
     return signature, codegen
+
+
+def sandwich(matrix):
+    """An intrinsic for Y = M X M^T, of one vector of tiles at a time: the transforms of Winograd's algorithm.
+
+    Parameters
+    ----------
+    matrix : nested sequence of numbers
+        M, unrolled into the code: zeros cost nothing, and rows that differ in signs alone share their sums.
+
+    Returns
+    -------
+    intrinsic
+        Called as f(x, x_start, x_places, y, y_start, y_stride), with element (i, j) of X at
+        x[x_start + x_places[i * columns + j] :] and of Y at y[y_start + (i * rows + j) * y_stride :], one lane a tile.
+    """
+    size, across = len(matrix), len(matrix[0])
+
+    def typing(typingctx, x, x_start, x_places, y, y_start, y_stride):
+        index = types.intp
+
+        def codegen(context, builder, sig, args):
+            x, x_start, x_places, y, y_start, y_stride = args
+            emit = Emitter(context, builder, sig.args[0].dtype)
+            x, y = emit.pointer(sig.args[0], x, x_start), emit.pointer(sig.args[3], y, y_start)
+            places = emit.pointer(sig.args[2], x_places)
+            columns = []
+            for j in range(across):
+                entries = [emit.entry_of(places, emit.constant(i * across + j)) for i in range(across)]
+                columns.append(emit.apply(matrix, [emit.load(emit.shifted(x, entry)) for entry in entries]))
+            for i in range(size):
+                for j, value in enumerate(emit.apply(matrix, [column[i] for column in columns])):
+                    emit.store(value, emit.shifted(y, i * size + j, y_stride))
+            return context.get_dummy_value()
+
+        return types.void(x, index, x_places, y, index, index), codegen
+
+    return intrinsic(typing)
 
 
 @njit(cache=True, parallel=True, nogil=True)

@@ -10,8 +10,8 @@ from ..scalar import IDENTITY, ZERO, activate, activate_grad
 from .launch import THREADS, block_sum, cuda, each, int32, reduce, uint32
 
 
-def algorithms(g):
-    """Names of the algorithms that serve a geometry, besides "auto"."""
+def algorithms(g, operation):
+    """Names of the algorithms that serve a geometry in "conv2d" or one of its gradients, besides "auto"."""
     return ("direct",)
 
 

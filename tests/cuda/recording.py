@@ -3,20 +3,20 @@
 import importlib
 import pkgutil
 
-import gpuconv.kernels.cuda
 import numpy as np
-from gpuconv.kernels.cuda import launch
 from numba.cuda.dispatcher import CUDADispatcher
 
 import gpuconv
+import gpuconv.kernels.cuda
 from gpuconv.backend import kernels_for
+from gpuconv.kernels.cuda import launch
 from gpuconv.operation_checks import OperationCheck, operation_checks
 
 
 def record(monkeypatch, work):
     """The launches (kernel, blocks, threads, arguments) that some work on NumPy arrays makes; none is executed."""
     launches = []
-    monkeypatch.setattr("gpuconv.backend.device", lambda: "simulator")
+    monkeypatch.setattr("gpuconv.backend.device", lambda: "simulator")  # NumPy arrays to the CUDA kernels
     monkeypatch.setattr(launch, "run", lambda *arguments: launches.append(arguments))
     work()
     return launches

@@ -5,9 +5,9 @@ import types
 
 import numpy as np
 import pytest
-from gpuconv.kernels.cuda import launch
 
 import gpuconv
+from gpuconv.kernels.cuda import launch
 from tests.cuda.recording import record
 
 

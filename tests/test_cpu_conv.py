@@ -1,0 +1,161 @@
+"""What only the CPU convolution has: the micro-kernel's panels, the choice of algorithm, bits that do not change."""
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import gpuconv
+from gpuconv.geometry import conv_geometry
+from gpuconv.kernels.cpu import conv, emitter, microkernel
+from gpuconv.testing import assert_close
+from tests import reference
+
+DTYPES = [np.float32, np.float64]
+PASSES = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
+
+
+@numba.njit
+def multiply(a, b, starts, tile, offsets, c, accumulate):
+    multiply_tile = microkernel.multiply_tile
+    multiply_tile(a, 0, b, 0, starts, tile, offsets, offsets.size, c, 0, c.shape[1], accumulate)
+
+
+@numba.njit
+def add_dots(a, stride, b, starts, offsets, c):
+    dots = microkernel.add_dots
+    dots(a, 0, stride, b, 0, starts, offsets, 0, starts.size, c, 0, c.shape[1])
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+@pytest.fixture
+def threads():
+    before = numba.get_num_threads()
+    yield numba.set_num_threads
+    numba.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_tile_multiplies_panels(rng, dtype):
+    steps, columns, lanes = 37, emitter.tile_columns(dtype), emitter.lanes(dtype)
+    a, b = rng.standard_normal((steps, emitter.MR)).astype(dtype), rng.standard_normal((steps, 2 * columns))
+    b = b.astype(dtype)
+    starts = np.arange(0, 2 * columns, lanes, dtype=np.int32)
+    offsets = (np.arange(steps) * 2 * columns).astype(np.int32)
+    c = np.full((emitter.MR, columns), np.nan, dtype)
+    for tile in range(2):
+        expected = a.T.astype(np.float64) @ b[:, tile * columns : (tile + 1) * columns]
+        multiply(a.ravel(), b.ravel(), starts, tile, offsets, c, False)
+        assert_close(c, expected, terms=steps)
+        multiply(a.ravel(), b.ravel(), starts, tile, offsets, c, True)
+        assert_close(c, 2 * expected, terms=steps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_dots_add_inner_products(rng, dtype):
+    rows, columns, lanes = emitter.DOT_ROWS, emitter.DOT_COLUMNS, emitter.lanes(dtype)
+    length = 5 * lanes
+    a, b = rng.standard_normal((rows, length)).astype(dtype), rng.standard_normal((columns, length)).astype(dtype)
+    c = rng.standard_normal((rows, columns)).astype(dtype)
+    expected = c + a.astype(np.float64) @ b.T
+    starts = np.arange(0, length, lanes, dtype=np.int32)
+    add_dots(a.ravel(), length, b.ravel(), starts, (np.arange(columns) * length).astype(np.int32), c)
+    assert_close(c, expected, terms=length)
+
+
+def all_passes(x, w, dy, **options):
+    return (
+        gpuconv.conv2d(x, w, **options),
+        gpuconv.conv2d_input_grad(dy, w, x.shape, **options),
+        gpuconv.conv2d_weight_grad(x, dy, w.shape, **{**options, "algorithm": "direct"}),
+    )
+
+
+@pytest.mark.parametrize("algorithm", ["direct", "winograd"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_same_bits_on_every_run(rng, threads, algorithm, count):
+    if count > numba.config.NUMBA_NUM_THREADS:
+        pytest.skip("fewer cores than threads asked for")
+    x, w, dy = (rng.standard_normal(shape, np.float32) for shape in ((9, 16, 13, 17), (20, 16, 3, 3), (9, 20, 13, 17)))
+    threads(count)
+    first = all_passes(x, w, dy, padding=1, algorithm=algorithm)
+    for _ in range(3):
+        for before, now in zip(first, all_passes(x, w, dy, padding=1, algorithm=algorithm), strict=True):
+            np.testing.assert_array_equal(now, before)
+
+
+def test_thread_count_changes_no_forward_bit(rng, threads):
+    x, w = rng.standard_normal((8, 8, 20, 20), np.float32), rng.standard_normal((16, 8, 3, 3), np.float32)
+    results = []
+    for count in range(1, numba.config.NUMBA_NUM_THREADS + 1):
+        threads(count)
+        results.append(gpuconv.conv2d(x, w, padding=1))
+    for result in results:
+        np.testing.assert_array_equal(result, results[0])
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 5, 6), (17, 20, 9, 7), (2, 40, 33, 30)])
+def test_algorithms_agree(rng, shape):
+    n, c, h, w_ = shape
+    x, w = rng.standard_normal(shape, np.float32), rng.standard_normal((13, c, 3, 3), np.float32)
+    dy = rng.standard_normal((n, 13, h, w_ + 1), np.float32)
+    options = {"padding": ((2, 0), (1, 2))}
+    direct = all_passes(x, w, dy, algorithm="direct", **options)
+    winograd = all_passes(x, w, dy, algorithm="winograd", **options)
+    for one, other, terms in zip(direct, winograd, (9 * c, 9 * 13, n * h * w_), strict=True):
+        assert_close(other, one, terms=terms, algorithm="winograd")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 4), st.integers(1, 40), st.integers(1, 40), st.integers(1, 14), st.integers(1, 14)),
+    padding=st.tuples(*[st.tuples(st.integers(1, 4), st.integers(1, 4))] * 2),
+    seed=st.integers(0, 2**16),
+)
+def test_winograd_agrees_with_the_oracle(shape, padding, seed):
+    n, c, k, h, w_ = shape
+    rng = np.random.default_rng(seed)
+    x, w, b = (rng.standard_normal(s).astype(np.float32) for s in ((n, c, h, w_), (k, c, 3, 3), (k,)))
+    spelt_out = {"stride": (1, 1), "padding": padding, "dilation": (1, 1), "groups": 1}
+    y_ref = reference.conv2d(x, w, b, **spelt_out)
+    dy = rng.standard_normal(y_ref.shape).astype(np.float32)
+    magnitude = np.sqrt(reference.conv2d(x**2, w**2, b**2, **spelt_out))
+    y = gpuconv.conv2d(x, w, b, padding=padding, algorithm="winograd")
+    assert_close(y, y_ref, terms=9 * c, algorithm="winograd", magnitude=magnitude)
+    dx = gpuconv.conv2d_input_grad(dy, w, x.shape, padding=padding, algorithm="winograd")
+    magnitude = np.sqrt(reference.conv2d_input_grad(dy**2, w**2, x.shape, **spelt_out))
+    dx_ref = reference.conv2d_input_grad(dy, w, x.shape, **spelt_out)
+    assert_close(dx, dx_ref, terms=9 * k, algorithm="winograd", magnitude=magnitude)
+
+
+def test_small_problems_before_the_pool_has_started_do_no_harm():
+    """Code loaded from the cache refers to the thread pool even where it runs on one thread."""
+    x, w = np.ones((1, 1, 4, 4), np.float32), np.ones((1, 1, 3, 3), np.float32)
+    assert gpuconv.conv2d(x, w).tolist() == [[[[9, 9], [9, 9]]]]
+    x, w = np.ones((64, 8, 16, 16), np.float32), np.ones((16, 8, 5, 5), np.float32)
+    assert (gpuconv.conv2d(x, w) == 200).all()
+
+
+def test_empty_batch():
+    x, w = np.ones((0, 2, 8, 8), np.float32), np.ones((4, 2, 3, 3), np.float32)
+    y, dx, dw = all_passes(x, w, np.ones((0, 4, 6, 6), np.float32))
+    assert y.shape == (0, 4, 6, 6)
+    assert dx.shape == x.shape
+    assert not dw.any()
+
+
+def test_winograd_serves_only_what_it_computes():
+    for options in ({"stride": 2}, {"dilation": 2}, {"groups": 2}):
+        assert "winograd" not in conv.algorithms(
+            conv_geometry("test", (1, 4, 9, 9), (4, 4 // options.get("groups", 1), 3, 3), **options), "conv2d"
+        )
+    g = conv_geometry("test", (1, 4, 9, 9), (4, 4, 3, 3))
+    assert [name for name in PASSES if "winograd" in conv.algorithms(g, name)] == ["conv2d", "conv2d_input_grad"]
+    x, w = np.zeros((1, 4, 9, 9), np.float32), np.zeros((4, 4, 3, 3), np.float32)
+    with pytest.raises(ValueError, match="algorithm 'winograd' does not serve this geometry here"):
+        gpuconv.conv2d_weight_grad(x, gpuconv.conv2d(x, w), w.shape, algorithm="winograd")
