@@ -59,7 +59,7 @@ def max_pool2d_kernel(x, y, mask, H, W, R, S, P, Q, st_h, st_w, top, left, d_h, 
     if i >= y.size:
         return
     plane, p, q = _position(i, P, Q)
-    best, winner = LOWEST, int32(0)
+    best, winner = LOWEST, int32(-1)
     r = int32(0)
     while r < R:
         h = int32(p * st_h - top + r * d_h)
@@ -68,12 +68,12 @@ def max_pool2d_kernel(x, y, mask, H, W, R, S, P, Q, st_h, st_w, top, left, d_h, 
             w = int32(q * st_w - left + s * d_w)
             if 0 <= w < W:
                 value = x[uint32(uint32(plane * H + h) * W + w)]
-                if value > best or (value != value and best == best):  # noqa: PLR0124  NaN
+                if winner < 0 or value > best or (value != value and best == best):  # noqa: PLR0124  NaN
                     best, winner = value, int32(r * S + s)
             s = int32(s + 1)
         r = int32(r + 1)
     y[i] = best
-    mask[i] = winner
+    mask[i] = max(winner, int32(0))
 
 
 @cuda.jit(cache=True)
