@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from gpuconv import backend
 from gpuconv.cli.app import app
 from tests.test_data import idx, write_mnist
 
@@ -145,7 +146,15 @@ def test_asking_for_a_gpu_that_is_not_there_is_one_line(monkeypatch):
     assert "'cuda' was asked for, but there is none" in output
 
 
-def test_the_environment_chooses_where_no_option_does(monkeypatch, tmp_path):
+@pytest.fixture
+def device_not_yet_read():
+    """As in a new process: GPUCONV_DEVICE is read once."""
+    backend._from_environment.cache_clear()
+    yield
+    backend._from_environment.cache_clear()
+
+
+def test_the_environment_chooses_where_no_option_does(monkeypatch, tmp_path, device_not_yet_read):
     monkeypatch.setenv("GPUCONV_DEVICE", "cuda")
     monkeypatch.setattr("gpuconv.backend.missing_for_cuda", lambda: "there is none")
     for command in ("train", "check"):
@@ -155,7 +164,7 @@ def test_the_environment_chooses_where_no_option_does(monkeypatch, tmp_path):
     assert run("train", *FAST, "--out", tmp_path / "run")[0] == 0
 
 
-def test_a_device_that_does_not_exist_is_one_line(monkeypatch):
+def test_a_device_that_does_not_exist_is_one_line(monkeypatch, device_not_yet_read):
     monkeypatch.setenv("GPUCONV_DEVICE", "tpu")
     for command in ("train", "check"):
         code, output = run(command)

@@ -4,10 +4,9 @@ Every thread gathers, so results are the same bits every time. Neighbouring thre
 loads of x and dy fall into the same sectors, and those of w are one broadcast.
 """
 
-from numba import float32, float64
-
 from ..scalar import IDENTITY, ZERO, activate, activate_grad
-from .launch import THREADS, block_sum, cuda, each, int32, reduce, uint32
+from .launch import cuda, each, int32, uint32
+from .sums import sum_columns
 
 
 def algorithms(g, operation):
@@ -34,8 +33,8 @@ def conv2d_weight_grad(g, x, dy, dw, algorithm):
 
 def conv2d_bias_grad(dy, db):
     """db[k] = sum_{n,p,q} dy[n,k,p,q]."""
-    kernel = conv2d_bias_grad_f64 if dy.dtype.itemsize == 8 else conv2d_bias_grad_f32
-    reduce(kernel, db.size, dy, db, dy.shape[0], dy.shape[1], dy.shape[2] * dy.shape[3])
+    n, k, p, q = dy.shape
+    sum_columns(dy.reshape(n, k, p * q), db)
 
 
 def _scalars(g):
@@ -121,6 +120,7 @@ def conv2d_dgrad_plain(
 def conv2d_wgrad_plain(x, dy, dw, N, G, C, H, W, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w):
     """x (N, G C, H, W), dy (N, G K, P, Q), dw (G K, C, R, S); thread i computes dw[i].
 
+    Each row of dy is added up on its own, as one long chain of additions would lose digits.
     FLOPs: 2 N G K P Q C R S. Bytes at least: x, dy and dw once.
     """
     i = uint32(cuda.grid(1))
@@ -136,36 +136,15 @@ def conv2d_wgrad_plain(x, dy, dw, N, G, C, H, W, K, R, S, P, Q, st_h, st_w, top,
         p = int32(0)
         while p < P:
             h = int32(p * st_h - top + r * d_h)
+            row = ZERO
             q = int32(0)
             while q < Q and 0 <= h < H:
                 j = int32(q * st_w - left + s * d_w)
                 if 0 <= j < W:
                     gradient = dy[uint32(uint32(int32(int32(n * G * K + k) * P) + p) * Q + q)]
-                    total += gradient * x[uint32(uint32(plane * H + h) * W + j)]
+                    row += gradient * x[uint32(uint32(plane * H + h) * W + j)]
                 q = int32(q + 1)
+            total += row
             p = int32(p + 1)
         n = int32(n + 1)
     dw[i] = total
-
-
-def _bias_grad(dtype):
-    """A kernel for one type: shared memory wants its type known."""
-
-    def kernel(dy, db, N, K, positions):
-        """dy (N, K, positions), db (K,); block k sums filter k, its threads stride over batch and positions."""
-        memory = cuda.shared.array(THREADS, dtype)
-        k = uint32(cuda.blockIdx.x)
-        total = dtype(0)
-        i = int32(cuda.threadIdx.x)
-        while i < N * positions:
-            n, position = int32(i // positions), int32(i % positions)
-            total += dy[uint32(uint32(n * K + k) * positions + position)]
-            i = int32(i + THREADS)
-        total = block_sum(memory, total)
-        if cuda.threadIdx.x == 0:
-            db[k] = total
-
-    return cuda.jit(cache=True)(kernel)
-
-
-conv2d_bias_grad_f32, conv2d_bias_grad_f64 = _bias_grad(float32), _bias_grad(float64)

@@ -13,19 +13,13 @@ from numba import cuda, int32, uint32
 THREADS = 256
 """Threads a block, of every kernel here: occupancy is full with it wherever registers allow."""
 
-PARTIALS = 64
-"""Blocks of a reduction's first pass: enough for their loads to fill a device, few enough for one thread to add up."""
-
 __all__ = [
-    "PARTIALS",
     "THREADS",
     "beside",
-    "block_sum",
     "cuda",
     "each",
     "int32",
     "one",
-    "partial_blocks",
     "reduce",
     "uint32",
 ]
@@ -54,14 +48,32 @@ def beside(like, shape, dtype=None):
     return library.empty(shape, like.dtype if dtype is None else dtype)
 
 
-def partial_blocks(elements):
-    """Blocks of a reduction's first pass: PARTIALS of them, or as many as have something to do."""
-    return max(1, min(PARTIALS, -(-elements // THREADS)))
-
-
 def _launch(kernel, blocks, threads, arguments):
-    arguments = [np.int32(a) if isinstance(a, (int, np.bool_)) else a for a in arguments]
-    run(kernel, blocks, threads, [a.reshape(-1) if getattr(a, "ndim", 0) else a for a in arguments])
+    run(kernel, blocks, threads, [_argument(a) for a in _of_one_type(kernel, arguments)])
+
+
+def _of_one_type(kernel, arguments):
+    """The arguments, unless their floating types differ: float64 arithmetic would creep into a float32 kernel."""
+    types = {np.dtype(getattr(a, "dtype", type(a))).name for a in arguments if not isinstance(a, (int, np.integer))}
+    floating = {name for name in types if name.startswith("float")}
+    if len(floating) > 1:
+        raise TypeError(f"{_name(kernel)}: arguments are of types {', '.join(sorted(floating))}, expected one")
+    return arguments
+
+
+def _argument(a):
+    """An argument as kernels take it: a flat array of the same memory, a number as int32 or of its own NumPy type."""
+    if isinstance(a, (int, np.bool_)):
+        return np.int32(a)
+    if not getattr(a, "ndim", 0):
+        return a
+    if not a.flags.c_contiguous:  # reshape would copy, and what a kernel writes to the copy would be lost
+        raise ValueError(f"array of shape {a.shape} has strides {a.strides}, expected a C-contiguous one")
+    return a.reshape(-1)
+
+
+def _name(kernel):
+    return kernel.py_func.__name__ if hasattr(kernel, "py_func") else type(kernel).__name__
 
 
 def run_on_device(kernel, blocks, threads, arguments):
@@ -79,18 +91,3 @@ def _stream(arguments):
     if cupy is not None and any(isinstance(a, cupy.ndarray) for a in arguments):
         return cuda.external_stream(cupy.cuda.get_current_stream().ptr)
     return 0
-
-
-@cuda.jit(device=True, inline="always")
-def block_sum(memory, total):
-    """The sum of `total` over the threads of a block, added as a tree in shared memory: always in the same order."""
-    thread = uint32(cuda.threadIdx.x)
-    memory[thread] = total
-    cuda.syncthreads()
-    half = uint32(THREADS // 2)
-    while half:
-        if thread < half:
-            memory[thread] += memory[uint32(thread + half)]
-        cuda.syncthreads()
-        half = uint32(half // uint32(2))
-    return memory[uint32(0)]

@@ -1,16 +1,17 @@
 """Softmax and losses on CUDA; x is viewed as (outer, classes, inner), and a thread takes one row of classes.
 
-Sums go in two passes, blocks and then one thread, each in a fixed order: deterministic without atomics.
+Sums go in passes of blocks (sums.py), the last few numbers by one thread: deterministic, without atomics.
 """
 
 import math
 
+import numpy as np
 from numba import float32
 
 from .. import scalar
 from ..scalar import ONE, ZERO
 from .launch import beside, cuda, each, int32, one, uint32
-from .sums import finish_ratio_kernel, finish_sum_kernel, partial_square_sums, partial_sums
+from .sums import few_square_sums, few_sums
 
 
 def softmax(x, y):
@@ -30,7 +31,7 @@ def mse_loss_each(x, target, losses):
 
 def mse_loss_sum(x, target, scale, loss):
     """loss[0] = scale sum_i (x[i] - target[i])^2, in one pass over x and target."""
-    one(finish_sum_kernel, partial_square_sums(x, target), scale, loss)
+    one(finish_sum_kernel, few_square_sums(x, target), scale, loss)
 
 
 def mse_loss_grad(x, target, dloss, scale, dx):
@@ -43,31 +44,36 @@ def cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights):
 
     Both are 0 where the label is ignored.
     """
-    class_weights = (x.reshape(-1)[:1], 0) if weight is None else (weight, 1)
+    options = *_class_weights(x, weight), np.int64(ignore_index)
     rows = x.shape[0] * x.shape[2]
-    each(cross_entropy_kernel, rows, x, target, *class_weights, ignore_index, smoothing, losses, weights, *x.shape)
+    each(cross_entropy_kernel, rows, x, target, *options, smoothing, losses, weights, *x.shape)
 
 
 def ratio_of_sums(losses, weights, loss):
     """loss[0] = sum(losses) / sum(weights); 0 if nothing has weight."""
-    one(finish_ratio_kernel, partial_sums(losses), partial_sums(weights), loss)
+    one(finish_ratio_kernel, few_sums(losses), few_sums(weights), loss)
 
 
 def sum_of(losses, loss):
     """loss[0] = sum(losses)."""
-    one(finish_sum_kernel, partial_sums(losses), loss.dtype.type(1), loss)
+    one(finish_sum_kernel, few_sums(losses), loss.dtype.type(1), loss)
 
 
 def cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, mean, dx):
     """dx_c = dloss (softmax(x)_c sum_j d_j - d_c), for the mean divided by the labels' total weight."""
-    class_weights = (x.reshape(-1)[:1], 0) if weight is None else (weight, 1)
+    options = *_class_weights(x, weight), np.int64(ignore_index)
     rows = x.shape[0] * x.shape[2]
     if mean:
         weights, share = beside(x, max(rows, 1)), beside(x, 1)
-        each(label_weight_kernel, rows, target, *class_weights, ignore_index, weights, rows)
-        one(finish_ratio_kernel, dloss, partial_sums(weights[:rows]), share)
+        each(label_weight_kernel, rows, target, *options, weights, rows)
+        one(finish_ratio_kernel, dloss, few_sums(weights[:rows]), share)
         dloss = share
-    each(cross_entropy_grad_kernel, rows, x, target, *class_weights, ignore_index, smoothing, dloss, dx, *x.shape)
+    each(cross_entropy_grad_kernel, rows, x, target, *options, smoothing, dloss, dx, *x.shape)
+
+
+def _class_weights(x, weight):
+    """The class weights and whether there are any; without them some array, so that it is the same kernel."""
+    return (x.reshape(-1)[:1], 0) if weight is None else (weight, 1)
 
 
 @cuda.jit(device=True, inline="always")
@@ -168,8 +174,7 @@ def label_weight_kernel(target, weight, weighted, ignore_index, weights, rows):
     """weights[i] = the weight of the class of label i, 0 where it is ignored."""
     i = uint32(cuda.grid(1))
     if i < rows:
-        label = int32(target[i])
-        weights[i] = ZERO if label == ignore_index else _weight_of(label, weight, weighted)
+        weights[i] = ZERO if target[i] == ignore_index else _weight_of(target[i], weight, weighted)
 
 
 @cuda.jit(cache=True)
@@ -180,23 +185,22 @@ def cross_entropy_kernel(
     i = uint32(cuda.grid(1))
     if i >= outer * inner:
         return
-    label = int32(target[i])
-    if label == ignore_index:
+    if target[i] == ignore_index:
         losses[i] = ZERO
         weights[i] = ZERO
         return
-    start = _row(i, classes, inner)
+    label, start = int32(target[i]), _row(i, classes, inner)
     largest = _largest(x, start, classes, inner)
     log_total = x.dtype.type(math.log(_exponential_sum(x, start, classes, inner, largest)))
     spread = ZERO
     c = int32(0)
     while c < classes and smoothing > ZERO:
-        loss = x.dtype.type(scalar.negative_log(x[uint32(start + c * inner)], largest, log_total))
-        spread += _weight_of(c, weight, weighted) * loss
+        loss = scalar.negative_log(x[uint32(start + c * inner)], largest, log_total)
+        spread += _weight_of(c, weight, weighted) * x.dtype.type(loss)  # the simulator makes it a Python float
         c = int32(c + 1)
     weights[i] = _weight_of(label, weight, weighted)
-    hit = x.dtype.type(scalar.negative_log(x[uint32(start + label * inner)], largest, log_total))
-    losses[i] = scalar.smoothed(weights[i] * hit, spread, smoothing, float32(classes))
+    hit = weights[i] * scalar.negative_log(x[uint32(start + label * inner)], largest, log_total)
+    losses[i] = scalar.smoothed(hit, spread, smoothing, float32(classes))
 
 
 @cuda.jit(cache=True)
@@ -208,7 +212,7 @@ def cross_entropy_grad_kernel(
     if i >= outer * inner:
         return
     label, start = int32(target[i]), _row(i, classes, inner)
-    if label == ignore_index:
+    if target[i] == ignore_index:
         c = int32(0)
         while c < classes:
             dx[uint32(start + c * inner)] = ZERO
@@ -230,3 +234,30 @@ def cross_entropy_grad_kernel(
         expected = even * _weight_of(c, weight, weighted) + (sure if c == label else ZERO)
         dx[j] = factor * (mass * _exp(x, x[j] - largest) / total - expected)
         c = int32(c + 1)
+
+
+@cuda.jit(cache=True)
+def finish_sum_kernel(partials, scale, loss):
+    """loss[0] = scale sum(partials), by a single thread."""
+    total = ZERO
+    i = uint32(0)
+    while i < partials.size:
+        total += partials[i]
+        i = uint32(i + uint32(1))
+    loss[uint32(0)] = scale * total
+
+
+@cuda.jit(cache=True)
+def finish_ratio_kernel(losses, weights, loss):
+    """loss[0] = sum(losses) / sum(weights), 0 if nothing has weight; by a single thread."""
+    total = ZERO
+    i = uint32(0)
+    while i < losses.size:
+        total += losses[i]
+        i = uint32(i + uint32(1))
+    weight = ZERO
+    i = uint32(0)
+    while i < weights.size:
+        weight += weights[i]
+        i = uint32(i + uint32(1))
+    loss[uint32(0)] = total / weight if weight != ZERO else ZERO

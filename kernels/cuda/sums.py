@@ -1,86 +1,112 @@
-"""Sums on CUDA in two passes, blocks and then one thread, each in a fixed order: deterministic without atomics."""
+"""Sums on CUDA: passes of blocks, each adding a stretch as a tree, always in the same order and without atomics.
+
+A thread adds TERMS numbers one after the other, a block the sums of its threads in a tree, and the next pass what the
+blocks left: no chain of additions is long, so a sum of 2^26 float32 keeps six digits or more, and its bits depend on
+nothing but its length.
+"""
 
 from numba import float32, float64
 
-from .. import scalar
-from ..scalar import ZERO
-from .launch import THREADS, beside, block_sum, cuda, partial_blocks, reduce, uint32
+from ..scalar import squared_difference
+from .launch import THREADS, beside, cuda, reduce, uint32
+
+TERMS = 32
+STRETCH = THREADS * TERMS
 
 
-def partial_sums(values):
-    """A few sums that together are the values'."""
-    partials = beside(values, partial_blocks(values.size))
-    reduce(SUMS[values.dtype.itemsize], partials.size, values, partials)
-    return partials
+def stretches(elements):
+    """Blocks that a pass over so many elements takes, at least one: the sum of nothing is 0."""
+    return max(1, -(-elements // STRETCH))
 
 
-def partial_square_sums(x, target):
-    """A few sums that together are that of (x - target)^2."""
-    partials = beside(x, partial_blocks(x.size))
-    reduce(SQUARES[x.dtype.itemsize], partials.size, x, target, partials)
-    return partials
+def few_sums(values):
+    """At most TERMS numbers whose sum is that of the values, for a single thread to add."""
+    while values.size > TERMS:
+        partials = beside(values, stretches(values.size))
+        reduce(_kernel(SUMS, values), partials.size, values, partials, 1, 1, values.size, partials.size)
+        values = partials
+    return values
+
+
+def few_square_sums(x, target):
+    """At most TERMS numbers whose sum is that of (x - target)^2, in one pass over x and target."""
+    partials = beside(x, stretches(x.size))
+    reduce(_kernel(SQUARE_SUMS, x), partials.size, x, target, partials)
+    return few_sums(partials)
+
+
+def sum_columns(values, sums):
+    """sums[k] = sum_{n,i} values[n,k,i] for values (N, K, positions)."""
+    n, k, positions = values.shape
+    blocks = stretches(n * positions)
+    while blocks > 1:
+        partials = beside(values, (1, k, blocks))
+        reduce(_kernel(SUMS, values), k * blocks, values, partials, n, k, positions, blocks)
+        values, n, positions, blocks = partials, 1, blocks, stretches(blocks)
+    reduce(_kernel(SUMS, values), k, values, sums, n, k, positions, 1)
+
+
+def _kernel(kernels, values):
+    return kernels[values.dtype.itemsize]
+
+
+@cuda.jit(device=True, inline="always")
+def block_sum(memory, total):
+    """The sum of `total` over the threads of a block, by halves in shared memory."""
+    thread = uint32(cuda.threadIdx.x)
+    memory[thread] = total
+    cuda.syncthreads()
+    half = uint32(THREADS // 2)
+    while half:
+        if thread < half:
+            memory[thread] += memory[uint32(thread + half)]
+        cuda.syncthreads()
+        half = uint32(half // uint32(2))
+    return memory[uint32(0)]
 
 
 def _sum_kernel(dtype):
-    """partials[b] = the sum of values b T + t, ..., strided over the grid; for one type, as shared memory wants."""
+    """A kernel for one type: shared memory wants its type known."""
 
-    def kernel(values, partials):
+    def sum_kernel(values, sums, N, K, positions, blocks):
+        """sums[k, b] = the sum of stretch b of values[:, k, :]; values (N, K, positions), sums (K, blocks).
+
+        Block k * blocks + b; neighbouring threads read neighbours. Bytes: values once.
+        """
         memory = cuda.shared.array(THREADS, dtype)
+        k, b = uint32(cuda.blockIdx.x // uint32(blocks)), uint32(cuda.blockIdx.x % uint32(blocks))
+        i, end = uint32(b * uint32(STRETCH) + cuda.threadIdx.x), uint32(N * positions)
+        end = min(end, uint32(uint32(b + uint32(1)) * uint32(STRETCH)))
         total = dtype(0)
-        i = uint32(cuda.grid(1))
-        while i < values.size:
-            total += values[i]
-            i = uint32(i + uint32(cuda.gridsize(1)))
+        while i < end:
+            n, position = uint32(i // uint32(positions)), uint32(i % uint32(positions))
+            total += values[uint32(uint32(n * uint32(K) + k) * uint32(positions) + position)]
+            i = uint32(i + uint32(THREADS))
         total = block_sum(memory, total)
         if cuda.threadIdx.x == 0:
-            partials[uint32(cuda.blockIdx.x)] = total
+            sums[uint32(cuda.blockIdx.x)] = total
 
-    return cuda.jit(cache=True)(kernel)
+    return cuda.jit(cache=True)(sum_kernel)
 
 
 def _square_sum_kernel(dtype):
-    """The same of (x - target)^2."""
+    """The same of squared differences."""
 
-    def kernel(x, target, partials):
+    def square_sum_kernel(x, target, sums):
+        """sums[b] = the sum of stretch b of (x - target)^2. Bytes: x and target once."""
         memory = cuda.shared.array(THREADS, dtype)
+        i = uint32(cuda.blockIdx.x * uint32(STRETCH) + cuda.threadIdx.x)
+        end = min(uint32(x.size), uint32(uint32(cuda.blockIdx.x + uint32(1)) * uint32(STRETCH)))
         total = dtype(0)
-        i = uint32(cuda.grid(1))
-        while i < x.size:
-            total += scalar.squared_difference(x[i], target[i])
-            i = uint32(i + uint32(cuda.gridsize(1)))
+        while i < end:
+            total += squared_difference(x[i], target[i])
+            i = uint32(i + uint32(THREADS))
         total = block_sum(memory, total)
         if cuda.threadIdx.x == 0:
-            partials[uint32(cuda.blockIdx.x)] = total
+            sums[uint32(cuda.blockIdx.x)] = total
 
-    return cuda.jit(cache=True)(kernel)
+    return cuda.jit(cache=True)(square_sum_kernel)
 
 
 SUMS = {4: _sum_kernel(float32), 8: _sum_kernel(float64)}
-SQUARES = {4: _square_sum_kernel(float32), 8: _square_sum_kernel(float64)}
-
-
-@cuda.jit(cache=True)
-def finish_sum_kernel(partials, scale, loss):
-    """loss[0] = scale sum(partials), by a single thread."""
-    total = ZERO
-    i = uint32(0)
-    while i < partials.size:
-        total += partials[i]
-        i = uint32(i + uint32(1))
-    loss[uint32(0)] = scale * total
-
-
-@cuda.jit(cache=True)
-def finish_ratio_kernel(losses, weights, loss):
-    """loss[0] = sum(losses) / sum(weights), 0 if nothing has weight; by a single thread."""
-    total = ZERO
-    i = uint32(0)
-    while i < losses.size:
-        total += losses[i]
-        i = uint32(i + uint32(1))
-    weight = ZERO
-    i = uint32(0)
-    while i < weights.size:
-        weight += weights[i]
-        i = uint32(i + uint32(1))
-    loss[uint32(0)] = total / weight if weight != ZERO else ZERO
+SQUARE_SUMS = {4: _square_sum_kernel(float32), 8: _square_sum_kernel(float64)}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import gpuconv
-from gpuconv.kernels.cuda import launch
+from gpuconv.kernels.cuda import launch, sums
 from tests.cuda.recording import record
 
 
@@ -57,9 +57,46 @@ def test_a_reduction_gets_a_block_for_each_result_and_one_thread_to_finish():
     assert [configuration for configuration, _ in kernel.calls] == [(5, launch.THREADS, 0), (1, 1, 0)]
 
 
-@pytest.mark.parametrize(("elements", "blocks"), [(0, 1), (1, 1), (257, 2), (10**6, launch.PARTIALS)])
-def test_partial_blocks_have_something_to_do(elements, blocks):
-    assert launch.partial_blocks(elements) == blocks
+def test_arguments_of_two_floating_types_are_refused():
+    for stranger in (0.5, np.float64(0.5), np.zeros(3)):
+        with pytest.raises(TypeError, match="Kernel: arguments are of types float32, float64, expected one"):
+            launch.each(Kernel(), 3, np.zeros(3, np.float32), stranger)
+
+
+def test_an_array_that_would_be_copied_is_refused():
+    with pytest.raises(ValueError, match=r"array of shape \(3, 2\) has strides \(4, 12\), expected a C-contiguous one"):
+        launch.each(Kernel(), 6, np.zeros((2, 3), np.float32).T)
+
+
+def test_a_kernel_writes_to_the_memory_it_was_given():
+    kernel, y = Kernel(), np.zeros((2, 3), np.float32)
+    launch.each(kernel, 6, y)
+    assert np.shares_memory(kernel.calls[0][1][0], y)
+
+
+def test_a_64_bit_number_stays_one():
+    kernel = Kernel()
+    launch.each(kernel, 1, np.int64(2**40))
+    assert kernel.calls[0][1] == (2**40,)
+
+
+@pytest.mark.parametrize(
+    ("elements", "passes"), [(0, []), (32, []), (33, [1]), (8192, [1]), (8193, [2]), (10**6, [123, 1])]
+)
+def test_a_sum_takes_passes_until_few_numbers_are_left(elements, passes, monkeypatch):
+    blocks = []
+    monkeypatch.setattr(launch, "run", lambda kernel, count, threads, arguments: blocks.append(count))
+    left = sums.few_sums(np.zeros(elements, np.float32))
+    assert blocks == passes
+    assert left.size == (passes[-1] if passes else elements)
+
+
+def test_a_sum_of_columns_ends_with_a_block_for_each_column(monkeypatch):
+    blocks = []
+    monkeypatch.setattr(launch, "run", lambda kernel, count, threads, arguments: blocks.append(count))
+    for positions in (0, 100, 8192, 10**6):
+        sums.sum_columns(np.zeros((1, 3, positions), np.float32), np.zeros(3, np.float32))
+    assert blocks == [3, 3, 3, 3 * 123, 3]
 
 
 def test_cupy_arrays_run_on_cupys_current_stream(monkeypatch):

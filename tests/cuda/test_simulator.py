@@ -11,6 +11,7 @@ import pytest
 
 import gpuconv
 from gpuconv.backend import kernels_for
+from gpuconv.kernels.cuda import sums
 from gpuconv.operation_checks import _inputs, operation_checks
 from gpuconv.testing import assert_close
 from tests import reference
@@ -130,6 +131,35 @@ def test_losses(reduction, dtype):
         kw = {"weight": w, "reduction": reduction, "label_smoothing": 0.1, "dloss": dloss}
         expected = reference.cross_entropy_grad(x, target, w, -100, dloss, reduction, 0.1)
         assert_close(gpuconv.cross_entropy_grad(x, target, **kw), expected, terms=24)
+
+
+def test_logits_of_minus_infinity_and_large_ones():
+    x = np.array([[0, -np.inf, 0], [-np.inf, 1000, 990]], np.float32)
+    target = np.array([2, 1])
+    losses = gpuconv.cross_entropy(x, target, reduction="none")
+    assert np.allclose(losses, [np.log(2), np.log1p(np.exp(-10))], rtol=1e-2)
+    dx = gpuconv.cross_entropy_grad(x[:1], target[:1])
+    assert np.allclose(dx, [[0.5, 0, -0.5]])
+
+
+def test_an_ignored_label_of_64_bits():
+    x, target = np.array([[0, 1], [2, 2]], np.float32), np.array([2**40, 1])
+    assert np.isclose(gpuconv.cross_entropy(x, target, ignore_index=2**40), np.log(2))
+    assert not gpuconv.cross_entropy_grad(x, target, ignore_index=2**40)[0].any()
+
+
+def test_a_window_of_minus_infinities_is_won_by_its_first_element_not_by_padding():
+    y, mask = gpuconv.max_pool2d(np.full((1, 1, 3, 3), -np.inf, np.float32), 3, stride=2, padding=1)
+    assert (y == -np.inf).all()
+    assert mask.ravel().tolist() == [4, 3, 1, 0]
+
+
+def test_sums_of_several_passes(monkeypatch):
+    monkeypatch.setattr(sums, "TERMS", 1)
+    monkeypatch.setattr(sums, "STRETCH", sums.THREADS)
+    x = np.random.default_rng(0).standard_normal((3, 2, 5, 40)).astype(np.float32)
+    assert_close(gpuconv.conv2d_bias_grad(x), x.sum((0, 2, 3), np.float64), terms=600)
+    assert_close(gpuconv.mse_loss(x, 0 * x, reduction="sum"), (x**2).sum(dtype=np.float64), terms=1200)
 
 
 @DTYPES
