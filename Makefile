@@ -1,6 +1,8 @@
 # Everything runs in .venv, made here; nothing else on the machine is touched.
 PYTHON ?= python3
 BIN := .venv/bin
+# Threads that wait sleep: two test processes share the cores.
+export OMP_WAIT_POLICY ?= passive
 
 .PHONY: train test check-style test-simulator test-gpu examples clean
 

@@ -1,6 +1,7 @@
 """The command, as a user types it."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from gpuconv import backend
 from gpuconv.cli.app import app
+from gpuconv.cli.devices import wait_asleep
 from tests.test_data import idx, write_mnist
 
 FAST = ["--epochs", "1", "--device", "cpu"]
@@ -162,6 +164,15 @@ def test_the_environment_chooses_where_no_option_does(monkeypatch, tmp_path, dev
         assert code == 2
         assert "GPUCONV_DEVICE: device 'cuda' was asked for, but there is none" in output
     assert run("train", *FAST, "--out", tmp_path / "run")[0] == 0
+
+
+@pytest.mark.parametrize(("given", "left"), [(None, "passive"), ("active", "active")])
+def test_idle_threads_sleep_unless_the_user_says_otherwise(given, left, monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", given or "")
+    if given is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    wait_asleep()
+    assert os.environ["OMP_WAIT_POLICY"] == left
 
 
 def test_a_device_that_does_not_exist_is_one_line(monkeypatch, device_not_yet_read):

@@ -1,6 +1,9 @@
 """Training: learning, reproducibility, symmetry, and what a run leaves behind."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -59,6 +62,26 @@ def test_one_seed_gives_the_same_bits(data):
     assert all(states[0][name].tobytes() == states[1][name].tobytes() for name in states[0])
     other = _train(_small(data), epochs=2, seed=1)[0].state_dict()
     assert not np.array_equal(states[0]["0.weight"], other["0.weight"])
+
+
+def test_a_seed_gives_the_same_bits_in_every_process(tmp_path):
+    """Whether the kernels were compiled a moment ago or come from the cache."""
+    program = (
+        "import hashlib, gpuconv; from gpuconv import nn; from gpuconv.training import digits, fit, lenet\n"
+        "data = digits()\n"
+        "data = data._replace(train_images=data.train_images[:192], train_labels=data.train_labels[:192])\n"
+        "model = lenet((1, 8, 8), 10, seed=0)\n"
+        "sgd = gpuconv.SGD(model.parameters(), 0.05, momentum=0.9)\n"
+        "fit(model, nn.CrossEntropyLoss(), sgd, data, epochs=1, batch_size=64)\n"
+        "print(hashlib.sha256(b''.join(a.tobytes() for a in model.state_dict().values())).hexdigest())\n"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "GPUCONV_DEVICE": "cpu"}
+    compiled, cached = (
+        subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+        for _ in range(2)
+    )
+    assert len(compiled.stdout.strip()) == 64
+    assert compiled.stdout == cached.stdout
 
 
 def test_progress_is_reported_every_tenth_batch_and_at_the_end(data):

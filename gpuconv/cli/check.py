@@ -5,7 +5,7 @@ from rich.table import Table
 
 from ..backend import device as current_device
 from ..operation_checks import check_operations
-from .devices import chosen_device
+from .devices import chosen_device, wait_asleep
 
 
 def run(device: str | None) -> bool:
@@ -21,6 +21,7 @@ def run(device: str | None) -> bool:
         Whether every error is within its tolerance.
     """
     console = Console()
+    wait_asleep()
     with chosen_device(device):
         name = current_device()
         with console.status(f"checking every gradient on {name}; the first time, kernels are compiled"):

@@ -17,7 +17,7 @@ from ..backend import device as current_device
 from ..nn import Conv2d, CrossEntropyLoss, MSELoss, Sequential
 from ..optimizers import SGD
 from ..training import Dataset, digits, evaluate, fit, lenet, loop, mnist_folder, run_folder
-from .devices import chosen_device
+from .devices import chosen_device, wait_asleep
 from .errors import UsageError
 
 LEARNING_RATE = {"cross_entropy": 0.05, "mse": 0.5}
@@ -65,6 +65,7 @@ def run(settings: Settings) -> Path:
         if value is not None and not (math.isfinite(value) and value >= 0):
             raise UsageError(f"--{name} is {value}, expected a finite number, at least 0")
     console = Console()
+    wait_asleep()
     with chosen_device(settings.device):
         data = digits() if settings.data is None else mnist_folder(settings.data)
         folder = settings.out or run_folder.next_folder(Path("runs"), data.name)
