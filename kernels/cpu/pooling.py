@@ -6,7 +6,7 @@ edges are cut off once a row instead of being asked for at every element.
 Bytes a call: x and y once, and the mask. The gradients add the windows of a plane in row-major order.
 """
 
-import math
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
@@ -17,7 +17,7 @@ from .parallel import share, streaming
 def max_pool2d(g, x, y, mask):
     """y = max over the window, mask = the winner's r S + s: the first in row-major order, a NaN before any number."""
     planes = x.reshape(-1, g.h, g.w), y.reshape(-1, g.p, g.q), mask.reshape(-1, g.p, g.q)
-    _max_pool(g.n * g.c, y.size * g.r * g.s, g, *planes)
+    _max_pool(g.n * g.c, y.size * g.r * g.s, g, *_bounds(g), *planes)
 
 
 def max_pool2d_input_grad(g, dy, mask, dx):
@@ -29,14 +29,35 @@ def max_pool2d_input_grad(g, dy, mask, dx):
 def avg_pool2d(g, x, count_include_pad, y):
     """y = sum over the window / divisor, the divisor by PyTorch's rule."""
     rows, columns = _extents(g, count_include_pad, x.dtype)
-    _avg_pool(g.n * g.c, y.size * g.r * g.s, g, x.reshape(-1, g.h, g.w), rows, columns, y.reshape(-1, g.p, g.q))
+    planes = x.reshape(-1, g.h, g.w), y.reshape(-1, g.p, g.q)
+    _avg_pool(g.n * g.c, y.size * g.r * g.s, g, *_bounds(g)[:2], rows, columns, *planes)
 
 
 def avg_pool2d_input_grad(g, dy, count_include_pad, dx):
     """dx[i, j] = sum of dy / divisor over the windows that cover (i, j)."""
     rows, columns = _extents(g, count_include_pad, dy.dtype)
-    work = dx.size + dy.size * g.r * g.s
-    _avg_pool_grad(g.n * g.c, work, g, dy.reshape(-1, g.p, g.q), rows, columns, dx.reshape(-1, g.h, g.w))
+    planes = dy.reshape(-1, g.p, g.q), dx.reshape(-1, g.h, g.w)
+    _avg_pool_grad(g.n * g.c, dx.size + dy.size * g.r * g.s, g, *_bounds(g)[:2], rows, columns, *planes)
+
+
+@lru_cache(maxsize=1024)
+def _bounds(g):
+    """What lies inside the input, worked out once for each axis.
+
+    taps[p] : the taps [first, last) of row p of windows
+    windows[s] : the windows [first, last) of a row for which column s of taps lies inside
+    leftmost[q] : the first tap of column q of windows, S where there is none
+    """
+    taps = _within(np.arange(g.p) * g.stride_h - g.pad_top, g.dilation_h, g.r, g.h)
+    windows = _within(np.arange(g.s) * g.dilation_w - g.pad_left, g.stride_w, g.q, g.w)
+    first, last = _within(np.arange(g.q) * g.stride_w - g.pad_left, g.dilation_w, g.s, g.w).T
+    return taps, windows, np.where(first < last, first, g.s)
+
+
+def _within(start, step, count, length):
+    """For each start the range [first, last) of the i < count for which start + i step lies in [0, length)."""
+    first = np.maximum(-(start // step), 0)
+    return np.stack([first, np.maximum(first, np.minimum(count, (length - start + step - 1) // step))], axis=1)
 
 
 def _extents(g, count_include_pad, dtype):
@@ -56,38 +77,22 @@ def _extents(g, count_include_pad, dtype):
     return counts
 
 
-@njit(inline="always")
-def _taps_inside(start, size, dilation, length):
-    """The taps [first, last) of the window from `start` that lie inside an axis."""
-    first = -(start // dilation) if start < 0 else 0
-    return first, max(first, min(size, (length - start + dilation - 1) // dilation))
-
-
-@njit(inline="always")
-def _windows_inside(shift, stride, length, windows):
-    """The windows [first, last) whose tap at `shift` from their start, i * stride + shift, lies inside an axis."""
-    first = -(shift // stride) if shift < 0 else 0
-    return first, max(first, min(windows, (length - shift + stride - 1) // stride))
-
-
 @streaming
-def _max_pool(g, x, y, mask, thread, threads):
+def _max_pool(g, taps, windows, leftmost, x, y, mask, thread, threads):
     first, last = share(x.shape[0], thread, threads)
     for plane in range(first, last):
         for p in range(g.p):
-            top = p * g.stride_h - g.pad_top
-            r0, r1 = _taps_inside(top, g.r, g.dilation_h, g.h)
             best, winner = y[plane, p], mask[plane, p]
+            inside = taps[p, 0] < taps[p, 1]
             for q in range(g.q):
-                s0, s1 = _taps_inside(q * g.stride_w - g.pad_left, g.s, g.dilation_w, g.w)
                 best[q] = -np.inf
-                winner[q] = r0 * g.s + s0 if r0 < r1 and s0 < s1 else 0  # even if all that follow are -inf
-            for r in range(r0, r1):
-                row = x[plane, top + r * g.dilation_h]
+                # should none be larger: the first inside
+                winner[q] = taps[p, 0] * g.s + leftmost[q] if inside and leftmost[q] < g.s else 0
+            for r in range(taps[p, 0], taps[p, 1]):
+                row = x[plane, p * g.stride_h - g.pad_top + r * g.dilation_h]
                 for s in range(g.s):
-                    shift = s * g.dilation_w - g.pad_left
-                    q0, q1 = _windows_inside(shift, g.stride_w, g.w, g.q)
-                    values = row[q0 * g.stride_w + shift :]
+                    q0, q1 = windows[s]
+                    values = row[q0 * g.stride_w - g.pad_left + s * g.dilation_w :]
                     _keep_larger(values, g.stride_w, mask.dtype.type(r * g.s + s), best[q0:q1], winner[q0:q1])
 
 
@@ -104,10 +109,10 @@ def _keep_larger(values, stride, position, best, winner):
 
 @njit(inline="always")
 def _keep(value, position, best, winner, i):
-    before = best[i]
-    better = (value > before) | (math.isnan(value) & (before == before))  # noqa: PLR0124  not NaN
-    best[i] = value if better else before
-    winner[i] = position if better else winner[i]
+    before, was = best[i], winner[i]
+    stays = (value <= before) | (before != before)  # noqa: PLR0124  a NaN stays
+    best[i] = before if stays else value
+    winner[i] = was if stays else position
 
 
 @streaming
@@ -125,37 +130,35 @@ def _max_pool_grad(g, dy, mask, dx, thread, threads):
 
 
 @streaming
-def _avg_pool(g, x, rows, columns, y, thread, threads):
+def _avg_pool(g, taps, windows, rows, columns, x, y, thread, threads):
     first, last = share(x.shape[0], thread, threads)
     for plane in range(first, last):
         for p in range(g.p):
-            top = p * g.stride_h - g.pad_top
-            r0, r1 = _taps_inside(top, g.r, 1, g.h)
             total = y[plane, p]
             total[:] = 0
-            for r in range(r0, r1):
+            for r in range(taps[p, 0], taps[p, 1]):
+                row = x[plane, p * g.stride_h - g.pad_top + r]
                 for s in range(g.s):
-                    q0, q1 = _windows_inside(s - g.pad_left, g.stride_w, g.w, g.q)
-                    _gather(x[plane, top + r, q0 * g.stride_w + s - g.pad_left :], g.stride_w, total[q0:q1])
+                    q0, q1 = windows[s]
+                    _gather(row[q0 * g.stride_w - g.pad_left + s :], g.stride_w, total[q0:q1])
             for q in range(g.q):
                 total[q] /= rows[p] * columns[q]
 
 
 @streaming
-def _avg_pool_grad(g, dy, rows, columns, dx, thread, threads):
+def _avg_pool_grad(g, taps, windows, rows, columns, dy, dx, thread, threads):
     quotient = np.empty(g.q, dy.dtype)
     first, last = share(dx.shape[0], thread, threads)
     for plane in range(first, last):
         dx[plane] = 0
         for p in range(g.p):
-            top = p * g.stride_h - g.pad_top
-            r0, r1 = _taps_inside(top, g.r, 1, g.h)
             for q in range(g.q):
                 quotient[q] = dy[plane, p, q] / (rows[p] * columns[q])
-            for r in range(r0, r1):
+            for r in range(taps[p, 0], taps[p, 1]):
+                row = dx[plane, p * g.stride_h - g.pad_top + r]
                 for s in range(g.s):
-                    q0, q1 = _windows_inside(s - g.pad_left, g.stride_w, g.w, g.q)
-                    _scatter(quotient[q0:q1], g.stride_w, dx[plane, top + r, q0 * g.stride_w + s - g.pad_left :])
+                    q0, q1 = windows[s]
+                    _scatter(quotient[q0:q1], g.stride_w, row[q0 * g.stride_w - g.pad_left + s :])
 
 
 @njit(cache=True, nogil=True)
