@@ -1,6 +1,6 @@
 """Activation functions and their gradients, for NumPy and CuPy arrays."""
 
-from .arguments import finite_number, floating, output, shaped
+from .arguments import floating, number, output, shaped
 from .backend import Array, kernels_for, on_device_of
 from .geometry import split_axis
 
@@ -97,7 +97,7 @@ def leaky_relu(x: Array, negative_slope: float = 0.01, *, out: Array | None = No
     Ng, 2013). Deterministic.
     """
     (x,) = floating("leaky_relu", x=x)
-    slope = x.dtype.type(finite_number("leaky_relu", "negative_slope", negative_slope))
+    slope = x.dtype.type(number("leaky_relu", "negative_slope", negative_slope))
     with on_device_of(x):
         y = output("leaky_relu", x.shape, x, out)
         kernels_for(x).activations.leaky_relu(x, slope, y)
@@ -133,7 +133,7 @@ def leaky_relu_grad(dy: Array, x: Array, negative_slope: float = 0.01, *, out: A
     op = "leaky_relu_grad"
     dy, x = floating(op, dy=dy, x=x)
     shaped(op, "dy", dy, x.shape, "the shape of x")
-    slope = x.dtype.type(finite_number(op, "negative_slope", negative_slope))
+    slope = x.dtype.type(number(op, "negative_slope", negative_slope))
     with on_device_of(x):
         dx = output(op, x.shape, x, out)
         kernels_for(x).activations.leaky_relu_grad(dy, x, slope, dx)

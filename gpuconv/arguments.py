@@ -179,7 +179,7 @@ def labels(op: str, name: str, target: Array, classes: int, ignore_index: int, l
     return array_module(target).ascontiguousarray(target, dtype=np.int64)
 
 
-def finite_number(op: str, name: str, value: Any) -> float:
+def number(op: str, name: str, value: Any) -> float:
     """A real number given as an option."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{op}: {name} is {value!r}, expected a number")

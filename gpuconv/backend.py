@@ -49,7 +49,7 @@ def device() -> str:
     return _chosen or _from_environment()
 
 
-class use_device(contextlib.ContextDecorator):  # noqa: N801  used like a function
+class use_device:  # noqa: N801  used like a function
     """Choose where new arrays go, from now on or within a `with` block.
 
     Parameters

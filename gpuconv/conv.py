@@ -7,7 +7,7 @@ derivation, equation by equation).
 from collections.abc import Sequence
 from typing import Any
 
-from .arguments import finite_number, floating, one_of, output, shaped
+from .arguments import floating, number, one_of, output, shaped
 from .backend import Array, kernels_for, on_device_of
 from .geometry import ConvGeometry, Padding, Size, conv_geometry, shape_of
 
@@ -239,7 +239,7 @@ def conv2d_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
 def _activation(op: str, like: Array, activation: str | None, negative_slope: float) -> tuple[int, Any]:
     """The kernels' code of an activation, and its slope in the arrays' dtype."""
     one_of(op, "activation", activation, ACTIVATIONS)
-    return ACTIVATIONS.index(activation), like.dtype.type(finite_number(op, "negative_slope", negative_slope))
+    return ACTIVATIONS.index(activation), like.dtype.type(number(op, "negative_slope", negative_slope))
 
 
 def _serving(op: str, a: Array, algorithm: str, g: ConvGeometry) -> Any:

@@ -122,11 +122,11 @@ def conv_geometry(
     """
     n, c, h, w = _shape(op, "x", x_shape, "(N, C, H, W)")
     k, cg, r, s = _shape(op, "w", w_shape, "(K, C/groups, R, S)")
-    groups = _positive(op, "groups", groups)
+    groups = positive(op, "groups", groups)
     for name, size in (("x.shape[1]", c), ("x.shape[2]", h), ("x.shape[3]", w)):
-        _positive(op, name, size)
+        positive(op, name, size)
     for axis, size in enumerate((k, cg, r, s)):
-        _positive(op, f"w.shape[{axis}]", size)
+        positive(op, f"w.shape[{axis}]", size)
     if c != cg * groups:
         raise ValueError(f"{op}: x has {c} channels, w expects {cg * groups} (w.shape[1]={cg} x groups={groups})")
     if k % groups:
@@ -176,7 +176,7 @@ def pool_geometry(
     """
     n, c, h, w = _shape(op, "x", x_shape, "(N, C, H, W)")
     for name, size in (("x.shape[1]", c), ("x.shape[2]", h), ("x.shape[3]", w)):
-        _positive(op, name, size)
+        positive(op, name, size)
     r, s = pair(op, "kernel_size", kernel_size)
     sh, sw = (r, s) if stride is None else pair(op, "stride", stride)
     dh, dw = pair(op, "dilation", dilation)
@@ -197,8 +197,8 @@ def pair(op: str, name: str, value: Any) -> Pair:
     if isinstance(value, Sequence) and not isinstance(value, str):
         if len(value) != 2:
             raise ValueError(f"{op}: {name} is {value!r}, expected an int or a pair of int")
-        return _positive(op, f"{name}[0]", value[0]), _positive(op, f"{name}[1]", value[1])
-    return (_positive(op, name, value),) * 2
+        return positive(op, f"{name}[0]", value[0]), positive(op, f"{name}[1]", value[1])
+    return (positive(op, name, value),) * 2
 
 
 def shape_of(op: str, name: str, value: Any, layout: str) -> tuple[int, int, int, int]:
@@ -277,7 +277,8 @@ def _output_size(
     return count - 1 if (count - 1) * stride >= size + before else count
 
 
-def _positive(op: str, name: str, value: Any) -> int:
+def positive(op: str, name: str, value: Any) -> int:
+    """One positive integer."""
     return _integer(op, name, value, at_least=1)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import finite_number, floating, labels, one_of, output, require_array, same_device, shaped
+from .arguments import floating, labels, number, one_of, output, require_array, same_device, shaped
 from .backend import Array, array_module, kernels_for, on_device_of
 from .geometry import split_axis
 
@@ -238,7 +238,7 @@ def _mean_scale(x: Array, reduction: str) -> Any:
 
 
 def _smoothing(op: str, label_smoothing: float) -> float:
-    value = finite_number(op, "label_smoothing", label_smoothing)
+    value = number(op, "label_smoothing", label_smoothing)
     if not 0 <= value <= 1:
         raise ValueError(f"{op}: label_smoothing is {value}, expected 0 <= label_smoothing <= 1")
     return value

@@ -174,6 +174,7 @@ def test_moving_to_where_it_is_changes_nothing():
     [
         (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "groups is 2, expected a divisor of in_channels=3"),
         (lambda: nn.Conv2d(0, 4, 3), ValueError, "in_channels is 0"),
+        (lambda: nn.Conv2d((3, 4), 4, 3), TypeError, r"in_channels is \(3, 4\), expected an integer"),
         (lambda: nn.Conv2d(3, 4, 0), ValueError, "kernel_size is 0"),
         (lambda: nn.Linear(3, 2.5), TypeError, "out_features is 2.5, expected an integer"),
         (lambda: lenet((1, 3, 3), 10), ValueError, r"image_shape is \(1, 3, 3\), expected at least 4 x 4"),

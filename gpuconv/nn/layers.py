@@ -1,6 +1,7 @@
 """Layers. Each keeps what its backward pass needs from the last forward pass, and nothing else."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from ..activations import leaky_relu, leaky_relu_grad, relu, relu_grad
 from ..backend import Array
 from ..conv import conv2d, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
-from ..geometry import Padding, Size, pair
+from ..geometry import Padding, Size, pair, positive
 from ..initializers import Initializer, Seed, kaiming_uniform, uniform
 from ..linear import linear, linear_bias_grad, linear_input_grad, linear_weight_grad
 from ..pooling import avg_pool2d, avg_pool2d_input_grad, max_pool2d, max_pool2d_input_grad
@@ -20,14 +21,10 @@ class _Weighted(Module):
 
     def __init__(self, shape: tuple[int, ...], bias: bool, init: Initializer | None, seed: Seed, dtype: Any) -> None:
         rng = np.random.default_rng(seed)
-        bound = 1 / math.sqrt(math.prod(shape[1:]))
-        weight = kaiming_uniform(shape, math.sqrt(5), seed=rng, dtype=dtype) if init is None else None
-        self.weight = Parameter(init(shape, seed=rng, dtype=dtype) if init is not None else weight)
-        self.bias: Parameter | None = None
-        if bias and init is None:
-            self.bias = Parameter(uniform(shape[:1], -bound, bound, seed=rng, dtype=dtype))
-        elif bias:
-            self.bias = Parameter(uniform(shape[:1], 0, 0, seed=rng, dtype=dtype))
+        bound = 1 / math.sqrt(math.prod(shape[1:])) if init is None else 0.0
+        draw = partial(kaiming_uniform, a=math.sqrt(5)) if init is None else init
+        self.weight = Parameter(draw(shape, seed=rng, dtype=dtype))
+        self.bias = Parameter(uniform(shape[:1], -bound, bound, seed=rng, dtype=dtype)) if bias else None
         self._x: Array | None = None
 
     @property
@@ -73,7 +70,7 @@ class Conv2d(_Weighted):
     ) -> None:
         sizes = {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}
         for name, size in sizes.items():
-            pair("Conv2d", name, size)
+            positive("Conv2d", name, size)
         if in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"Conv2d: groups is {groups}, expected a divisor of in_channels={in_channels} and "
@@ -120,7 +117,7 @@ class Linear(_Weighted):
         dtype: Any = np.float32,
     ) -> None:
         for name, size in (("in_features", in_features), ("out_features", out_features)):
-            pair("Linear", name, size)
+            positive("Linear", name, size)
         super().__init__((out_features, in_features), bias, init, seed, dtype)
 
     def forward(self, x: Array) -> Array:

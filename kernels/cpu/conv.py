@@ -8,9 +8,7 @@ from ..scalar import IDENTITY
 from .conv_direct import Lattice, correlate
 from .conv_weight_grad import correlate_with_gradient
 from .conv_winograd import correlate_winograd
-from .parallel import share, streaming
-
-BLOCK = 4096  # terms of the bias gradient that are summed in the arrays' own type
+from .sums import sum_columns
 
 
 def algorithms(g, operation):
@@ -72,7 +70,7 @@ def conv2d_weight_grad(g, x, dy, dw, algorithm):
 def conv2d_bias_grad(dy, db):
     """db[k] = sum_{n,p,q} dy[n,k,p,q]."""
     n, k, p, q = dy.shape
-    _sum_filters(k, dy.size, dy.reshape(n, k, p * q), db)
+    sum_columns(dy.reshape(n, k, p * q), db)
 
 
 @lru_cache(maxsize=1024)
@@ -106,20 +104,3 @@ def _reaching(position, taps, dilation, stride):
     """(tap, shift) of the taps that reach a phase."""
     shifts = [(tap, position - tap * dilation) for tap in range(taps)]
     return [(tap, shift // stride) for tap, shift in shifts if shift % stride == 0]
-
-
-def _sum_filters_body(dy, db, thread, threads):
-    """Blocks of rows are added in the arrays' type, their sums in float64: accurate, and in a fixed order."""
-    first, last = share(dy.shape[1], thread, threads)
-    for k in range(first, last):
-        total = 0.0
-        for n in range(dy.shape[0]):
-            for start in range(0, dy.shape[2], BLOCK):
-                terms, partial = dy[n, k, start : start + BLOCK], db.dtype.type(0)
-                for i in range(terms.size):
-                    partial += terms[i]
-                total += partial
-        db[k] = total
-
-
-_sum_filters = streaming(_sum_filters_body, fastmath={"reassoc", "nsz"})

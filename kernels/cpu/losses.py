@@ -1,8 +1,4 @@
-"""Softmax and losses on the CPU; x is viewed as (outer, classes, inner) and each row of classes is one problem.
-
-Sums run in the arrays' type over blocks and in float64 over the blocks, in a fixed order: accurate, and the same bits
-for any number of threads.
-"""
+"""Softmax and losses on the CPU; x is viewed as (outer, classes, inner) and each row of classes is one problem."""
 
 import math
 
@@ -11,8 +7,8 @@ from numba import njit
 
 from .. import scalar
 from .parallel import part, share, streaming
+from .sums import total, total_of_squares
 
-BLOCK = 4096  # terms summed in the arrays' own type
 EXPONENTIAL = 16  # an element whose exponential is taken costs as much as so many that are added (Zen 3, 2026-11)
 
 
@@ -33,9 +29,7 @@ def mse_loss_each(x, target, losses):
 
 def mse_loss_sum(x, target, scale, loss):
     """loss[0] = scale sum_i (x[i] - target[i])^2, in one pass."""
-    sums = _block_sums(x)
-    _square_sums(sums.size, x.size, x.reshape(-1), target.reshape(-1), sums)
-    loss[0] = scale * sums.sum()
+    loss[0] = scale * total_of_squares(x, target)
 
 
 def mse_loss_grad(x, target, dloss, scale, dx):
@@ -55,37 +49,26 @@ def cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights):
 
 def ratio_of_sums(losses, weights, loss):
     """loss[0] = sum(losses) / sum(weights); 0 if nothing has weight."""
-    total = _sum(weights)
-    loss[0] = _sum(losses) / total if total else 0
+    weight = total(weights)
+    loss[0] = total(losses) / weight if weight else 0
 
 
 def sum_of(losses, loss):
     """loss[0] = sum(losses)."""
-    loss[0] = _sum(losses)
+    loss[0] = total(losses)
 
 
 def cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, mean, dx):
     """dx_c = dloss (softmax(x)_c sum_j d_j - d_c), for the mean divided by the labels' total weight."""
     weight = np.ones(x.shape[1], x.dtype) if weight is None else weight
     if mean:
-        total = _label_weight(target.reshape(-1), weight, ignore_index)
-        dloss = (dloss / total if total else np.zeros_like(dloss)).astype(x.dtype)
+        label_weight = _label_weight(target.reshape(-1), weight, ignore_index)
+        dloss = (dloss / label_weight if label_weight else np.zeros_like(dloss)).astype(x.dtype)
     _cross_entropy_grad(_rows(x), EXPONENTIAL * x.size, x, target, weight, ignore_index, smoothing, dloss, dx)
 
 
 def _rows(x):
     return x.shape[0] * x.shape[2]
-
-
-def _block_sums(values):
-    """Memory for a sum for each block."""
-    return np.empty(-(-values.size // BLOCK))
-
-
-def _sum(values):
-    sums = _block_sums(values)
-    _sums(sums.size, values.size, values.reshape(-1), sums)
-    return sums.sum()
 
 
 @njit(cache=True, nogil=True)
@@ -132,29 +115,6 @@ def _squares(x, target, losses, thread, threads):
     x, target, losses = part(x, thread, threads), part(target, thread, threads), part(losses, thread, threads)
     for i in range(x.size):
         losses[i] = scalar.squared_difference(x[i], target[i])
-
-
-def _square_sums_body(x, target, sums, thread, threads):
-    first, last = share(sums.size, thread, threads)
-    for block in range(first, last):
-        xs, targets = x[block * BLOCK : (block + 1) * BLOCK], target[block * BLOCK : (block + 1) * BLOCK]
-        total = x.dtype.type(0)
-        for i in range(xs.size):
-            total += scalar.squared_difference(xs[i], targets[i])
-        sums[block] = total
-
-
-def _sums_body(values, sums, thread, threads):
-    first, last = share(sums.size, thread, threads)
-    for block in range(first, last):
-        terms, total = values[block * BLOCK : (block + 1) * BLOCK], values.dtype.type(0)
-        for i in range(terms.size):
-            total += terms[i]
-        sums[block] = total
-
-
-_square_sums = streaming(_square_sums_body, fastmath={"reassoc", "nsz"})
-_sums = streaming(_sums_body, fastmath={"reassoc", "nsz"})
 
 
 @streaming

@@ -6,7 +6,7 @@ threads write one address, no atomics are needed, and the result is the same bit
 
 import numpy as np
 
-from ..scalar import ONE, ZERO
+from ..scalar import ZERO
 from .launch import cuda, each, int32, uint32
 
 LOWEST = np.float32(-np.inf)
@@ -121,7 +121,7 @@ def avg_pool2d_kernel(
         h = int32(h + 1)
     rows = _count(h0, R, top, H, bottom, count_include_pad)
     columns = _count(w0, S, left, W, right, count_include_pad)
-    y[i] = total / (ONE * np.float32(int32(rows * columns)))
+    y[i] = total / np.float32(int32(rows * columns))
 
 
 @cuda.jit(cache=True)

@@ -1,0 +1,72 @@
+"""Sums on the CPU: blocks in the arrays' own type, their sums in float64, in a fixed order.
+
+Accurate, and the same bits for any number of threads.
+"""
+
+import numpy as np
+
+from ..scalar import squared_difference
+from .parallel import share, streaming
+
+BLOCK = 4096  # terms summed in the arrays' own type
+
+
+def total(values):
+    """The sum of all values, in float64."""
+    sums = _block_sums(values)
+    _sums(sums.size, values.size, values.reshape(-1), sums)
+    return sums.sum()
+
+
+def total_of_squares(x, target):
+    """The sum of (x - target)^2, in float64 and in one pass over x and target."""
+    sums = _block_sums(x)
+    _square_sums(sums.size, x.size, x.reshape(-1), target.reshape(-1), sums)
+    return sums.sum()
+
+
+def sum_columns(values, sums):
+    """sums[k] = sum_{n,i} values[n,k,i] for values (N, K, positions)."""
+    _column_sums(values.shape[1], values.size, values, sums)
+
+
+def _block_sums(values):
+    """Memory for a sum for each block."""
+    return np.empty(-(-values.size // BLOCK))
+
+
+def _sums_body(values, sums, thread, threads):
+    first, last = share(sums.size, thread, threads)
+    for block in range(first, last):
+        terms, partial = values[block * BLOCK : (block + 1) * BLOCK], values.dtype.type(0)
+        for i in range(terms.size):
+            partial += terms[i]
+        sums[block] = partial
+
+
+def _square_sums_body(x, target, sums, thread, threads):
+    first, last = share(sums.size, thread, threads)
+    for block in range(first, last):
+        xs, targets = x[block * BLOCK : (block + 1) * BLOCK], target[block * BLOCK : (block + 1) * BLOCK]
+        partial = x.dtype.type(0)
+        for i in range(xs.size):
+            partial += squared_difference(xs[i], targets[i])
+        sums[block] = partial
+
+
+def _column_sums_body(values, sums, thread, threads):
+    first, last = share(values.shape[1], thread, threads)
+    for k in range(first, last):
+        column = 0.0
+        for n in range(values.shape[0]):
+            for start in range(0, values.shape[2], BLOCK):
+                terms, partial = values[n, k, start : start + BLOCK], sums.dtype.type(0)
+                for i in range(terms.size):
+                    partial += terms[i]
+                column += partial
+        sums[k] = column
+
+
+_sums, _square_sums, _column_sums = (
+    streaming(body, fastmath={"reassoc", "nsz"}) for body in (_sums_body, _square_sums_body, _column_sums_body)
+)
