@@ -12,7 +12,7 @@ import pytest
 import gpuconv
 from gpuconv.backend import kernels_for
 from gpuconv.kernels.cuda import sums
-from gpuconv.operation_checks import _inputs, operation_checks
+from gpuconv.operation_checks import operation_checks
 from gpuconv.testing import assert_close
 from tests import reference
 
@@ -188,7 +188,7 @@ def test_update(momentum, nesterov, first, dtype):
 @pytest.mark.parametrize("check", list(operation_checks()), ids=lambda check: check.name)
 def test_every_checked_operation_agrees_with_the_cpu(check):
     """The cases of `gpuconv check`, both passes."""
-    inputs = _inputs(check, np.float64)
+    inputs = check.inputs(np.float64)
     y = check.forward(*inputs)
     dy = np.random.default_rng(2).standard_normal(y.shape)
     gradients = check.backward(dy, *inputs)

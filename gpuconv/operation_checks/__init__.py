@@ -1,0 +1,74 @@
+"""Every operation with its gradient check: what `gpuconv check` runs, on whatever device is present.
+
+float64 is checked against finite differences of the forward function; float32 against the float64 gradient.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from ..backend import to_device, use_device
+from ..testing import DIFFERENCE_TOLERANCE, GradientError, check_gradients, relative_error, tolerance
+from . import convolutions, elementwise, linears, loss_functions, poolings
+from .check import OperationCheck
+
+
+class CheckResult(NamedTuple):
+    """One row of the table."""
+
+    name: str
+    dtype: str
+    error: float
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the error is within the tolerance; NaN is not."""
+        return self.error <= self.tolerance
+
+
+def check_operations(device: str = "auto") -> list[CheckResult]:
+    """Check the gradients of every operation on a device.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda", "simulator"}
+
+    Returns
+    -------
+    list of CheckResult
+        Two for each operation, float64 and float32; a wrong gradient is a row with its error, not an exception.
+
+    Raises
+    ------
+    DeviceError
+        If the device is not there.
+    """
+    with use_device(device):
+        return [row for check in operation_checks() for row in (_differences(check), _single(check))]
+
+
+def operation_checks() -> Iterator[OperationCheck]:
+    """Every differentiable operation, awkward options included."""
+    for family in (convolutions, poolings, elementwise, linears, loss_functions):
+        yield from family.checks()
+
+
+def _differences(check: OperationCheck) -> CheckResult:
+    try:
+        report = check_gradients(check.forward, check.backward, *check.inputs(np.float64))
+    except GradientError:
+        return CheckResult(check.name, "float64", float("inf"), DIFFERENCE_TOLERANCE)
+    return CheckResult(check.name, "float64", report.error, report.tolerance)
+
+
+def _single(check: OperationCheck) -> CheckResult:
+    gradients = []
+    for dtype in (np.float32, np.float64):
+        inputs = check.inputs(dtype)
+        dy = np.random.default_rng(2).standard_normal(check.forward(*inputs).shape).astype(np.float32).astype(dtype)
+        gradients.append(check.backward(to_device(dy), *inputs))
+    pairs = zip(*gradients, strict=True)
+    error = max(relative_error(single, double) for single, double in pairs if double is not None)
+    return CheckResult(check.name, "float32", error, tolerance(np.float32, check.terms))

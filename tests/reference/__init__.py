@@ -1,0 +1,12 @@
+"""The oracle: every operation in float64, in plain NumPy loops over output positions.
+
+It shares no code with the kernels or with gpuconv.geometry, and no idea either: where a kernel gathers, a gradient here
+scatters, straight from the definition of the forward pass. Padding is ((top, bottom), (left, right)).
+"""
+
+from .activations import *
+from .conv import *
+from .linear import *
+from .losses import *
+from .optimizers import *
+from .pooling import *
