@@ -23,9 +23,9 @@ def multiply(a, b, starts, tile, offsets, c, accumulate):
 
 
 @numba.njit
-def add_dots(a, stride, b, starts, offsets, c):
+def add_dots(a, stride, lanes, b, starts, offsets, c, accumulate):
     dots = microkernel.add_dots
-    dots(a, 0, stride, b, 0, starts, offsets, 0, starts.size, c, 0, c.shape[1])
+    dots(a, 0, stride, lanes, b, 0, starts, offsets, 0, starts.size, c, 0, c.shape[1], accumulate)
 
 
 @pytest.fixture
@@ -61,18 +61,21 @@ def test_dots_add_inner_products(rng, dtype):
     rows, columns, lanes = emitter.DOT_ROWS, emitter.DOT_COLUMNS, emitter.lanes(dtype)
     length = 5 * lanes
     a, b = rng.standard_normal((rows, length)).astype(dtype), rng.standard_normal((columns, length)).astype(dtype)
-    c = rng.standard_normal((rows, columns)).astype(dtype)
-    expected = c + a.astype(np.float64) @ b.T
+    before = rng.standard_normal((columns, rows)).astype(dtype)
+    products = b.astype(np.float64) @ a.T
     starts = np.arange(0, length, lanes, dtype=np.int32)
-    add_dots(a.ravel(), length, b.ravel(), starts, (np.arange(columns) * length).astype(np.int32), c)
-    assert_close(c, expected, terms=length)
+    for accumulate, expected in ((True, before + products), (False, products)):
+        c = before.copy()
+        offsets = (np.arange(columns) * length).astype(np.int32)
+        add_dots(a.ravel(), length, lanes, b.ravel(), starts, offsets, c, accumulate)
+        assert_close(c, expected, terms=length)
 
 
 def all_passes(x, w, dy, **options):
     return (
         gpuconv.conv2d(x, w, **options),
         gpuconv.conv2d_input_grad(dy, w, x.shape, **options),
-        gpuconv.conv2d_weight_grad(x, dy, w.shape, **{**options, "algorithm": "direct"}),
+        gpuconv.conv2d_weight_grad(x, dy, w.shape, **options),
     )
 
 
@@ -131,6 +134,10 @@ def test_winograd_agrees_with_the_oracle(shape, padding, seed):
     magnitude = np.sqrt(reference.conv2d_input_grad(dy**2, w**2, x.shape, **spelt_out))
     dx_ref = reference.conv2d_input_grad(dy, w, x.shape, **spelt_out)
     assert_close(dx, dx_ref, terms=9 * k, algorithm="winograd", magnitude=magnitude)
+    dw = gpuconv.conv2d_weight_grad(x, dy, w.shape, padding=padding, algorithm="winograd")
+    magnitude = np.sqrt(reference.conv2d_weight_grad(x**2, dy**2, w.shape, **spelt_out))
+    dw_ref = reference.conv2d_weight_grad(x, dy, w.shape, **spelt_out)
+    assert_close(dw, dw_ref, terms=dy[:, 0].size, algorithm="winograd", magnitude=magnitude)
 
 
 def test_small_problems_before_the_pool_has_started_do_no_harm():
@@ -155,7 +162,21 @@ def test_winograd_serves_only_what_it_computes():
             conv_geometry("test", (1, 4, 9, 9), (4, 4 // options.get("groups", 1), 3, 3), **options), "conv2d"
         )
     g = conv_geometry("test", (1, 4, 9, 9), (4, 4, 3, 3))
-    assert [name for name in PASSES if "winograd" in conv.algorithms(g, name)] == ["conv2d", "conv2d_input_grad"]
+    assert [name for name in PASSES if "winograd" in conv.algorithms(g, name)] == list(PASSES)
     x, w = np.zeros((1, 4, 9, 9), np.float32), np.zeros((4, 4, 3, 3), np.float32)
     with pytest.raises(ValueError, match="algorithm 'winograd' does not serve this geometry here"):
-        gpuconv.conv2d_weight_grad(x, gpuconv.conv2d(x, w), w.shape, algorithm="winograd")
+        gpuconv.conv2d(x, w, stride=2, algorithm="winograd")
+
+
+def test_winograd_fills_its_chunks_and_tasks_up(rng):
+    """Weight gradients of many chunks of tasks, the last of which lacks rows and images."""
+    x, w = rng.standard_normal((21, 5, 30, 6), np.float32), rng.standard_normal((7, 5, 3, 3), np.float32)
+    dy = rng.standard_normal((21, 7, 29, 5), np.float32)
+    options = {"padding": ((1, 0), (0, 1))}
+    for one, other, terms in zip(
+        all_passes(x, w, dy, algorithm="direct", **options),
+        all_passes(x, w, dy, algorithm="winograd", **options),
+        (9 * 5, 9 * 7, 21 * 29 * 5),
+        strict=True,
+    ):
+        assert_close(other, one, terms=terms, algorithm="winograd")

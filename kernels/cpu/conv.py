@@ -8,13 +8,12 @@ from ..scalar import IDENTITY
 from .conv_direct import Lattice, correlate
 from .conv_weight_grad import correlate_with_gradient
 from .conv_winograd import correlate_winograd
+from .conv_winograd_weight_grad import correlate_with_gradient_winograd
 from .sums import sum_columns
 
 
 def algorithms(g, operation):
     """Names of the algorithms that serve a geometry in "conv2d" or one of its gradients, besides "auto"."""
-    if operation == "conv2d_weight_grad":
-        return ("direct",)
     three = (g.r, g.s, g.stride_h, g.stride_w, g.dilation_h, g.dilation_w, g.groups) == (3, 3, 1, 1, 1, 1, 1)
     return ("direct", "winograd") if three else ("direct",)
 
@@ -64,7 +63,10 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
 
 def conv2d_weight_grad(g, x, dy, dw, algorithm):
     """dw[k,c,r,s] = sum_{n,p,q} dy[n,k,p,q] x[n,c,p st + r d - pad,...]: equation (13)."""
-    correlate_with_gradient(g, _forward_taps(g)[0], x, dy, dw)
+    if _winograd(g, x, algorithm):
+        correlate_with_gradient_winograd(g, x, dy, dw)
+    else:
+        correlate_with_gradient(g, _forward_taps(g)[0], x, dy, dw)
 
 
 def conv2d_bias_grad(dy, db):

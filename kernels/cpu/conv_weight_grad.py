@@ -43,7 +43,7 @@ def correlate_with_gradient(g, taps, x, dy, dw):
     threads = threads_for(task_count(strips), serial)
     columns = -(-strips.step * strips.taps // DOT_COLUMNS) * DOT_COLUMNS
     rows, steps = -(-filters // DOT_ROWS) * DOT_ROWS, -(-channels // strips.step)
-    sums = np.zeros((threads, g.groups, rows, steps, columns), x.dtype)
+    sums = np.zeros((threads, g.groups, steps, columns, rows), x.dtype)
     flat = dw.reshape(g.groups, filters, channels, strips.taps)
     _launch(strips, reads, x.reshape(-1), dy.reshape(-1), sums, flat, threads)
 
@@ -61,11 +61,11 @@ def _launch(g, reads, x, dy, sums, dw, threads):
 
 @njit(cache=True, nogil=True)
 def _sum_tasks(g, reads, x, dy, sums, thread, threads):
-    """Equation (13) for one thread's tasks; sums (threads, groups, filters, steps, channels of a step * taps).
+    """Equation (13) for one thread's tasks; sums (threads, groups, steps, channels of a step * taps, filters).
 
     FLOPs: 2 N K P Q (C/groups) R S. Bytes: x and dy once (dy again for each step of channels), dw once a thread.
     """
-    _, groups, rows, steps, columns = sums.shape
+    _, groups, steps, columns, rows = sums.shape
     channels, filters = g.c // groups, dy.size // (g.n * g.p * g.q * groups)
     planes = np.zeros(planes_size(g), x.dtype)
     stride = g.vectors * g.lanes
@@ -85,10 +85,10 @@ def _sum_tasks(g, reads, x, dy, sums, thread, threads):
                 gradient[(k1 - k0) * stride :] = 0
                 for pair in range(0, (c1 - c0) * g.taps, DOT_COLUMNS):
                     for k in range(k0, k1, DOT_ROWS):
-                        place = ((group * rows + k) * steps + step) * columns + pair
+                        place = ((group * steps + step) * columns + pair) * rows + k
                         add_dots(
-                            gradient, (k - k0) * stride, stride,
-                            planes, 0, reads.starts, reads.offsets, pair, vectors, mine, place, steps * columns,
+                            gradient, (k - k0) * stride, stride, g.lanes,
+                            planes, 0, reads.starts, reads.offsets, pair, vectors, mine, place, rows, True,
                         )  # fmt: skip
 
 
@@ -104,12 +104,16 @@ def _fill_gradient(g, dy, first, filters, images, p0, p1, gradient, place):
 
 @njit(cache=True, nogil=True)
 def _add_sums(g, sums, dw, thread, threads):
-    """dw, of one thread's part of the filters: the threads' sums, in order."""
+    """dw, of one thread's part of the filters: the threads' sums, in order; a few filters at a time: dw lies across."""
     groups, filters, channels, taps = dw.shape
-    for k in range(thread * groups * filters // threads, (thread + 1) * groups * filters // threads):
+    for block in range(thread, groups * ((filters + FILTERS - 1) // FILTERS), threads):
+        group, k0 = block % groups, block // groups * FILTERS
+        k1 = min(k0 + FILTERS, filters)
         for c in range(channels):
-            target = dw[k // filters, k % filters, c]
-            for part in range(sums.shape[0]):
-                source = sums[part, k // filters, k % filters, c // g.step, c % g.step * taps :]
-                for t in range(taps):
-                    target[t] = source[t] if part == 0 else target[t] + source[t]
+            for t in range(taps):
+                source = sums[:, group, c // g.step, c % g.step * taps + t]
+                for k in range(k0, k1):
+                    total = source[0, k]
+                    for part in range(1, sums.shape[0]):
+                        total += source[part, k]
+                    dw[group, k, c, t] = total

@@ -5,8 +5,7 @@ A tile of 4x4 outputs reads 6x6 inputs d. With constant matrices B, G, A,
     y = A^T [ sum_c (G w G^T) . (B^T d B) ] A,
 
 where . multiplies element by element: 36 multiplications for 16 outputs instead of 144. Each of the 36 positions is a
-matrix product of filters x channels and channels x tiles, on the micro-kernel. The tiles lie as a correlation with 36
-taps and stride 4 would read them (conv_planes.py), so that one lane of a vector is one tile throughout.
+matrix product of filters x channels and channels x tiles, on the micro-kernel.
 
 In float32 the error is some 1e-5 of the largest output: the matrices multiply by up to 8 and cancel. NaN and infinity
 spread over the tiles they touch, and come out as NaN.
@@ -16,23 +15,27 @@ import numpy as np
 from numba import njit
 
 from .conv_direct import Lattice, store_row
-from .conv_planes import fill_planes, plan, planes_size, task_count, task_of
-from .emitter import MR, NV, lanes
-from .microkernel import multiply_tile, sandwich
+from .emitter import MR, NV, lanes, tile_columns
+from .microkernel import multiply_tile
 from .threads import on_threads, threads_for
+from .winograd_tiles import EDGE, cut, fill_inputs, input_size, output_size, task_count, task_of
+from .winograd_transforms import gather_sandwich, sandwich, scatter_sandwich
 
-TILES = 64  # of a task: V and M of 64 channels and filters then take 1.2 MB (Zen 3, 2026-11)
+POSITIONS = 36
+TRANSFORMED = 1 << 16  # elements of a task's transformed inputs, about: half the second-level cache (Zen 3, 2026-11)
+PANELS = 4  # panels of filters whose products wait for their transform together: they stay in the same cache
 SPREAD = 16  # elements between the 36 matrices, so that they do not fall into one set of the first-level cache
 
-transform_input = sandwich(
-    ((4, 0, -5, 0, 1, 0), (0, -4, -4, 1, 1, 0), (0, 4, -4, -1, 1, 0),
-     (0, -2, -1, 2, 1, 0), (0, 2, -1, -2, 1, 0), (0, 4, 0, -5, 0, 1))
+INPUT = (
+    (4, 0, -5, 0, 1, 0), (0, -4, -4, 1, 1, 0), (0, 4, -4, -1, 1, 0),
+    (0, -2, -1, 2, 1, 0), (0, 2, -1, -2, 1, 0), (0, 4, 0, -5, 0, 1),
 )  # fmt: skip
-transform_output = sandwich(((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1)))
-transform_filter = sandwich(
-    ((1 / 4, 0, 0), (-1 / 6, -1 / 6, -1 / 6), (-1 / 6, 1 / 6, -1 / 6),
-     (1 / 24, 1 / 12, 1 / 6), (1 / 24, -1 / 12, 1 / 6), (0, 0, 1))
+OUTPUT = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
+FILTER = (
+    (1 / 4, 0, 0), (-1 / 6, -1 / 6, -1 / 6), (-1 / 6, 1 / 6, -1 / 6),
+    (1 / 24, 1 / 12, 1 / 6), (1 / 24, -1 / 12, 1 / 6), (0, 0, 1),
 )  # fmt: skip
+transform_input, transform_output, transform_filter = gather_sandwich(INPUT), scatter_sandwich(OUTPUT), sandwich(FILTER)
 
 
 def correlate_winograd(x, w, transposed, top, left, bias, activation, slope, pre_activation, y):
@@ -56,134 +59,91 @@ def correlate_winograd(x, w, transposed, top, left, bias, activation, slope, pre
     if n == 0:
         return
     k, p, q = y.shape[1:]
-    taps = tuple((i, j, top + i, left + j) for i in range(6) for j in range(6))
-    size = (-(-p // 4), -(-q // 4))
-    g, reads = plan(x.shape, TILES, taps, (4, 4), 1, size, 1, lanes(x.dtype), TILES)
-    tiles = -(-g.vectors // NV) * NV * g.lanes
-    starts = np.arange(0, tiles, g.lanes, dtype=np.int32)
-    offsets = np.arange(0, c * tiles, tiles, dtype=np.int32)
-    filters = np.empty((36, -(-k // MR), c, MR), x.dtype)
+    columns = tile_columns(x.dtype)
+    tiles = max(2 * columns, min(4 * columns, TRANSFORMED // (POSITIONS * c)))
+    g, places = cut(x.shape, (p, q), (top, left), tiles, columns, lanes(x.dtype), 2 * threads_for(n, False))
+    starts = np.arange(0, g.count, lanes(x.dtype), dtype=np.int32)
+    offsets = np.arange(0, c * g.count, g.count, dtype=np.int32)
+    filters = np.empty((POSITIONS, -(-k // MR), c, MR), x.dtype)
     threads = threads_for(task_count(g), False)
     before, lattice = pre_activation.reshape(-1), Lattice(k, p, q, p, q)
-    problem = (
-        g,
-        reads,
-        starts,
-        offsets,
-        x.reshape(-1),
-        filters,
-        lattice,
-        bias,
-        activation,
-        slope,
-        before,
-        y.reshape(-1),
-    )
-    _launch(w, transposed, problem, threads)
+    result = lattice, bias, activation, slope, before, y.reshape(-1)
+    _launch(w, transposed, (g, places, starts, offsets, x.reshape(-1), filters, *result), threads)
 
 
 @njit(cache=True, nogil=True)
 def _launch(w, transposed, problem, threads):
     """Transform the filters, then correlate."""
-    g, filters = problem[0], problem[5]
-    on_threads(_transform_filters, (w, transposed, g.lanes, filters), threads)
+    on_threads(_transform_filters, (w, transposed, problem[0].lanes, problem[5]), threads)
     on_threads(_correlate, problem, threads)
 
 
 @njit(cache=True, nogil=True)
 def _transform_filters(w, transposed, lanes, filters, thread, threads):
-    """filters[position, block, c, i] = (G w G^T)[position] of w[block * MR + i, c]; the lanes are channels."""
+    """filters[position, block, c, i] = (G w G^T)[position] of w[block * MR + i, c]; the lanes are filters."""
     _, blocks, channels, _ = filters.shape
-    count = w.shape[1] if transposed else w.shape[0]
-    kernels, result = np.zeros((9, lanes), w.dtype), np.empty((36, lanes), w.dtype)
-    places = (np.arange(9) * lanes).astype(np.int32)
-    for k in range(thread * blocks * MR // threads, (thread + 1) * blocks * MR // threads):
-        for c0 in range(0, channels, lanes):
-            c1 = min(c0 + lanes, channels)
-            for c in range(c0, c1):
+    count, width = w.shape[1] if transposed else w.shape[0], (MR + lanes - 1) // lanes * lanes
+    kernels, result = np.zeros(9 * width, w.dtype), np.empty(POSITIONS * width, w.dtype)
+    for block in range(thread * blocks // threads, (thread + 1) * blocks // threads):
+        for c in range(channels):
+            for i in range(MR):
+                k = block * MR + i
                 for tap in range(9):
                     value = w.dtype.type(0)
                     if k < count:
                         value = w[c, k, 2 - tap // 3, 2 - tap % 3] if transposed else w[k, c, tap // 3, tap % 3]
-                    kernels[tap, c - c0] = value
-            transform_filter(kernels, 0, places, result, 0, lanes)
-            for position in range(36):
-                for c in range(c0, c1):
-                    filters[position, k // MR, c, k % MR] = result[position, c - c0]
+                    kernels[tap * width + i] = value
+            for lane in range(0, width, lanes):
+                transform_filter(kernels, lane, width, result, lane, width)
+            for position in range(POSITIONS):
+                for i in range(MR):
+                    filters[position, block, c, i] = result[position * width + i]
 
 
 @njit(cache=True, nogil=True)
 def _correlate(
-    g, reads, starts, offsets, x, filters, lattice, bias, activation, slope, pre_activation, y, thread, threads
+    g, places, starts, offsets, x, filters, lattice, bias, activation, slope, pre_activation, y, thread, threads
 ):
-    """The equation at the head of this file, for one thread's tasks; V (36, C, tiles), M (36, K, tiles).
+    """The equation at the head of this file, for one thread's tasks; V (36, C, tiles), M (36, filters, tiles).
 
-    FLOPs: 4.5 N K P Q C, where each tile is whole. Bytes: x, w and y once; V and M stay in the cache.
+    FLOPs: 4.5 N K P Q C, where each tile is whole. Bytes: x, w and y once, the filters once a task; V and M stay in
+    the cache.
     """
     _, blocks, channels, _ = filters.shape
-    tiles = starts.size * g.lanes
-    v_stride, m_stride = channels * tiles + SPREAD, blocks * MR * tiles + SPREAD
-    planes, flat = np.zeros(planes_size(g), x.dtype), filters.reshape(-1)
-    v, m = np.zeros(36 * v_stride, x.dtype), np.empty(36 * m_stride, x.dtype)
-    outputs, line = np.empty(16 * tiles, x.dtype), np.empty(4 * g.q, x.dtype)
-    places = (np.arange(36) * m_stride).astype(np.int32)
-    tasks = task_count(g)
+    v_stride, m_stride = channels * g.count + SPREAD, PANELS * MR * g.count + SPREAD
+    inputs, outputs = np.zeros(input_size(g), x.dtype), np.empty(output_size(g), x.dtype)
+    v, m, flat = np.empty(POSITIONS * v_stride, x.dtype), np.empty(POSITIONS * m_stride, x.dtype), filters.reshape(-1)
+    tasks, lanes, columns = task_count(g), g.lanes, NV * g.lanes
     for task in range(thread * tasks // threads, (thread + 1) * tasks // threads):
-        n, images, _, ty0, ty1 = task_of(g, task)
+        n, images, first, last = task_of(g, task)
+        tiles = (images * (last - first) * g.across + columns - 1) // columns * columns
         for c in range(channels):
-            fill_planes(g, x, n, images, c, c + 1, ty0, ty1, planes)
-            for vector in range(images * g.run):
-                place = c * tiles + vector * g.lanes
-                transform_input(planes, reads.starts[vector], reads.offsets, v, place, v_stride)
-        for position in range(36):
-            for block in range(blocks):
-                for tile in range(starts.size // NV):
-                    multiply_tile(
-                        flat, (position * blocks + block) * channels * MR, v, position * v_stride, starts, tile,
-                        offsets, channels, m, position * m_stride + block * MR * tiles + tile * NV * g.lanes,
-                        tiles, False,
-                    )  # fmt: skip
-        for k in range(lattice.k):
-            for vector in range(images * g.run):
-                transform_output(m, k * tiles + vector * g.lanes, places, outputs, vector * g.lanes, tiles)
-            for image in range(images):
-                first = image * g.run * g.lanes
+            fill_inputs(g, x, n, images, c, first, inputs)
+            for tile in range(0, tiles, lanes):
+                transform_input(inputs, 0, places.inputs, tile, g.width, v, c * g.count + tile, v_stride)
+        for block0 in range(0, blocks, PANELS):
+            block1 = min(block0 + PANELS, blocks)
+            for position in range(POSITIONS):
+                for block in range(block0, block1):
+                    panel, row = (position * blocks + block) * channels * MR, (block - block0) * MR * g.count
+                    for tile in range(tiles // columns):
+                        multiply_tile(
+                            flat, panel, v, position * v_stride, starts, tile, offsets, channels,
+                            m, position * m_stride + row + tile * columns, g.count, False,
+                        )  # fmt: skip
+            for k in range(block0 * MR, min(block1 * MR, lattice.k)):
+                for tile in range(0, tiles, lanes):
+                    row = (k - block0 * MR) * g.count + tile
+                    transform_output(m, row, m_stride, outputs, places.outputs, tile, EDGE * g.across)
                 _store(
-                    g,
-                    lattice,
-                    outputs,
-                    tiles,
-                    first,
-                    line,
-                    n + image,
-                    k,
-                    ty0,
-                    ty1,
-                    bias,
-                    activation,
-                    slope,
-                    pre_activation,
-                    y,
-                )
+                    g, lattice, outputs, n, images, k, first, last, bias, activation, slope, pre_activation, y
+                )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _store(g, lattice, outputs, tiles, first, line, n, k, ty0, ty1, bias, activation, slope, pre_activation, y):
-    """Rows of y from tiles: outputs[(i * 4 + j) * tiles + tile] is element (i, j)."""
-    for ty in range(ty0, ty1):
-        for i in range(min(4, lattice.height - 4 * ty)):
-            _join_line(outputs, 4 * i * tiles + first + (ty - ty0) * g.pitch, tiles, g.q, line)
-            store_row(lattice, line, 0, n, k, 4 * ty + i, bias, activation, slope, pre_activation, y)
-
-
-@njit(cache=True, nogil=True)
-def _join_line(outputs, place, apart, width, line):
-    """line[4 * tx + j] = outputs[place + j * apart + tx]; the reverse of conv_planes.split_line."""
-    place, apart, one, two, three, four = (
-        np.uint64(place), np.uint64(apart), np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
-    )  # fmt: skip
-    for tx in range(np.uint64(width)):
-        line[four * tx] = outputs[place + tx]
-        line[four * tx + one] = outputs[place + apart + tx]
-        line[four * tx + two] = outputs[place + two * apart + tx]
-        line[four * tx + three] = outputs[place + three * apart + tx]
+def _store(g, lattice, outputs, n, images, k, first, last, bias, activation, slope, pre_activation, y):
+    """Rows of y from the output planes."""
+    for image in range(images):
+        for p in range(EDGE * first, min(EDGE * last, lattice.height)):
+            place = (image * g.rows * EDGE + p - EDGE * first) * EDGE * g.across
+            store_row(lattice, outputs, place, n + image, k, p, bias, activation, slope, pre_activation, y)

@@ -33,7 +33,7 @@ def _blocking(features, machine):
 
 
 VECTOR_BYTES, MR, NV = _blocking(_features(), llvm.get_default_triple())
-DOT_ROWS, DOT_COLUMNS = (4, 3) if MR == 6 else (6, 3)  # 16 or 32 registers
+DOT_ROWS, DOT_COLUMNS = (4, 3) if MR == 6 else (4, 6)  # 16 or 32 registers
 
 
 def lanes(dtype):
@@ -53,8 +53,10 @@ class Emitter:
         self.context, self.builder = context, builder
         self.size, self.width = dtype.bitwidth // 8, 8 * VECTOR_BYTES // dtype.bitwidth
         self.vector = ir.VectorType(context.get_value_type(dtype), self.width)
+        self.quad = ir.VectorType(context.get_value_type(dtype), 4)
         self.integer = context.get_value_type(types.intp)
         self.zeros = ir.Constant(self.vector, [0.0] * self.width)
+        self.zero_quad = ir.Constant(self.quad, [0.0] * 4)
 
     def constant(self, value):
         """An index."""
@@ -82,6 +84,46 @@ class Emitter:
         """Store a vector there, aligned to an element."""
         self.builder.store(value, self.builder.bitcast(place, self.vector.as_pointer()), align=self.size)
 
+    def load_quad(self, place):
+        """Four elements that begin there."""
+        return self.builder.load(self.builder.bitcast(place, self.quad.as_pointer()), align=self.size)
+
+    def store_quad(self, value, place):
+        """Store four elements there."""
+        self.builder.store(value, self.builder.bitcast(place, self.quad.as_pointer()), align=self.size)
+
+    def shuffle(self, a, b, order):
+        """Elements of a and b laid end to end, by number."""
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), len(order)), list(order))
+        return self.builder.shuffle_vector(a, b, lanes)
+
+    def mixed(self, a, b, order):
+        """In every group of four lanes: elements of a's group (0 to 3) and of b's (4 to 7)."""
+        groups = range(0, self.width, 4)
+        return self.shuffle(a, b, [g + (o if o < 4 else self.width + o - 4) for g in groups for o in order])
+
+    def joined(self, quads):
+        """A vector of quads, the first one lowest."""
+        while len(quads) > 1:
+            length = range(2 * quads[0].type.count)
+            quads = [self.shuffle(a, b, length) for a, b in zip(quads[::2], quads[1::2], strict=True)]
+        return quads[0]
+
+    def quad_of(self, vector, group):
+        """Four lanes of a vector."""
+        return self.shuffle(vector, vector, range(4 * group, 4 * group + 4))
+
+    def element(self, vector, lane):
+        """One lane of a vector."""
+        return self.builder.extract_element(vector, ir.Constant(ir.IntType(32), lane))
+
+    def gathered(self, elements):
+        """A vector, or a quad, of elements."""
+        vector = ir.Constant(ir.VectorType(elements[0].type, len(elements)), ir.Undefined)
+        for lane, element in enumerate(elements):
+            vector = self.builder.insert_element(vector, element, ir.Constant(ir.IntType(32), lane))
+        return vector
+
     def broadcast(self, place):
         """A vector of copies of the element there."""
         undefined = ir.Constant(self.vector, ir.Undefined)
@@ -95,13 +137,37 @@ class Emitter:
         function = get_or_insert_function(self.builder.module, kind, f"llvm.fma.v{self.width}f{8 * self.size}")
         return self.builder.call(function, [a, b, c])
 
-    def sum_lanes(self, vector):
-        """Sum of the lanes, as a tree: the same order on every run."""
-        element = self.vector.element
-        kind = ir.FunctionType(element, [element, self.vector])
-        name = f"llvm.vector.reduce.fadd.v{self.width}f{8 * self.size}"
-        function = get_or_insert_function(self.builder.module, kind, name)
-        return self.builder.call(function, [ir.Constant(element, -0.0), vector], fastmath=["reassoc"])
+    def columns(self, quads):
+        """Four vectors, of one element of every quad each; as many quads as lanes."""
+        if self.width % 4:
+            return [self.gathered([self.element(quad, c) for quad in quads]) for c in range(4)]
+        return self.transposed([self.joined(quads[j::4]) for j in range(4)])
+
+    def quads(self, columns):
+        """A quad for each lane, of its elements of four vectors: the reverse of columns."""
+        if self.width % 4:
+            return [self.gathered([self.element(column, lane) for column in columns]) for lane in range(self.width)]
+        groups = self.transposed(columns)
+        return [self.quad_of(groups[lane % 4], lane // 4) for lane in range(self.width)]
+
+    def transposed(self, rows):
+        """Each 4x4 block of four vectors, transposed: quad g of result j holds element j of quad g of every row."""
+        a, b, c, d = rows
+        lows = [self.mixed(x, y, (0, 4, 1, 5)) for x, y in ((a, b), (c, d))]
+        highs = [self.mixed(x, y, (2, 6, 3, 7)) for x, y in ((a, b), (c, d))]
+        return [self.mixed(*pair, order) for pair in (lows, highs) for order in ((0, 1, 4, 5), (2, 3, 6, 7))]
+
+    def sum_quad(self, vectors):
+        """The sums over the lanes of four vectors, in the same order on every run."""
+        if self.width % 4:
+            return self._tree(self.quads(vectors))
+        total = self._tree(self.transposed(vectors))
+        return self._tree([self.quad_of(total, group) for group in range(self.width // 4)])
+
+    def _tree(self, terms):
+        while len(terms) > 1:
+            terms = [self.builder.fadd(a, b) for a, b in zip(terms[::2], terms[1::2], strict=True)]
+        return terms[0]
 
     def combine(self, factors, vectors):
         """Sum of factor * vector, or None if every factor is 0."""

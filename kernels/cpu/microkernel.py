@@ -1,4 +1,4 @@
-"""The micro-kernel every matrix-like CPU kernel is built on, and the only LLVM intrinsics beside threads.py.
+"""The micro-kernel every matrix-like CPU kernel is built on: LLVM intrinsics, as in winograd_transforms.py.
 
 A tile of MR rows x NV vectors is held in registers while the reduction runs: each step broadcasts MR elements of A and
 multiplies them with NV vectors of B. B is read where it lies, at an offset looked up for each step: that is what lets a
@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 
 from .emitter import DOT_COLUMNS, DOT_ROWS, MR, NV, VECTOR_BYTES, Emitter, lanes, tile_columns
 
-__all__ = ["MR", "NV", "VECTOR_BYTES", "add_dots", "measure_peak", "multiply_tile", "sandwich"]
+__all__ = ["MR", "NV", "VECTOR_BYTES", "add_dots", "measure_peak", "multiply_tile"]
 
 
 @intrinsic
@@ -68,36 +68,42 @@ def multiply_tile(typingctx, a, a_start, b, b_start, starts, tile, offsets, step
 
 
 @intrinsic
-def add_dots(typingctx, a, a_start, a_stride, b, b_start, starts, offsets, first, steps, c, c_start, c_stride):
-    """C[i, j] += sum_l <A[i, l], B[j, l]> over vectors, for i < DOT_ROWS, j < DOT_COLUMNS.
+def add_dots(
+    typingctx, a, a_start, a_stride, a_step, b, b_start, starts, offsets, first, steps, c, c_start, c_stride, accumulate
+):
+    """C[j, i] (+)= sum_l <A[i, l], B[j, l]> over vectors, for i < DOT_ROWS, j < DOT_COLUMNS.
 
     Parameters
     ----------
-    a : array, with vector l of A[i] = a[a_start + i * a_stride + l * lanes :]
+    a : array, with vector l of A[i] = a[a_start + i * a_stride + l * a_step :]
     b : array, with vector l of B[j] = b[b_start + offsets[first + j] + starts[l] :]
     starts, offsets : int32 arrays
     first : int
         Where the tile's columns begin in offsets.
     steps : int
         Vectors in a row, at least 1.
-    c : array, with C[i, j] = c[c_start + i * c_stride + j]
+    c : array, with C[j, i] = c[c_start + j * c_stride + i]
+    accumulate : bool
+        Add to C; else it is only written.
     """
     index = types.intp
-    signature = types.void(a, index, index, b, index, starts, offsets, index, index, c, index, index)
+    signature = types.void(
+        a, index, index, index, b, index, starts, offsets, index, index, c, index, index, types.boolean
+    )  # fmt: skip
 
     def codegen(context, builder, sig, args):
-        a, a_start, a_stride, b, b_start, starts, offsets, first, steps, c, c_start, c_stride = args
+        a, a_start, a_stride, a_step, b, b_start, starts, offsets, first, steps, c, c_start, c_stride, accumulate = args
         emit = Emitter(context, builder, sig.args[0].dtype)
-        a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[3], b, b_start)
-        starts, offsets = emit.pointer(sig.args[5], starts), emit.pointer(sig.args[6], offsets)
-        c = emit.pointer(sig.args[9], c, c_start)
+        a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[4], b, b_start)
+        starts, offsets = emit.pointer(sig.args[6], starts), emit.pointer(sig.args[7], offsets)
+        c = emit.pointer(sig.args[10], c, c_start)
         rows = [emit.shifted(a, i, a_stride) for i in range(DOT_ROWS)]
         columns = [
             emit.shifted(b, emit.entry_of(offsets, builder.add(first, emit.constant(j)))) for j in range(DOT_COLUMNS)
         ]
 
         def products(step):
-            start, position = emit.entry_of(starts, step), builder.mul(step, emit.constant(emit.width))
+            start, position = emit.entry_of(starts, step), builder.mul(step, a_step)
             right = [emit.load(emit.shifted(column, start)) for column in columns]
             for i, row in enumerate(rows):
                 left = emit.load(emit.shifted(row, position))
@@ -105,51 +111,14 @@ def add_dots(typingctx, a, a_start, a_stride, b, b_start, starts, offsets, first
                     yield i, j, left, right[j]
 
         results = emit.accumulate(steps, DOT_ROWS, DOT_COLUMNS, products)
-        for i in range(DOT_ROWS):
-            for j in range(DOT_COLUMNS):
-                place = emit.shifted(emit.shifted(c, i, c_stride), j)
-                builder.store(builder.fadd(builder.load(place), emit.sum_lanes(results[i][j])), place)
+        for j in range(DOT_COLUMNS):
+            place = emit.shifted(c, j, c_stride)
+            sums = emit.sum_quad([results[i][j] for i in range(DOT_ROWS)])
+            before = builder.select(accumulate, emit.load_quad(place), emit.zero_quad)
+            emit.store_quad(builder.fadd(before, sums), place)
         return context.get_dummy_value()
 
     return signature, codegen
-
-
-def sandwich(matrix):
-    """An intrinsic for Y = M X M^T, of one vector of tiles at a time: the transforms of Winograd's algorithm.
-
-    Parameters
-    ----------
-    matrix : nested sequence of numbers
-        M, unrolled into the code: zeros cost nothing, and rows that differ in signs alone share their sums.
-
-    Returns
-    -------
-    intrinsic
-        Called as f(x, x_start, x_places, y, y_start, y_stride), with element (i, j) of X at
-        x[x_start + x_places[i * columns + j] :] and of Y at y[y_start + (i * rows + j) * y_stride :], one lane a tile.
-    """
-    size, across = len(matrix), len(matrix[0])
-
-    def typing(typingctx, x, x_start, x_places, y, y_start, y_stride):
-        index = types.intp
-
-        def codegen(context, builder, sig, args):
-            x, x_start, x_places, y, y_start, y_stride = args
-            emit = Emitter(context, builder, sig.args[0].dtype)
-            x, y = emit.pointer(sig.args[0], x, x_start), emit.pointer(sig.args[3], y, y_start)
-            places = emit.pointer(sig.args[2], x_places)
-            columns = []
-            for j in range(across):
-                entries = [emit.entry_of(places, emit.constant(i * across + j)) for i in range(across)]
-                columns.append(emit.apply(matrix, [emit.load(emit.shifted(x, entry)) for entry in entries]))
-            for i in range(size):
-                for j, value in enumerate(emit.apply(matrix, [column[i] for column in columns])):
-                    emit.store(value, emit.shifted(y, i * size + j, y_stride))
-            return context.get_dummy_value()
-
-        return types.void(x, index, x_places, y, index, index), codegen
-
-    return intrinsic(typing)
 
 
 @njit(cache=True, parallel=True, nogil=True)
