@@ -23,9 +23,9 @@ def multiply(a, b, starts, tile, offsets, c, accumulate):
 
 
 @numba.njit
-def add_dots(a, stride, lanes, b, starts, offsets, c, accumulate):
+def add_dots(a, stride, b, starts, offsets, c, accumulate):
     dots = microkernel.add_dots
-    dots(a, 0, stride, lanes, b, 0, starts, offsets, 0, starts.size, c, 0, c.shape[1], accumulate)
+    dots(a, 0, stride, b, 0, starts, offsets, 0, starts.size, c, 0, c.shape[1], accumulate)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_dots_add_inner_products(rng, dtype):
     for accumulate, expected in ((True, before + products), (False, products)):
         c = before.copy()
         offsets = (np.arange(columns) * length).astype(np.int32)
-        add_dots(a.ravel(), length, lanes, b.ravel(), starts, offsets, c, accumulate)
+        add_dots(a.ravel(), length, b.ravel(), starts, offsets, c, accumulate)
         assert_close(c, expected, terms=length)
 
 

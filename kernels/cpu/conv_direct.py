@@ -14,13 +14,15 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from ..scalar import activate, activate_grad
+from ..scalar import IDENTITY, activate, activate_grad
 from .conv_planes import fill_planes, plan, planes_size, task_count, task_of, task_vectors
 from .emitter import MR, NV, lanes
 from .microkernel import multiply_tile
+from .row_moves import copy_row
 from .threads import on_threads, threads_for
 
 PANEL = 4096  # elements of a panel of filters, MR x channels x taps: half the first-level cache (Zen 3, 2026-11)
+PANELS = 8  # panels of filters whose sums wait in the cache together, where all channels are summed at once
 SERIAL = 1 << 20  # multiplications: fewer take less than two threads gain (Zen 3, 2 cores, 2026-11)
 
 
@@ -112,51 +114,81 @@ def _correlate(g, reads, lattice, x, panels, bias, activation, slope, pre_activa
     channels, filters = g.c // g.groups, lattice.k // g.groups
     blocks, tasks = panels.shape[0] // g.groups, task_count(g)
     stride = (g.vectors + NV - 1) // NV * NV * g.lanes
+    together = blocks if g.step < channels else min(blocks, PANELS)
     planes = np.zeros(planes_size(g), x.dtype)
-    sums = np.empty(blocks * MR * stride, x.dtype)
+    sums = np.empty(together * MR * stride, x.dtype)
     flat = panels.reshape(-1)
     for task in range(thread * tasks // threads, (thread + 1) * tasks // threads):
         n, images, group, p0, p1 = task_of(g, task)
         vectors = task_vectors(g, images, p1 - p0)
-        for c0 in range(0, channels, g.step):
-            c1 = min(c0 + g.step, channels)
-            fill_planes(g, x, n, images, group * channels + c0, group * channels + c1, p0, p1, planes)
-            for block in range(blocks):
-                panel = ((group * blocks + block) * channels + c0) * g.taps * MR
-                for tile in range((vectors + NV - 1) // NV):
-                    multiply_tile(
-                        flat, panel, planes, 0, reads.starts, tile, reads.offsets, (c1 - c0) * g.taps,
-                        sums, block * MR * stride + tile * NV * g.lanes, stride, c0 > 0,
-                    )  # fmt: skip
-        for k in range(filters):
-            for m in range(images):
-                for p in range(p0, p1):
-                    first = k * stride + m * g.run * g.lanes + (p - p0) * g.pitch
-                    store_row(
-                        lattice, sums, first, n + m, group * filters + k, p, bias, activation, slope, pre_activation, y
+        for block0 in range(0, blocks, together):
+            block1 = min(block0 + together, blocks)
+            for c0 in range(0, channels, g.step):
+                c1 = min(c0 + g.step, channels)
+                if block0 == 0:
+                    fill_planes(g, x, n, images, group * channels + c0, group * channels + c1, p0, p1, planes)
+                for block in range(block0, block1):
+                    panel, row = (
+                        ((group * blocks + block) * channels + c0) * g.taps * MR,
+                        (block - block0) * MR * stride,
                     )
+                    for tile in range((vectors + NV - 1) // NV):
+                        multiply_tile(
+                            flat, panel, planes, 0, reads.starts, tile, reads.offsets, (c1 - c0) * g.taps,
+                            sums, row + tile * NV * g.lanes, stride, c0 > 0,
+                        )  # fmt: skip
+            for k in range(block0 * MR, min(block1 * MR, filters)):
+                for m in range(images):
+                    first = (k - block0 * MR) * stride + m * g.run * g.lanes
+                    store_rows(
+                        lattice, sums, first, g.pitch, n + m, group * filters + k, p0, p1, bias, activation, slope,
+                        pre_activation, y,
+                    )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def store_row(lattice, sums, first, n, k, p, bias, activation, slope, pre_activation, y):
-    """One row of y on the lattice: f(sum + bias), or sum * f'(pre_activation)."""
-    row = ((n * lattice.k + k) * lattice.height + lattice.row0 + p * lattice.row_step) * lattice.width + lattice.col0
-    place, step, first = (
-        np.uint64(row),
-        np.uint64(lattice.col_step),
-        np.uint64(first),
-    )  # unsigned: see conv_planes.fill_line
-    bias_k = bias[k]
+def store_rows(lattice, sums, first, pitch, n, k, p0, p1, bias, activation, slope, pre_activation, y):
+    """Rows p0 to p1 of y on the lattice: f(sum + bias), or sum * f'(pre_activation).
+
+    The sums of row p lie at first + (p - p0) * pitch.
+    """
+    if (activation != IDENTITY and not pre_activation.size) or bias[k] != 0:
+        _finish(sums, first, (p1 - p0 - 1) * pitch + lattice.q, bias[k], activation, slope)
+    place = ((n * lattice.k + k) * lattice.height + lattice.row0 + p0 * lattice.row_step) * lattice.width + lattice.col0
     if pre_activation.size:
-        for q in range(np.uint64(lattice.q)):
-            value = pre_activation[place + q * step]
-            y[place + q * step] = activate_grad(sums[first + q], value, activation, slope)
-    elif step != 1:
-        for q in range(np.uint64(lattice.q)):
-            y[place + q * step] = activate(sums[first + q] + bias_k, activation, slope)
-    elif activation:
-        for q in range(np.uint64(lattice.q)):
-            y[place + q] = activate(sums[first + q] + bias_k, activation, slope)
-    else:
-        for q in range(np.uint64(lattice.q)):
-            y[place + q] = sums[first + q] + bias_k
+        for p in range(p1 - p0):
+            row = place + p * lattice.row_step * lattice.width
+            _scale(sums, first + p * pitch, lattice.q, pre_activation, row, lattice.col_step, activation, slope)
+    if lattice.col_step == 1 and pitch == lattice.width and lattice.row_step == 1:
+        copy_row(y, place, sums, first, (p1 - p0) * pitch)
+        return
+    for p in range(p1 - p0):
+        row = place + p * lattice.row_step * lattice.width
+        if lattice.col_step == 1:
+            copy_row(y, row, sums, first + p * pitch, lattice.q)
+        else:
+            _spread(sums, first + p * pitch, lattice.q, y, row, lattice.col_step)
+
+
+@njit(cache=True, nogil=True)
+def _finish(sums, first, count, bias, activation, slope):
+    """sums = f(sums + bias), what lies between the rows included."""
+    first = np.uint64(first)  # unsigned: no test for a negative index, which would keep the loops from vectors
+    for j in range(np.uint64(count)):
+        sums[first + j] = activate(sums[first + j] + bias, activation, slope)
+
+
+@njit(cache=True, nogil=True)
+def _scale(sums, first, count, pre_activation, place, step, activation, slope):
+    """sums = sums * f'(pre_activation), of one row."""
+    first, place, step = np.uint64(first), np.uint64(place), np.uint64(step)
+    for j in range(np.uint64(count)):
+        sums[first + j] = activate_grad(sums[first + j], pre_activation[place + j * step], activation, slope)
+
+
+@njit(cache=True, nogil=True)
+def _spread(sums, first, count, y, place, step):
+    """y[place + j * step] = sums[first + j]."""
+    first, place, step = np.uint64(first), np.uint64(place), np.uint64(step)
+    for j in range(np.uint64(count)):
+        y[place + j * step] = sums[first + j]

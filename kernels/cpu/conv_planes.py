@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from .row_moves import fill_row, unzip_row
+
 STRIP = 512  # outputs of a task, about: its planes and its results then share the second-level cache
 PLANES = 1 << 16  # elements of a task's planes, about: half the second-level cache (Zen 3, 2026-11)
 TASKS = 8  # at least so many where the shape allows it, a few for each thread
@@ -90,7 +92,7 @@ def plan(x_shape, outputs, taps, stride, groups, size, panel, lanes, outputs_of_
     lanes : int
         Elements of a vector.
     outputs_of_task : int
-        About so many, fewer where K > 64.
+        About so many, fewer where K > 64 and the channels take several steps.
 
     Returns
     -------
@@ -103,14 +105,16 @@ def plan(x_shape, outputs, taps, stride, groups, size, panel, lanes, outputs_of_
     phases_h, phases_w = min(stride_h, reach_h + 1), min(stride_w, reach_w + 1)
     width = q + reach_w // stride_w
 
-    strip = outputs_of_task * 64 // max(outputs, 64)
+    at_once = channels * len(taps) <= panel  # then the sums of a few filters at a time are stored for good
+    strip = outputs_of_task if at_once else outputs_of_task * 64 // max(outputs, 64)
     rows = max(1, min(p, strip // width))
     strips = max(-(-p // rows), min(p, -(-TASKS // (images * groups))))
     rows = -(-p // strips)
     together = 1 if rows < p else max(1, min(strip // (p * width), images * groups // TASKS))
     height = rows + reach_h // stride_h
     plane = phases_h * phases_w * height * width
-    step = max(1, min(channels, panel // len(taps), PLANES // (together * plane)))
+    most = max(1, min(channels, panel // len(taps), PLANES // (together * plane)))
+    step = -(-channels // -(-channels // most))
 
     by_row, flat = rows * -(-q // lanes), -(-((rows - 1) * width + q) // lanes)
     run, pitch = (by_row, by_row // rows * lanes) if by_row <= flat else (flat, width)
@@ -181,11 +185,10 @@ def _fill_channel(g, x, channel, p0, p1, planes, first):
             inside = 0 <= row < g.h
             place, source = first + (u * g.phases_w * g.height + i) * g.width, channel + row * g.w + g.left
             if g.stride_w == 1:
-                fill_line(planes, place, length, x, source, j0, j1 if inside else j0)
-                continue
-            if g.phases_w > 1:
-                fill_line(planes, line, length, x, source, j0, j1 if inside else j0)
-                split_line(planes, line, g.stride_w, g.phases_w, place, g.height * g.width, g.width)
+                fill_row(planes, place, length, x, source, j0, j1 if inside else j0)
+            elif g.phases_w > 1:
+                fill_row(planes, line, length, x, source, j0, j1 if inside else j0)
+                _split_line(planes, line, g.stride_w, g.phases_w, place, g.height * g.width, g.width)
             else:
                 for j in range(g.width):
                     column = j * g.stride_w + g.left
@@ -193,36 +196,12 @@ def _fill_channel(g, x, channel, p0, p1, planes, first):
 
 
 @njit(cache=True, nogil=True)
-def fill_line(line, place, length, x, source, j0, j1):
-    """line[place + j] = x[source + j] for j0 <= j < j1, else 0.
-
-    Unsigned indices spare the test for a negative one, which would keep the compiler from copying in vectors.
-    """
-    place, source = np.uint64(place), np.uint64(source)
-    for j in range(np.uint64(j0)):
-        line[place + j] = 0
-    for j in range(np.uint64(j0), np.uint64(j1)):
-        line[place + j] = x[source + j]
-    for j in range(np.uint64(j1), np.uint64(length)):
-        line[place + j] = 0
-
-
-@njit(cache=True, nogil=True)
-def split_line(planes, line, stride, phases, place, apart, width):
-    """planes[place + v * apart + j] = planes[line + j * stride + v] for each phase v; strides 2 and 4 in vectors."""
+def _split_line(planes, line, stride, phases, place, apart, width):
+    """planes[place + v * apart + j] = planes[line + j * stride + v] for each phase v."""
+    if stride == 2:
+        unzip_row(planes, place, planes, place + apart, planes, line, width)
+        return
     line, place, apart, step = np.uint64(line), np.uint64(place), np.uint64(apart), np.uint64(stride)
-    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
-    if stride == 4 and phases == 4:
+    for v in range(np.uint64(phases)):
         for j in range(np.uint64(width)):
-            planes[place + j] = planes[line + four * j]
-            planes[place + apart + j] = planes[line + four * j + one]
-            planes[place + two * apart + j] = planes[line + four * j + two]
-            planes[place + three * apart + j] = planes[line + four * j + three]
-    elif stride == 2:
-        for j in range(np.uint64(width)):
-            planes[place + j] = planes[line + two * j]
-            planes[place + apart + j] = planes[line + two * j + one]
-    else:
-        for v in range(np.uint64(phases)):
-            for j in range(np.uint64(width)):
-                planes[place + v * apart + j] = planes[line + j * step + v]
+            planes[place + v * apart + j] = planes[line + j * step + v]

@@ -11,9 +11,10 @@ import numpy as np
 from numba import njit
 
 from .conv_direct import SERIAL
-from .conv_planes import fill_line, fill_planes, plan, planes_size, task_count, task_of, task_vectors
+from .conv_planes import fill_planes, plan, planes_size, task_count, task_of, task_vectors
 from .emitter import DOT_COLUMNS, DOT_ROWS, lanes
 from .microkernel import add_dots
+from .row_moves import fill_row
 from .threads import on_threads, threads_for
 
 FILTERS = 2 * DOT_ROWS  # rows of dy that stay in the first-level cache while the planes pass (Zen 3, 2026-11)
@@ -87,7 +88,7 @@ def _sum_tasks(g, reads, x, dy, sums, thread, threads):
                     for k in range(k0, k1, DOT_ROWS):
                         place = ((group * steps + step) * columns + pair) * rows + k
                         add_dots(
-                            gradient, (k - k0) * stride, stride, g.lanes,
+                            gradient, (k - k0) * stride, stride,
                             planes, 0, reads.starts, reads.offsets, pair, vectors, mine, place, rows, True,
                         )  # fmt: skip
 
@@ -99,7 +100,7 @@ def _fill_gradient(g, dy, first, filters, images, p0, p1, gradient, place):
         for p in range(p0, p1):
             row = m * g.run * g.lanes + (p - p0) * g.pitch
             length = g.pitch if p < p1 - 1 else (m + 1) * g.run * g.lanes - row
-            fill_line(gradient, place + row, length, dy, ((first + m * filters) * g.p + p) * g.q, 0, g.q)
+            fill_row(gradient, place + row, length, dy, ((first + m * filters) * g.p + p) * g.q, 0, g.q)
 
 
 @njit(cache=True, nogil=True)

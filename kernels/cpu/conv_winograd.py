@@ -14,7 +14,7 @@ spread over the tiles they touch, and come out as NaN.
 import numpy as np
 from numba import njit
 
-from .conv_direct import Lattice, store_row
+from .conv_direct import Lattice, store_rows
 from .emitter import MR, NV, lanes, tile_columns
 from .microkernel import multiply_tile
 from .threads import on_threads, threads_for
@@ -143,7 +143,7 @@ def _correlate(
 @njit(cache=True, nogil=True)
 def _store(g, lattice, outputs, n, images, k, first, last, bias, activation, slope, pre_activation, y):
     """Rows of y from the output planes."""
-    for image in range(images):
-        for p in range(EDGE * first, min(EDGE * last, lattice.height)):
-            place = (image * g.rows * EDGE + p - EDGE * first) * EDGE * g.across
-            store_row(lattice, outputs, place, n + image, k, p, bias, activation, slope, pre_activation, y)
+    p0, p1, pitch = EDGE * first, min(EDGE * last, lattice.height), EDGE * g.across
+    for m in range(images):
+        place = m * g.rows * EDGE * pitch
+        store_rows(lattice, outputs, place, pitch, n + m, k, p0, p1, bias, activation, slope, pre_activation, y)

@@ -50,10 +50,8 @@ def correlate_with_gradient_winograd(g, x, dy, dw):
     columns, rows = -(-g.c // DOT_COLUMNS) * DOT_COLUMNS, -(-g.k // whole) * whole
     v, u = (np.empty((POSITIONS, count * length + SPREAD), x.dtype) for count in (columns, rows))
     sums = np.empty((POSITIONS, columns, rows), x.dtype)
-    vectors = np.arange(length // lanes(x.dtype), dtype=np.int32)
-    c = np.arange(columns, dtype=np.int32)
-    starts = vectors * DOT_COLUMNS * lanes(x.dtype)
-    offsets = c // DOT_COLUMNS * DOT_COLUMNS * length + c % DOT_COLUMNS * lanes(x.dtype)
+    starts = np.arange(0, length, lanes(x.dtype), dtype=np.int32)
+    offsets = np.arange(0, columns * length, length, dtype=np.int32)
     threads = threads_for(POSITIONS, False)
     _launch(t, places, x.reshape(-1), dy.reshape(-1), v, u, starts, offsets, sums, dw, tasks, threads)
 
@@ -80,19 +78,12 @@ def _transform(t, places, x, dy, filters, first_task, last_task, length, v, u, t
         for c in range(thread * t.c // threads, (thread + 1) * t.c // threads):
             fill_inputs(t, x, n, images, c, first, inputs)
             for tile in range(0, t.count, t.lanes):
-                vector = _place(c, DOT_COLUMNS, place + tile, length, t.lanes)
-                transform_input(inputs, 0, places.inputs, tile, t.width, v, vector, v_stride)
+                transform_input(inputs, 0, places.inputs, tile, t.width, v, c * length + place + tile, v_stride)
         for k in range(thread * filters // threads, (thread + 1) * filters // threads):
             fill_outputs(t, dy, n, images, k, filters, first, outputs)
             for tile in range(0, t.count, t.lanes):
-                vector = _place(k, DOT_ROWS, place + tile, length, t.lanes)
-                transform_gradient(outputs, 0, places.outputs, tile, EDGE * t.across, u, vector, u_stride)
-
-
-@njit(inline="always")
-def _place(row, rows, tile, length, lanes):
-    """Where a vector of tiles of a row lies: rows that are multiplied together lie together, vector by vector."""
-    return row // rows * rows * length + tile * rows + row % rows * lanes
+                row = k * length + place + tile
+                transform_gradient(outputs, 0, places.outputs, tile, EDGE * t.across, u, row, u_stride)
 
 
 @njit(cache=True, nogil=True)
@@ -102,15 +93,14 @@ def _multiply(channels, filters, v, u, starts, offsets, steps, sums, accumulate,
     FLOPs: 4.5 N K P Q C in all chunks, where each tile is whole.
     """
     _, columns, rows = sums.shape
-    length, lanes, blocks = starts.size * offsets[1], offsets[1], (filters + FILTERS - 1) // FILTERS
+    length, blocks = offsets[1], (filters + FILTERS - 1) // FILTERS
     v, u, v_stride, u_stride, sums = v.reshape(-1), u.reshape(-1), v.shape[1], u.shape[1], sums.reshape(-1)
     for work in range(thread * POSITIONS * blocks // threads, (thread + 1) * POSITIONS * blocks // threads):
         position, k0 = work // blocks, work % blocks * FILTERS
         for c in range(0, channels, DOT_COLUMNS):
             for k in range(k0, min(k0 + FILTERS, filters), DOT_ROWS):
                 add_dots(
-                    u, position * u_stride + k * length, lanes, DOT_ROWS * lanes,
-                    v, position * v_stride, starts, offsets, c, steps,
+                    u, position * u_stride + k * length, length, v, position * v_stride, starts, offsets, c, steps,
                     sums, (position * columns + c) * rows + k, rows, accumulate,
                 )  # fmt: skip
 

@@ -69,13 +69,13 @@ def multiply_tile(typingctx, a, a_start, b, b_start, starts, tile, offsets, step
 
 @intrinsic
 def add_dots(
-    typingctx, a, a_start, a_stride, a_step, b, b_start, starts, offsets, first, steps, c, c_start, c_stride, accumulate
+    typingctx, a, a_start, a_stride, b, b_start, starts, offsets, first, steps, c, c_start, c_stride, accumulate
 ):
     """C[j, i] (+)= sum_l <A[i, l], B[j, l]> over vectors, for i < DOT_ROWS, j < DOT_COLUMNS.
 
     Parameters
     ----------
-    a : array, with vector l of A[i] = a[a_start + i * a_stride + l * a_step :]
+    a : array, with vector l of A[i] = a[a_start + i * a_stride + l * lanes :]
     b : array, with vector l of B[j] = b[b_start + offsets[first + j] + starts[l] :]
     starts, offsets : int32 arrays
     first : int
@@ -88,22 +88,22 @@ def add_dots(
     """
     index = types.intp
     signature = types.void(
-        a, index, index, index, b, index, starts, offsets, index, index, c, index, index, types.boolean
+        a, index, index, b, index, starts, offsets, index, index, c, index, index, types.boolean
     )  # fmt: skip
 
     def codegen(context, builder, sig, args):
-        a, a_start, a_stride, a_step, b, b_start, starts, offsets, first, steps, c, c_start, c_stride, accumulate = args
+        a, a_start, a_stride, b, b_start, starts, offsets, first, steps, c, c_start, c_stride, accumulate = args
         emit = Emitter(context, builder, sig.args[0].dtype)
-        a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[4], b, b_start)
-        starts, offsets = emit.pointer(sig.args[6], starts), emit.pointer(sig.args[7], offsets)
-        c = emit.pointer(sig.args[10], c, c_start)
+        a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[3], b, b_start)
+        starts, offsets = emit.pointer(sig.args[5], starts), emit.pointer(sig.args[6], offsets)
+        c = emit.pointer(sig.args[9], c, c_start)
         rows = [emit.shifted(a, i, a_stride) for i in range(DOT_ROWS)]
         columns = [
             emit.shifted(b, emit.entry_of(offsets, builder.add(first, emit.constant(j)))) for j in range(DOT_COLUMNS)
         ]
 
         def products(step):
-            start, position = emit.entry_of(starts, step), builder.mul(step, a_step)
+            start, position = emit.entry_of(starts, step), builder.mul(step, emit.constant(emit.width))
             right = [emit.load(emit.shifted(column, start)) for column in columns]
             for i, row in enumerate(rows):
                 left = emit.load(emit.shifted(row, position))

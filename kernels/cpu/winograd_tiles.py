@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from .row_moves import clear_row, copy_row
+
 EDGE = 4  # outputs of a tile along each axis
 REACH = 2  # inputs a tile reads past its outputs
 
@@ -134,7 +136,8 @@ def output_size(g):
 @njit(cache=True, nogil=True)
 def fill_inputs(g, x, n, images, c, first, planes):
     """planes[m, i, j] = x[n + m, c, 4 first + i + top, j + left], zero outside; x is flat."""
-    _fill(planes, x, (n * g.c + c) * g.h * g.w, g.c, images, EDGE * first + g.top, g.left, g.h, g.w, g.height, g.width)
+    channel = (n * g.c + c) * g.h * g.w
+    _fill(planes, x, channel, g.c, images, EDGE * first + g.top, g.left, g.h, g.w, g.height, g.width)
 
 
 @njit(cache=True, nogil=True)
@@ -150,18 +153,14 @@ def fill_outputs(g, dy, n, images, k, filters, first, planes):
 def _fill(planes, x, start, channels, images, top, left, h, w, height, width):
     """planes[m, i, j] = x[start + m channels h w + (i + top) w + j + left], zero outside of h x w.
 
-    The columns left and right of w are never written: they are zero since the planes were made. Unsigned indices spare
-    the test for a negative one, which would keep the compiler from copying in vectors.
+    The columns left and right of w are never written: they are zero since the planes were made.
     """
     j0 = min(max(0, -left), width)
-    inner = np.uint64(max(0, min(w - left, width) - j0))
+    inner = max(0, min(w - left, width) - j0)
     for m in range(images):
         for i in range(height):
-            place = np.uint64((m * height + i) * width + j0)
-            source = np.uint64(start + m * channels * h * w + (i + top) * w + left + j0)
+            place = (m * height + i) * width + j0
             if 0 <= i + top < h:
-                for j in range(inner):
-                    planes[place + j] = x[source + j]
+                copy_row(planes, place, x, start + m * channels * h * w + (i + top) * w + left + j0, inner)
             else:
-                for j in range(inner):
-                    planes[place + j] = 0
+                clear_row(planes, place, inner)
