@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 import gpuconv
 from gpuconv.geometry import conv_geometry
-from gpuconv.kernels.cpu import conv, emitter, microkernel
+from gpuconv.kernels.cpu import conv, conv_scatter, emitter, microkernel
 from gpuconv.testing import assert_close
 from tests import reference
+from tests.strategies import convolutions
 
 DTYPES = [np.float32, np.float64]
 PASSES = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
@@ -138,6 +139,35 @@ def test_winograd_agrees_with_the_oracle(shape, padding, seed):
     magnitude = np.sqrt(reference.conv2d_weight_grad(x**2, dy**2, w.shape, **spelt_out))
     dw_ref = reference.conv2d_weight_grad(x, dy, w.shape, **spelt_out)
     assert_close(dw, dw_ref, terms=dy[:, 0].size, algorithm="winograd", magnitude=magnitude)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=100, deadline=None)
+@given(case=convolutions(), seed=st.integers(0, 2**16))
+def test_scattering_agrees_with_the_oracle(dtype, case, seed):
+    """The input gradient by scattering, on every geometry, whether it pays or not."""
+    x_shape, w_shape, options, spelt_out = case
+    rng = np.random.default_rng(seed)
+    y_shape = conv_geometry("test", x_shape, w_shape, **options).y_shape
+    dy, w, x = (rng.standard_normal(shape).astype(dtype) for shape in (y_shape, w_shape, x_shape))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv, "pays", lambda g: True)
+        dx = gpuconv.conv2d_input_grad(dy, w, x_shape, **options)
+        delta = gpuconv.conv2d_input_grad(dy, w, x_shape, **options, activation="relu", pre_activation=x)
+    expected = reference.conv2d_input_grad(dy, w, x_shape, **spelt_out)
+    magnitude = np.sqrt(reference.conv2d_input_grad(dy**2, w**2, x_shape, **spelt_out))
+    assert_close(dx, expected, terms=w[:, 0].size, magnitude=magnitude)
+    assert_close(delta, reference.relu_grad(expected, x), terms=w[:, 0].size, magnitude=magnitude)
+
+
+def test_scattering_pays_where_outputs_are_few_or_strided():
+    for shape, w_shape, options, pays in (
+        ((64, 32, 12, 12), (64, 32, 5, 5), {}, True),
+        ((8, 128, 56, 56), (128, 128, 3, 3), {"stride": 2, "padding": 1}, True),
+        ((8, 64, 56, 56), (64, 64, 3, 3), {"padding": 1}, False),
+        ((8, 64, 56, 56), (256, 64, 1, 1), {}, False),
+    ):
+        assert conv_scatter.pays(conv_geometry("test", shape, w_shape, **options)) == pays
 
 
 def test_small_problems_before_the_pool_has_started_do_no_harm():

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..scalar import IDENTITY
 from .conv_direct import Lattice, correlate
+from .conv_scatter import pays, scatter_gradient
 from .conv_weight_grad import correlate_with_gradient
 from .conv_winograd import correlate_winograd
 from .conv_winograd_weight_grad import correlate_with_gradient_winograd
@@ -53,6 +54,9 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
     if _winograd(g, dy, algorithm):
         zeros = np.zeros(g.c, dy.dtype)
         correlate_winograd(dy, w, True, g.pad_top - 2, g.pad_left - 2, zeros, code, slope, before, dx)
+        return
+    if algorithm == "auto" and pays(g):
+        scatter_gradient(g, dy, w, before, code, slope, dx)
         return
     phases, complete = _phase_taps(g)
     if not complete:

@@ -21,6 +21,7 @@ from .row_moves import fill_row, unzip_row
 STRIP = 512  # outputs of a task, about: its planes and its results then share the second-level cache
 PLANES = 1 << 16  # elements of a task's planes, about: half the second-level cache (Zen 3, 2026-11)
 TASKS = 8  # at least so many where the shape allows it, a few for each thread
+EVEN = 4  # tasks of whole images come to a multiple of it, so that threads have as many each
 
 
 class Strips(NamedTuple):
@@ -111,6 +112,7 @@ def plan(x_shape, outputs, taps, stride, groups, size, panel, lanes, outputs_of_
     strips = max(-(-p // rows), min(p, -(-TASKS // (images * groups))))
     rows = -(-p // strips)
     together = 1 if rows < p else max(1, min(strip // (p * width), images * groups // TASKS))
+    together = -(-images // (-(-images // together // EVEN) * EVEN)) if together > 1 else 1
     height = rows + reach_h // stride_h
     plane = phases_h * phases_w * height * width
     most = max(1, min(channels, panel // len(taps), PLANES // (together * plane)))

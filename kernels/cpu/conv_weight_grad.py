@@ -74,21 +74,26 @@ def _sum_tasks(g, reads, x, dy, sums, thread, threads):
     tasks = task_count(g)
     for task in range(thread * tasks // threads, (thread + 1) * tasks // threads):
         n, images, group, p0, p1 = task_of(g, task)
-        vectors = task_vectors(g, images, p1 - p0)
+        vectors, outputs = task_vectors(g, images, p1 - p0), g.p * g.q
+        # Rows of dy that fill their vectors are read where they lie.
+        whole = images == 1 and g.pitch == g.q and (p1 - p0) * g.q == vectors * g.lanes and filters % DOT_ROWS == 0
+        rows_of_k, apart = (dy, outputs) if whole else (gradient, stride)
         for step in range(steps):
             c0, c1 = step * g.step, min((step + 1) * g.step, channels)
             fill_planes(g, x, n, images, group * channels + c0, group * channels + c1, p0, p1, planes)
             for k0 in range(0, filters, FILTERS):
                 k1 = min(k0 + FILTERS, filters)
-                for k in range(k0, k1):
-                    first = (n * groups + group) * filters + k
-                    _fill_gradient(g, dy, first, groups * filters, images, p0, p1, gradient, (k - k0) * stride)
-                gradient[(k1 - k0) * stride :] = 0
+                first = (n * groups + group) * filters + k0
+                if not whole:
+                    for k in range(k1 - k0):
+                        _fill_gradient(g, dy, first + k, groups * filters, images, p0, p1, gradient, k * stride)
+                    gradient[(k1 - k0) * stride :] = 0
+                start = first * outputs + p0 * g.q if whole else 0
                 for pair in range(0, (c1 - c0) * g.taps, DOT_COLUMNS):
                     for k in range(k0, k1, DOT_ROWS):
                         place = ((group * steps + step) * columns + pair) * rows + k
                         add_dots(
-                            gradient, (k - k0) * stride, stride,
+                            rows_of_k, start + (k - k0) * apart, apart,
                             planes, 0, reads.starts, reads.offsets, pair, vectors, mine, place, rows, True,
                         )  # fmt: skip
 

@@ -20,13 +20,35 @@ def copy_row(typingctx, target, place, source, first, count):
         emit = Emitter(context, builder, sig.args[0].dtype)
         target, source = emit.pointer(sig.args[0], *args[:2]), emit.pointer(sig.args[2], *args[2:4])
 
-        def vector(j):
-            emit.store(emit.load(emit.shifted(source, j)), emit.shifted(target, j))
-
         def element(j):
             builder.store(builder.load(emit.shifted(source, j)), emit.shifted(target, j))
 
-        _along(emit, args[4], vector, element)
+        def store(j, value):
+            emit.store(value, emit.shifted(target, j))
+
+        _along(emit, args[4], store, element, lambda j: emit.load(emit.shifted(source, j)))
+        return context.get_dummy_value()
+
+    return types.void(target, index, source, index, index), codegen
+
+
+@intrinsic
+def add_row(typingctx, target, place, source, first, count):
+    """target[place + j] += source[first + j] for j < count."""
+    index = types.intp
+
+    def codegen(context, builder, sig, args):
+        emit = Emitter(context, builder, sig.args[0].dtype)
+        target, source = emit.pointer(sig.args[0], *args[:2]), emit.pointer(sig.args[2], *args[2:4])
+
+        def total(j):
+            return builder.fadd(emit.load(emit.shifted(target, j)), emit.load(emit.shifted(source, j)))
+
+        def element(j):
+            place = emit.shifted(target, j)
+            builder.store(builder.fadd(builder.load(place), builder.load(emit.shifted(source, j))), place)
+
+        _along(emit, args[4], lambda j, value: emit.store(value, emit.shifted(target, j)), element, total)
         return context.get_dummy_value()
 
     return types.void(target, index, source, index, index), codegen
@@ -40,12 +62,12 @@ def clear_row(typingctx, target, place, count):
     def codegen(context, builder, sig, args):
         emit = Emitter(context, builder, sig.args[0].dtype)
         target = emit.pointer(sig.args[0], *args[:2])
-        zero = emit.element(emit.zeros, 0)
+
+        def element(j):
+            builder.store(emit.element(emit.zeros, 0), emit.shifted(target, j))
+
         _along(
-            emit,
-            args[2],
-            lambda j: emit.store(emit.zeros, emit.shifted(target, j)),
-            lambda j: builder.store(zero, emit.shifted(target, j)),
+            emit, args[2], lambda j, zeros: emit.store(zeros, emit.shifted(target, j)), element, lambda j: emit.zeros
         )
         return context.get_dummy_value()
 
@@ -63,8 +85,11 @@ def zip_rows(typingctx, target, place, even, even_first, odd, odd_first, count):
         sides = emit.pointer(sig.args[2], *args[2:4]), emit.pointer(sig.args[4], *args[4:6])
         width, order = emit.width, [lane + side * emit.width for lane in range(emit.width) for side in (0, 1)]
 
-        def vector(j):
-            values, place = [emit.load(emit.shifted(side, j)) for side in sides], emit.shifted(target, 2, j)
+        def values(j):
+            return [emit.load(emit.shifted(side, j)) for side in sides]
+
+        def store(j, values):
+            place = emit.shifted(target, 2, j)
             for half in (0, width):
                 emit.store(emit.shuffle(*values, order[half : half + width]), emit.shifted(place, half))
 
@@ -72,7 +97,7 @@ def zip_rows(typingctx, target, place, even, even_first, odd, odd_first, count):
             for offset, side in enumerate(sides):
                 builder.store(builder.load(emit.shifted(side, j)), emit.shifted(emit.shifted(target, 2, j), offset))
 
-        _along(emit, args[6], vector, element)
+        _along(emit, args[6], store, element, values)
         return context.get_dummy_value()
 
     return types.void(target, index, even, index, odd, index, index), codegen
@@ -88,9 +113,11 @@ def unzip_row(typingctx, even, even_place, odd, odd_place, source, first, count)
         sides = emit.pointer(sig.args[0], *args[:2]), emit.pointer(sig.args[2], *args[2:4])
         source, width = emit.pointer(sig.args[4], *args[4:6]), emit.width
 
-        def vector(j):
+        def halves(j):
             place = emit.shifted(source, 2, j)
-            halves = emit.load(place), emit.load(emit.shifted(place, width))
+            return emit.load(place), emit.load(emit.shifted(place, width))
+
+        def store(j, halves):
             for offset, side in enumerate(sides):
                 emit.store(emit.shuffle(*halves, range(offset, 2 * width, 2)), emit.shifted(side, j))
 
@@ -98,21 +125,25 @@ def unzip_row(typingctx, even, even_place, odd, odd_place, source, first, count)
             for offset, side in enumerate(sides):
                 builder.store(builder.load(emit.shifted(emit.shifted(source, 2, j), offset)), emit.shifted(side, j))
 
-        _along(emit, args[6], vector, element)
+        _along(emit, args[6], store, element, halves)
         return context.get_dummy_value()
 
     return types.void(even, index, odd, index, source, index, index), codegen
 
 
-def _along(emit, count, vector, element):
-    """Emit vector(j) for vectors that cover count elements, the last of which ends there; element(j) if too few."""
+def _along(emit, count, store, element, value):
+    """Emit store(j, value(j)) for vectors that cover count elements, the last ending there; element(j) if too few.
+
+    The last vector's value is formed first: it shares elements with the vector before it, which value may read.
+    """
     builder, width = emit.builder, emit.constant(emit.width)
     with builder.if_else(builder.icmp_signed(">=", count, width)) as (enough, few):
         with enough:
             last = builder.sub(count, width)
+            at_last = value(last)
             with for_range_slice(builder, emit.constant(0), last, width) as (j, _):
-                vector(j)
-            vector(last)
+                store(j, value(j))
+            store(last, at_last)
         with few, for_range(builder, count) as loop:
             element(loop.index)
 
