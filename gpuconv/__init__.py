@@ -12,6 +12,7 @@ from .losses import cross_entropy, cross_entropy_grad, mse_loss, mse_loss_grad
 from .optimizers import SGD
 from .pooling import avg_pool2d, avg_pool2d_input_grad, max_pool2d, max_pool2d_input_grad
 from .symmetry import symmetry_report
+from .warming import warmup
 
 __version__ = "0.1.0"
 
@@ -48,4 +49,5 @@ __all__ = [
     "to_device",
     "to_host",
     "use_device",
+    "warmup",
 ]

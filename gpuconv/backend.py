@@ -132,7 +132,9 @@ def kernels_for(a: Array) -> Any:
 
 @functools.cache
 def _kernels(target: str) -> ModuleType:
-    return importlib.import_module(f"gpuconv.kernels.{target}")
+    kernels = importlib.import_module(f"gpuconv.kernels.{target}")
+    importlib.import_module("gpuconv.notice")  # from now on Numba tells it what it compiles
+    return kernels
 
 
 def missing_for_cuda() -> str | None:

@@ -22,3 +22,9 @@ class OperationCheck(NamedTuple):
         """Standard normal values on the current device, the same for every type up to rounding."""
         rng = np.random.default_rng(1)
         return [to_device(rng.standard_normal(shape).astype(np.float32).astype(dtype)) for shape in self.shapes]
+
+    def run(self, dtype: Any) -> None:
+        """Both passes, for what they compile."""
+        inputs = self.inputs(dtype)
+        y = self.forward(*inputs)
+        self.backward(y, *inputs)

@@ -1,0 +1,78 @@
+"""Says so when compiling takes long: the first call of a kernel on a machine takes seconds, and looks like a hang."""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from numba.core import event
+
+PATIENCE = 2.0
+"""Seconds of compiling after which the user is told."""
+
+MESSAGE = (
+    "gpuconv is compiling its kernels for this machine; they are kept on disk, so this happens once "
+    "(gpuconv.warmup() does it ahead)"
+)
+_log = logging.getLogger("gpuconv")
+
+
+class Notice(event.Listener):  # type: ignore[misc]  # numba has no types
+    """Numba's listener that tells the user, once, if kernels of this library take long to compile.
+
+    Parameters
+    ----------
+    tell : function, optional
+        Called with the message, from a thread of its own; by default it is logged as a warning.
+    """
+
+    def __init__(self, tell: Callable[[str], None] = _log.warning) -> None:
+        self.tell, self.silent = tell, False
+        self._spent, self._depth, self._since = 0.0, 0, 0.0
+        self._timer: threading.Timer | None = None
+
+    def on_start(self, event: Any) -> None:
+        """Start the clock at the outermost compilation."""
+        if not _is_ours(event):
+            return
+        if self._depth == 0 and not self.silent:
+            self._since = time.perf_counter()
+            self._timer = threading.Timer(max(0.0, PATIENCE - self._spent), self._say)
+            self._timer.daemon = True
+            self._timer.start()
+        self._depth += 1
+
+    def on_end(self, event: Any) -> None:
+        """Stop it."""
+        if not _is_ours(event):
+            return
+        self._depth -= 1
+        if self._depth == 0 and self._timer is not None:
+            self._spent += time.perf_counter() - self._since
+            self._timer.cancel()
+            self._timer = None
+
+    @contextlib.contextmanager
+    def withheld(self) -> Iterator[None]:
+        """Say nothing: whoever warms up knows."""
+        before, self.silent = self.silent, True
+        try:
+            yield
+        finally:
+            self.silent = before
+
+    def _say(self) -> None:
+        if not self.silent:
+            self.silent = True
+            self.tell(MESSAGE)
+
+
+def _is_ours(event: Any) -> bool:
+    function = getattr(event.data.get("dispatcher"), "py_func", None)
+    return str(getattr(function, "__module__", "")).startswith("gpuconv.")
+
+
+notice = Notice()
+event.register("numba:compile", notice)

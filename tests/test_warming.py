@@ -1,0 +1,96 @@
+"""Compiling ahead, and the notice that compiling takes long."""
+
+import logging
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import gpuconv
+from gpuconv.notice import MESSAGE, Notice
+
+
+def fake_event(module="gpuconv.kernels.cpu.conv_direct"):
+    return SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=SimpleNamespace(__module__=module))})
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr("gpuconv.notice.PATIENCE", 0.05)
+
+
+def compile_for(notice, seconds, event=None):
+    event = event or fake_event()
+    notice.on_start(event)
+    notice.on_start(event)  # what it calls is compiled within
+    time.sleep(seconds)
+    notice.on_end(event)
+    notice.on_end(event)
+
+
+def test_long_compilations_are_announced_once(impatient):
+    told = []
+    notice = Notice(told.append)
+    compile_for(notice, 0.3)
+    compile_for(notice, 0.3)
+    assert told == [MESSAGE]
+
+
+def test_many_short_compilations_count_together(impatient):
+    told = []
+    notice = Notice(told.append)
+    for _ in range(12):
+        compile_for(notice, 0.02)
+    assert told == [MESSAGE]
+
+
+def test_short_ones_and_those_of_others_are_not_announced(impatient):
+    told = []
+    notice = Notice(told.append)
+    compile_for(notice, 0.001)
+    compile_for(notice, 0.3, fake_event("somebody.else"))
+    with notice.withheld():
+        compile_for(notice, 0.3)
+    assert told == []
+
+
+def test_warmup_leaves_nothing_to_compile():
+    """A process of its own warms up; then no convolution adds a specialisation."""
+    code = """if True:
+        import numpy as np, gpuconv, logging
+        seconds = gpuconv.warmup("cpu", progress=False)
+        assert seconds > 0
+        from gpuconv.kernels.cpu import conv_direct, conv_scatter, conv_weight_grad, conv_winograd
+        from gpuconv.kernels.cpu import conv_winograd_weight_grad
+        modules = conv_direct, conv_scatter, conv_weight_grad, conv_winograd, conv_winograd_weight_grad
+        count = lambda: [len(m._launch.signatures) for m in modules]
+        before = count()
+        assert before == [1] * 5, before
+        for shape, w_shape, options in (
+            ((8, 16, 20, 20), (16, 16, 3, 3), {"padding": 1}), ((2, 16, 20, 20), (16, 16, 3, 3), {"stride": 2}),
+            ((9, 1, 28, 28), (6, 1, 5, 5), {}),
+        ):
+            x, w = np.zeros(shape, np.float32), np.zeros(w_shape, np.float32)
+            y = gpuconv.conv2d(x, w, np.zeros(w_shape[0], np.float32), activation="relu", **options)
+            gpuconv.conv2d_input_grad(y, w, shape, **options)
+            gpuconv.conv2d_weight_grad(x, y, w_shape, **options)
+        assert count() == before
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
+
+
+def test_warmup_refuses_types_it_has_no_kernels_for():
+    with pytest.raises(ValueError, match="warmup: dtypes is 'int32', expected one of 'float32', 'float64'"):
+        gpuconv.warmup(dtypes=["int32"])
+
+
+def test_the_notice_is_a_warning_of_the_library(caplog):
+    from gpuconv.notice import notice
+
+    gpuconv.relu(np.ones(3, np.float32))
+    with caplog.at_level(logging.WARNING, logger="gpuconv"):
+        notice.tell(MESSAGE)
+    assert "compiling its kernels" in caplog.text
