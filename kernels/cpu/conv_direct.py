@@ -114,7 +114,7 @@ def _correlate(g, reads, lattice, x, panels, bias, activation, slope, pre_activa
     channels, filters = g.c // g.groups, lattice.k // g.groups
     blocks, tasks = panels.shape[0] // g.groups, task_count(g)
     stride = (g.vectors + NV - 1) // NV * NV * g.lanes
-    together = blocks if g.step < channels else min(blocks, PANELS)
+    together = max(1, blocks if g.step < channels else min(blocks, PANELS))
     planes = np.zeros(planes_size(g), x.dtype)
     sums = np.empty(together * MR * stride, x.dtype)
     flat = panels.reshape(-1)

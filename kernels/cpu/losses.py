@@ -6,10 +6,11 @@ import numpy as np
 from numba import njit
 
 from .. import scalar
+from .exponential import exponentials
 from .parallel import part, share, streaming
 from .sums import total, total_of_squares
 
-EXPONENTIAL = 16  # an element whose exponential is taken costs as much as so many that are added (Zen 3, 2026-11)
+EXPONENTIAL = 4  # an element whose exponential is taken costs as much as so many that are added (Zen 3, 2026-11)
 
 
 def softmax(x, y):
@@ -71,28 +72,29 @@ def _rows(x):
     return x.shape[0] * x.shape[2]
 
 
-@njit(cache=True, nogil=True)
-def _exponentials(x, y):
-    """y = exp(x - max) over one row; their sum, and the maximum."""
-    largest = x[0]
-    for c in range(1, x.size):
-        largest = max(largest, x[c])
-    total = x.dtype.type(0)
-    for c in range(x.size):
-        y[c] = math.exp(x[c] - largest)
-        total += y[c]
-    return total, largest
+@njit(inline="always")
+def _load(x, outer, inner, row):
+    """row = x[outer, :, inner], side by side."""
+    flat, inners = x.reshape(-1), x.shape[2]
+    start = outer * row.size * inners + inner
+    if inners == 1:
+        for c in range(row.size):
+            row[c] = flat[start + c]
+    else:
+        for c in range(row.size):
+            row[c] = flat[start + c * inners]
 
 
 @streaming
 def _softmax(x, y, thread, threads):
+    e = np.empty(x.shape[1], x.dtype)
     first, last = share(x.shape[0] * x.shape[2], thread, threads)
     for row in range(first, last):
         outer, inner = row // x.shape[2], row % x.shape[2]
-        probabilities = y[outer, :, inner]
-        total, _ = _exponentials(x[outer, :, inner], probabilities)
-        for c in range(x.shape[1]):
-            probabilities[c] /= total
+        _load(x, outer, inner, e)
+        total, _ = exponentials(e)
+        for c in range(e.size):
+            y[outer, c, inner] = e[c] / total
 
 
 @streaming
@@ -101,7 +103,8 @@ def _softmax_grad(dy, x, dx, thread, threads):
     first, last = share(x.shape[0] * x.shape[2], thread, threads)
     for row in range(first, last):
         outer, inner = row // x.shape[2], row % x.shape[2]
-        total, _ = _exponentials(x[outer, :, inner], y)
+        _load(x, outer, inner, y)
+        total, _ = exponentials(y)
         product = x.dtype.type(0)
         for c in range(x.shape[1]):
             y[c] /= total
@@ -150,13 +153,13 @@ def _cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights, 
         if label == ignore_index:
             losses[outer, inner] = weights[outer, inner] = 0
             continue
-        logits = x[outer, :, inner]
-        total, largest = _exponentials(logits, y)
+        _load(x, outer, inner, y)
+        total, largest = exponentials(y)
         log_total = x.dtype.type(math.log(total))
         spread = x.dtype.type(0)
         for c in range(classes if smoothing > scalar.ZERO else 0):
-            spread += weight[c] * scalar.negative_log(logits[c], largest, log_total)
-        hit = weight[label] * scalar.negative_log(logits[label], largest, log_total)
+            spread += weight[c] * scalar.negative_log(x[outer, c, inner], largest, log_total)
+        hit = weight[label] * scalar.negative_log(x[outer, label, inner], largest, log_total)
         losses[outer, inner] = scalar.smoothed(hit, spread, smoothing, x.dtype.type(classes))
         weights[outer, inner] = weight[label]
 
@@ -164,20 +167,22 @@ def _cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights, 
 @streaming
 def _cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, dx, thread, threads):
     classes, inners = x.shape[1], x.shape[2]
-    even, weight_of_all = smoothing / x.dtype.type(classes), x.dtype.type(0)
+    even, weight_of_all, y = smoothing / x.dtype.type(classes), x.dtype.type(0), np.empty(classes, x.dtype)
     for c in range(classes):
         weight_of_all += even * weight[c]
     first, last = share(x.shape[0] * inners, thread, threads)
     for row in range(first, last):
         outer, inner = row // inners, row % inners
-        label, gradient = target[outer, inner], dx[outer, :, inner]
+        label = target[outer, inner]
         if label == ignore_index:
             for c in range(classes):
-                gradient[c] = 0
+                dx[outer, c, inner] = 0
             continue
         sure = (scalar.ONE - smoothing) * weight[label]
-        total, _ = _exponentials(x[outer, :, inner], gradient)
-        factor, mass = dloss[row if dloss.size > 1 else 0], sure + weight_of_all
+        _load(x, outer, inner, y)
+        total, _ = exponentials(y)
+        factor = dloss[row if dloss.size > 1 else 0]
+        scale = (sure + weight_of_all) / total
         for c in range(classes):
-            expected = even * weight[c] + (sure if c == label else scalar.ZERO)
-            gradient[c] = factor * (mass * gradient[c] / total - expected)
+            dx[outer, c, inner] = factor * (scale * y[c] - even * weight[c])
+        dx[outer, label, inner] = factor * (scale * y[label] - even * weight[label] - sure)
