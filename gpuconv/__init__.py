@@ -9,7 +9,7 @@ from .backend import DeviceError, device, to_device, to_host, use_device
 from .conv import conv2d, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
 from .linear import linear, linear_bias_grad, linear_input_grad, linear_weight_grad
 from .losses import cross_entropy, cross_entropy_grad, mse_loss, mse_loss_grad
-from .optimizers import SGD
+from .optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
 from .pooling import avg_pool2d, avg_pool2d_input_grad, max_pool2d, max_pool2d_input_grad
 from .symmetry import symmetry_report
 from .warming import warmup
@@ -18,7 +18,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
     "DeviceError",
+    "RMSprop",
     "__version__",
     "avg_pool2d",
     "avg_pool2d_input_grad",
