@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from .scalar import ONE, ZERO, inlined
+from .scalar import ONE, TWO, ZERO, inlined
 
 MARGIN = np.float32(1e-6)  # added to a norm before it divides, as torch.nn.utils.clip_grad_norm_ does
 
@@ -79,3 +79,26 @@ def clip_factor(norm, largest):
     """What brings a norm down to the largest allowed one; 1 where it is there already, NaN where the norm is."""
     factor = largest / (norm + MARGIN)
     return ONE if factor > ONE else factor
+
+
+@inlined
+def power(g, p):
+    """|g|^p: one term of a norm."""
+    size = abs(g)
+    if p == TWO:
+        return size * size
+    return size if p == ONE else size**p
+
+
+@inlined
+def joined(a, b, infinite):
+    """Two parts of a norm: their sum, or the larger one in the norm p = infinity."""
+    return larger(a, b) if infinite else a + b
+
+
+@inlined
+def root(total, p, infinite):
+    """total^(1/p): a norm from the sum of its powers; the total itself for p = infinity."""
+    if infinite or p == ONE:
+        return total
+    return math.sqrt(total) if p == TWO else total ** (ONE / p)

@@ -34,6 +34,9 @@ def every_operation(dtype):
         parameter = gpuconv.nn.Parameter(x.copy())
         parameter.grad = x
         getattr(gpuconv, name)([parameter], **options).step()
+    for norm_type in (2, np.inf):
+        gpuconv.clip_grad_norm(parameter, 1, norm_type)
+    gpuconv.clip_grad_value(parameter, 1)
 
 
 def _both_passes(check: OperationCheck, dtype):
