@@ -128,13 +128,15 @@ class Optimizer:
         w, state = parameter.data, self.state[i]
         kept = {name: state[name] for name in self.buffers if name in state}
         _, gradient, *_ = floating(self.name, data=w, grad=parameter.grad, **kept)
-        shaped(self.name, f"the gradient of parameters[{i}]", gradient, w.shape, "its parameter's shape")
+        if gradient.shape != w.shape:
+            shaped(self.name, f"the gradient of parameters[{i}]", gradient, w.shape, "its parameter's shape")
         if not w.flags.c_contiguous:  # a copy would be moved instead
             raise ValueError(f"{self.name}: parameters[{i}] has strides {w.strides}, expected a C-contiguous array")
         if not getattr(w.flags, "writeable", True):
             raise ValueError(f"{self.name}: parameters[{i}] is read-only, expected a writeable array")
         for name, a in kept.items():
-            shaped(self.name, f"{name} of parameters[{i}]", a, w.shape, "its parameter's shape")
+            if a.shape != w.shape:  # asked first, as a name for the message takes longer than a small update
+                shaped(self.name, f"{name} of parameters[{i}]", a, w.shape, "its parameter's shape")
         return gradient
 
     def _loaded(self, i: int, state: Mapping[str, Any]) -> dict[str, Any]:
