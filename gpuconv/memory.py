@@ -1,7 +1,7 @@
 """Memory for results on the CPU: blocks that nobody holds any more are used again.
 
 The C library gives large blocks back to the system when they are freed, and gets them anew, page by page: 660 page
-faults and a quarter of the time of a LeNet's training step (Zen 3, one thread, 2026-11). A block is free again once no
+faults and a fifth of the time of a LeNet's training step (Zen 3, one thread, 2026-11). A block is free again once no
 array refers to it, which its reference count says.
 """
 
