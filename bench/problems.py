@@ -79,6 +79,29 @@ RESNET = [
 DEPTHWISE = [ConvProblem(32, 128, 56, 56, 128, 3, 3, 1, 1, 128)]
 
 
+class TrainProblem(NamedTuple):
+    """A network to train at one batch size, so many steps at a time."""
+
+    network: str
+    """A name that the workers know."""
+    layers: list[ConvProblem]
+    """Its convolutions, fully connected layers among them as convolutions of one pixel."""
+    classes: int = 10
+    steps: int = 20
+
+    def __str__(self) -> str:
+        return f"{self.steps} steps, {'x'.join(map(str, self.layers[0].x_shape))}"
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of the three passes of all layers; the first has no input gradient."""
+        return self.steps * (3 * sum(layer.flops for layer in self.layers) - self.layers[0].flops)
+
+
+LENET_5 = [*LENET, *(ConvProblem(64, c, 1, 1, k, 1, 1) for c, k in ((400, 120), (120, 84), (84, 10)))]
+NETWORKS = [TrainProblem("LeNet-5", LENET_5)]
+
+
 def conv_problems(name: str) -> list[ConvProblem]:
     """The problems of a list, or of a file with DeepBench's columns.
 

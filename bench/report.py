@@ -88,13 +88,13 @@ def write_json(path: Path, rows: list[Row], limits: Limits, peer: str | None, th
 
 
 def roofline(path: Path, rows: list[Row], limits: Limits, peer: str | None) -> None:
-    """FLOP/s over FLOPs a byte, under what the machine can do; operations without FLOPs are left out."""
+    """FLOP/s over FLOPs a byte, under what the machine can do; what has no count of either is left out."""
     import numpy as np
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
-    rows = [row for row in rows if row.case.flops]
+    rows = [row for row in rows if row.case.flops and row.case.bytes]
     intensity = np.array([row.case.flops / row.case.bytes for row in rows])
     span = np.geomspace(0.5, max(1000.0, intensity.max(initial=1.0)), 100)
     axes.loglog(span, np.minimum(limits.gflops, span * limits.gbytes), "k-", label="limit of the machine")

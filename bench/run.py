@@ -3,14 +3,16 @@
 import math
 import statistics
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gpuconv.testing import relative_error, tolerance
 
-from .problems import ConvProblem
+from .problems import NETWORKS, ConvProblem
 from .timing import Limits, Sample, Worker, alternate
+from .worker import network
 
 PASSES = ("forward", "input_grad", "weight_grad")
 LARGE, SMALL = (64, 64, 64, 64), (1, 16, 32, 32)  # 64 MB and 64 KB of float32
@@ -29,6 +31,8 @@ class Case(NamedTuple):
     """Least possible: every array read or written once."""
     terms: int
     """Products summed for one element, for the comparison of results."""
+    relative: float | None = None
+    """Largest difference allowed, relative to each element; by default one that follows from the terms."""
 
 
 class Row(NamedTuple):
@@ -88,7 +92,7 @@ def pool_cases() -> Iterator[Case]:
 
 def elementwise_cases() -> Iterator[Case]:
     """Activations, cross-entropy and the update, out of the cache and in it."""
-    passes = {"relu": 2, "relu_grad": 3, "leaky_relu": 2, "sgd": 5}
+    passes = {"relu": 2, "relu_grad": 3, "leaky_relu": 2, "sgd": 5, "adam": 7}
     for shape in (LARGE, SMALL):
         for name, count in passes.items():
             yield Case(name, "x".join(map(str, shape)), name, {"x_shape": shape}, 0, count * 4 * math.prod(shape), 1)
@@ -96,6 +100,21 @@ def elementwise_cases() -> Iterator[Case]:
         for name, count in (("cross_entropy", 1), ("cross_entropy_grad", 2)):
             shape = (rows, classes)
             yield Case(name, f"{rows}x{classes}", name, {"x_shape": shape}, 0, count * 4 * rows * classes, classes)
+
+
+def train_cases(folder: Path) -> Iterator[Case]:
+    """Steps of training: forward, loss, backward, update. The weights to start from are left in the folder."""
+    for problem in NETWORKS:
+        weights = folder / f"{problem.network}.npz"
+        np.savez(weights, **network(problem.network, problem.classes, seed=0).state_dict())
+        arguments = {
+            "name": problem.network,
+            "weights": str(weights),
+            "x_shape": problem.layers[0].x_shape,
+            "classes": problem.classes,
+            "steps": problem.steps,
+        }
+        yield Case(f"train {problem.network}", str(problem), "train", arguments, problem.flops, 0, 0, 1e-4)
 
 
 def measure(
@@ -133,7 +152,10 @@ def measure(
 
 def _compare(case: Case, ours: np.ndarray[Any, Any], peer: np.ndarray[Any, Any]) -> float:
     """Both computed in float32, each with its own rounding."""
-    error, bound = relative_error(ours, peer), 2 * tolerance(np.float32, case.terms, "winograd")
+    if case.relative is None:
+        error, bound = relative_error(ours, peer), 2 * tolerance(np.float32, case.terms, "winograd")
+    else:
+        error, bound = float(np.abs(ours / peer - 1).max()), case.relative
     if not error <= bound:
         raise AssertionError(f"{case.name} of {case.problem}: results differ by {error:.1e} > {bound:.1e}")
     return error

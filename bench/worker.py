@@ -19,6 +19,19 @@ def arrays(shapes, seed=0):
     return [rng.standard_normal(shape, dtype=np.float32) for shape in shapes]
 
 
+def batch(x_shape, classes):
+    """Images of noise and labels to be learned by heart."""
+    rng = np.random.default_rng(0)
+    return rng.standard_normal(x_shape, dtype=np.float32), rng.integers(0, classes, x_shape[0])
+
+
+def network(name, classes, seed=None):
+    """The network of that name as gpuconv has it; its state has the keys of the peer's."""
+    from gpuconv.training.networks import lenet
+
+    return {"LeNet-5": lambda: lenet((1, 28, 28), classes, seed=seed)}[name]()
+
+
 class GpuconvOperations:
     """The operations as gpuconv runs them."""
 
@@ -84,16 +97,37 @@ class GpuconvOperations:
         return lambda: self.g.cross_entropy_grad(x, target)
 
     def sgd(self, x_shape):
+        return self._update(x_shape, self.g.SGD, momentum=0.9)
+
+    def adam(self, x_shape):
+        return self._update(x_shape, self.g.Adam)
+
+    def _update(self, x_shape, optimizer, **options):
         w, dw = arrays((x_shape, x_shape))
         parameter = self.g.nn.Parameter(w)
         parameter.grad = dw
-        optimizer = self.g.SGD([parameter], lr=1e-9, momentum=0.9)
+        optimizer = optimizer([parameter], lr=1e-9, **options)
 
         def step():
             optimizer.step()
             return parameter.data
 
         return step
+
+    def train(self, name, weights, x_shape, classes, steps):
+        images, labels = batch(x_shape, classes)
+        model, loss = network(name, classes), self.g.nn.CrossEntropyLoss()
+        model.load_state_dict(np.load(weights))
+        optimizer = self.g.SGD(model.parameters(), lr=0.05, momentum=0.9)
+
+        def step():
+            value = loss(model(images), labels)
+            optimizer.zero_grad()
+            model.backward(loss.backward(), input_grad=False)
+            optimizer.step()
+            return value
+
+        return lambda: [float(step()) for _ in range(steps)]
 
 
 class TorchOperations:
@@ -179,15 +213,43 @@ class TorchOperations:
         return run
 
     def sgd(self, x_shape):
+        return self._update(x_shape, self.t.optim.SGD, momentum=0.9)
+
+    def adam(self, x_shape):
+        return self._update(x_shape, self.t.optim.Adam)
+
+    def _update(self, x_shape, optimizer, **options):
         w, dw = self._tensors(x_shape, x_shape)
         w.grad = dw
-        optimizer = self.t.optim.SGD([w], lr=1e-9, momentum=0.9)
+        optimizer = optimizer([w], lr=1e-9, **options)
 
         def step():
             optimizer.step()
             return w
 
         return step
+
+    def _lenet(self, classes):
+        n = self.t.nn
+        convolutions = [n.Conv2d(1, 6, 5, padding=2), n.ReLU(), n.MaxPool2d(2), n.Conv2d(6, 16, 5), n.ReLU()]
+        linears = [n.Linear(400, 120), n.ReLU(), n.Linear(120, 84), n.ReLU(), n.Linear(84, classes)]
+        return n.Sequential(*convolutions, n.MaxPool2d(2), n.Flatten(), *linears)
+
+    def train(self, name, weights, x_shape, classes, steps):
+        images, labels = map(self.t.from_numpy, batch(x_shape, classes))
+        model, loss = {"LeNet-5": self._lenet}[name](classes), self.t.nn.CrossEntropyLoss()
+        model.load_state_dict({name: self.t.from_numpy(a) for name, a in np.load(weights).items()})
+        optimizer = self.t.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+
+        @self.t.enable_grad()
+        def step():
+            value = loss(model(images), labels)
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+            return value
+
+        return lambda: [float(step()) for _ in range(steps)]
 
 
 LIBRARIES = {"gpuconv": GpuconvOperations, "torch": TorchOperations}

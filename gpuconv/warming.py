@@ -75,15 +75,22 @@ def _algorithms(dtype: Any) -> None:
 
 
 def _updates(dtype: Any) -> None:
-    """A step of each optimiser, with and without momentum."""
+    """A step of each optimiser, with the options that run kernels of their own, and both ways of clipping."""
+    from . import optimizers as o
     from .backend import to_device
     from .nn import Parameter
-    from .optimizers import SGD
 
-    for momentum in (0.0, 0.9):
-        parameter = Parameter(to_device(np.zeros(3, dtype)))
-        parameter.grad = to_device(np.zeros(3, dtype))
-        SGD([parameter], 0.1, momentum=momentum).step()
+    parameter = Parameter(to_device(np.zeros(3, dtype)))
+    parameter.grad = to_device(np.zeros(3, dtype))
+    o.clip_grad_norm(parameter, 1)
+    o.clip_grad_value(parameter, 1)
+    for optimizer in (
+        *(o.SGD([parameter], momentum=momentum) for momentum in (0.0, 0.9)),
+        *(o.Adam([parameter], amsgrad=amsgrad) for amsgrad in (False, True)),
+        *(o.RMSprop([parameter], momentum=m, centered=c) for m in (0.0, 0.9) for c in (False, True)),
+        o.Adagrad([parameter]),
+    ):
+        optimizer.step()
 
 
 def _shown(work: list[Any]) -> Any:

@@ -60,24 +60,6 @@ def activate_grad(dy, x, code, slope):
 
 
 @inlined
-def decayed(dw, w, weight_decay):
-    """The gradient with weight decay: dw + weight_decay w."""
-    return dw + weight_decay * w
-
-
-@inlined
-def velocity(g, v, momentum, dampening, first):
-    """momentum v + (1 - dampening) g; the first step starts from g itself."""
-    return g if first else momentum * v + (ONE - dampening) * g
-
-
-@inlined
-def direction(g, v, momentum, nesterov):
-    """Where the step goes: the velocity, or with Nesterov's momentum what it will be."""
-    return g + momentum * v if nesterov else v
-
-
-@inlined
 def squared_difference(x, target):
     """(x - target)^2: one term of the quadratic loss."""
     return (x - target) * (x - target)

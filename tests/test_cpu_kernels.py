@@ -10,6 +10,7 @@ import gpuconv
 from gpuconv.geometry import pool_geometry
 from gpuconv.kernels import cpu
 from gpuconv.kernels.cpu import parallel
+from tests.optimizer_cases import OPTIMIZERS, name_of
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -32,11 +33,15 @@ def _elementwise(dtype, rng):
 
 
 def _updates(dtype, rng):
-    w, dw, v = (rng.standard_normal(10_007).astype(dtype) for _ in range(3))
-    plain, w_moved, v_moved = w.copy(), w.copy(), v.copy()
-    cpu.optimizers.sgd(plain, dw, None, 0.1, 0.0, 0.0, 0.01, False, False)
-    cpu.optimizers.sgd(w_moved, dw, v_moved, 0.1, 0.9, 0.1, 0.01, True, False)
-    return {"sgd": plain, "sgd with momentum": w_moved, "velocity": v_moved}
+    results = {}
+    for name, options in OPTIMIZERS:
+        parameter = gpuconv.nn.Parameter(rng.standard_normal(10_007).astype(dtype))
+        optimizer = getattr(gpuconv, name)([parameter], **options)
+        for _ in range(2):
+            parameter.grad = rng.standard_normal(10_007).astype(dtype)
+            optimizer.step()
+        results[name_of((name, options))] = parameter.data
+    return results
 
 
 def _pooling(dtype, rng):

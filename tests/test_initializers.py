@@ -100,3 +100,73 @@ def test_layers_start_as_torch_starts_them():
     bound = 1 / math.sqrt(FAN_IN)
     for parameter in layer.parameters():
         assert 0.9 * bound < np.abs(parameter.data).max() <= bound
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (4, 9), (9, 4), (8, 3, 5, 5), (5, 0)])
+def test_orthogonal_rows_or_columns(shape):
+    w = initializers.orthogonal(shape, 1.5, seed=0, dtype=np.float64).reshape(shape[0], -1)
+    product = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
+    assert np.allclose(product, 2.25 * np.eye(len(product)))
+
+
+def test_orthogonal_matrices_have_no_preferred_sign():
+    traces = [np.trace(initializers.orthogonal((3, 3), seed=seed)) for seed in range(400)]
+    assert abs(np.mean(traces)) < 0.2  # of a Haar-distributed matrix it is 0 +- 1
+
+
+@pytest.mark.parametrize("kernel", [(3,), (3, 4), (3, 1, 5)])
+def test_dirac_passes_channels_on(kernel):
+    w = initializers.dirac((6, 2, *kernel), 2)
+    expected = np.zeros_like(w)
+    middle = tuple(size // 2 for size in kernel)
+    for group, channel in np.ndindex(2, 2):
+        expected[(3 * group + channel, channel, *middle)] = 1
+    assert np.array_equal(w, expected)
+
+
+def test_a_dirac_convolution_is_the_identity():
+    x = np.random.default_rng(0).standard_normal((2, 4, 5, 5)).astype(np.float32)
+    assert np.array_equal(gpuconv.conv2d(x, initializers.dirac((4, 2, 3, 3), 2), padding=1, groups=2), x)
+
+
+def test_eye_ones_and_sparse():
+    assert np.array_equal(initializers.eye((2, 3)), np.eye(2, 3))
+    assert initializers.ones((2, 3)).sum() == 6
+    w = initializers.sparse((10, 200), 0.25, seed=0)
+    assert ((w == 0).sum(0) == 3).all()
+    assert 0.005 < w.std() < 0.01
+    assert len({tuple(column) for column in (w == 0).T}) > 50  # the zeros stand in different places
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(-2.0, 2.0), (-0.1, 0.3), (1.0, math.inf), (5.0, 5.5), (-math.inf, -8.0), (-math.inf, math.inf)]
+)
+def test_truncated_normals_have_the_moments_of_their_density(low, high):
+    mean, std = 0.5, 2.0
+    w = initializers.trunc_normal((20_000,), mean, std, mean + std * low, mean + std * high, seed=0, dtype=np.float64)
+    z = (w - mean) / std
+    assert z.min() >= low - 1e-12
+    assert z.max() <= high + 1e-12
+    grid = np.linspace(max(low, -12), min(high, 12), 400_001)
+    density = np.exp(-((grid**2) - (grid**2).min()) / 2)
+    expected = (grid * density).sum() / density.sum()
+    deviation = math.sqrt(((grid - expected) ** 2 * density).sum() / density.sum())
+    assert abs(z.mean() - expected) < 4 * deviation / math.sqrt(z.size)
+    assert abs(z.std() / deviation - 1) < 0.03
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: initializers.trunc_normal((5,), a=2, b=2), "b is 2, expected a number above a=2"),
+        (lambda: initializers.trunc_normal((5,), std=0), "std is 0, expected a number above 0"),
+        (lambda: initializers.dirac((5, 5)), r"shape is \(5, 5\), expected 3, 4 or 5 dimensions"),
+        (lambda: initializers.dirac((5, 5, 3), 2), r"groups is 2, expected a divisor of shape\[0\]=5"),
+        (lambda: initializers.eye((5, 5, 3)), r"shape is \(5, 5, 3\), expected two dimensions"),
+        (lambda: initializers.orthogonal((5,)), r"shape is \(5,\), expected at least two dimensions"),
+        (lambda: initializers.sparse((5, 5), 1.5), "sparsity is 1.5, expected 0 to 1"),
+    ],
+)
+def test_wrong_options_of_structured_ones_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

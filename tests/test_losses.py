@@ -1,12 +1,9 @@
 """Losses, their gradients, the linear layer and the update."""
 
-import itertools
-
 import numpy as np
 import pytest
 
 import gpuconv
-from gpuconv.backend import kernels_for
 from gpuconv.testing import assert_close, check_gradients
 from tests import reference
 from tests.devices import on_every_device
@@ -112,20 +109,3 @@ def test_linear_agrees_with_the_oracle(shape, dtype, device, on):
     assert_close(gpuconv.linear_input_grad(dyd, wd), dx, terms=k)
     assert_close(gpuconv.linear_weight_grad(xd, dyd), dw, terms=m)
     assert_close(gpuconv.linear_bias_grad(dyd), db, terms=m)
-
-
-@on_every_device
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_update_agrees_with_the_oracle(dtype, device, on):
-    rng = np.random.default_rng(0)
-    for size, momentum, dampening, nesterov, first in itertools.product(
-        (5, 50_000), (0.0, 0.9), (0.0, 0.3), (False, True), (False, True)
-    ):
-        w, dw, v = (rng.standard_normal(size).astype(dtype) for _ in range(3))
-        wd, dwd, vd = (gpuconv.to_device(a.copy()) for a in (w, dw, v))
-        options = (0.1, momentum, dampening, 0.01, nesterov, first)
-        kernels_for(wd).optimizers.sgd(wd, dwd, vd if momentum else None, *options)
-        w_ref, v_ref = reference.sgd(w, dw, v, *options)
-        assert_close(wd, w_ref)
-        if momentum:
-            assert_close(vd, v_ref)

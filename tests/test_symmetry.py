@@ -43,7 +43,9 @@ def test_random_weights_stay_apart_through_training(data):
     assert all(layer.distinct == layer.units for layer in report.layers)
 
 
-@pytest.mark.parametrize("name", ["uniform", "normal", "xavier_uniform", "xavier_normal", "kaiming_uniform"])
+@pytest.mark.parametrize(
+    "name", ["uniform", "normal", "xavier_uniform", "xavier_normal", "kaiming_uniform", "orthogonal"]
+)
 def test_random_weights_break_the_symmetry(name, data):
     model = lenet((1, 8, 8), 10, init=initializers.BY_NAME[name], seed=0)
     loss = nn.CrossEntropyLoss()

@@ -65,6 +65,7 @@ class Suite(StrEnum):
     CONV = "conv"
     POOL = "pool"
     ELEMENTWISE = "elementwise"
+    TRAIN = "train"
 
 
 class Peer(StrEnum):

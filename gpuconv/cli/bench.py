@@ -1,6 +1,7 @@
 """`gpuconv bench`: time kernels, alone or against PyTorch, and say how far they are from the machine's limit."""
 
 import os
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,10 +32,15 @@ def execute(settings: Settings) -> None:
     UsageError
         If there are no such problems, or the peer cannot be started.
     """
-    try:
-        cases = list(_cases(settings))
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            cases = list(_cases(settings, Path(folder)))
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        _measure(settings, cases)
+
+
+def _measure(settings: Settings, cases: "list[run.Case]") -> None:
     threads = settings.threads or len(os.sched_getaffinity(0))
     libraries = ["gpuconv"] + ([settings.against] if settings.against else [])
     python = str(settings.peer_python) if settings.peer_python else None
@@ -57,7 +63,9 @@ def execute(settings: Settings) -> None:
         report.roofline(settings.plot, rows, limits, settings.against)
 
 
-def _cases(settings: Settings) -> "list[run.Case]":
+def _cases(settings: Settings, folder: Path) -> "list[run.Case]":
     if settings.suite == "conv":
         return list(run.conv_cases(problems.conv_problems(settings.problems)))
+    if settings.suite == "train":
+        return list(run.train_cases(folder))
     return list(run.pool_cases() if settings.suite == "pool" else run.elementwise_cases())

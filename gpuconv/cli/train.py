@@ -27,6 +27,7 @@ INITIALIZERS: dict[str, initializers.Initializer | None] = {
     "torch": None,
     "uniform": partial(initializers.uniform, low=-0.1, high=0.1),
     "normal": partial(initializers.normal, std=0.1),
+    "trunc_normal": partial(initializers.trunc_normal, std=0.1, a=-0.2, b=0.2),
 }
 
 

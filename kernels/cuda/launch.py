@@ -65,7 +65,7 @@ def _argument(a):
     """An argument as kernels take it: a flat array of the same memory, a number as int32 or of its own NumPy type."""
     if isinstance(a, (int, np.bool_)):
         return np.int32(a)
-    if not getattr(a, "ndim", 0):
+    if isinstance(a, np.generic) or not hasattr(a, "ndim"):  # an array of no dimensions is memory all the same
         return a
     if not a.flags.c_contiguous:  # reshape would copy, and what a kernel writes to the copy would be lost
         raise ValueError(f"array of shape {a.shape} has strides {a.strides}, expected a C-contiguous one")

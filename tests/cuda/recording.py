@@ -8,9 +8,9 @@ from numba.cuda.dispatcher import CUDADispatcher
 
 import gpuconv
 import gpuconv.kernels.cuda
-from gpuconv.backend import kernels_for
 from gpuconv.kernels.cuda import launch
 from gpuconv.operation_checks import OperationCheck, operation_checks
+from tests.optimizer_cases import OPTIMIZERS
 
 
 def record(monkeypatch, work):
@@ -30,8 +30,13 @@ def every_operation(dtype):
     for weight in (None, np.ones(4, dtype)):
         gpuconv.cross_entropy(x, target, weight=weight)
         gpuconv.cross_entropy_grad(x, target, weight=weight)
-    for v in (None, x.copy()):
-        kernels_for(x).optimizers.sgd(x.copy(), x, v, 0.1, 0.9, 0.0, 0.0, False, True)
+    for name, options in OPTIMIZERS:
+        parameter = gpuconv.nn.Parameter(x.copy())
+        parameter.grad = x
+        getattr(gpuconv, name)([parameter], **options).step()
+    for norm_type in (2, np.inf):
+        gpuconv.clip_grad_norm(parameter, 1, norm_type)
+    gpuconv.clip_grad_value(parameter, 1)
 
 
 def _both_passes(check: OperationCheck, dtype):

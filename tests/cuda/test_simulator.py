@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 import gpuconv
+from gpuconv import nn
 from gpuconv.backend import kernels_for
 from gpuconv.kernels.cuda import sums
 from gpuconv.operation_checks import operation_checks
 from gpuconv.testing import assert_close
 from tests import reference
+from tests.optimizer_cases import OPTIMIZERS, name_of
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("NUMBA_ENABLE_CUDASIM") != "1", reason="Numba's simulator is not switched on (make test-simulator)"
@@ -172,17 +174,17 @@ def test_softmax(dtype):
 
 
 @DTYPES
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-@pytest.mark.parametrize("nesterov", [False, True])
-@pytest.mark.parametrize("first", [False, True])
-def test_update(momentum, nesterov, first, dtype):
-    w, dw, v = (np.random.default_rng(i).standard_normal(7).astype(dtype) for i in range(3))
-    options = (0.1, momentum, 0.2, 0.01, nesterov, first)
-    w_ref, v_ref = reference.sgd(w, dw, v, *options)
-    kernels_for(w).optimizers.sgd(w, dw, v if momentum else None, *options)
-    assert_close(w, w_ref)
-    if momentum:
-        assert_close(v, v_ref)
+@pytest.mark.parametrize(("name", "options"), OPTIMIZERS, ids=map(name_of, OPTIMIZERS))
+def test_update(name, options, dtype):
+    rng = np.random.default_rng(0)
+    w, state = rng.standard_normal(7).astype(dtype), {}
+    parameter = nn.Parameter(w.copy())
+    optimizer = getattr(gpuconv, name)([parameter], **options)
+    for step in range(2):
+        parameter.grad = rng.standard_normal(7).astype(dtype)
+        w = getattr(reference, name.lower())(w, parameter.grad, state, **options)
+        optimizer.step()
+        assert_close(parameter.data, w, terms=4 * (step + 1))
 
 
 @pytest.mark.parametrize("check", list(operation_checks()), ids=lambda check: check.name)

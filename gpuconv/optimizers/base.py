@@ -1,0 +1,152 @@
+"""What all optimisers share: the parameters, the checks before a step, and the state that a run goes on from."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from ..arguments import floating, shaped
+from ..backend import Array, array_module, device_of, kernels_for, on_device_of, to_device
+from ..nn.module import Parameter
+
+
+class Optimizer:
+    """Base of the optimisers.
+
+    A subclass names its options, which are attributes, and the arrays it keeps for each parameter, and moves one
+    parameter in `_update`.
+
+    Parameters
+    ----------
+    parameters : iterable of Parameter
+
+    Raises
+    ------
+    TypeError
+        If something else than a Parameter is to be optimised.
+    ValueError
+        If there is nothing to optimise, or a parameter occurs twice.
+    """
+
+    lr: float
+    initial_lr: float | None = None
+    """The rate the first schedule found; the ones after it start from there too."""
+    options: ClassVar[tuple[str, ...]] = ()
+    buffers: ClassVar[tuple[str, ...]] = ()
+    """Arrays that a parameter's state may hold, each like the parameter."""
+
+    def __init__(self, parameters: Iterable[Parameter]) -> None:
+        self.parameters = list(parameters)
+        self.name = type(self).__name__
+        if not self.parameters:
+            raise ValueError(f"{self.name}: parameters is empty, expected at least one Parameter")
+        for i, parameter in enumerate(self.parameters):
+            if not isinstance(parameter, Parameter):
+                raise TypeError(f"{self.name}: parameters[{i}] is a {type(parameter).__name__}, expected a Parameter")
+        if len({id(parameter) for parameter in self.parameters}) < len(self.parameters):
+            raise ValueError(f"{self.name}: a parameter occurs twice in parameters, expected each once")
+        self.state: list[dict[str, Any]] = [{} for _ in self.parameters]
+
+    def step(self) -> None:
+        """Move every parameter that has a gradient.
+
+        Raises
+        ------
+        TypeError
+            If a gradient or a state differs from its parameter in dtype or device.
+        ValueError
+            If it has another shape, or a parameter's array is not C-contiguous or is read-only. Nothing is moved then.
+        """
+        gradients = [self._gradient(i) for i in range(len(self.parameters))]
+        for parameter, gradient, state in zip(self.parameters, gradients, self.state, strict=True):
+            if gradient is not None:
+                w = parameter.data
+                with on_device_of(w):
+                    self._update(kernels_for(w).optimizers, w, gradient, state)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Options and what is kept for each parameter, arrays not copied, laid out as torch.optim does.
+
+        Returns
+        -------
+        dict
+            {"state": {position: {name: array or number}}, "param_groups": [{option: value, "params": positions}]}
+        """
+        options = {name: getattr(self, name) for name in (*self.options, "initial_lr")}
+        if self.initial_lr is None:
+            del options["initial_lr"]
+        kept = {i: dict(state) for i, state in enumerate(self.state) if state}
+        return {"state": kept, "param_groups": [{**options, "params": list(range(len(self.parameters)))}]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up where the optimiser that gave the state stood; the next steps give the same bits.
+
+        Parameters
+        ----------
+        state : mapping
+            From `state_dict`; or a torch optimiser's, its tensors turned into NumPy arrays. Arrays are copied.
+
+        Raises
+        ------
+        ValueError
+            If it had another number of parameters or several groups, lacks an option, or an array has another shape;
+            nothing is changed then.
+        """
+        groups = state["param_groups"]
+        if len(groups) != 1:
+            raise ValueError(f"{self.name}: state has {len(groups)} groups of parameters, expected 1")
+        if len(groups[0]["params"]) != len(self.parameters):
+            raise ValueError(
+                f"{self.name}: state has {len(groups[0]['params'])} parameters, expected {len(self.parameters)}"
+            )
+        if missing := [name for name in self.options if name not in groups[0]]:
+            raise ValueError(f"{self.name}: state has no option {missing[0]}, expected {', '.join(self.options)}")
+        loaded = [self._loaded(i, state["state"].get(i, {})) for i in range(len(self.parameters))]
+        for name in self.options:
+            setattr(self, name, groups[0][name])
+        self.initial_lr = groups[0].get("initial_lr")
+        self.state = loaded
+
+    def _update(self, kernels: Any, w: Array, dw: Array, state: dict[str, Any]) -> None:
+        """Move one parameter's array in place, and its state."""
+        raise TypeError(f"{type(self).__name__} defines no update")
+
+    def _zeros(self, state: dict[str, Any], name: str, w: Array) -> Array:
+        """An array of a parameter's state, zero at first."""
+        if name not in state:
+            state[name] = array_module(w).zeros_like(w)
+        return state[name]
+
+    def _gradient(self, i: int) -> Array | None:
+        """A parameter's gradient, checked against it and its state."""
+        parameter = self.parameters[i]
+        if parameter.grad is None:
+            return None
+        w, state = parameter.data, self.state[i]
+        kept = {name: state[name] for name in self.buffers if name in state}
+        _, gradient, *_ = floating(self.name, data=w, grad=parameter.grad, **kept)
+        if gradient.shape != w.shape:
+            shaped(self.name, f"the gradient of parameters[{i}]", gradient, w.shape, "its parameter's shape")
+        if not w.flags.c_contiguous:  # a copy would be moved instead
+            raise ValueError(f"{self.name}: parameters[{i}] has strides {w.strides}, expected a C-contiguous array")
+        if not getattr(w.flags, "writeable", True):
+            raise ValueError(f"{self.name}: parameters[{i}] is read-only, expected a writeable array")
+        for name, a in kept.items():
+            if a.shape != w.shape:  # asked first, as a name for the message takes longer than a small update
+                shaped(self.name, f"{name} of parameters[{i}]", a, w.shape, "its parameter's shape")
+        return gradient
+
+    def _loaded(self, i: int, state: Mapping[str, Any]) -> dict[str, Any]:
+        """A copy of what was kept for a parameter, as this optimiser keeps it."""
+        data, loaded = self.parameters[i].data, {}
+        for name, value in state.items():
+            if name not in self.buffers:
+                loaded[name] = int(value)  # steps
+            elif value is not None:
+                shaped(self.name, f"{name} of parameters[{i}] in state", value, data.shape, "its parameter's shape")
+                moved = to_device(value, device_of(data))
+                loaded[name] = array_module(moved).array(moved, dtype=data.dtype, order="C")
+        return loaded
