@@ -4,7 +4,7 @@ import functools
 
 import llvmlite.binding
 
-from . import atomics, memory, schedule, warp
+from . import atomics, copies, memory, schedule, tensor, warp
 from .access import LINKED
 from .lanes import lane_function
 
@@ -14,6 +14,11 @@ _FIXED = {
     "synchronise warp": warp.synchronise_warp,
     "trap": warp.trap,
     "shuffle": warp.shuffle,
+    "issue": copies.issue,
+    "commit": copies.commit,
+    "wait": copies.wait,
+    "ldmatrix": tensor.ldmatrix,
+    "mma": tensor.mma,
 }
 
 

@@ -9,7 +9,8 @@ from .raw import read_i64
 
 
 @njit
-def _add(core, site, mask, passes, size):
+def add_to_meter(core, site, mask, passes, size):
+    """Count a request at its place."""
     row = get(core, s.SITE_METER) + 8 * s.METER_SLOTS * site
     active = 0
     for lane in range(s.LANES):
@@ -53,7 +54,7 @@ def meter_shared(core, addresses, mask, site, size):
     passes = 0
     for first in range(0, s.LANES, lanes):
         passes += group_wavefronts(addresses, mask, first, first + lanes, size)
-    _add(core, site, mask, passes, size)
+    add_to_meter(core, site, mask, passes, size)
 
 
 @njit
@@ -68,4 +69,4 @@ def meter_global(core, addresses, mask, site, size):
                 if (mask >> uint32(other)) & uint32(1) and read_i64(addresses + 8 * other) >> 5 == sector:
                     new = 0
             passes += new
-    _add(core, site, mask, passes, size)
+    add_to_meter(core, site, mask, passes, size)

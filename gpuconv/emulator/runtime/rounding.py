@@ -107,13 +107,9 @@ def f16_bits(y):
 @jit
 def f16_value(bits):
     """The float64 of float16's bits."""
-    exponent, digits = np.int64(bits >> np.uint64(10)) & 31, float(np.int64(bits) & 1023)
-    if exponent == 31:
-        size = math.inf if digits == 0 else math.nan
-    elif exponent == 0:
-        size = digits * 2.0**-24
-    else:
-        size = math.ldexp(1024.0 + digits, exponent - 25)
+    size = np.float64(as_f32(np.uint32(bits & np.uint64(0x7FFF)) << np.uint32(13))) * 2.0**112
+    if bits & np.uint64(0x7C00) == np.uint64(0x7C00):
+        size = math.nan if bits & np.uint64(0x3FF) else math.inf
     return -size if bits & np.uint64(0x8000) else size
 
 

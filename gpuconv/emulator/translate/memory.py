@@ -28,6 +28,11 @@ def elements(operand: Operand) -> list[Operand]:
     return list(operand.items) if isinstance(operand, Vector) else [operand]
 
 
+def access_site(code: Code, item: Instruction) -> str:
+    """The number of an instruction, for faults and for the meter."""
+    return str(code.program.site(item))
+
+
 def access(code: Code, item: Instruction, address: Operand, name: str, data: list[str], bits: int) -> list[str]:
     """Call a helper that takes addresses and rows of data; returns where those rows stand."""
     code.scratch = 0
@@ -41,11 +46,10 @@ def access(code: Code, item: Instruction, address: Operand, name: str, data: lis
         rows.append(row)
     code.scratch += len(data)
     code.program.scratch = max(code.program.scratch, code.scratch)
-    site = code.program.site(item)
     code.helper(
         name, "void",
         [("ptr", "%c"), ("ptr", "%w"), ("ptr", where), ("ptr", block), ("i32", code.guarded_mask()),
-         ("i32", str(site)), ("i32", str(len(data)))],
+         ("i32", access_site(code, item)), ("i32", str(len(data)))],
     )  # fmt: skip
     return rows
 
