@@ -60,7 +60,11 @@ def ldmatrix(code: Code, item: Instruction) -> None:
     _results(code, targets, rows)
 
 
-_SHAPES = {("m16n8k8", "tf32"): 8, ("m16n8k4", "tf32"): 4, **{(f"m16n8k{k}", t): k for k in (8, 16) for t in ("f16", "bf16")}}
+_SHAPES = {
+    ("m16n8k8", "tf32"): 8,
+    ("m16n8k4", "tf32"): 4,
+    **{(f"m16n8k{k}", t): k for k in (8, 16) for t in ("f16", "bf16")},
+}
 
 
 @instruction("mma")
