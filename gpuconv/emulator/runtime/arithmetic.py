@@ -43,40 +43,48 @@ def _enter(name, function):
 # ---- integers
 
 
-def _division(type_, integer):
-    lowest = -(2 ** (int(type_[1:]) - 1)) if type_[0] == "s" else None
-
+def _unsigned_division(type_, integer):
     def div(a, b):
         a, b = integer(a), integer(b)
-        if b == 0:
-            return uint64(2**64 - 1)  # unspecified; what the hardware gives
-        if lowest is not None and a == lowest and b == -1:
-            return uint64(a)
-        return uint64(_truncated(a, b))
+        return uint64(a // b) if b != 0 else uint64(2**64 - 1)  # unspecified; what the hardware gives
 
     def rem(a, b):
         a, b = integer(a), integer(b)
-        if b == 0:
-            return uint64(a)
-        if lowest is not None and b == -1:
-            return uint64(0)
-        return uint64(integer(a - integer(_truncated(a, b) * b)))
+        return uint64(a % b) if b != 0 else uint64(a)
 
     _enter(f"div_{type_}", div)
     _enter(f"rem_{type_}", rem)
 
 
-@jit
-def _truncated(a, b):
-    """a / b towards zero; Python's // goes down."""
-    quotient = a // b
-    if quotient < 0 and quotient * b != a:
-        quotient += 1
-    return quotient
+def _signed_division(type_, integer):
+    lowest = -(2 ** (int(type_[1:]) - 1))
+
+    @jit
+    def truncated(a, b):
+        """a / b towards zero; Python's // goes down."""
+        quotient = a // b
+        return quotient + 1 if quotient < 0 and quotient * b != a else quotient
+
+    def div(a, b):
+        a, b = int64(integer(a)), int64(integer(b))
+        if b == 0:
+            return uint64(2**64 - 1)
+        return uint64(a) if a == lowest and b == -1 else uint64(truncated(a, b))
+
+    def rem(a, b):
+        a, b = int64(integer(a)), int64(integer(b))
+        if b in (0, -1):
+            return uint64(a) if b == 0 else uint64(0)
+        return uint64(a - truncated(a, b) * b)
+
+    _enter(f"div_{type_}", div)
+    _enter(f"rem_{type_}", rem)
 
 
-for _type in ("u16", "s16", "u32", "s32", "u64", "s64"):
-    _division(_type, INTEGERS[_type])
+for _type in ("u16", "u32", "u64"):
+    _unsigned_division(_type, INTEGERS[_type])
+for _type in ("s16", "s32", "s64"):
+    _signed_division(_type, INTEGERS[_type])
 
 
 @jit
