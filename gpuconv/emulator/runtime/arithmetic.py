@@ -235,56 +235,10 @@ for _type in ("u16", "s16", "u32", "s32", "u64", "s64"):
     _difference(_type, INTEGERS[_type])
 
 
-def _saturation(target, source):
-    bits = int(target[1:])
-    low = -(2 ** (bits - 1)) if target[0] == "s" else 0
-    high = 2 ** (bits - 1) - 1 if target[0] == "s" else 2**bits - 1
-    signed = source == "s64"
-
-    def saturate(a):
-        if signed:
-            return uint64(max(int64(a), int64(low))) if int64(a) < int64(min(high, 2**63 - 1)) else uint64(high)
-        return min(a, uint64(high))
-
-    _enter(f"saturate_{target}_{source}", saturate)
-
-
-for _target in INTEGERS:
-    for _source in ("s64", "u64"):
-        _saturation(_target, _source)
-
-
 # ---- floats
 
 VALUE = {"f32": f32_value, "f64": as_f64}
 _FLOAT_BITS = {"f32": f32_bits, "f64": bits_f64}
-
-
-def _to_integer(mode, target, source):
-    bits, signed = int(target[1:]), target[0] == "s"
-    low, high = (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1)) if signed else (0.0, 2.0**bits)
-    least, most = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-    whole = {"rni": np.rint, "rzi": np.trunc, "rmi": np.floor, "rpi": np.ceil}[mode]
-    value = VALUE[source]
-
-    def convert(a):
-        x = value(a)
-        if x != x:
-            return uint64(1 << 63) if bits == 64 else uint64(0)
-        x = whole(x)
-        if x >= high:
-            return uint64(most)
-        if x < low:
-            return uint64(int64(least))
-        return uint64(int64(x)) if signed or x < 2.0**63 else uint64(int64(x - 2.0**63)) | uint64(1 << 63)
-
-    _enter(f"{mode}_{target}_{source}", convert)
-
-
-for _mode in ("rni", "rzi", "rmi", "rpi"):
-    for _target in INTEGERS:
-        for _source in ("f32", "f64"):
-            _to_integer(_mode, _target, _source)
 
 
 def encoder(format_, mode):
@@ -462,30 +416,6 @@ def smaller(x, y, nan):
 def larger(x, y, nan):
     """PTX's max."""
     return -smaller(-x, -y, nan)
-
-
-def _extreme(type_, chosen, nan, signs):
-    value, bits, top = VALUE[type_], _FLOAT_BITS[type_], 31 if type_ == "f32" else 63
-    quiet = 2**top - 1
-
-    def extreme(a, b):
-        x, y = value(a), value(b)
-        if signs:
-            x, y = abs(x), abs(y)
-        found = chosen(x, y, nan)
-        if found != found:
-            return uint64(quiet)
-        result = uint64(bits(found))
-        return result | ((a ^ b) & (uint64(1) << uint64(top))) if signs else result
-
-    return extreme
-
-
-for _type in ("f32", "f64"):
-    for _name, _chosen in (("min", smaller), ("max", larger)):
-        for _modes in ("", "_NaN", "_xorsign", "_NaN_xorsign"):
-            _function = _extreme(_type, _chosen, "NaN" in _modes, "xorsign" in _modes)
-            _enter(f"{_name}{_modes}_{_type}", _function)
 
 
 def _approximate(name, function):

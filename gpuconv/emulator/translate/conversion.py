@@ -56,9 +56,7 @@ def cvt(code: Code, item: Instruction) -> None:
         if target in floating:
             _float_to_float(code, item, value, wide, source, target)
         else:
-            mode = next(p for p in item.parts if p in _INTEGER_ROUNDINGS)
-            result = code.lanewise(f"{mode}_{target}_{wide}", target, (value, wide))
-            code.write(item.operands[0], result, target)
+            code.write(item.operands[0], _float_to_integer(code, item, value, wide, target), target)
     elif target in floating:
         _integer_to_float(code, item, source, target)
     else:
@@ -72,12 +70,27 @@ def _widened(code: Code, item: Instruction, source: str) -> tuple[str, str]:
     return code.lanewise(f"widen_{source}", "f32", (code.read(item.operands[1], "b16"), "b16")), "f32"
 
 
+_WHOLE = {"rni": "roundeven", "rzi": "trunc", "rmi": "floor", "rpi": "ceil"}
+
+
+def _float_to_integer(code: Code, item: Instruction, value: str, wide: str, target: str) -> str:
+    """Rounded to a whole number, then the nearest integer there is; NaN gives 0, in 64 bits the highest bit alone."""
+    mode = next(p for p in item.parts if p in _INTEGER_ROUNDINGS)
+    whole = code.intrinsic(f"llvm.{_WHOLE[mode]}.v32{wide}", vector(wide), value)
+    name = f"llvm.fpto{'s' if target[0] == 's' else 'u'}i.sat.v32i{WIDTHS[target]}.v32{wide}"
+    code.program.intrinsic(f"{vector(target)} @{name}({vector(wide)})")
+    result = code.op(f"call {vector(target)} @{name}({vector(wide)} {whole})")
+    if WIDTHS[target] < 64:
+        return result
+    unordered = code.op(f"fcmp uno {vector(wide)} {value}, {value}")
+    return code.op(f"select <32 x i1> {unordered}, <32 x i64> {constant(1 << 63, 64)}, <32 x i64> {result}")
+
+
 def _float_to_float(code: Code, item: Instruction, value: str, wide: str, source: str, target: str) -> None:
     mode = next((p for p in item.parts if p in _INTEGER_ROUNDINGS), None)
     rounding = next((p for p in item.parts if p in _ROUNDINGS), "rn")
     if mode:
-        name = {"rni": "roundeven", "rzi": "trunc", "rmi": "floor", "rpi": "ceil"}[mode]
-        value = code.intrinsic(f"llvm.{name}.v32{wide}", vector(wide), value)
+        value = code.intrinsic(f"llvm.{_WHOLE[mode]}.v32{wide}", vector(wide), value)
     if target == "f64" and wide == "f32":
         value = code.op(f"fpext {vector('f32')} {value} to {vector('f64')}")
     elif target == "f32" and wide == "f64":
@@ -113,15 +126,31 @@ def _integer_to_float(code: Code, item: Instruction, source: str, target: str) -
 def _integer_to_integer(code: Code, item: Instruction, source: str, target: str) -> None:
     a = code.read(item.operands[1], source)
     if "sat" in item.parts:
-        wide = f"{source[0]}64"
-        if WIDTHS[source] < 64:
-            a = code.op(f"{'sext' if source[0] == 's' else 'zext'} {vector(source)} {a} to <32 x i64>")
-        a = code.lanewise(f"saturate_{target}_{wide}", target, (a, wide))
+        a = _clamped(code, a, source, target)
+        if WIDTHS[source] != WIDTHS[target]:
+            change = "trunc" if WIDTHS[source] > WIDTHS[target] else "sext" if source[0] == "s" else "zext"
+            a = code.op(f"{change} {vector(source)} {a} to {vector(target)}")
     elif WIDTHS[source] > WIDTHS[target]:
         a = code.op(f"trunc {vector(source)} {a} to {vector(target)}")
     elif WIDTHS[source] < WIDTHS[target]:
         a = code.op(f"{'sext' if source[0] == 's' else 'zext'} {vector(source)} {a} to {vector(target)}")
     code.write(item.operands[0], a, target)
+
+
+def _clamped(code: Code, value: str, source: str, target: str) -> str:
+    """An integer brought into the range of another type, in its own."""
+    (low, high), (least, most) = _range(source), _range(target)
+    v, sign, bits = vector(source), source[0], WIDTHS[source]
+    if most < high:
+        value = code.intrinsic(f"llvm.{sign}min.v32i{bits}", v, value, constant(most, bits))
+    if least > low:
+        value = code.intrinsic(f"llvm.{sign}max.v32i{bits}", v, value, constant(least, bits))
+    return value
+
+
+def _range(type_: str) -> tuple[int, int]:
+    bits = WIDTHS[type_]
+    return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if type_[0] == "s" else (0, 2**bits - 1)
 
 
 def _pack(code: Code, item: Instruction, type_: str) -> None:

@@ -24,28 +24,34 @@ def float_arithmetic(code: Code, item: Instruction, type_: str) -> None:
     values = [code.flushed(code.read(o, type_), item, type_) for o in operands]
     v = vector(type_)
     if item.op in ("min", "max"):
-        modes = "".join(f"_{m}" for m in ("NaN", "xorsign") if m in item.parts)
-        arguments = [(x, type_) for x in values]
-        result = code.lanewise(f"{item.op}{modes}_{type_}", type_, *arguments[:2])
-        for argument in arguments[2:]:
-            result = code.lanewise(f"{item.op}{modes}_{type_}", type_, (result, type_), argument)
+        result = _extreme(code, item, values, type_)
     elif item.op == "abs":
-        result = code.intrinsic(f"llvm.fabs.v32{_llvm(type_)}", v, values[0])
+        result = code.intrinsic(f"llvm.fabs.v32{type_}", v, values[0])
     elif item.op == "neg":
         result = code.op(f"fneg {v} {values[0]}")
     elif rounding:
         name = "fma" if item.op == "mad" else item.op
         result = code.lanewise(f"{name}_{rounding}_{type_}", type_, *((x, type_) for x in values))
     elif item.op in ("fma", "mad"):
-        result = code.intrinsic(f"llvm.fma.v32{_llvm(type_)}", v, *values)
+        result = code.intrinsic(f"llvm.fma.v32{type_}", v, *values)
     else:
         result = code.op(f"{_BINARY[item.op]} {v} {values[0]}, {values[1]}")
     result = code.saturated(result, item, type_)
     code.write(item.operands[0], code.flushed(result, item, type_), type_)
 
 
-def _llvm(type_: str) -> str:
-    return {"f32": "f32", "f64": "f64"}[type_]
+def _extreme(code: Code, item: Instruction, values: list[str], type_: str) -> str:
+    """min, max: a number wins over NaN unless .NaN; -0 is less than +0; NaN is the canonical one."""
+    v, bits = vector(type_), WIDTHS[type_]
+    if "xorsign" in item.parts:
+        raise code.unsupported()
+    name = f"llvm.{item.op}imum{'' if 'NaN' in item.parts else 'num'}.v32{type_}"
+    result = values[0]
+    for value in values[1:]:
+        result = code.intrinsic(name, v, result, value)
+    quiet = code.op(f"bitcast <32 x i{bits}> {constant(2 ** (bits - 1) - 1, bits)} to {v}")
+    unordered = code.op(f"fcmp uno {v} {result}, {result}")
+    return code.op(f"select <32 x i1> {unordered}, {v} {quiet}, {v} {result}")
 
 
 def narrow_arithmetic(code: Code, item: Instruction, type_: str, name: list[str]) -> None:
@@ -92,7 +98,7 @@ def functions(code: Code, item: Instruction) -> None:
     if rounding:
         result = code.lanewise(f"{item.op}_{rounding}_{type_}", type_, (a, type_))
     elif item.op == "sqrt":
-        result = code.intrinsic(f"llvm.sqrt.v32{_llvm(type_)}", v, a)
+        result = code.intrinsic(f"llvm.sqrt.v32{type_}", v, a)
     elif item.op == "rcp":
         one = code.bitcast(constant({"f32": 0x3F800000, "f64": 0x3FF << 52}[type_], WIDTHS[type_]),
                            f"<32 x i{WIDTHS[type_]}>", v)  # fmt: skip
