@@ -9,6 +9,15 @@ from .backend import DeviceError, device, to_device, to_host, use_device
 from .conv import conv2d, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
 from .linear import linear, linear_bias_grad, linear_input_grad, linear_weight_grad
 from .losses import cross_entropy, cross_entropy_grad, mse_loss, mse_loss_grad
+from .normalization import (
+    batch_norm1d,
+    batch_norm1d_grad,
+    batch_norm2d,
+    batch_norm2d_grad,
+    batch_norm3d,
+    batch_norm3d_grad,
+    batch_norm_statistics,
+)
 from .optimizers import SGD
 from .pooling import avg_pool2d, avg_pool2d_input_grad, max_pool2d, max_pool2d_input_grad
 from .symmetry import symmetry_report
@@ -21,6 +30,13 @@ __all__ = [
     "__version__",
     "avg_pool2d",
     "avg_pool2d_input_grad",
+    "batch_norm1d",
+    "batch_norm1d_grad",
+    "batch_norm2d",
+    "batch_norm2d_grad",
+    "batch_norm3d",
+    "batch_norm3d_grad",
+    "batch_norm_statistics",
     "conv2d",
     "conv2d_bias_grad",
     "conv2d_input_grad",
