@@ -7,6 +7,7 @@ from . import initializers, nn
 from .activations import leaky_relu, leaky_relu_grad, relu, relu_grad, softmax, softmax_grad
 from .backend import DeviceError, device, to_device, to_host, use_device
 from .conv import conv2d, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
+from .joining import add, concatenate, concatenate_grad
 from .linear import linear, linear_bias_grad, linear_input_grad, linear_weight_grad
 from .losses import cross_entropy, cross_entropy_grad, mse_loss, mse_loss_grad
 from .normalization import (
@@ -28,6 +29,7 @@ __all__ = [
     "SGD",
     "DeviceError",
     "__version__",
+    "add",
     "avg_pool2d",
     "avg_pool2d_input_grad",
     "batch_norm1d",
@@ -37,6 +39,8 @@ __all__ = [
     "batch_norm3d",
     "batch_norm3d_grad",
     "batch_norm_statistics",
+    "concatenate",
+    "concatenate_grad",
     "conv2d",
     "conv2d_bias_grad",
     "conv2d_input_grad",

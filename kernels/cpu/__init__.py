@@ -1,7 +1,7 @@
 """Kernels for NumPy arrays: Numba on the CPU, parallel over `numba.get_num_threads()` threads."""
 
-from . import activations, conv, linear, losses, normalization, optimizers, pooling
+from . import activations, conv, joining, linear, losses, normalization, optimizers, pooling
 
 INDEX_BITS = 64
 
-__all__ = ["INDEX_BITS", "activations", "conv", "linear", "losses", "normalization", "optimizers", "pooling"]
+__all__ = ["INDEX_BITS", "activations", "conv", "joining", "linear", "losses", "normalization", "optimizers", "pooling"]
