@@ -132,7 +132,7 @@ def batch_norm_statistics(
     if x.ndim < 2:
         raise ValueError(f"{op}: x has shape {x.shape}, expected at least two dimensions (N, C, ...)")
     factor = x.dtype.type(number(op, "momentum", momentum))
-    _require_channels(op, x, running_mean=running_mean, running_var=running_var)
+    require_channels(op, x, running_mean=running_mean, running_var=running_var)
     terms = x.size // max(x.shape[1], 1)
     if terms == 1:
         raise ValueError(f"{op}: x has shape {x.shape}, one value for each channel, expected more in training")
@@ -142,7 +142,7 @@ def batch_norm_statistics(
             mean[...] = var[...] = 0
             return mean, var
         kernels = kernels_for(x).normalization
-        kernels.moments(_rows(x), mean, var)
+        kernels.moments(rows_of(x), mean, var)
         if running_mean is not None:
             kernels.move_running(mean, var, factor, x.dtype.type(terms / (terms - 1)), running_mean, running_var)
     return mean, var
@@ -230,7 +230,7 @@ def _batch_norm(
         updated(op, **running)
     x, mean, var, weight, bias = floating(op, x=x, **running, **affine)
     _require_layout(op, "x", x)
-    _require_channels(op, x, running_mean=mean, running_var=var, weight=weight, bias=bias)
+    require_channels(op, x, running_mean=mean, running_var=var, weight=weight, bias=bias)
     tiny = x.dtype.type(number(op, "eps", eps))
     if training:
         if x.size == x.shape[1]:
@@ -241,7 +241,7 @@ def _batch_norm(
     with on_device_of(x):
         y = output(op, x.shape, x, out)
         statistics = mean.reshape(1, -1), var.reshape(1, -1)
-        kernels_for(x).normalization.normalize(_rows(x), *statistics, weight, bias, tiny, _rows(y))
+        kernels_for(x).normalization.normalize(rows_of(x), *statistics, weight, bias, tiny, rows_of(y))
     return y
 
 
@@ -259,24 +259,24 @@ def _batch_norm_grad(
     dy, x, mean, var, weight = floating(op, dy=dy, x=x, mean=mean, var=var, weight=weight)
     _require_layout(op, "x", x)
     shaped(op, "dy", dy, x.shape, "the shape of x")
-    _require_channels(op, x, mean=mean, var=var, weight=weight)
+    require_channels(op, x, mean=mean, var=var, weight=weight)
     tiny, kernels = x.dtype.type(number(op, "eps", eps)), kernels_for(x).normalization
     with on_device_of(x):
         dx = output(op, x.shape, x, out)
         sums, means = ([output(op, (1, x.shape[1]), x) for _ in range(2)] for _ in range(2))
         dweight, dbias = (output(op, x.shape[1:2], x) for _ in range(2))
         statistics, terms = (mean.reshape(1, -1), var.reshape(1, -1)), max(x.size // max(x.shape[1], 1), 1)
-        kernels.gradient_sums(_rows(dy), _rows(x), *statistics, tiny, *sums)
+        kernels.gradient_sums(rows_of(dy), rows_of(x), *statistics, tiny, *sums)
         kernels.set_means(*sums, weight, terms, *means, dweight, dbias)
         if flag(op, "training", training):
-            kernels.input_grad(_rows(dy), _rows(x), *statistics, weight, tiny, *means, _rows(dx))
+            kernels.input_grad(rows_of(dy), rows_of(x), *statistics, weight, tiny, *means, rows_of(dx))
         else:
             nothing = array_module(mean).zeros_like(statistics[0])
-            kernels.normalize(_rows(dy), nothing, statistics[1], weight, None, tiny, _rows(dx))
+            kernels.normalize(rows_of(dy), nothing, statistics[1], weight, None, tiny, rows_of(dx))
     return dx, dweight, dbias
 
 
-def _rows(x: Array) -> Array:
+def rows_of(x: Array) -> Array:
     """Channels last but one, as the kernels take them: (N, C, positions)."""
     return x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
 
@@ -287,7 +287,8 @@ def _require_layout(op: str, name: str, x: Any) -> None:
         raise ValueError(f"{op}: {name} has shape {x.shape}, expected {layout}")
 
 
-def _require_channels(op: str, x: Array, **arrays: Array | None) -> None:
+def require_channels(op: str, x: Array, **arrays: Array | None) -> None:
+    """Refuse arrays that have not one element for each channel of x."""
     for name, a in arrays.items():
         if a is not None:
             shaped(op, name, a, x.shape[1:2], f"x has {x.shape[1]} channels")

@@ -9,8 +9,9 @@ from gpuconv.testing import assert_close, check_gradients
 from tests import reference
 from tests.devices import SIMULATED, on_every_device
 
-SHAPES = [(2, 2), (3, 2, 2, 5)]
+SHAPES, GROUPED = [(2, 2), (3, 2, 2, 5)], [((2, 4, 3), 2)]
 if not SIMULATED:  # which takes a second for each block
+    GROUPED += [((3, 4), 2), ((2, 6, 5), 1), ((1, 3, 2, 4), 3), ((2, 6, 70), 3)]
     SHAPES += [(6, 3), (2, 4), (4, 3, 5), (1, 1, 7, 1), (2, 3, 1, 2, 2), (3, 70, 2, 3)]
 READ_ONLY = np.zeros(3, np.float32)
 READ_ONLY.flags.writeable = False
@@ -67,6 +68,37 @@ def test_batch_norm_in_inference_agrees_with_the_oracle(shape, dtype, device, on
     expected = reference.batch_norm_grad(dy, x, mean, var, weight, 1e-5, False)
     for gradient, reference_gradient in zip(backward(dyd, xd, md, vd, wd), expected, strict=True):
         assert_close(gradient, reference_gradient, terms=max(x.size, 1))
+
+
+@on_every_device
+@DTYPES
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize(
+    ("shape", "groups"),
+    [((2, 4, 3), 2)] if SIMULATED else [((3, 4), 2), ((2, 6, 5), 1), ((1, 3, 2, 4), 3), ((2, 6, 70), 3)],
+)
+def test_group_norm_agrees_with_the_oracle(shape, groups, affine, dtype, device, on):
+    x, dy, weight, bias, *_ = _arrays(shape, dtype, affine)
+    xd, dyd, wd, bd = _to_device(x, dy, weight, bias)
+    statistics = gpuconv.group_norm_statistics(xd, groups)
+    y = gpuconv.group_norm(xd, groups, wd, bd, 1e-3)
+    assert_close(y, reference.group_norm(x, groups, weight, bias, 1e-3), terms=x[0].size)
+    again = gpuconv.group_norm(xd, groups, wd, bd, 1e-3, mean=statistics[0], var=statistics[1])
+    assert np.array_equal(gpuconv.to_host(y), gpuconv.to_host(again))
+    gradients = gpuconv.group_norm_grad(dyd, xd, groups, *statistics, wd, 1e-3)
+    for gradient, expected in zip(gradients, reference.group_norm_grad(dy, x, groups, weight, 1e-3), strict=True):
+        assert_close(gradient, expected, terms=8 * x.size, magnitude=dy)
+
+
+def test_group_norm_of_nothing():
+    x = np.zeros((0, 4, 2))
+    mean, var = gpuconv.group_norm_statistics(x, 2)
+    assert mean.shape == var.shape == (0, 2)
+    assert gpuconv.group_norm(x, 2).shape == x.shape
+    dx, dweight, dbias = gpuconv.group_norm_grad(x, x, 2, mean, var)
+    assert dx.shape == x.shape
+    assert not dweight.any()
+    assert not dbias.any()
 
 
 @on_every_device
@@ -194,6 +226,19 @@ def _zeros(*shape):
             lambda: gpuconv.batch_norm2d_grad(_zeros(2, 3, 1, 2), _zeros(2, 3, 1, 1), _zeros(3), _zeros(3)),
             ValueError,
             r"dy has shape \(2, 3, 1, 2\), expected \(2, 3, 1, 1\)",
+        ),
+        (
+            lambda: gpuconv.group_norm(_zeros(2, 3, 4), 2),
+            ValueError,
+            "num_groups is 2, expected a divisor of the 3",
+        ),
+        (lambda: gpuconv.group_norm(_zeros(2, 3, 4), 0), ValueError, "num_groups is 0, expected at least 1"),
+        (lambda: gpuconv.group_norm(_zeros(1, 3), 3), ValueError, "one value for each of 3 groups"),
+        (lambda: gpuconv.group_norm(_zeros(2, 4), 2, mean=_zeros(2, 2)), ValueError, "mean and var are given apart"),
+        (
+            lambda: gpuconv.group_norm_grad(_zeros(2, 4), _zeros(2, 4), 2, _zeros(2, 2), _zeros(4)),
+            ValueError,
+            r"var has shape \(4,\), expected \(2, 2\)",
         ),
         (lambda: gpuconv.batch_norm_statistics(_zeros(3)), ValueError, r"x has shape \(3,\), expected at least two"),
     ],

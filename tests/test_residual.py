@@ -110,6 +110,16 @@ def test_batch_norm_layers_have_the_functions_gradients(layer, shape):
         assert_close(layer.bias.grad, expected[2], terms=16)
 
 
+@pytest.mark.parametrize("affine", [True, False])
+def test_group_norm_layers_are_the_function(affine):
+    layer, x, dy = nn.GroupNorm(2, 4, affine=affine, dtype=np.float64), _array(3, 4, 5), _array(3, 4, 5, seed=1)
+    assert_close(layer(x), reference.group_norm(x, 2, None, None, 1e-5), terms=10)
+    expected = reference.group_norm_grad(dy, x, 2, None, 1e-5)
+    assert_close(layer.backward(dy), expected[0], terms=64)
+    if affine:
+        assert_close(layer.weight.grad, expected[1], terms=16)
+
+
 def test_buffers_travel_with_the_state():
     a, b = nn.Sequential(nn.BatchNorm1d(2)), nn.Sequential(nn.BatchNorm1d(2))
     a(_array(4, 2, dtype=np.float32))
@@ -182,6 +192,7 @@ def test_addition(device, on):
         (lambda x: gpuconv.concatenate_grad(x, (4, -1)), ValueError, r"sizes\[1\] is -1, expected at least 0"),
         (lambda x: gpuconv.add(x, x.T), ValueError, r"b has shape \(3, 2\), expected \(2, 3\)"),
         (lambda x: nn.BatchNorm2d(0), ValueError, "BatchNorm2d: num_features is 0"),
+        (lambda x: nn.GroupNorm(2, 3), ValueError, "GroupNorm: num_groups is 2, expected a divisor of num_channels=3"),
         (lambda x: nn.BatchNorm1d(2, affine=1), TypeError, "BatchNorm1d: affine is 1, expected True or False"),
     ],
 )

@@ -4,7 +4,7 @@ from .containers import Residual, Sequential
 from .layers import AvgPool2d, Conv2d, Flatten, LeakyReLU, Linear, MaxPool2d, ReLU
 from .losses import CrossEntropyLoss, Loss, MSELoss
 from .module import Buffer, Module, Parameter
-from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm
 
 __all__ = [
     "AvgPool2d",
@@ -15,6 +15,7 @@ __all__ = [
     "Conv2d",
     "CrossEntropyLoss",
     "Flatten",
+    "GroupNorm",
     "LeakyReLU",
     "Linear",
     "Loss",

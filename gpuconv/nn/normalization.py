@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import normalization
+from .. import group_normalization, normalization
 from ..arguments import flag, number
 from ..backend import Array, to_device
 from ..geometry import positive
@@ -101,6 +101,53 @@ class BatchNorm3d(_BatchNorm):
     """Batch normalisation of (N, C, D, H, W); parameters as for `BatchNorm2d`."""
 
     rank = 3
+
+
+class GroupNorm(Module):
+    """Group normalisation of (N, C, ...), the same in training and evaluation.
+
+    Parameters
+    ----------
+    num_groups, num_channels : int
+    eps : float
+    affine : bool
+        Whether there are a weight and a bias for each channel.
+    dtype : float32 or float64
+
+    Raises
+    ------
+    ValueError
+        If the groups do not divide the channels.
+    """
+
+    def __init__(
+        self, num_groups: int, num_channels: int, *, eps: float = 1e-5, affine: bool = True, dtype: Any = np.float32
+    ) -> None:
+        op = "GroupNorm"
+        self.num_groups, channels = positive(op, "num_groups", num_groups), positive(op, "num_channels", num_channels)
+        if channels % self.num_groups:
+            raise ValueError(f"{op}: num_groups is {num_groups}, expected a divisor of num_channels={num_channels}")
+        self.eps, affine = number(op, "eps", eps), flag(op, "affine", affine)
+        self.weight = Parameter(to_device(np.ones(channels, dtype))) if affine else None
+        self.bias = Parameter(to_device(np.zeros(channels, dtype))) if affine else None
+        self._saved: tuple[Array, Array, Array] | None = None
+
+    def forward(self, x: Array) -> Array:
+        """Each sample's groups of channels with their own statistics."""
+        mean, var = group_normalization.group_norm_statistics(x, self.num_groups)
+        self._saved = x, mean, var
+        affine = _data(self.weight), _data(self.bias)
+        return group_normalization.group_norm(x, self.num_groups, *affine, self.eps, mean=mean, var=var)
+
+    def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
+        """The gradients of `gpuconv.group_norm_grad`."""
+        x, mean, var = self.saved(self._saved)
+        arguments = self.num_groups, mean, var, _data(self.weight), self.eps
+        dx, dweight, dbias = group_normalization.group_norm_grad(dy, x, *arguments)
+        if self.weight is not None and self.bias is not None:
+            self.weight.accumulate(dweight)
+            self.bias.accumulate(dbias)
+        return dx if input_grad else None
 
 
 def _data(entry: Parameter | Buffer | None) -> Array | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from .. import normalization
+from .. import group_normalization, normalization
 from ..backend import Array, array_module
 from .check import OperationCheck
 
@@ -18,6 +18,7 @@ def checks() -> Iterator[OperationCheck]:
         shapes = shape, (c,), (c,)
         yield OperationCheck(f"{name}, training", *_training_pair(forward, backward), shapes, terms=48)
         yield OperationCheck(name, *_inference_pair(forward, backward), shapes, terms=48)
+    yield OperationCheck("group_norm", _group_norm, _group_norm_grad, ((2, 4, 3), (4,), (4,)), terms=48)
 
 
 def _training_pair(
@@ -42,6 +43,15 @@ def _inference_pair(
         return f_grad(dy, x, *_running(weight), weight)
 
     return forward, backward
+
+
+def _group_norm(x: Array, weight: Array, bias: Array) -> Array:
+    return group_normalization.group_norm(x, 2, weight, bias)
+
+
+def _group_norm_grad(dy: Array, x: Array, weight: Array, bias: Array) -> Sequence[Array]:
+    mean, var = group_normalization.group_norm_statistics(x, 2)
+    return group_normalization.group_norm_grad(dy, x, 2, mean, var, weight)
 
 
 def _running(weight: Array) -> tuple[Array, Array]:

@@ -52,3 +52,32 @@ def _through_the_set(slopes, xhat, var, eps, training):
     flat, hats = slopes.ravel(), xhat.ravel()
     jacobian = (np.eye(n) - 1 / n - np.outer(hats, hats) / n) / deviation
     return (jacobian @ flat).reshape(slopes.shape)
+
+
+def group_norm(x, groups, weight, bias, eps):
+    """Each sample's groups of channels by their own mean and deviation, then each channel's weight and bias."""
+    x = x.astype(np.float64)
+    y = np.zeros(x.shape)
+    for n, g in np.ndindex(x.shape[0], groups):
+        where = n, _group(x, groups, g)
+        y[where] = (x[where] - x[where].mean()) / np.sqrt(x[where].var() + eps)
+    for c in range(x.shape[1]):
+        y[:, c] = y[:, c] * (1 if weight is None else float(weight[c])) + (0 if bias is None else float(bias[c]))
+    return y
+
+
+def group_norm_grad(dy, x, groups, weight, eps):
+    """(dx, dweight, dbias)."""
+    x, dy, w = x.astype(np.float64), dy.astype(np.float64), np.ones(x.shape[1]) if weight is None else weight
+    xhat, dx = group_norm(x, groups, None, None, eps), np.zeros(x.shape)
+    for n, g in np.ndindex(x.shape[0], groups):
+        where = n, _group(x, groups, g)
+        slopes = np.stack([float(w[c]) * dy[n, c] for c in range(x.shape[1])[where[1]]])
+        dx[where] = _through_the_set(slopes, xhat[where], x[where].var(), eps, True)
+    dweight = [(dy[:, c] * xhat[:, c]).sum() for c in range(x.shape[1])]
+    return dx, np.array(dweight), np.array([dy[:, c].sum() for c in range(x.shape[1])])
+
+
+def _group(x, groups, g):
+    size = x.shape[1] // groups
+    return slice(g * size, (g + 1) * size)
