@@ -7,6 +7,7 @@ from . import initializers, nn
 from .activations import leaky_relu, leaky_relu_grad, relu, relu_grad, softmax, softmax_grad
 from .backend import DeviceError, device, to_device, to_host, use_device
 from .conv import conv2d, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
+from .dropout import dropout, dropout2d, dropout2d_grad, dropout_grad
 from .group_normalization import group_norm, group_norm_grad, group_norm_statistics
 from .joining import add, concatenate, concatenate_grad
 from .linear import linear, linear_bias_grad, linear_input_grad, linear_weight_grad
@@ -49,6 +50,10 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_grad",
     "device",
+    "dropout",
+    "dropout2d",
+    "dropout2d_grad",
+    "dropout_grad",
     "group_norm",
     "group_norm_grad",
     "group_norm_statistics",

@@ -6,7 +6,7 @@ import pytest
 
 from gpuconv.kernels import cpu, cuda
 
-FAMILIES = ("activations", "conv", "joining", "linear", "losses", "normalization", "optimizers", "pooling")
+FAMILIES = ("activations", "conv", "dropout", "joining", "linear", "losses", "normalization", "optimizers", "pooling")
 
 
 def _launchers(module):

@@ -1,6 +1,7 @@
 """Layers with a forward and a backward pass; keys and layouts of their states as in torch.nn."""
 
 from .containers import Residual, Sequential
+from .dropout import Dropout, Dropout2d
 from .layers import AvgPool2d, Conv2d, Flatten, LeakyReLU, Linear, MaxPool2d, ReLU
 from .losses import CrossEntropyLoss, Loss, MSELoss
 from .module import Buffer, Module, Parameter
@@ -14,6 +15,8 @@ __all__ = [
     "Buffer",
     "Conv2d",
     "CrossEntropyLoss",
+    "Dropout",
+    "Dropout2d",
     "Flatten",
     "GroupNorm",
     "LeakyReLU",

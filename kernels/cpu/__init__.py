@@ -1,7 +1,28 @@
 """Kernels for NumPy arrays: Numba on the CPU, parallel over `numba.get_num_threads()` threads."""
 
-from . import activations, conv, joining, linear, losses, normalization, optimizers, pooling
+from . import (
+    activations,
+    conv,
+    dropout,
+    joining,
+    linear,
+    losses,
+    normalization,
+    optimizers,
+    pooling,
+)
 
 INDEX_BITS = 64
 
-__all__ = ["INDEX_BITS", "activations", "conv", "joining", "linear", "losses", "normalization", "optimizers", "pooling"]
+__all__ = [
+    "INDEX_BITS",
+    "activations",
+    "conv",
+    "dropout",
+    "joining",
+    "linear",
+    "losses",
+    "normalization",
+    "optimizers",
+    "pooling",
+]

@@ -1,7 +1,28 @@
 """Kernels for CuPy arrays: Numba CUDA on the array's device and the current CuPy stream."""
 
-from . import activations, conv, joining, linear, losses, normalization, optimizers, pooling
+from . import (
+    activations,
+    conv,
+    dropout,
+    joining,
+    linear,
+    losses,
+    normalization,
+    optimizers,
+    pooling,
+)
 
 INDEX_BITS = 32
 
-__all__ = ["INDEX_BITS", "activations", "conv", "joining", "linear", "losses", "normalization", "optimizers", "pooling"]
+__all__ = [
+    "INDEX_BITS",
+    "activations",
+    "conv",
+    "dropout",
+    "joining",
+    "linear",
+    "losses",
+    "normalization",
+    "optimizers",
+    "pooling",
+]
