@@ -1,14 +1,24 @@
 """Layers with a forward and a backward pass; keys and layouts of their states as in torch.nn."""
 
+from .containers import Residual, Sequential
+from .dropout import Dropout, Dropout2d
 from .layers import AvgPool2d, Conv2d, Flatten, LeakyReLU, Linear, MaxPool2d, ReLU
 from .losses import CrossEntropyLoss, Loss, MSELoss
-from .module import Module, Parameter, Sequential
+from .module import Buffer, Module, Parameter
+from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm
 
 __all__ = [
     "AvgPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "Buffer",
     "Conv2d",
     "CrossEntropyLoss",
+    "Dropout",
+    "Dropout2d",
     "Flatten",
+    "GroupNorm",
     "LeakyReLU",
     "Linear",
     "Loss",
@@ -17,5 +27,6 @@ __all__ = [
     "Module",
     "Parameter",
     "ReLU",
+    "Residual",
     "Sequential",
 ]

@@ -8,7 +8,7 @@ used; the public functions refuse arrays of 2^31 elements.
 import sys
 
 import numpy as np
-from numba import cuda, int32, uint32
+from numba import cuda, int32, uint32, uint64
 
 THREADS = 256
 """Threads a block, of every kernel here: occupancy is full with it wherever registers allow."""
@@ -22,6 +22,7 @@ __all__ = [
     "one",
     "reduce",
     "uint32",
+    "uint64",
 ]
 
 

@@ -6,7 +6,9 @@ scatters, straight from the definition of the forward pass. Padding is ((top, bo
 
 from .activations import *
 from .conv import *
+from .dropout import *
 from .linear import *
 from .losses import *
+from .normalization import *
 from .optimizers import *
 from .pooling import *
