@@ -6,7 +6,17 @@ import pytest
 
 from gpuconv.kernels import cpu, cuda
 
-FAMILIES = ("activations", "conv", "linear", "losses", "optimizers", "pooling")
+FAMILIES = (
+    "activations",
+    "adaptive_pooling",
+    "avg_pooling",
+    "conv",
+    "linear",
+    "losses",
+    "max_pooling",
+    "optimizers",
+    "unpooling",
+)
 
 
 def _launchers(module):

@@ -1,7 +1,28 @@
 """Kernels for NumPy arrays: Numba on the CPU, parallel over `numba.get_num_threads()` threads."""
 
-from . import activations, conv, linear, losses, optimizers, pooling
+from . import (
+    activations,
+    adaptive_pooling,
+    avg_pooling,
+    conv,
+    linear,
+    losses,
+    max_pooling,
+    optimizers,
+    unpooling,
+)
 
 INDEX_BITS = 64
 
-__all__ = ["INDEX_BITS", "activations", "conv", "linear", "losses", "optimizers", "pooling"]
+__all__ = [
+    "INDEX_BITS",
+    "activations",
+    "adaptive_pooling",
+    "avg_pooling",
+    "conv",
+    "linear",
+    "losses",
+    "max_pooling",
+    "optimizers",
+    "unpooling",
+]

@@ -1,7 +1,28 @@
 """Kernels for CuPy arrays: Numba CUDA on the array's device and the current CuPy stream."""
 
-from . import activations, conv, linear, losses, optimizers, pooling
+from . import (
+    activations,
+    adaptive_pooling,
+    avg_pooling,
+    conv,
+    linear,
+    losses,
+    max_pooling,
+    optimizers,
+    unpooling,
+)
 
 INDEX_BITS = 32
 
-__all__ = ["INDEX_BITS", "activations", "conv", "linear", "losses", "optimizers", "pooling"]
+__all__ = [
+    "INDEX_BITS",
+    "activations",
+    "adaptive_pooling",
+    "avg_pooling",
+    "conv",
+    "linear",
+    "losses",
+    "max_pooling",
+    "optimizers",
+    "unpooling",
+]
