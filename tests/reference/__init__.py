@@ -10,3 +10,4 @@ from .linear import *
 from .losses import *
 from .optimizers import *
 from .pooling import *
+from .pooling_nd import *
