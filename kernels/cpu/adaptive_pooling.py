@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
+from ..scalar import beats
 from .parallel import share, streaming
 
 
@@ -125,7 +126,7 @@ def _largest(x, depths, rows, columns):
             source = x[d, h]
             for w in range(w0, columns[1]):
                 value = source[w]
-                if not (value <= best or best != best):  # noqa: PLR0124  a NaN wins, and stays
+                if beats(value, best):
                     best, winner = value, (d * x.shape[1] + h) * x.shape[2] + w
     return best, winner
 

@@ -11,6 +11,7 @@ Bytes a call: x and y once, and the mask.
 import numpy as np
 from numba import njit
 
+from ..scalar import beats
 from .parallel import share, streaming
 from .vectors import copies, first_of, lanes_of, load, load_apart, store
 from .windows import axis_of, inside_each, packed, strip_of, whole
@@ -55,86 +56,104 @@ def _max_pool(planes, axes, first_position, x, y, mask, thread, threads):
 @njit(cache=True, nogil=True)
 def _best_of_columns(width, taps, x, row, rows, best, winner, line):
     """best[line, q], winner[line, q] = the largest tap of window q along a row of x, and which; so for several rows."""
-    zero, one, two = copies(winner, 0), copies(winner, 1), copies(winner, 2)
-    step, stride = width.dilation, width.stride
-    q0, q1 = whole(width, lanes_of(x))
-    for i in range(rows):
-        at, place = (row + i) * width.size - width.before, (line + i) * width.windows
+    at, place, q01 = row * width.size - width.before, line * width.windows, whole(width, lanes_of(x))
+    if width.stride == 2 and width.taps == 2:  # numbers that the compiler knows take half the instructions
+        _best_in_vectors(width, 2, 2, q01, x, at, rows, best, winner, place)
+    elif width.stride == 2 and width.taps == 3:
+        _best_in_vectors(width, 2, 3, q01, x, at, rows, best, winner, place)
+    elif width.stride == 1 and width.taps == 3:
+        _best_in_vectors(width, 1, 3, q01, x, at, rows, best, winner, place)
+    else:
+        _best_in_vectors(width, width.stride, width.taps, q01, x, at, rows, best, winner, place)
+    if q01[0] > 0:
+        _best_one_by_one(width, taps, 0, q01[0], x, at, rows, best, winner, place)
+    if q01[1] < width.windows:
+        _best_one_by_one(width, taps, q01[1], width.windows, x, at, rows, best, winner, place)
+
+
+@njit(inline="always")
+def _best_in_vectors(width, stride, taps, q01, x, at, rows, best, winner, place):
+    """The same of the windows that lie inside the input, a vector at a time."""
+    q0, q1 = q01
+    for i in range(rows if q0 < q1 else 0):
         q = q0
         while q < q1:
             q = min(q, q1 - lanes_of(x))
-            tap = at + q * stride
-            value, position = load_apart(x, tap, stride), zero
-            if width.taps > 1:  # three taps apart from the loop, whose overhead would be a third of the work
-                value, position = first_of(value, position, load_apart(x, tap + step, stride), one)
-            if width.taps > 2:
-                value, position = first_of(value, position, load_apart(x, tap + 2 * step, stride), two)
-            for s in range(3, width.taps):
-                value, position = first_of(value, position, load_apart(x, tap + s * step, stride), copies(winner, s))
-            store(best, place + q, value)
-            store(winner, place + q, position)
+            tap = at + i * width.size + q * stride
+            value, position = load_apart(x, tap, stride), copies(winner, 0)
+            for s in range(1, taps):
+                other = load_apart(x, tap + s * width.dilation, stride)
+                value, position = first_of(value, position, other, copies(winner, s))
+            store(best, place + i * width.windows + q, value)
+            store(winner, place + i * width.windows + q, position)
             q += lanes_of(x)
-        if q0 > 0:
-            _best_of_windows(width, taps, 0, q0, x, at, best, winner, place)
-        if q1 < width.windows:
-            _best_of_windows(width, taps, q1, width.windows, x, at, best, winner, place)
 
 
 @njit(cache=True, nogil=True)
-def _best_of_windows(width, taps, q0, q1, x, at, best, winner, place):
-    """The same of the windows [q0, q1), one by one and only of the taps inside."""
-    for q in range(q0, q1):
-        s0, s1 = taps[q]
-        tap = at + q * width.stride
-        largest, which = x[tap + s0 * width.dilation] if s0 < s1 else x.dtype.type(-np.inf), s0
-        for s in range(s0 + 1, s1):
-            value = x[tap + s * width.dilation]
-            if not (value <= largest or largest != largest):  # noqa: PLR0124  a NaN wins, and stays
-                largest, which = value, s
-        best[place + q], winner[place + q] = largest, which
+def _best_one_by_one(width, taps, q0, q1, x, at, rows, best, winner, place):
+    """The same of other windows, of the taps that lie inside."""
+    for i in range(rows):
+        for q in range(q0, q1):
+            s0, s1 = taps[q]
+            tap = at + i * width.size + q * width.stride
+            largest, which = x[tap + s0 * width.dilation] if s0 < s1 else x.dtype.type(-np.inf), s0
+            for s in range(s0 + 1, s1):
+                value = x[tap + s * width.dilation]
+                takes = beats(value, largest)
+                largest, which = value if takes else largest, s if takes else which
+            best[place + i * width.windows + q], winner[place + i * width.windows + q] = largest, which
 
 
 @njit(cache=True, nogil=True)
 def _best_of_lines(height, width, lines, taps_h, t0, t1, p0, p1, best, winner, y, mask, out):
     """y[p, q], mask[p, q] = the largest of the lines that row p of windows reads, and its position."""
-    volume, step = lines * width.windows, height.dilation * width.windows
     for p in range(p0, p1):
         r0, r1 = taps_h[p]
-        place = t0 * volume + (p - p0) * height.stride * width.windows + r0 * step
-        row, number = (out + p) * width.windows, (t0 * height.taps + r0) * width.taps
+        row = (out + p) * width.windows
+        place = (t0 * lines + (p - p0) * height.stride + r0 * height.dilation) * width.windows
+        number = (t0 * height.taps + r0) * width.taps
         if t0 == t1 or r0 == r1:
             y[row : row + width.windows] = -np.inf
             mask[row : row + width.windows] = 0
-            continue
-        of_first, of_second = copies(winner, number), copies(winner, number + width.taps)
-        of_third, q = copies(winner, number + 2 * width.taps), 0
-        while q < width.windows and width.windows >= lanes_of(best):
-            q = min(q, width.windows - lanes_of(best))
-            at = place + q
-            value, position = load(best, at), load(winner, at) + of_first
-            if r1 - r0 > 1:
-                other = load(winner, at + step) + of_second
-                value, position = first_of(value, position, load(best, at + step), other)
-            if r1 - r0 > 2:
-                other = load(winner, at + 2 * step) + of_third
-                value, position = first_of(value, position, load(best, at + 2 * step), other)
-            for t in range(t1 - t0):
-                for r in range(3 if t == 0 else 0, r1 - r0):
-                    line = at + t * volume + r * step
-                    other = load(winner, line) + copies(winner, number + (t * height.taps + r) * width.taps)
-                    value, position = first_of(value, position, load(best, line), other)
-            store(y, row + q, value)
-            store(mask, row + q, position)
-            q += lanes_of(best)
-        for q in range(width.windows if width.windows < lanes_of(best) else 0):
-            largest, which = best[place + q], winner[place + q] + number
-            for t in range(t1 - t0):
-                for r in range(1 if t == 0 else 0, r1 - r0):
-                    line = place + q + t * volume + r * step
-                    value = best[line]
-                    if not (value <= largest or largest != largest):  # noqa: PLR0124  a NaN wins, and stays
-                        largest, which = value, winner[line] + number + (t * height.taps + r) * width.taps
-            y[row + q], mask[row + q] = largest, which
+        elif width.windows < lanes_of(best):
+            _join_few(height, width, t1 - t0, r1 - r0, lines, best, winner, place, number, y, mask, row)
+        elif t1 - t0 == 1 and r1 - r0 == 2:
+            _join(height, width, 1, 2, lines, best, winner, place, number, y, mask, row)
+        elif t1 - t0 == 1 and r1 - r0 == 3:
+            _join(height, width, 1, 3, lines, best, winner, place, number, y, mask, row)
+        else:
+            _join(height, width, t1 - t0, r1 - r0, lines, best, winner, place, number, y, mask, row)
+
+
+@njit(inline="always")
+def _join(height, width, depths, rows, lines, best, winner, place, number, y, mask, out):
+    """One row of windows, a vector at a time: depths x rows lines, the first at place with the given number."""
+    step, q = height.dilation * width.windows, 0
+    while q < width.windows:
+        q = min(q, width.windows - lanes_of(best))
+        value, position = load(best, place + q), load(winner, place + q) + copies(winner, number)
+        for t in range(depths):
+            for r in range(0 if t else 1, rows):
+                line = place + t * lines * width.windows + r * step + q
+                other = load(winner, line) + copies(winner, number + (t * height.taps + r) * width.taps)
+                value, position = first_of(value, position, load(best, line), other)
+        store(y, out + q, value)
+        store(mask, out + q, position)
+        q += lanes_of(best)
+
+
+@njit(cache=True, nogil=True)
+def _join_few(height, width, depths, rows, lines, best, winner, place, number, y, mask, out):
+    """The same of a row shorter than a vector."""
+    for q in range(width.windows):
+        largest, which = best[place + q], winner[place + q] + number
+        for t in range(depths):
+            for r in range(0 if t else 1, rows):
+                line = place + (t * lines + r * height.dilation) * width.windows + q
+                value, position = best[line], winner[line] + number + (t * height.taps + r) * width.taps
+                takes = beats(value, largest)
+                largest, which = value if takes else largest, position if takes else which
+        y[out + q], mask[out + q] = largest, which
 
 
 @njit(cache=True, nogil=True)

@@ -6,7 +6,7 @@ The gradients gather: an input asks the windows that cover it, which are found b
 
 import numpy as np
 
-from ..scalar import ZERO
+from ..scalar import ZERO, beats
 from .launch import cuda, each, int32, uint32
 from .windows import offset_of, position_of, share_end, share_start
 
@@ -98,7 +98,7 @@ def adaptive_max_pool_kernel(x, y, indices, D, H, W, Z, P, Q):
             w = w0
             while w < w1:
                 value = x[offset_of(plane, d, h, w, D, H, W)]
-                if value > best or (value != value and best == best):  # noqa: PLR0124  NaN
+                if beats(value, best):
                     best, winner = value, offset_of(int32(0), d, h, w, D, H, W)
                 w = int32(w + 1)
             h = int32(h + 1)

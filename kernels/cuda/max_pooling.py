@@ -6,7 +6,7 @@ two threads write one address, no atomics are needed, and the result is the same
 
 import numpy as np
 
-from ..scalar import ZERO
+from ..scalar import ZERO, beats
 from .launch import cuda, each, int32, uint32
 from .windows import offset_of, position_of, scalars, window_at
 
@@ -42,7 +42,7 @@ def max_pool_kernel(
             w = int32(q * st_w - left + s * d_w)
             if 0 <= w < W:
                 value = x[offset_of(plane, d, h, w, D, H, W)]
-                if winner < 0 or value > best or (value != value and best == best):  # noqa: PLR0124  NaN
+                if winner < 0 or beats(value, best):
                     best, winner = value, int32(row * S + s)
             s = int32(s + 1)
         row = int32(row + 1)
