@@ -22,7 +22,7 @@ check-style: .venv/dev.installed
 
 # The CUDA kernels in Numba's simulator, which must be switched on before Python starts.
 test-simulator: .venv/dev.installed
-	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest -n 2 tests/cuda/test_simulator.py
+	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest -n 2 tests/cuda/test_simulator.py tests/test_pooling_nd.py
 
 # The operation suite on CuPy arrays; needs a GPU, CuPy and numba-cuda (pip install -e '.[dev,cuda13]').
 test-gpu: .venv/dev.installed

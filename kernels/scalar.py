@@ -40,6 +40,12 @@ def leaky_relu_grad(dy, x, slope):
 
 
 @inlined
+def beats(value, best):
+    """Whether a value takes a maximum's place: larger, or the first NaN. Without branches, which data would mislead."""
+    return (best == best) & (not value <= best)  # noqa: PLR0124
+
+
+@inlined
 def activate(x, code, slope):
     """f(x) for the activation of that code, in the epilogue of a convolution."""
     if code == RELU:

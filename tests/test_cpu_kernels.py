@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import gpuconv
-from gpuconv.geometry import pool_geometry
 from gpuconv.kernels import cpu
 from gpuconv.kernels.cpu import parallel
+from gpuconv.pooling.geometry import pool_geometry
 from tests.optimizer_cases import OPTIMIZERS, name_of
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -46,16 +46,16 @@ def _updates(dtype, rng):
 
 def _pooling(dtype, rng):
     x = rng.integers(-3, 4, (3, 5, 11, 14)).astype(dtype)
-    g = pool_geometry("pool", x.shape, 3, stride=2, padding=1)
+    g = pool_geometry("pool", 2, x.shape, 3, stride=2, padding=1)
     y, mask, dx = np.empty(g.y_shape, dtype), np.empty(g.y_shape, np.uint8), np.empty_like(x)
-    cpu.pooling.max_pool2d(g, x, y, mask)
-    cpu.pooling.max_pool2d_input_grad(g, y, mask, dx)
+    cpu.max_pooling.max_pool(g, x, y, mask)
+    cpu.max_pooling.max_pool_input_grad(g, y, mask, dx)
     return {
         "max_pool2d": y,
         "mask": mask,
         "max_pool2d_input_grad": dx,
-        "avg_pool2d": _filled(y, lambda y: cpu.pooling.avg_pool2d(g, x, True, y)),
-        "avg_pool2d_input_grad": _filled(x, lambda dx: cpu.pooling.avg_pool2d_input_grad(g, y, False, dx)),
+        "avg_pool2d": _filled(y, lambda y: cpu.avg_pooling.avg_pool(g, x, True, 0, y)),
+        "avg_pool2d_input_grad": _filled(x, lambda dx: cpu.avg_pooling.avg_pool_input_grad(g, y, False, 0, dx)),
     }
 
 

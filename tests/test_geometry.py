@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import gpuconv
-from gpuconv.geometry import conv_geometry, pool_geometry
+from gpuconv.geometry import conv_geometry
+from gpuconv.pooling.geometry import pool_geometry
 
 X, W = (2, 6, 9, 8), (4, 6, 3, 2)
 
@@ -42,12 +43,14 @@ def test_numpy_integers_are_integers():
 
 @pytest.mark.parametrize(("ceil_mode", "size"), [(False, 3), (True, 4)])
 def test_ceil_mode_keeps_the_last_window(ceil_mode, size):
-    assert pool_geometry("max_pool2d", (1, 1, 8, 8), 2, stride=(2, 2), dilation=1, ceil_mode=ceil_mode).p == 4
-    assert pool_geometry("max_pool2d", (1, 1, 8, 8), 3, stride=2, ceil_mode=ceil_mode).p == size
+    assert (
+        pool_geometry("max_pool2d", 2, (1, 1, 8, 8), 2, stride=(2, 2), dilation=1, ceil_mode=ceil_mode).h.windows == 4
+    )
+    assert pool_geometry("max_pool2d", 2, (1, 1, 8, 8), 3, stride=2, ceil_mode=ceil_mode).h.windows == size
 
 
 def test_ceil_mode_drops_a_window_that_starts_past_the_input():
-    assert pool_geometry("max_pool2d", (1, 1, 4, 4), 2, stride=3, padding=1, ceil_mode=True).p == 2
+    assert pool_geometry("max_pool2d", 2, (1, 1, 4, 4), 2, stride=3, padding=1, ceil_mode=True).h.windows == 2
 
 
 ERRORS = [

@@ -8,15 +8,7 @@ from gpuconv.kernels import cpu, cuda
 
 FAMILIES = (
     "activations",
-    "clipping",
-    "conv",
-    "dropout",
-    "joining",
-    "linear",
-    "losses",
-    "normalization",
-    "optimizers",
-    "pooling",
+FAMILIES = ("adaptive_pooling", "avg_pooling", "clipping", "conv", "dropout", "joining", "linear", "losses", "max_pooling", "normalization", "optimizers", "pooling", "unpooling")
 )
 
 

@@ -12,7 +12,6 @@ from ..conv import conv2d, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_gr
 from ..geometry import Padding, Size, pair, positive
 from ..initializers import Initializer, Seed, kaiming_uniform, uniform
 from ..linear import linear, linear_bias_grad, linear_input_grad, linear_weight_grad
-from ..pooling import avg_pool2d, avg_pool2d_input_grad, max_pool2d, max_pool2d_input_grad
 from .module import Module, Parameter
 
 
@@ -132,72 +131,6 @@ class Linear(_Weighted):
         if self.bias is not None:
             self.bias.accumulate(linear_bias_grad(dy))
         return linear_input_grad(dy, self.weight.data) if input_grad else None
-
-
-class MaxPool2d(Module):
-    """Maximum pooling; parameters as for `gpuconv.max_pool2d`."""
-
-    def __init__(
-        self,
-        kernel_size: Size,
-        *,
-        stride: Size | None = None,
-        padding: Padding = 0,
-        dilation: Size = 1,
-        ceil_mode: bool = False,
-    ) -> None:
-        self.kernel_size = pair("MaxPool2d", "kernel_size", kernel_size)
-        self.options: dict[str, Any] = {
-            "stride": stride,
-            "padding": padding,
-            "dilation": dilation,
-            "ceil_mode": ceil_mode,
-        }
-        self._mask: Array | None = None
-        self._shape: tuple[int, ...] | None = None
-
-    def forward(self, x: Array) -> Array:
-        """The largest of each window; where it was stays behind as the mask."""
-        self._shape = x.shape
-        y, self._mask = max_pool2d(x, self.kernel_size, **self.options)
-        return y
-
-    def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
-        """The winners get it all."""
-        mask, shape = self.saved(self._mask), self.saved(self._shape)
-        return max_pool2d_input_grad(dy, mask, shape, self.kernel_size, **self.options) if input_grad else None
-
-
-class AvgPool2d(Module):
-    """Average pooling; parameters as for `gpuconv.avg_pool2d`."""
-
-    def __init__(
-        self,
-        kernel_size: Size,
-        *,
-        stride: Size | None = None,
-        padding: Padding = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-    ) -> None:
-        self.kernel_size = pair("AvgPool2d", "kernel_size", kernel_size)
-        self.options: dict[str, Any] = {
-            "stride": stride,
-            "padding": padding,
-            "ceil_mode": ceil_mode,
-            "count_include_pad": count_include_pad,
-        }
-        self._shape: tuple[int, ...] | None = None
-
-    def forward(self, x: Array) -> Array:
-        """The mean of each window."""
-        self._shape = x.shape
-        return avg_pool2d(x, self.kernel_size, **self.options)
-
-    def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
-        """Spread evenly."""
-        shape = self.saved(self._shape)
-        return avg_pool2d_input_grad(dy, shape, self.kernel_size, **self.options) if input_grad else None
 
 
 class ReLU(Module):

@@ -1,19 +1,38 @@
 """Kernels for NumPy arrays: Numba on the CPU, parallel over `numba.get_num_threads()` threads."""
 
-from . import activations, clipping, conv, dropout, joining, linear, losses, normalization, optimizers, pooling
+from . import (
+    activations,
+    adaptive_pooling,
+    avg_pooling,
+    clipping,
+    conv,
+    dropout,
+    joining,
+    linear,
+    losses,
+    max_pooling,
+    normalization,
+    optimizers,
+    pooling,
+    unpooling,
+)
 
 INDEX_BITS = 64
 
 __all__ = [
     "INDEX_BITS",
     "activations",
+    "adaptive_pooling",
+    "avg_pooling",
     "clipping",
     "conv",
     "dropout",
     "joining",
     "linear",
     "losses",
+    "max_pooling",
     "normalization",
     "optimizers",
     "pooling",
+    "unpooling",
 ]

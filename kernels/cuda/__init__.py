@@ -1,19 +1,38 @@
 """Kernels for CuPy arrays: Numba CUDA on the array's device and the current CuPy stream."""
 
-from . import activations, clipping, conv, dropout, joining, linear, losses, normalization, optimizers, pooling
+from . import (
+    activations,
+    adaptive_pooling,
+    avg_pooling,
+    clipping,
+    conv,
+    dropout,
+    joining,
+    linear,
+    losses,
+    max_pooling,
+    normalization,
+    optimizers,
+    pooling,
+    unpooling,
+)
 
 INDEX_BITS = 32
 
 __all__ = [
     "INDEX_BITS",
     "activations",
+    "adaptive_pooling",
+    "avg_pooling",
     "clipping",
     "conv",
     "dropout",
     "joining",
     "linear",
     "losses",
+    "max_pooling",
     "normalization",
     "optimizers",
     "pooling",
+    "unpooling",
 ]

@@ -18,6 +18,8 @@ def record(monkeypatch, work):
     launches = []
     monkeypatch.setattr("gpuconv.backend.device", lambda: "simulator")  # NumPy arrays to the CUDA kernels
     monkeypatch.setattr(launch, "run", lambda *arguments: launches.append(arguments))
+    # Indices that no kernel wrote are still indices.
+    monkeypatch.setattr("gpuconv.arguments.empty", lambda shape, dtype, like: np.zeros(shape, dtype))
     work()
     return launches
 

@@ -1,0 +1,195 @@
+"""Average pooling on the CPU: a thread takes whole planes (n, c), so nothing depends on the number of threads.
+
+Columns first, then rows, as in max_pooling.py; the gradient goes the same way back. Bytes a call: x and y once.
+"""
+
+import numpy as np
+from numba import njit
+
+from .parallel import share, streaming
+from .vectors import copies, lanes_of, load, load_apart, store, store_in_turns
+from .windows import axis_of, counts, covering, inside_each, packed, strip_of, whole
+
+
+def avg_pool(g, x, count_include_pad, divisor, y):
+    """y = sum over the window / divisor: the one given, or if 0, as many as count by PyTorch's rule."""
+    flat = x.reshape(-1), y.reshape(-1)
+    _avg_pool(g.n * g.c, y.size * g.taps, g.n * g.c, packed(g), count_include_pad, divisor, *flat)
+
+
+def avg_pool_input_grad(g, dy, count_include_pad, divisor, dx):
+    """dx[i] = sum of dy / divisor over the windows that cover position i."""
+    flat = dy.reshape(-1), dx.reshape(-1)
+    _avg_pool_grad(g.n * g.c, dx.size * g.taps, g.n * g.c, packed(g), count_include_pad, divisor, *flat)
+
+
+@streaming
+def _avg_pool(planes, axes, count_include_pad, divisor, x, y, thread, threads):
+    depth, height, width = axis_of(axes, 0), axis_of(axes, 1), axis_of(axes, 2)
+    taps_d, taps_h, taps_w = inside_each(depth), inside_each(height), inside_each(width)
+    row_counts, column_counts = _counts(depth, height, width, count_include_pad, divisor, x)
+    rows, lines = strip_of(height, width)
+    sums = np.empty(depth.taps * lines * width.windows, x.dtype)
+    first, last = share(planes, thread, threads)
+    for plane in range(first, last):
+        for z in range(depth.windows):
+            t0, t1 = taps_d[z]
+            for p0 in range(0, height.windows, rows):
+                p1, top = min(p0 + rows, height.windows), p0 * height.stride - height.before
+                h0, h1 = max(top, 0), min(top + lines, height.size)
+                for t in range(t0, t1):
+                    d = plane * depth.size + z * depth.stride - depth.before + t
+                    _sums_of_columns(width, taps_w, x, d * height.size + h0, h1 - h0, sums, t * lines + h0 - top)
+                out = (plane * depth.windows + z) * height.windows
+                _means_of_lines(height, lines, taps_h, t0, t1, p0, p1, sums, row_counts[z], column_counts, y, out)
+
+
+@njit(cache=True, nogil=True)
+def _counts(depth, height, width, count_include_pad, divisor, like):
+    """The divisor's factors for each depth and row, and for each column; all of it in the columns' if it was given."""
+    rows, columns = np.ones((depth.windows, height.windows), like.dtype), np.empty(width.windows, like.dtype)
+    if divisor:
+        columns[:] = divisor
+    else:
+        depths, heights = counts(depth, count_include_pad, like), counts(height, count_include_pad, like)
+        for z in range(depth.windows):
+            for p in range(height.windows):
+                rows[z, p] = depths[z] * heights[p]
+        columns[:] = counts(width, count_include_pad, like)
+    return rows, columns
+
+
+@njit(cache=True, nogil=True)
+def _sums_of_columns(width, taps, x, row, rows, sums, line):
+    """sums[line, q] = the sum of window q's taps along a row of x; so for several rows."""
+    stride = width.stride
+    q0, q1 = whole(width, lanes_of(x))
+    for i in range(rows):
+        at, place = (row + i) * width.size - width.before, (line + i) * width.windows
+        q = q0
+        while q < q1:
+            q = min(q, q1 - lanes_of(x))
+            tap = at + q * stride
+            total = load_apart(x, tap, stride)
+            if width.taps > 1:  # three taps apart from the loop, whose overhead would be a third of the work
+                total = total + load_apart(x, tap + 1, stride)
+            if width.taps > 2:
+                total = total + load_apart(x, tap + 2, stride)
+            for s in range(3, width.taps):
+                total = total + load_apart(x, tap + s, stride)
+            store(sums, place + q, total)
+            q += lanes_of(x)
+        if q0 > 0:
+            _sums_of_windows(width, taps, 0, q0, x, at, sums, place)
+        if q1 < width.windows:
+            _sums_of_windows(width, taps, q1, width.windows, x, at, sums, place)
+
+
+@njit(cache=True, nogil=True)
+def _sums_of_windows(width, taps, q0, q1, x, at, sums, place):
+    """The same of the windows [q0, q1), one by one and only of the taps inside."""
+    for q in range(q0, q1):
+        total = x.dtype.type(0)
+        for s in range(taps[q, 0], taps[q, 1]):
+            total += x[at + q * width.stride + s]
+        sums[place + q] = total
+
+
+@njit(cache=True, nogil=True)
+def _means_of_lines(height, lines, taps_h, t0, t1, p0, p1, sums, row_counts, column_counts, y, out):
+    """y[p, q] = the sum of the lines that row p of windows reads, over the divisor."""
+    windows = column_counts.size
+    for p in range(p0, p1):
+        r0, r1 = taps_h[p]
+        place, row, q = ((p - p0) * height.stride + r0) * windows, (out + p) * windows, 0
+        count = copies(sums, row_counts[p])
+        while q < windows and windows >= lanes_of(sums):
+            q = min(q, windows - lanes_of(sums))
+            total = copies(sums, 0)
+            for t in range(t0, t1):
+                at = place + t * lines * windows + q
+                for r in range(r1 - r0):
+                    total = total + load(sums, at + r * windows)
+            store(y, row + q, total / (count * load(column_counts, q)))
+            q += lanes_of(sums)
+        for q in range(windows if windows < lanes_of(sums) else 0):
+            mean = sums.dtype.type(0)
+            for t in range(t0, t1):
+                for r in range(r1 - r0):
+                    mean += sums[place + (t * lines + r) * windows + q]
+            y[row + q] = mean / (row_counts[p] * column_counts[q])
+
+
+@streaming
+def _avg_pool_grad(planes, axes, count_include_pad, divisor, dy, dx, thread, threads):
+    depth, height, width = axis_of(axes, 0), axis_of(axes, 1), axis_of(axes, 2)
+    row_counts, column_counts = _counts(depth, height, width, count_include_pad, divisor, dy)
+    margin = lanes_of(dy) + width.taps  # zeros on both sides, so that no position asks whether a window is there
+    line = np.zeros(width.windows + 2 * margin, dy.dtype)
+    first, last = share(planes, thread, threads)
+    for plane in range(first, last):
+        for d in range(depth.size):
+            z0, z1 = covering(depth, d)
+            for h in range(height.size):
+                p0, p1 = covering(height, h)
+                line[margin : margin + width.windows] = 0
+                for z in range(z0, z1):
+                    for p in range(p0, p1):
+                        window = ((plane * depth.windows + z) * height.windows + p) * width.windows
+                        _add_quotient(dy, window, row_counts[z, p], column_counts, line, margin)
+                _spread(width, line, margin, dx, ((plane * depth.size + d) * height.size + h) * width.size)
+
+
+@njit(inline="always")
+def _add_quotient(dy, window, row_count, column_counts, line, margin):
+    """line[margin + q] += dy[window + q] / divisor."""
+    q, count = 0, copies(dy, row_count)
+    while q <= column_counts.size - lanes_of(dy):
+        quotient = load(dy, window + q) / (count * load(column_counts, q))
+        store(line, margin + q, load(line, margin + q) + quotient)
+        q += lanes_of(dy)
+    while q < column_counts.size:
+        line[margin + q] += dy[window + q] / (row_count * column_counts[q])
+        q += 1
+
+
+@njit(inline="always")
+def _spread(width, line, margin, dx, start):
+    """dx[start + w] = the sum of line[margin + q] over the windows q that cover position w of a row."""
+    w = 0
+    if width.stride == 1:
+        while w <= width.size - lanes_of(dx):
+            at = margin + w + width.before
+            total = load(line, at)
+            for s in range(1, width.taps):
+                total = total + load(line, at - s)
+            store(dx, start + w, total)
+            w += lanes_of(dx)
+    elif width.stride == 2:
+        if width.before % 2 == 1:
+            dx[start] = _covered(width, line, margin, 0)
+            w = 1
+        while w <= width.size - 2 * lanes_of(dx):
+            at = margin + (w + width.before) // 2
+            even, odd = load(line, at), copies(dx, 0)
+            if width.taps > 1:
+                odd = even
+            for s in range(2, width.taps, 2):
+                even = even + load(line, at - s // 2)
+            for s in range(3, width.taps, 2):
+                odd = odd + load(line, at - s // 2)
+            store_in_turns(dx, start + w, even, odd)
+            w += 2 * lanes_of(dx)
+    while w < width.size:
+        dx[start + w] = _covered(width, line, margin, w)
+        w += 1
+
+
+@njit(inline="always")
+def _covered(width, line, margin, w):
+    """The sum over the windows that cover one position."""
+    total = line.dtype.type(0)
+    q = margin + (w + width.before) // width.stride
+    for k in range((width.taps - (w + width.before) % width.stride + width.stride - 1) // width.stride):
+        total += line[q - k]
+    return total

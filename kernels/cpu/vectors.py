@@ -1,0 +1,194 @@
+"""Vectors of the host's width as values, for kernels over rows too short for LLVM's vectoriser.
+
+The vectoriser takes 32 elements at a time and leaves up to 31 to a scalar loop: most of a row of 55 windows. A kernel
+written with these takes one vector at a time, and lets the last one end where the row ends, over the one before it.
+Indices are not checked. A load reads nothing but the elements it returns.
+"""
+
+import operator
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core.datamodel import models
+from numba.extending import intrinsic, overload, register_model
+
+from .emitter import lanes
+
+
+class Vector(types.Type):
+    """The type of a vector: its elements' type, and how many there are."""
+
+    def __init__(self, element, count):
+        self.element, self.count = element, count
+        super().__init__(name=f"Vector({element}, {count})")
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager, kind):
+        super().__init__(manager, kind, ir.VectorType(manager.lookup(kind.element).get_value_type(), kind.count))
+
+
+def _vector_of(array):
+    return Vector(array.dtype, lanes(array.dtype.name))
+
+
+@intrinsic
+def lanes_of(typingctx, a):
+    """Elements of a vector of an array's type, a constant to the compiler."""
+    count = _vector_of(a).count
+    return types.intp(a), lambda context, builder, sig, args: _index(count)
+
+
+@intrinsic
+def copies(typingctx, a, value):
+    """A vector of an array's type, every element the value."""
+    kind = _vector_of(a)
+
+    def codegen(context, builder, sig, args):
+        undefined = ir.Constant(context.get_value_type(kind), ir.Undefined)
+        one = builder.insert_element(undefined, args[1], _lane(0))
+        return builder.shuffle_vector(one, undefined, _lanes([0] * kind.count))
+
+    return kind(a, kind.element), codegen
+
+
+@intrinsic
+def load(typingctx, a, start):
+    """The vector a[start], a[start + 1], ..."""
+    kind = _vector_of(a)
+
+    def codegen(context, builder, sig, args):
+        return _load(builder, _place(context, builder, a, *args), kind.count)
+
+    return kind(a, types.intp), codegen
+
+
+@intrinsic
+def _load_every_other(typingctx, a, start):
+    """The vector a[start], a[start + 2], ..., from two loads, the second of which ends with the last element."""
+    kind = _vector_of(a)
+
+    def codegen(context, builder, sig, args):
+        place, count = _place(context, builder, a, *args), kind.count
+        halves = _load(builder, place, count), _load(builder, builder.gep(place, [_index(count - 1)]), count)
+        return builder.shuffle_vector(*halves, _lanes([i if i < count else i + 1 for i in range(0, 2 * count, 2)]))
+
+    return kind(a, types.intp), codegen
+
+
+@intrinsic
+def _load_one_by_one(typingctx, a, start, step):
+    """The vector a[start], a[start + step], ..., of single loads."""
+    kind = _vector_of(a)
+
+    def codegen(context, builder, sig, args):
+        array, start, step = args
+        place = _place(context, builder, a, array, start)
+        vector = ir.Constant(context.get_value_type(kind), ir.Undefined)
+        for lane in range(kind.count):
+            element = builder.load(builder.gep(place, [builder.mul(step, _index(lane))]))
+            vector = builder.insert_element(vector, element, _lane(lane))
+        return vector
+
+    return kind(a, types.intp, types.intp), codegen
+
+
+@njit(inline="always")
+def load_apart(a, start, step):
+    """The vector a[start], a[start + step], a[start + 2 step], ..."""
+    if step == 1:
+        return load(a, start)
+    if step == 2:
+        return _load_every_other(a, start)
+    return _load_one_by_one(a, start, step)
+
+
+@intrinsic
+def store(typingctx, a, start, vector):
+    """a[start], a[start + 1], ... = the vector; integers are cut to the array's type."""
+
+    def codegen(context, builder, sig, args):
+        array, start, value = args
+        if a.dtype != vector.element:
+            value = builder.trunc(value, ir.VectorType(context.get_data_type(a.dtype), vector.count))
+        _store(builder, value, _place(context, builder, a, array, start))
+        return context.get_dummy_value()
+
+    return types.void(a, types.intp, vector), codegen
+
+
+@intrinsic
+def store_in_turns(typingctx, a, start, even, odd):
+    """a[start], a[start + 1], ... = even[0], odd[0], even[1], odd[1], ..."""
+
+    def codegen(context, builder, sig, args):
+        array, start, *pair = args
+        count, place = even.count, _place(context, builder, a, array, start)
+        turns = [lane + half for lane in range(count) for half in (0, count)]
+        for part in range(2):
+            mixed = builder.shuffle_vector(*pair, _lanes(turns[part * count : (part + 1) * count]))
+            _store(builder, mixed, builder.gep(place, [_index(part * count)]))
+        return context.get_dummy_value()
+
+    return types.void(a, types.intp, even, odd), codegen
+
+
+@intrinsic
+def first_of(typingctx, best, winner, value, position):
+    """(best, winner), but (value, position) where the value is larger, or the first NaN."""
+    result = types.Tuple((best, winner))
+
+    def codegen(context, builder, sig, args):
+        best, winner, value, position = args
+        number = builder.fcmp_ordered("ord", best, best)
+        takes = builder.and_(number, builder.fcmp_unordered(">", value, best))
+        chosen = builder.select(takes, value, best), builder.select(takes, position, winner)
+        return context.make_tuple(builder, result, chosen)
+
+    return result(best, winner, value, position), codegen
+
+
+def _arithmetic(function, of_floats, of_integers):
+    """Let an operator take two vectors of one type."""
+
+    @intrinsic
+    def apply(typingctx, a, b):
+        instruction = of_floats if isinstance(a.element, types.Float) else of_integers
+        return a(a, b), lambda context, builder, sig, args: getattr(builder, instruction)(*args)
+
+    @overload(function)
+    def of_vectors(a, b):
+        if isinstance(a, Vector) and a == b:
+            return lambda a, b: apply(a, b)  # noqa: PLW0108  overload wants a Python function
+        return None
+
+
+_arithmetic(operator.add, "fadd", "add")
+_arithmetic(operator.mul, "fmul", "mul")
+_arithmetic(operator.truediv, "fdiv", "sdiv")
+
+
+def _place(context, builder, array_type, array, start):
+    return builder.gep(context.make_array(array_type)(context, builder, array).data, [start])
+
+
+def _load(builder, place, count):
+    vector = ir.VectorType(place.type.pointee, count)
+    return builder.load(builder.bitcast(place, vector.as_pointer()), align=1)
+
+
+def _store(builder, vector, place):
+    builder.store(vector, builder.bitcast(place, vector.type.as_pointer()), align=1)
+
+
+def _lanes(numbers):
+    return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), numbers)
+
+
+def _lane(number):
+    return ir.Constant(ir.IntType(32), number)
+
+
+def _index(number):
+    return ir.Constant(ir.IntType(64), number)
