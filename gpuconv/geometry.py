@@ -13,6 +13,16 @@ Size: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]] | Literal["same", "valid"]
 
 
+# Words for error messages.
+COUNTS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
+GROUPS = {1: "sequence of one", 2: "pair", 3: "triple"}
+_PADDINGS = {
+    1: "an int or ((left, right),)",
+    2: "an int, a pair or ((top, bottom), (left, right))",
+    3: "an int, a triple or ((front, back), (top, bottom), (left, right))",
+}
+
+
 class ConvGeometry(NamedTuple):
     """One two-dimensional convolution: x (n, c, h, w), weights (k, c / groups, r, s), y (n, k, p, q)."""
 
@@ -120,8 +130,8 @@ def conv_geometry(
     ValueError
         If the shapes do not fit together.
     """
-    n, c, h, w = _shape(op, "x", x_shape, "(N, C, H, W)")
-    k, cg, r, s = _shape(op, "w", w_shape, "(K, C/groups, R, S)")
+    n, c, h, w = sizes(op, "x", x_shape, "(N, C, H, W)")
+    k, cg, r, s = sizes(op, "w", w_shape, "(K, C/groups, R, S)")
     groups = positive(op, "groups", groups)
     for name, size in (("x.shape[1]", c), ("x.shape[2]", h), ("x.shape[3]", w)):
         positive(op, name, size)
@@ -133,9 +143,9 @@ def conv_geometry(
         raise ValueError(f"{op}: w has {k} filters (w.shape[0]), expected a multiple of groups={groups}")
     sh, sw = pair(op, "stride", stride)
     dh, dw = pair(op, "dilation", dilation)
-    (top, bottom), (left, right) = _padding(op, padding, (r, s), (sh, sw), (dh, dw))
-    p = _output_size(op, "height", h, top, bottom, r, sh, dh)
-    q = _output_size(op, "width", w, left, right, s, sw, dw)
+    (top, bottom), (left, right) = sides_of(op, padding, (r, s), (sh, sw), (dh, dw))
+    p = output_size(op, "height", h, top, bottom, r, sh, dh)
+    q = output_size(op, "width", w, left, right, s, sw, dw)
     return ConvGeometry(n, c, h, w, k, r, s, p, q, sh, sw, top, left, bottom, right, dh, dw, groups)
 
 
@@ -174,38 +184,44 @@ def pool_geometry(
     ValueError
         If the shapes do not fit together.
     """
-    n, c, h, w = _shape(op, "x", x_shape, "(N, C, H, W)")
+    n, c, h, w = sizes(op, "x", x_shape, "(N, C, H, W)")
     for name, size in (("x.shape[1]", c), ("x.shape[2]", h), ("x.shape[3]", w)):
         positive(op, name, size)
     r, s = pair(op, "kernel_size", kernel_size)
     sh, sw = (r, s) if stride is None else pair(op, "stride", stride)
     dh, dw = pair(op, "dilation", dilation)
-    sides = _padding(op, padding, (r, s), (sh, sw), (dh, dw))
+    sides = sides_of(op, padding, (r, s), (sh, sw), (dh, dw))
     for axis, extent, amounts in (("height", dh * (r - 1) + 1, sides[0]), ("width", dw * (s - 1) + 1, sides[1])):
         if max(amounts) > extent // 2:
             raise ValueError(
                 f"{op}: padding {max(amounts)} of the {axis} is more than half of the dilated kernel ({extent})"
             )
     (top, bottom), (left, right) = sides
-    p = _output_size(op, "height", h, top, bottom, r, sh, dh, ceil_mode)
-    q = _output_size(op, "width", w, left, right, s, sw, dw, ceil_mode)
+    p = output_size(op, "height", h, top, bottom, r, sh, dh, ceil_mode)
+    q = output_size(op, "width", w, left, right, s, sw, dw, ceil_mode)
     return PoolGeometry(n, c, h, w, r, s, p, q, sh, sw, top, left, bottom, right, dh, dw)
 
 
 def pair(op: str, name: str, value: Any) -> Pair:
     """Two positive integers from an int or a pair."""
+    first, second = several(op, name, value, 2)
+    return first, second
+
+
+def several(op: str, name: str, value: Any, count: int) -> tuple[int, ...]:
+    """Positive integers, one for each axis, from an int or a sequence of so many."""
     if isinstance(value, Sequence) and not isinstance(value, str):
-        if len(value) != 2:
-            raise ValueError(f"{op}: {name} is {value!r}, expected an int or a pair of int")
-        return positive(op, f"{name}[0]", value[0]), positive(op, f"{name}[1]", value[1])
-    return (positive(op, name, value),) * 2
+        if len(value) != count:
+            raise ValueError(f"{op}: {name} is {value!r}, expected an int or a {GROUPS[count]} of int")
+        return tuple(positive(op, f"{name}[{axis}]", size) for axis, size in enumerate(value))
+    return (positive(op, name, value),) * count
 
 
-def shape_of(op: str, name: str, value: Any, layout: str) -> tuple[int, int, int, int]:
-    """A shape given by the caller, such as input_shape, as four integers."""
+def shape_of(op: str, name: str, value: Any, layout: str) -> tuple[int, ...]:
+    """A shape given by the caller, such as input_shape, as integers; layout is like "(N, C, H, W)"."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise TypeError(f"{op}: {name} is {value!r}, expected a shape {layout}")
-    return _shape(op, name, value, layout)
+    return sizes(op, name, value, layout)
 
 
 def split_axis(op: str, shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
@@ -217,51 +233,53 @@ def split_axis(op: str, shape: tuple[int, ...], axis: int) -> tuple[int, int, in
     return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
 
 
-def _shape(op: str, name: str, shape: Sequence[int], layout: str) -> tuple[int, int, int, int]:
-    if len(shape) != 4:
-        raise ValueError(f"{op}: {name} has shape {tuple(shape)}, expected four dimensions {layout}")
-    n, c, h, w = (_integer(op, f"{name}.shape[{axis}]", size, at_least=0) for axis, size in enumerate(shape))
-    return n, c, h, w
+def sizes(op: str, name: str, shape: Sequence[int], layout: str) -> tuple[int, ...]:
+    """The sizes of a shape, as many as the layout names."""
+    rank = layout.count(",") + 1
+    if len(shape) != rank:
+        hint = f"; one sample is x[None], of shape {(1, *shape)}" if name == "x" and len(shape) == rank - 1 else ""
+        raise ValueError(f"{op}: {name} has shape {tuple(shape)}, expected {COUNTS[rank]} dimensions {layout}{hint}")
+    return tuple(integer(op, f"{name}.shape[{axis}]", size, at_least=0) for axis, size in enumerate(shape))
 
 
-def _padding(op: str, padding: Any, kernel: Pair, stride: Pair, dilation: Pair) -> tuple[Pair, Pair]:
-    """((top, bottom), (left, right)) from every form the public functions take."""
+def sides_of(
+    op: str, padding: Any, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+) -> tuple[Pair, ...]:
+    """((before, after), ...) for each axis, from every form the public functions take."""
     if isinstance(padding, str):
         return _named_padding(op, padding, kernel, stride, dilation)
+    rank = len(kernel)
     if not isinstance(padding, Sequence):
-        both = (_integer(op, "padding", padding, at_least=0),) * 2
-        return both, both
-    if len(padding) != 2:
-        raise ValueError(f"{op}: padding is {padding!r}, expected an int, a pair or ((top, bottom), (left, right))")
-    sides = []
-    for axis, amount in enumerate(padding):
-        name = f"padding[{axis}]"
-        if isinstance(amount, Sequence) and not isinstance(amount, str):
-            if len(amount) != 2:
-                raise ValueError(f"{op}: {name} is {amount!r}, expected an int or a pair of int")
-            sides.append(
-                (
-                    _integer(op, f"{name}[0]", amount[0], at_least=0),
-                    _integer(op, f"{name}[1]", amount[1], at_least=0),
-                )
-            )
-        else:
-            sides.append((_integer(op, name, amount, at_least=0),) * 2)
-    return sides[0], sides[1]
+        both = (integer(op, "padding", padding, at_least=0),) * 2
+        return (both,) * rank
+    if len(padding) != rank:
+        raise ValueError(f"{op}: padding is {padding!r}, expected {_PADDINGS[rank]}")
+    return tuple(_both_sides(op, f"padding[{axis}]", amount) for axis, amount in enumerate(padding))
 
 
-def _named_padding(op: str, padding: str, kernel: Pair, stride: Pair, dilation: Pair) -> tuple[Pair, Pair]:
+def _both_sides(op: str, name: str, amount: Any) -> Pair:
+    if not isinstance(amount, Sequence) or isinstance(amount, str):
+        return (integer(op, name, amount, at_least=0),) * 2
+    if len(amount) != 2:
+        raise ValueError(f"{op}: {name} is {amount!r}, expected an int or a pair of int")
+    before, after = (integer(op, f"{name}[{side}]", one, at_least=0) for side, one in enumerate(amount))
+    return before, after
+
+
+def _named_padding(
+    op: str, padding: str, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+) -> tuple[Pair, ...]:
     if padding == "valid":
-        return (0, 0), (0, 0)
+        return ((0, 0),) * len(kernel)
     if padding != "same":
         raise ValueError(f"{op}: padding is {padding!r}, expected 'same', 'valid' or numbers")
-    if stride != (1, 1):
-        raise ValueError(f"{op}: padding 'same' needs stride 1, got stride {stride}")
-    total_h, total_w = (d * (extent - 1) for d, extent in zip(dilation, kernel, strict=True))
-    return (total_h // 2, total_h - total_h // 2), (total_w // 2, total_w - total_w // 2)
+    if set(stride) != {1}:
+        raise ValueError(f"{op}: padding 'same' needs stride 1, got stride {tuple(stride)}")
+    totals = [d * (extent - 1) for d, extent in zip(dilation, kernel, strict=True)]
+    return tuple((total // 2, total - total // 2) for total in totals)
 
 
-def _output_size(
+def output_size(
     op: str, axis: str, size: int, before: int, after: int, kernel: int, stride: int, dilation: int, ceil: bool = False
 ) -> int:
     """Number of windows along one axis; with `ceil`, PyTorch's rule for the last one."""
@@ -279,10 +297,11 @@ def _output_size(
 
 def positive(op: str, name: str, value: Any) -> int:
     """One positive integer."""
-    return _integer(op, name, value, at_least=1)
+    return integer(op, name, value, at_least=1)
 
 
-def _integer(op: str, name: str, value: Any, *, at_least: int) -> int:
+def integer(op: str, name: str, value: Any, *, at_least: int) -> int:
+    """One integer that fits 32 bits."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{op}: {name} is {value!r}, expected an integer")
     number = int(value.__index__())

@@ -6,7 +6,7 @@ import pytest
 
 from gpuconv.kernels import cpu, cuda
 
-FAMILIES = ("activations", "conv", "linear", "losses", "optimizers", "pooling")
+FAMILIES = ("activations", "conv", "frames", "linear", "losses", "optimizers", "pooling")
 
 
 def _launchers(module):

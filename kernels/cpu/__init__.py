@@ -1,7 +1,7 @@
 """Kernels for NumPy arrays: Numba on the CPU, parallel over `numba.get_num_threads()` threads."""
 
-from . import activations, conv, linear, losses, optimizers, pooling
+from . import activations, conv, frames, linear, losses, optimizers, pooling
 
 INDEX_BITS = 64
 
-__all__ = ["INDEX_BITS", "activations", "conv", "linear", "losses", "optimizers", "pooling"]
+__all__ = ["INDEX_BITS", "activations", "conv", "frames", "linear", "losses", "optimizers", "pooling"]

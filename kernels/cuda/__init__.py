@@ -1,7 +1,7 @@
 """Kernels for CuPy arrays: Numba CUDA on the array's device and the current CuPy stream."""
 
-from . import activations, conv, linear, losses, optimizers, pooling
+from . import activations, conv, frames, linear, losses, optimizers, pooling
 
 INDEX_BITS = 32
 
-__all__ = ["INDEX_BITS", "activations", "conv", "linear", "losses", "optimizers", "pooling"]
+__all__ = ["INDEX_BITS", "activations", "conv", "frames", "linear", "losses", "optimizers", "pooling"]
