@@ -189,4 +189,4 @@ def conv1d_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
     -----
     Deterministic: a fixed order of summation.
     """
-    return bias_grad("conv1d_bias_grad", 1, dy, out)
+    return bias_grad("conv1d_bias_grad", "(N, K, Q)", dy, out)

@@ -190,4 +190,4 @@ def conv3d_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
     -----
     Deterministic: a fixed order of summation.
     """
-    return bias_grad("conv3d_bias_grad", 3, dy, out)
+    return bias_grad("conv3d_bias_grad", "(N, K, O, P, Q)", dy, out)

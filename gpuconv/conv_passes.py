@@ -11,7 +11,7 @@ from typing import Any
 from .arguments import floating, output, shaped
 from .backend import Array, kernels_for, on_device_of
 from .conv import activation_code, serving
-from .geometry import COUNTS, shape_of
+from .geometry import shape_of, sizes
 from .geometry_nd import W_LAYOUTS, X_LAYOUTS, Y_LAYOUTS, transposed_geometry, volume_geometry
 from .kernels import volumes
 
@@ -144,11 +144,10 @@ def transposed_weight_grad(
     return dw
 
 
-def bias_grad(op: str, rank: int, dy: Array, out: Array | None) -> Array:
+def bias_grad(op: str, layout: str, dy: Array, out: Array | None) -> Array:
     """The output gradient summed over batch and positions."""
     (dy,) = floating(op, dy=dy)
-    if dy.ndim != rank + 2:
-        raise ValueError(f"{op}: dy has shape {dy.shape}, expected {COUNTS[rank + 2]} dimensions {Y_LAYOUTS[rank]}")
+    sizes(op, "dy", dy.shape, layout)
     with on_device_of(dy):
         db = output(op, (dy.shape[1],), dy, out, inputs=(dy,))
         kernels_for(dy).conv.conv2d_bias_grad(_columns(dy)[:, :, None], db)

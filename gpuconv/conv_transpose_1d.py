@@ -177,4 +177,4 @@ def conv_transpose1d_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
     -----
     Deterministic: a fixed order of summation.
     """
-    return bias_grad("conv_transpose1d_bias_grad", 1, dy, out)
+    return bias_grad("conv_transpose1d_bias_grad", "(N, C, W)", dy, out)

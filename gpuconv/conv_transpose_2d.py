@@ -177,4 +177,4 @@ def conv_transpose2d_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
     -----
     Deterministic: a fixed order of summation.
     """
-    return bias_grad("conv_transpose2d_bias_grad", 2, dy, out)
+    return bias_grad("conv_transpose2d_bias_grad", "(N, C, H, W)", dy, out)

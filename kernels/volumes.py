@@ -7,8 +7,9 @@ read as (K, C T, R, S)
 
 is a two-dimensional convolution of N O images. The input gradient is the same with the roles changed: frame i of dx is
 computed from the frames of dy that read it. Frames that meet the same taps are computed together, so that no tap is
-multiplied by frames that are not there. Images are gathered a chunk at a time, so memory stays bounded, and where
-images and volume are the same memory nothing moves: a line or an image is a volume of one frame.
+multiplied by frames that are not there, unless they are too small for that to pay. Images are gathered a chunk at a
+time, so memory stays bounded, and where images and volume are the same memory nothing moves: a line or an image is a
+volume of one frame.
 
 Both targets share this file: `target` is kernels.cpu or kernels.cuda, whose `conv` computes images and whose `frames`
 moves them. Results have the same bits every time if the target's convolutions have, as chunks and their order are a
@@ -22,8 +23,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-CHUNK = 1 << 24
-"""Bytes of gathered images, or of their results; one image at least."""
+COPY = 100
+"""Products that take as long as moving one weight to a run's own and back into its pack (Zen 3, 2026-11)."""
 
 
 class Frames(NamedTuple):
@@ -53,10 +54,10 @@ class Run(NamedTuple):
 def forward(target, g, x, w, b, activation, slope, y, algorithm):
     """y = f(x * w + b)."""
     x, w, y = _inputs(g, x), _weights(g, w), _outputs(g, y)
-    for run in _forward_runs(g.depth):
+    for run in _forward_runs(g.depth, g.image.n * g.image.p * g.image.q):
         images, results = _Images(target, x, run.read), _Images(target, y, run.written)
         weights = _Images(target, w, run.taps).load()
-        for part in _chunks(images, results):
+        for part in _chunks(target, images, results):
             image = g.image._replace(n=part.stop - part.start, c=images.shape[1])
             windows, maps = images.load(part), results.memory(part)
             target.conv.conv2d_forward(image, windows, weights, b, activation, slope, maps, algorithm)
@@ -66,11 +67,11 @@ def forward(target, g, x, w, b, activation, slope, y, algorithm):
 def input_grad(target, g, dy, w, pre_activation, activation, slope, dx, algorithm):
     """dx = (dy * rot180(w)) f'(pre_activation): equation (20)."""
     dy, w, dx = _outputs(g, dy), _weights(g, w), _inputs(g, dx)
-    for run in _input_grad_runs(g.depth):
+    for run in _input_grad_runs(g.depth, g.image.n * g.image.h * g.image.w):
         images, results = _Images(target, dy, run.read), _Images(target, dx, run.written)
         weights = _Images(target, w, run.taps_as_filters).load()
         before = None if pre_activation is None else _Images(target, _inputs(g, pre_activation), run.written)
-        for part in _chunks(images, results):
+        for part in _chunks(target, images, results):
             image = g.image._replace(n=part.stop - part.start, c=dx.shape[1], k=images.shape[1])
             gradients, maps = images.load(part), results.memory(part)
             factor = None if before is None else before.load(part)
@@ -82,9 +83,11 @@ def weight_grad(target, g, x, dy, dw, algorithm):
     """dw = the correlation of x and dy, equation (13): the chunks' gradients, added in their order."""
     x, dy, dw = _inputs(g, x), _outputs(g, dy), _weights(g, dw)
     work = []
-    for run in _forward_runs(g.depth):
+    for run in _forward_runs(g.depth, g.image.n * g.image.p * g.image.q):
         images, gradients = _Images(target, x, run.read), _Images(target, dy, run.written)
-        work += [(images, gradients, _Images(target, dw, run.taps), part) for part in _chunks(images, gradients)]
+        work += [
+            (images, gradients, _Images(target, dw, run.taps), part) for part in _chunks(target, images, gradients)
+        ]
     alone = len(work) == 1 and not work[0][2].moved
     if not alone:
         dw.fill(0)
@@ -153,47 +156,51 @@ def _beside(like, shape):
     return np.empty_like(like, shape=shape)
 
 
-def _chunks(*batches):
+def _chunks(target, *batches):
     """Slices of images that take about CHUNK bytes of memory in each batch, or of all where they take none."""
     total, each = batches[0].shape[0], max(batch.bytes for batch in batches)
-    length = max(1, CHUNK // each) if each else max(1, total)
+    length = max(1, target.frames.CHUNK // each) if each else max(1, total)
     return [slice(first, min(first + length, total)) for first in range(0, total, length)]
 
 
 @lru_cache(maxsize=1024)
-def _forward_runs(depth):
+def _forward_runs(depth, positions):
     """Runs of output frames: o reads input o stride + t dilation - before under tap t."""
 
     def reads(o):
-        sources = [(t, o * depth.stride + t * depth.dilation - depth.before) for t in range(depth.taps)]
-        return [(t, i) for t, i in sources if 0 <= i < depth.size]
+        return {t: o * depth.stride + t * depth.dilation - depth.before for t in range(depth.taps)}
 
-    return tuple(_runs(range(depth.outputs), reads))
+    return tuple(_runs(range(depth.outputs), reads, depth.size, positions))
 
 
 @lru_cache(maxsize=1024)
-def _input_grad_runs(depth):
+def _input_grad_runs(depth, positions):
     """Runs of input frames: i is read under tap t by output (i + before - t dilation) / stride, if that divides."""
 
     def reads(i):
-        sources = [(t, *divmod(i + depth.before - t * depth.dilation, depth.stride)) for t in range(depth.taps)]
-        return [(t, o) for t, o, rest in sources if rest == 0 and 0 <= o < depth.outputs]
+        outputs = {t: divmod(i + depth.before - t * depth.dilation, depth.stride) for t in range(depth.taps)}
+        return {t: o for t, (o, rest) in outputs.items() if rest == 0}
 
-    phases = range(min(depth.stride, depth.size))
-    return tuple(chain.from_iterable(_runs(range(phase, depth.size, depth.stride), reads) for phase in phases))
+    phases = [range(phase, depth.size, depth.stride) for phase in range(min(depth.stride, depth.size))]
+    return tuple(chain.from_iterable(_runs(frames, reads, depth.outputs, positions) for frames in phases))
 
 
-def _runs(frames, reads):
-    """Runs of frames one stride apart, given the (tap, source frame) that each reads."""
-    for taps, run in groupby(frames, lambda frame: tuple(tap for tap, _ in reads(frame))):
-        places = list(run)
-        written = Frames(len(places), places[0], frames.step)
-        if not taps:  # zeros, and any tap: bias and activation are still to be computed
-            yield Run(written, Frames(len(places), -1, 0), Frames(1, 0))
+def _runs(frames, reads, size, positions):
+    """Runs of frames one stride apart, given {tap: source frame} of each; sources outside [0, size) are zeros."""
+    met = {frame: tuple(tap for tap, source in reads(frame).items() if 0 <= source < size) for frame in frames}
+    runs = [(taps, list(run)) for taps, run in groupby(frames, met.get)]
+    every = sorted(set(chain.from_iterable(met.values())))
+    every = tuple(tap for tap in reads(frames[0]) if every and every[0] <= tap <= every[-1])
+    spared = positions * sum(len(every) - len(taps) for taps in met.values())
+    if spared <= COPY * (sum(len(taps) for taps, _ in runs) - len(every)):
+        runs = [(every, list(frames))]
+    for taps, run in runs:
+        written = Frames(len(run), run[0], frames.step)
+        if not taps:  # zeros under any tap: bias and activation are still to be computed
+            yield Run(written, Frames(len(run), -1, 0), Frames(1, 0))
             continue
-        (_, first), *others = reads(places[0])
-        step = reads(places[1])[0][1] - first if places[1:] else 1
-        reach, distance = (others[0][1] - first, others[0][0] - taps[0]) if others else (1, 1)
-        yield Run(
-            written, Frames(len(places), first, step, len(taps), reach), Frames(1, taps[0], 1, len(taps), distance)
-        )
+        first, second = reads(run[0]), reads(run[-1])
+        step = (second[taps[0]] - first[taps[0]]) // max(1, len(run) - 1)
+        reach, distance = (first[taps[1]] - first[taps[0]], taps[1] - taps[0]) if taps[1:] else (1, 1)
+        read = Frames(len(run), first[taps[0]], step, len(taps), reach)
+        yield Run(written, read, Frames(1, taps[0], 1, len(taps), distance))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import gpuconv
 from gpuconv.kernels import volumes as by_frames
+from gpuconv.kernels.cpu import frames
 from gpuconv.testing import assert_close, check_adjoint, check_gradients
 from tests import reference
 from tests.devices import DEVICES, on_every_device
@@ -75,11 +76,22 @@ def test_random_geometries_agree_with_the_oracle(name, rank, data, seed, dtype, 
 
 @pytest.mark.parametrize("name", ["conv3d", "conv_transpose3d"])
 @settings(max_examples=60, deadline=None)
-@given(data=st.data(), seed=st.integers(0, 2**16), chunk=st.sampled_from((1, 1000, 5000)))
-def test_chunks_of_a_few_images_agree_too(name, data, seed, chunk):
+@given(
+    data=st.data(), seed=st.integers(0, 2**16), chunk=st.sampled_from((1, 1000, 5000)), copy=st.sampled_from((0, 1e9))
+)
+def test_chunks_of_a_few_images_and_runs_of_a_few_frames_agree_too(name, data, seed, chunk, copy):
+    """Small problems are computed whole; here they are cut up, and with zeros in the padding's place or without."""
+    _forget_runs()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(by_frames, "CHUNK", chunk)
+        patch.setattr(frames, "CHUNK", chunk)
+        patch.setattr(by_frames, "COPY", copy)
         _compare(name, data.draw(volumes(3, "transpose" in name)), np.float32, "cpu", seed)
+    _forget_runs()
+
+
+def _forget_runs():
+    by_frames._forward_runs.cache_clear()
+    by_frames._input_grad_runs.cache_clear()
 
 
 AWKWARD = {

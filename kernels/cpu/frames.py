@@ -5,6 +5,9 @@ One pass over memory, a frame at a time. Bytes a call: 2 x images.nbytes, and im
 
 from .parallel import share, streaming
 
+CHUNK = 1 << 22
+"""Bytes gathered at once: they stay in the second and third-level caches (Zen 3, 2026-11); one image at least."""
+
 
 def gather(volumes, frames, start, images):
     """images[m, (c, j)] = volumes[n, c, first + u step + j reach], 0 outside, where n count + u = start + m."""

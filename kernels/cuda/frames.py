@@ -6,6 +6,9 @@ images.nbytes more where a scatter adds.
 
 from .launch import cuda, each, int32, uint32
 
+CHUNK = 1 << 24
+"""Bytes gathered at once, not tuned: enough threads for a whole GPU; one image at least."""
+
 
 def gather(volumes, frames, start, images):
     """images[m, (c, j)] = volumes[n, c, first + u step + j reach], 0 outside, where n count + u = start + m."""
