@@ -7,6 +7,26 @@ from . import initializers, nn, schedules
 from .activations import leaky_relu, leaky_relu_grad, relu, relu_grad, softmax, softmax_grad
 from .backend import DeviceError, device, to_device, to_host, use_device
 from .conv import conv2d, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
+from .conv_1d import conv1d, conv1d_bias_grad, conv1d_input_grad, conv1d_weight_grad
+from .conv_3d import conv3d, conv3d_bias_grad, conv3d_input_grad, conv3d_weight_grad
+from .conv_transpose_1d import (
+    conv_transpose1d,
+    conv_transpose1d_bias_grad,
+    conv_transpose1d_input_grad,
+    conv_transpose1d_weight_grad,
+)
+from .conv_transpose_2d import (
+    conv_transpose2d,
+    conv_transpose2d_bias_grad,
+    conv_transpose2d_input_grad,
+    conv_transpose2d_weight_grad,
+)
+from .conv_transpose_3d import (
+    conv_transpose3d,
+    conv_transpose3d_bias_grad,
+    conv_transpose3d_input_grad,
+    conv_transpose3d_weight_grad,
+)
 from .dropout import dropout, dropout2d, dropout2d_grad, dropout_grad
 from .group_normalization import group_norm, group_norm_grad, group_norm_statistics
 from .joining import add, concatenate, concatenate_grad
@@ -110,10 +130,30 @@ __all__ = [
     "clip_grad_value",
     "concatenate",
     "concatenate_grad",
+    "conv1d",
+    "conv1d_bias_grad",
+    "conv1d_input_grad",
+    "conv1d_weight_grad",
     "conv2d",
     "conv2d_bias_grad",
     "conv2d_input_grad",
     "conv2d_weight_grad",
+    "conv3d",
+    "conv3d_bias_grad",
+    "conv3d_input_grad",
+    "conv3d_weight_grad",
+    "conv_transpose1d",
+    "conv_transpose1d_bias_grad",
+    "conv_transpose1d_input_grad",
+    "conv_transpose1d_weight_grad",
+    "conv_transpose2d",
+    "conv_transpose2d_bias_grad",
+    "conv_transpose2d_input_grad",
+    "conv_transpose2d_weight_grad",
+    "conv_transpose3d",
+    "conv_transpose3d_bias_grad",
+    "conv_transpose3d_input_grad",
+    "conv_transpose3d_weight_grad",
     "cross_entropy",
     "cross_entropy_grad",
     "device",

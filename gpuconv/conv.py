@@ -72,8 +72,8 @@ def conv2d(
     g = conv_geometry(op, x.shape, w.shape, stride=stride, padding=padding, dilation=dilation, groups=groups)
     if b is not None:
         shaped(op, "b", b, (g.k,), "one bias for each filter")
-    code, slope = _activation(op, x, activation, negative_slope)
-    kernels = _serving(op, x, algorithm, g)
+    code, slope = activation_code(op, x, activation, negative_slope)
+    kernels = serving(op, x, algorithm, g)
     with on_device_of(x):
         y = output(op, g.y_shape, x, out, inputs=[a for a in (x, w, b) if a is not None])
         kernels.conv2d_forward(g, x, w, b, code, slope, y, algorithm)
@@ -141,8 +141,8 @@ def conv2d_input_grad(
     shaped(op, "dy", dy, g.y_shape, "the forward result's shape for input_shape")
     if pre_activation is not None:
         shaped(op, "pre_activation", pre_activation, g.x_shape, "input_shape")
-    code, slope = _activation(op, dy, activation, negative_slope)
-    kernels = _serving(op, dy, algorithm, g)
+    code, slope = activation_code(op, dy, activation, negative_slope)
+    kernels = serving(op, dy, algorithm, g)
     with on_device_of(dy):
         dx = output(op, g.x_shape, dy, out, inputs=[a for a in (dy, w, pre_activation) if a is not None])
         kernels.conv2d_input_grad(g, dy, w, pre_activation, code, slope, dx, algorithm)
@@ -196,7 +196,7 @@ def conv2d_weight_grad(
     w_shape = shape_of(op, "weight_shape", weight_shape, "(K, C/groups, R, S)")
     g = conv_geometry(op, x.shape, w_shape, stride=stride, padding=padding, dilation=dilation, groups=groups)
     shaped(op, "dy", dy, g.y_shape, "the forward result's shape for x and weight_shape")
-    kernels = _serving(op, x, algorithm, g)
+    kernels = serving(op, x, algorithm, g)
     with on_device_of(x):
         dw = output(op, g.w_shape, x, out, inputs=(x, dy))
         kernels.conv2d_weight_grad(g, x, dy, dw, algorithm)
@@ -236,17 +236,17 @@ def conv2d_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
     return db
 
 
-def _activation(op: str, like: Array, activation: str | None, negative_slope: float) -> tuple[int, Any]:
+def activation_code(op: str, like: Array, activation: str | None, negative_slope: float) -> tuple[int, Any]:
     """The kernels' code of an activation, and its slope in the arrays' dtype."""
     one_of(op, "activation", activation, ACTIVATIONS)
     return ACTIVATIONS.index(activation), like.dtype.type(number(op, "negative_slope", negative_slope))
 
 
-def _serving(op: str, a: Array, algorithm: str, g: ConvGeometry) -> Any:
-    """The convolution launchers for this array, if they have the algorithm for this geometry."""
+def serving(op: str, a: Array, algorithm: str, g: ConvGeometry, computed_by: str | None = None) -> Any:
+    """The convolution launchers for this array, if they have the algorithm for this geometry in `computed_by` or op."""
     one_of(op, "algorithm", algorithm, ALGORITHMS)
     kernels = kernels_for(a).conv
-    offered = kernels.algorithms(g, op)
+    offered = kernels.algorithms(g, computed_by or op)
     if algorithm not in ("auto", *offered):
         raise ValueError(f"{op}: algorithm {algorithm!r} does not serve this geometry here, expected one of {offered}")
     return kernels

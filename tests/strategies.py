@@ -44,3 +44,33 @@ def poolings(draw):
     return x_shape, kernel, {
         "stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": draw(st.booleans()),
     }  # fmt: skip
+
+
+@st.composite
+def volumes(draw, rank, transposed=False):
+    """(x_shape, w_shape, options, the same options spelt out for the oracle) of a convolution over 1 to 3 axes."""
+    largest = {1: (5, 4, 13), 2: (4, 3, 8), 3: (3, 3, 6)}[rank]
+    axes = {
+        name: tuple(draw(st.integers(1, most)) for _ in range(rank))
+        for name, most in zip(("kernel", "stride", "size"), largest, strict=True)
+    }
+    dilation = tuple(draw(st.integers(1, 3)) for _ in range(rank))
+    groups = draw(st.sampled_from((1, 1, 2, 3)))
+    cg, kg, n = draw(st.integers(1, 4)), draw(st.integers(1, 4)), draw(st.integers(0, 3))
+    kernel, stride = axes["kernel"], axes["stride"]
+    if draw(st.integers(0, 3)) == 0:
+        stride, padding, sides = (1,) * rank, "same", reference.same_padding(kernel, dilation)
+    else:
+        sides = padding = tuple((draw(st.integers(0, 3)), draw(st.integers(0, 3))) for _ in range(rank))
+    spans = [d * (k - 1) + 1 - sum(side) for k, d, side in zip(kernel, dilation, sides, strict=True)]
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    w_shape = (kg * groups, cg, *kernel)
+    if not transposed:
+        sizes = tuple(max(size, span) for size, span in zip(axes["size"], spans, strict=True))
+        return (n, cg * groups, *sizes), w_shape, options, {**options, "padding": sides}
+    extra = tuple(draw(st.integers(0, max(*pair) - 1)) for pair in zip(stride, dilation, strict=True))
+    # The result, (size - 1) stride + span + extra, is to have at least one position.
+    needed = [1 - (span + more - 1) // st for span, more, st in zip(spans, extra, stride, strict=True)]
+    sizes = tuple(max(size, least) for size, least in zip(axes["size"], needed, strict=True))
+    options = {**options, "output_padding": extra}
+    return (n, kg * groups, *sizes), w_shape, options, {**options, "padding": sides}

@@ -8,7 +8,20 @@ from gpuconv.kernels import cpu, cuda
 
 FAMILIES = (
     "activations",
-FAMILIES = ("adaptive_pooling", "avg_pooling", "clipping", "conv", "dropout", "joining", "linear", "losses", "max_pooling", "normalization", "optimizers", "pooling", "unpooling")
+    "adaptive_pooling",
+    "avg_pooling",
+    "clipping",
+    "conv",
+    "dropout",
+    "frames",
+    "joining",
+    "linear",
+    "losses",
+    "max_pooling",
+    "normalization",
+    "optimizers",
+    "pooling",
+    "unpooling",
 )
 
 

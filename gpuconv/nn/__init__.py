@@ -1,10 +1,11 @@
 """Layers with a forward and a backward pass; keys and layouts of their states as in torch.nn."""
 
 from .containers import Residual, Sequential
+from .convolutions import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .dropout import Dropout, Dropout2d
-from .layers import AvgPool2d, Conv2d, Flatten, LeakyReLU, Linear, MaxPool2d, ReLU
+from .layers import Flatten, LeakyReLU, Linear, ReLU
 from .losses import CrossEntropyLoss, Loss, MSELoss
-from .module import Buffer, Module, Parameter, Sequential
+from .module import Buffer, Module, Parameter
 from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm
 from .pooling import (
     AdaptiveAvgPool1d,
@@ -41,7 +42,12 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Buffer",
+    "Conv1d",
     "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "CrossEntropyLoss",
     "Dropout",
     "Dropout2d",

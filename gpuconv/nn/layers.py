@@ -8,92 +8,44 @@ import numpy as np
 
 from ..activations import leaky_relu, leaky_relu_grad, relu, relu_grad
 from ..backend import Array
-from ..conv import conv2d, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
-from ..geometry import Padding, Size, pair, positive
+from ..geometry import positive
 from ..initializers import Initializer, Seed, kaiming_uniform, uniform
 from ..linear import linear, linear_bias_grad, linear_input_grad, linear_weight_grad
 from .module import Module, Parameter
 
 
-class _Weighted(Module):
-    """A layer of weights (units, inputs, ...) and a bias for each unit, initialised as torch.nn does."""
+class Weighted(Module):
+    """A layer of weights and a bias for each of its units, initialised as torch.nn does.
 
-    def __init__(self, shape: tuple[int, ...], bias: bool, init: Initializer | None, seed: Seed, dtype: Any) -> None:
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the weights; shape[1:] count as the inputs of a unit.
+    units : int
+        Elements of the bias.
+    bias : bool
+    init : initialiser or None
+    seed : int, numpy.random.Generator or None
+    dtype : float32 or float64
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], units: int, bias: bool, init: Initializer | None, seed: Seed, dtype: Any
+    ) -> None:
         rng = np.random.default_rng(seed)
         bound = 1 / math.sqrt(math.prod(shape[1:])) if init is None else 0.0
         draw = partial(kaiming_uniform, a=math.sqrt(5)) if init is None else init
         self.weight = Parameter(draw(shape, seed=rng, dtype=dtype))
-        self.bias = Parameter(uniform(shape[:1], -bound, bound, seed=rng, dtype=dtype)) if bias else None
+        self.bias = Parameter(uniform((units,), -bound, bound, seed=rng, dtype=dtype)) if bias else None
         self._x: Array | None = None
 
     @property
-    def _bias_data(self) -> Array | None:
+    def bias_data(self) -> Array | None:
+        """The bias, if there is one."""
         return None if self.bias is None else self.bias.data
 
 
-class Conv2d(_Weighted):
-    """Convolution with a bias for each filter.
-
-    Parameters
-    ----------
-    in_channels, out_channels : int
-    kernel_size, stride, dilation : int or pair
-    padding : int, pair, ((top, bottom), (left, right)), "same" or "valid"
-    groups : int
-    bias : bool
-    init : initialiser, optional
-        For the weights, the bias is 0 then. Default: both as torch.nn.Conv2d.
-    seed : int or numpy.random.Generator, optional
-    dtype : float32 or float64
-
-    Raises
-    ------
-    ValueError
-        If the groups do not divide the channels, or a size is not positive.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size,
-        *,
-        stride: Size = 1,
-        padding: Padding = 0,
-        dilation: Size = 1,
-        groups: int = 1,
-        bias: bool = True,
-        init: Initializer | None = None,
-        seed: Seed = None,
-        dtype: Any = np.float32,
-    ) -> None:
-        sizes = {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}
-        for name, size in sizes.items():
-            positive("Conv2d", name, size)
-        if in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"Conv2d: groups is {groups}, expected a divisor of in_channels={in_channels} and "
-                f"out_channels={out_channels}"
-            )
-        kernel = pair("Conv2d", "kernel_size", kernel_size)
-        super().__init__((out_channels, in_channels // groups, *kernel), bias, init, seed, dtype)
-        self.options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-
-    def forward(self, x: Array) -> Array:
-        """X (N, C, H, W) to (N, K, P, Q)."""
-        self._x = x
-        return conv2d(x, self.weight.data, self._bias_data, **self.options)
-
-    def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
-        """Equations (13) and (20)."""
-        x, w = self.saved(self._x), self.weight.data
-        self.weight.accumulate(conv2d_weight_grad(x, dy, w.shape, **self.options))
-        if self.bias is not None:
-            self.bias.accumulate(conv2d_bias_grad(dy))
-        return conv2d_input_grad(dy, w, x.shape, **self.options) if input_grad else None
-
-
-class Linear(_Weighted):
+class Linear(Weighted):
     """The fully connected layer x W^T + b; parameters as for Conv2d.
 
     Parameters
@@ -117,12 +69,12 @@ class Linear(_Weighted):
     ) -> None:
         for name, size in (("in_features", in_features), ("out_features", out_features)):
             positive("Linear", name, size)
-        super().__init__((out_features, in_features), bias, init, seed, dtype)
+        super().__init__((out_features, in_features), out_features, bias, init, seed, dtype)
 
     def forward(self, x: Array) -> Array:
         """From x (M, C) to y (M, K)."""
         self._x = x
-        return linear(x, self.weight.data, self._bias_data)
+        return linear(x, self.weight.data, self.bias_data)
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
         """With Y = X W^T + b: dW = dY^T X, db = the sum of dY's rows, dX = dY W."""

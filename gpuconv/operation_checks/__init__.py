@@ -10,7 +10,7 @@ import numpy as np
 
 from ..backend import to_device, use_device
 from ..testing import DIFFERENCE_TOLERANCE, GradientError, check_gradients, relative_error, tolerance
-from . import convolutions, dropouts, elementwise, joinings, linears, loss_functions, normalizations, poolings
+from . import convolutions, dropouts, elementwise, joinings, linears, loss_functions, normalizations, poolings, volumes
 from .check import OperationCheck
 
 
@@ -51,7 +51,10 @@ def check_operations(device: str = "auto") -> list[CheckResult]:
 
 def operation_checks() -> Iterator[OperationCheck]:
     """Every differentiable operation, awkward options included."""
-    for family in (convolutions, poolings, elementwise, linears, loss_functions, normalizations, joinings, dropouts):
+    families = (
+        convolutions, volumes, poolings, elementwise, linears, loss_functions, normalizations, joinings, dropouts,
+    )  # fmt: skip
+    for family in families:
         yield from family.checks()
 
 

@@ -6,6 +6,7 @@ scatters, straight from the definition of the forward pass. Padding is ((top, bo
 
 from .activations import *
 from .conv import *
+from .conv_nd import *
 from .dropout import *
 from .linear import *
 from .losses import *
