@@ -6,7 +6,8 @@ modelled, and what is not, stands in docs/emulator.md.
 
 from .buffers import empty
 from .errors import KINDS, EmulatorError, Place
-from .launcher import run, run_ptx
+from .launcher import measure, run, run_ptx
 from .order import check_order
+from .report import Report
 
-__all__ = ["KINDS", "EmulatorError", "Place", "check_order", "empty", "run", "run_ptx"]
+__all__ = ["KINDS", "EmulatorError", "Place", "Report", "check_order", "empty", "measure", "run", "run_ptx"]

@@ -6,7 +6,8 @@ import numpy as np
 
 from .errors import EmulatorError
 from .grid import Counts, Launch, flatten, launch
-from .program import compile_kernel
+from .program import Compiled, compile_kernel
+from .report import Report, report_of
 from .source import compile_ptx
 
 ARCHITECTURE = (8, 0)
@@ -46,10 +47,39 @@ def run(
     EmulatorError
         What the kernel did wrong, with kernel, block, thread and line; or what the emulator cannot run.
     """
-    signature = signature_of(arguments)
-    ptx = compile_ptx(kernel, signature, architecture)
-    names = names_of(kernel, arguments)
-    _launch(ptx, None, Launch(_three(grid), _three(block), shared_bytes, check, False, seed), list(arguments), names)
+    how = Launch(_three(grid), _three(block), shared_bytes, check, seed=seed)
+    _launch(kernel, how, arguments, architecture)
+
+
+def measure(
+    kernel: Any,
+    grid: int | tuple[int, ...],
+    block: int | tuple[int, ...],
+    *arguments: Any,
+    shared_bytes: int = 0,
+    architecture: tuple[int, int] = ARCHITECTURE,
+) -> Report:
+    """Run a kernel and count what it does: instructions, wavefronts, sectors, by source line.
+
+    Parameters
+    ----------
+    kernel, grid, block, *arguments, shared_bytes, architecture
+        As in `run`.
+
+    Returns
+    -------
+    Report
+        `print` shows it. Counts of the models in docs/emulator.md, never times.
+
+    Raises
+    ------
+    EmulatorError
+        As in `run`.
+    """
+    how = Launch(_three(grid), _three(block), shared_bytes, meter=True)
+    compiled, counts = _launch(kernel, how, arguments, architecture)
+    assert counts is not None
+    return report_of(compiled, counts)
 
 
 def run_ptx(
@@ -82,10 +112,18 @@ def run_ptx(
     launch(compile_kernel(ptx, name), how, flat, [f"argument {k}" for k in range(len(flat))])
 
 
-def _launch(ptx: str, name: str | None, how: Launch, arguments: list[Any], names: list[str]) -> Counts | None:
-    flat = flatten(arguments)
+def _launch(
+    kernel: Any, how: Launch, arguments: tuple[Any, ...] | list[Any], architecture: tuple[int, int]
+) -> tuple[Compiled, Counts | None]:
+    names = names_of(kernel, arguments)
+    compiled = compile_kernel(compile_ptx(kernel, signature_of(arguments), architecture))
     named = [n for argument, n in zip(arguments, names, strict=True) for _ in flatten([argument])]
-    return launch(compile_kernel(ptx, name), how, flat, named)
+    return compiled, launch(compiled, how, flatten(list(arguments)), named)
+
+
+def run_blocks_of(kernel: Any, blocks: int, threads: int, arguments: list[Any]) -> None:
+    """Run a launch of the library, checked."""
+    _launch(kernel, Launch((blocks, 1, 1), (threads, 1, 1)), arguments, ARCHITECTURE)
 
 
 def signature_of(arguments: Any) -> Any:

@@ -85,7 +85,8 @@ def special_floats(type_, rng, count=8):
     dtype = DTYPES[type_]
     info = np.finfo(dtype)
     corners = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, info.tiny, -info.tiny, info.smallest_subnormal,
-               -info.smallest_subnormal * dtype(3), info.max, -info.max, 1 + info.eps, 0.5, 2.5, -3.5, 1 / 3]  # fmt: skip
+               -info.smallest_subnormal * dtype(3), info.max, -info.max, 1 + info.eps, 0.5, 2.5, -3.5,
+               1 / 3]  # fmt: skip
     drawn = rng.standard_normal(count) * 10.0 ** rng.integers(-4, 4, count)
     return np.concatenate([np.array(corners, dtype), drawn.astype(dtype)])
 

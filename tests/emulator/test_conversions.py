@@ -106,7 +106,8 @@ def test_double_to_single(mode):
 def test_single_to_half_and_back(type_):
     rng = np.random.default_rng(4)
     a = padded(np.concatenate([special_floats("f32", rng), rng.standard_normal(60) * 10.0 ** rng.integers(-9, 6, 60),
-                               [1 + 2**-11, 1 + 3 * 2**-11, 1 + 2**-8, 1 + 3 * 2**-8, 65519, 65520, 2**-25]]), np.float32)  # fmt: skip
+                               [1 + 2**-11, 1 + 3 * 2**-11, 1 + 2**-8, 1 + 3 * 2**-8, 65519, 65520,
+                                2**-25]]), np.float32)  # fmt: skip
     lines = [f"cvt.rn.{type_}.f32 %d, %a;", f"cvt.rz.{type_}.f32 %d, %a;"]
     found = execute(lines, {"a": ("f32", a)}, type_)
     for mode, result in zip(("rn", "rz"), found, strict=True):
@@ -123,8 +124,8 @@ def test_two_halves_in_a_register(type_):
     lines = [f"cvt.rn.{type_}x2.f32 %d, %a, %b;", f"cvt.rn.relu.{type_}x2.f32 %d, %a, %b;"]
     found = execute(lines, {"a": ("f32", a), "b": ("f32", b)}, "u32")
     for result, relu in zip(found, (False, True), strict=True):
-        for half, values in ((result >> 16, a), (result & 0xFFFF, b)):
-            half = half.astype(np.uint16)
+        for word, values in ((result >> 16, a), (result & 0xFFFF, b)):
+            half = word.astype(np.uint16)
             got = half.view(np.float16).astype(np.float32) if type_ == "f16" else bf16_values(half)
             exact = [narrow(max(float(x), 0.0) if relu else float(x), type_) for x in values]
             assert same(got, np.array(exact, np.float32))

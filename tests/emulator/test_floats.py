@@ -121,7 +121,8 @@ def test_subnormals_become_zeros_with_ftz():
         return np.where(np.abs(x) < np.finfo(np.float32).tiny, np.copysign(np.float32(0), x), x)
 
     lines = [f"{op}.ftz.f32 %d, %a, %b;" for op in ("add", "sub", "mul")] + ["div.rn.ftz.f32 %d, %a, %b;",
-             "neg.ftz.f32 %d, %a;", "abs.ftz.f32 %d, %a;", "sqrt.rn.ftz.f32 %d, %a;", "fma.rn.ftz.f32 %d, %a, %b, %a;"]  # fmt: skip
+             "neg.ftz.f32 %d, %a;", "abs.ftz.f32 %d, %a;", "sqrt.rn.ftz.f32 %d, %a;",
+             "fma.rn.ftz.f32 %d, %a, %b, %a;"]  # fmt: skip
     found = execute(lines, {"a": ("f32", a), "b": ("f32", b)}, "f32")
     x, y = flush(a), flush(b)
     fused = (x.astype(np.float64) * y + x).astype(np.float32)
@@ -199,7 +200,8 @@ def test_approximate_functions():
 
 def test_approximate_functions_of_special_values():
     a = padded([0.0, -0.0, np.inf, -np.inf, np.nan, -1.0], np.float32)
-    found = execute(["ex2.approx.ftz.f32 %d, %a;", "lg2.approx.f32 %d, %a;", "rsqrt.approx.f32 %d, %a;", "rcp.approx.ftz.f32 %d, %a;"],
+    names = ["ex2.approx.ftz", "lg2.approx", "rsqrt.approx", "rcp.approx.ftz"]
+    found = execute([f"{name}.f32 %d, %a;" for name in names],
                     {"a": ("f32", a)}, "f32")  # fmt: skip
     expected = [np.exp2(a), np.log2(a), 1 / np.sqrt(a), 1 / a]
     for result, truth in zip(found, expected, strict=True):

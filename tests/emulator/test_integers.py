@@ -103,10 +103,11 @@ def test_saturation():
 def test_carries(type_):
     size = width(type_)
     a, b = pairs(special_integers(type_, np.random.default_rng(5)), DTYPES[type_])
+    scratch = "%y" if size == 64 else "%x"
     lines = [
-        f"add.cc.{type_} %y1, %a, %b; addc.cc.{type_} %y2, %a, %b; addc.{type_} %d, 0, 0;".replace("%y", "%y" if size == 64 else "%x"),
-        f"sub.cc.{type_} %y1, %a, %b; subc.{type_} %d, %b, %a;".replace("%y", "%y" if size == 64 else "%x"),
-        f"mad.lo.cc.{type_} %y1, %a, %b, %b; madc.hi.{type_} %d, %a, %b, 0;".replace("%y", "%y" if size == 64 else "%x"),
+        f"add.cc.{type_} %y1, %a, %b; addc.cc.{type_} %y2, %a, %b; addc.{type_} %d, 0, 0;".replace("%y", scratch),
+        f"sub.cc.{type_} %y1, %a, %b; subc.{type_} %d, %b, %a;".replace("%y", scratch),
+        f"mad.lo.cc.{type_} %y1, %a, %b, %b; madc.hi.{type_} %d, %a, %b, 0;".replace("%y", scratch),
     ]  # fmt: skip
     found = execute(lines, {"a": (type_, a), "b": (type_, b)}, type_)
     for i, (x, y) in enumerate((int(x), int(y)) for x, y in zip(a, b, strict=True)):
@@ -188,8 +189,8 @@ def test_bit_fields(type_):
     length = rng.choice(np.array([0, 1, 7, size - 1, size, 255, 256], np.uint32), a.size)
     inputs = {"a": (type_, a), "b": (type_, b), "m": ("u32", position), "n": ("u32", length)}
     found = execute([f"bfe.{type_} %d, %a, %m, %n;", f"bfi.b{size} %d, %a, %b, %m, %n;"], inputs, type_)
-    for i, (x, y, m, n) in enumerate(zip(a, b, position, length, strict=True)):
-        x, y, m, n = unsigned(x, type_), unsigned(y, type_), int(m) & 255, int(n) & 255
+    for i in range(a.size):
+        x, y, m, n = unsigned(a[i], type_), unsigned(b[i], type_), int(position[i]) & 255, int(length[i]) & 255
         sign = type_[0] == "s" and n > 0 and (x >> min(m + n - 1, size - 1)) & 1
         field = sum(((x >> (m + k)) & 1 if m + k < size and k < n else int(sign)) << k for k in range(size))
         assert unsigned(found[0][i], type_) == (field if n else 0)
@@ -285,7 +286,8 @@ def test_set_and_select():
     a, b = pairs(special_integers("s32", np.random.default_rng(18), 4), np.int32)
     odd = np.arange(a.size) % 2 == 1
     lines = ["set.lt.s32.s32 %d, %a, %b;", "selp.s32 %d, %a, %b, %p1;", "selp.b32 %d, 7, %b, !%p1;",
-             "slct.s32.s32 %d, %a, %b, %b;", "mov.u32 %d, 5; @%p1 mov.b32 %d, %a;", "@!%p1 add.s32 %d, %a, %b;\n@%p1 mov.s32 %d, -9;"]  # fmt: skip
+             "slct.s32.s32 %d, %a, %b, %b;", "mov.u32 %d, 5; @%p1 mov.b32 %d, %a;",
+             "@!%p1 add.s32 %d, %a, %b;\n@%p1 mov.s32 %d, -9;"]  # fmt: skip
     found = execute(lines, {"a": ("s32", a), "b": ("s32", b)}, "s32")
     with np.errstate(over="ignore"):
         expected = [-(a < b).astype(np.int32), np.where(odd, a, b), np.where(odd, b, 7), np.where(b >= 0, a, b),

@@ -63,9 +63,11 @@ def test_match_and_redux():
     wide = {"a": ("u64", values.astype(np.uint64) << np.uint64(32))}
     assert (execute([f"match.any.sync.b64 %d, %a, {FULL};"], wide, "u32")[0] == found[0]).all()
     drawn = np.random.default_rng(1).integers(0, 2**32, 32, dtype=np.uint32)
+    signed = drawn.view(np.int32)
     operations = {"add.s32": drawn.sum(dtype=np.uint32), "min.u32": drawn.min(), "max.u32": drawn.max(),
-                  "min.s32": drawn.view(np.int32).min().view(np.uint32), "max.s32": drawn.view(np.int32).max().view(np.uint32),
-                  "and.b32": np.bitwise_and.reduce(drawn), "or.b32": np.bitwise_or.reduce(drawn), "xor.b32": np.bitwise_xor.reduce(drawn)}  # fmt: skip
+                  "min.s32": signed.min().view(np.uint32), "max.s32": signed.max().view(np.uint32),
+                  "and.b32": np.bitwise_and.reduce(drawn), "or.b32": np.bitwise_or.reduce(drawn),
+                  "xor.b32": np.bitwise_xor.reduce(drawn)}  # fmt: skip
     found = execute([f"redux.sync.{op} %d, %a, {FULL};" for op in operations], u32(drawn), "u32")
     for (op, expected), result in zip(operations.items(), found, strict=True):
         assert (result == expected).all(), op
@@ -163,7 +165,8 @@ MATRIX = """.version 8.0
 .visible .entry kernel(.param .u64 px, .param .u64 po)
 { .reg .b64 %rd<8>; .reg .b32 %r<16>;
 ld.param.u64 %rd1, [px]; ld.param.u64 %rd2, [po];
-mov.u32 %r1, %tid.x; shl.b32 %r2, %r1, 4; mul.wide.u32 %rd3, %r1, 16; add.s64 %rd4, %rd1, %rd3; add.s64 %rd5, %rd2, %rd3;
+mov.u32 %r1, %tid.x; shl.b32 %r2, %r1, 4; mul.wide.u32 %rd3, %r1, 16;
+add.s64 %rd4, %rd1, %rd3; add.s64 %rd5, %rd2, %rd3;
 mov.u32 %r3, tile; add.u32 %r3, %r3, %r2;
 ld.global.v4.u32 {%r4, %r5, %r6, %r7}, [%rd4];
 st.shared.v4.u32 [%r3], {%r4, %r5, %r6, %r7};

@@ -87,9 +87,9 @@ SHARED_MASK = (1 << SHARED_SHIFT) - 1
 # ---- kinds of access
 READ, WRITE, ATOMIC = range(3)
 
-# ---- what a meter counts at one place: memory requests, lanes, wavefronts or sectors, bytes asked for
-REQUESTS, LANES_ACTIVE, PASSES, BYTES = range(4)
-METER_SLOTS = 4
+# ---- what a meter counts at one place: requests, lanes, wavefronts or sectors, the fewest possible, bytes asked for
+REQUESTS, LANES_ACTIVE, PASSES, LEAST, BYTES = range(5)
+METER_SLOTS = 5
 
 # ---- a copy that cp.async has not landed yet
 COPY_MASK = 0

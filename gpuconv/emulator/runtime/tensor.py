@@ -62,7 +62,7 @@ def ldmatrix(core, warp, addresses, results, mask, site, matrices, transposed):
                 low, high = read_u16(rows[g] + 4 * t), read_u16(rows[g] + 4 * t + 2)
             write_u32(results + 4 * (s.LANES * k + lane), uint32(low) | (uint32(high) << uint32(16)))
     if get(core, s.SITE_METER):
-        add_to_meter(core, site, mask, passes, 4 * matrices)
+        add_to_meter(core, site, mask, passes, matrices, 4 * matrices)
 
 
 @njit
