@@ -20,7 +20,6 @@ FAMILIES = (
     "max_pooling",
     "normalization",
     "optimizers",
-    "pooling",
     "unpooling",
 )
 

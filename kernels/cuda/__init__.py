@@ -14,7 +14,6 @@ from . import (
     max_pooling,
     normalization,
     optimizers,
-    pooling,
     unpooling,
 )
 
@@ -35,6 +34,5 @@ __all__ = [
     "max_pooling",
     "normalization",
     "optimizers",
-    "pooling",
     "unpooling",
 ]
