@@ -206,3 +206,25 @@ def one_of(op: str, name: str, value: Any, choices: Sequence[Any]) -> None:
     """Refuse an option that is none of the choices."""
     if value not in choices:
         raise ValueError(f"{op}: {name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
+
+
+def flag(op: str, name: str, value: Any) -> bool:
+    """A truth value given as an option; an array or a string in its place is a slip."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{op}: {name} is {value!r}, expected True or False")
+    return bool(value)
+
+
+def updated(op: str, **arrays: Array | None) -> tuple[Any, ...]:
+    """Arrays that are changed in place: all of them or none, in C order, writeable, each in memory of its own."""
+    given = {name: a for name, a in arrays.items() if a is not None}
+    if given and len(given) < len(arrays):
+        missing = next(name for name in arrays if name not in given)
+        raise ValueError(f"{op}: {missing} is None, expected an array as {next(iter(given))} is one")
+    for name, a in given.items():
+        require_array(op, name, a)
+        if not a.flags.c_contiguous:
+            raise ValueError(f"{op}: {name} has strides {a.strides}, expected a C-contiguous array")
+        if not getattr(a.flags, "writeable", True):
+            raise ValueError(f"{op}: {name} is read-only, expected a writeable array")
+    return tuple(arrays.values())

@@ -208,11 +208,11 @@ def shape_of(op: str, name: str, value: Any, layout: str) -> tuple[int, int, int
     return _shape(op, name, value, layout)
 
 
-def split_axis(op: str, shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
+def split_axis(op: str, shape: tuple[int, ...], axis: int, name: str = "x") -> tuple[int, int, int]:
     """The shape (outer, classes, inner) that brings one axis into the middle."""
     rank = len(shape)
     if not -rank <= axis < rank:
-        raise ValueError(f"{op}: axis is {axis}, expected {-rank} <= axis < {rank} for x of shape {shape}")
+        raise ValueError(f"{op}: axis is {axis}, expected {-rank} <= axis < {rank} for {name} of shape {shape}")
     axis %= rank
     return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
 
@@ -280,6 +280,11 @@ def _output_size(
 def positive(op: str, name: str, value: Any) -> int:
     """One positive integer."""
     return _integer(op, name, value, at_least=1)
+
+
+def natural(op: str, name: str, value: Any) -> int:
+    """One integer, at least 0."""
+    return _integer(op, name, value, at_least=0)
 
 
 def _integer(op: str, name: str, value: Any, *, at_least: int) -> int:

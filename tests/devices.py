@@ -7,8 +7,9 @@ import pytest
 from gpuconv.backend import missing_for_cuda
 
 MISSING = missing_for_cuda()
+SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
 
-if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
+if SIMULATED:
     DEVICES = ["simulator"]
 else:
     DEVICES = [

@@ -6,7 +6,7 @@ import pytest
 
 from gpuconv.kernels import cpu, cuda
 
-FAMILIES = ("activations", "clipping", "conv", "linear", "losses", "optimizers", "pooling")
+FAMILIES = ("activations", "clipping", "conv", "joining", "linear", "losses", "normalization", "optimizers", "pooling")
 
 
 def _launchers(module):

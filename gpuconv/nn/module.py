@@ -26,11 +26,23 @@ class Parameter:
             self.grad += gradient
 
 
+class Buffer:
+    """An array that belongs to a module's state but is not learned: running statistics.
+
+    Parameters
+    ----------
+    data : array
+    """
+
+    def __init__(self, data: Array) -> None:
+        self.data = data
+
+
 class Module:
     """Base of all layers.
 
     A subclass computes `forward(x)`, keeping what `backward` needs, and `backward(dy)`, which adds to its parameters'
-    gradients and returns dx. Parameters and modules assigned to attributes are found by themselves.
+    gradients and returns dx. Parameters, buffers and modules assigned to attributes are found by themselves.
     """
 
     training: bool = True
@@ -73,10 +85,19 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """All parameters, by their paths: the keys of torch.nn."""
+        return ((name, value) for name, value in self._state() if isinstance(value, Parameter))
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """All buffers, by their paths."""
+        return ((name, value) for name, value in self._state() if isinstance(value, Buffer))
+
+    def _state(self) -> Iterator[tuple[str, Parameter | Buffer]]:
+        """Parameters and buffers in the order of torch.nn: module by module, a module's buffers last."""
         for path, module in self.named_modules():
-            for name, value in vars(module).items():
-                if isinstance(value, Parameter):
-                    yield f"{path}.{name}" if path else name, value
+            for kind in (Parameter, Buffer):
+                for name, value in vars(module).items():
+                    if isinstance(value, kind):
+                        yield f"{path}.{name}" if path else name, value
 
     def parameters(self) -> Iterator[Parameter]:
         """All parameters, as an optimiser takes them."""
@@ -99,24 +120,26 @@ class Module:
         return self.train(False)
 
     def to(self, device: str) -> Self:
-        """Move all parameters to a device; gradients are forgotten where something moves.
+        """Move all parameters and buffers to a device; gradients are forgotten where something moves.
 
         Parameters
         ----------
         device : {"cpu", "cuda"}
         """
-        for parameter in self.parameters():
-            moved = to_device(parameter.data, device)
-            if moved is not parameter.data:
-                parameter.data, parameter.grad = moved, None
+        for _, entry in self._state():
+            moved = to_device(entry.data, device)
+            if moved is not entry.data:
+                entry.data = moved
+                if isinstance(entry, Parameter):
+                    entry.grad = None
         return self
 
     def state_dict(self) -> dict[str, Array]:
-        """All parameters' arrays, not copied, by their paths."""
-        return {name: parameter.data for name, parameter in self.named_parameters()}
+        """All parameters' and buffers' arrays, not copied, by their paths."""
+        return {name: entry.data for name, entry in self._state()}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Copy arrays into the parameters.
+        """Copy arrays into the parameters and buffers.
 
         Parameters
         ----------
@@ -128,71 +151,22 @@ class Module:
         ValueError
             If keys are missing or unexpected, or arrays have other shapes; it names them all, and nothing is changed.
         """
-        mine = dict(self.named_parameters())
+        mine = dict(self._state())
         wrong = [f"no entry for {name}" for name in mine if name not in state]
         wrong += [f"unexpected entry {name}" for name in state if name not in mine]
         wrong += [
-            f"{name} has shape {tuple(state[name].shape)}, expected {parameter.data.shape}"
-            for name, parameter in mine.items()
-            if name in state and tuple(state[name].shape) != parameter.data.shape
+            f"{name} has shape {tuple(state[name].shape)}, expected {entry.data.shape}"
+            for name, entry in mine.items()
+            if name in state and tuple(state[name].shape) != entry.data.shape
         ]
         if wrong:
             raise ValueError(f"load_state_dict: {'; '.join(wrong)}")
-        for name, parameter in mine.items():
-            moved = to_device(state[name], device_of(parameter.data))
-            parameter.data = array_module(moved).array(moved, dtype=parameter.data.dtype, order="C")
+        for name, entry in mine.items():
+            moved = to_device(state[name], device_of(entry.data))
+            entry.data = array_module(moved).array(moved, dtype=entry.data.dtype, order="C")
 
     def saved(self, value: Any) -> Any:
         """What forward kept for backward; an error where there was no forward pass."""
         if value is None:
             raise RuntimeError(f"{type(self).__name__}.backward was called before forward")
         return value
-
-
-class Sequential(Module):
-    """Modules one after the other, called "0", "1", ... in the state as in torch.nn.
-
-    Parameters
-    ----------
-    *modules : Module
-        Each once: a module keeps its last input, so it cannot stand in two places of one pass.
-
-    Raises
-    ------
-    ValueError
-        If a module occurs twice.
-    """
-
-    def __init__(self, *modules: Module) -> None:
-        self.layers = list(modules)
-        paths: dict[int, str] = {}
-        for path, module in self.named_modules():
-            if id(module) in paths:
-                raise ValueError(
-                    f"Sequential: modules {paths[id(module)]} and {path} are the same {type(module).__name__}, "
-                    "expected one for each place"
-                )
-            paths[id(module)] = path
-
-    def children(self) -> Iterator[tuple[str, Module]]:
-        """The modules in order."""
-        return ((str(i), module) for i, module in enumerate(self.layers))
-
-    def __len__(self) -> int:
-        return len(self.layers)
-
-    def __getitem__(self, index: int) -> Module:
-        return self.layers[index]
-
-    def forward(self, x: Array) -> Array:
-        """Each module on the result of the one before."""
-        for layer in self.layers:
-            x = layer(x)
-        return x
-
-    def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
-        """Each module on the gradient of the one behind, last first."""
-        gradient: Array | None = dy
-        for i, layer in reversed(list(enumerate(self.layers))):
-            gradient = layer.backward(gradient, input_grad=input_grad or i > 0)
-        return gradient

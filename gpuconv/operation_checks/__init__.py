@@ -10,7 +10,7 @@ import numpy as np
 
 from ..backend import to_device, use_device
 from ..testing import DIFFERENCE_TOLERANCE, GradientError, check_gradients, relative_error, tolerance
-from . import convolutions, elementwise, linears, loss_functions, poolings
+from . import convolutions, elementwise, joinings, linears, loss_functions, normalizations, poolings
 from .check import OperationCheck
 
 
@@ -51,7 +51,7 @@ def check_operations(device: str = "auto") -> list[CheckResult]:
 
 def operation_checks() -> Iterator[OperationCheck]:
     """Every differentiable operation, awkward options included."""
-    for family in (convolutions, poolings, elementwise, linears, loss_functions):
+    for family in (convolutions, poolings, elementwise, linears, loss_functions, normalizations, joinings):
         yield from family.checks()
 
 

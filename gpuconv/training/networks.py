@@ -1,9 +1,23 @@
 """Networks to start with."""
 
+from typing import Any
+
 import numpy as np
 
 from ..initializers import Initializer, Seed
-from ..nn import AvgPool2d, Conv2d, Flatten, LeakyReLU, Linear, MaxPool2d, Module, ReLU, Sequential
+from ..nn import (
+    AvgPool2d,
+    BatchNorm2d,
+    Conv2d,
+    Flatten,
+    LeakyReLU,
+    Linear,
+    MaxPool2d,
+    Module,
+    ReLU,
+    Residual,
+    Sequential,
+)
 
 ACTIVATIONS = {"relu": ReLU, "leaky_relu": LeakyReLU}
 POOLS: dict[str, type[MaxPool2d] | type[AvgPool2d]] = {"max": MaxPool2d, "avg": AvgPool2d}
@@ -66,3 +80,66 @@ def lenet(
         features = units
     layers.append(Linear(features, classes, init=init, seed=rng))
     return Sequential(*layers)
+
+
+def resnet8(
+    image_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    width: int = 16,
+    init: Initializer | None = None,
+    seed: Seed = None,
+    dtype: Any = np.float32,
+) -> Sequential:
+    """A residual network of eight layers: one basic block in each of three stages (He et al., 2016, for CIFAR-10).
+
+    A convolution, then blocks of two convolutions with batch normalisation around a shortcut; each stage but the first
+    halves the image and doubles the filters. The mean over the image goes into a fully connected layer.
+
+    Parameters
+    ----------
+    image_shape : (C, H, W)
+    classes : int
+    width : int
+        Filters of the first stage.
+    init : initialiser, optional
+        For all weights; default: as torch.nn.
+    seed : int or numpy.random.Generator, optional
+    dtype : float32 or float64
+
+    Returns
+    -------
+    Sequential
+        From images (N, C, H, W) to logits (N, classes).
+
+    Raises
+    ------
+    ValueError
+        If the images are smaller than 4 x 4.
+    """
+    c, h, w = image_shape
+    if min(h, w) < 4:
+        raise ValueError(f"resnet8: image_shape is {image_shape}, expected at least 4 x 4")
+    options: dict[str, Any] = {"init": init, "seed": np.random.default_rng(seed), "dtype": dtype}
+    layers: list[Module] = [*_conv_norm(c, width, 3, 1, options), ReLU()]
+    channels = width
+    for filters, stride in ((width, 1), (2 * width, 2), (4 * width, 2)):
+        layers += [_basic_block(channels, filters, stride, options), ReLU()]
+        channels = filters
+    layers += [AvgPool2d((-(-h // 4), -(-w // 4))), Flatten(), Linear(channels, classes, **options)]
+    return Sequential(*layers)
+
+
+def _basic_block(channels: int, filters: int, stride: int, options: dict[str, Any]) -> Residual:
+    """Two convolutions around a shortcut, which is a strided 1 x 1 convolution where the shape changes."""
+    body = Sequential(
+        *_conv_norm(channels, filters, 3, stride, options), ReLU(), *_conv_norm(filters, filters, 3, 1, options)
+    )
+    same = channels == filters and stride == 1
+    return Residual(body, None if same else Sequential(*_conv_norm(channels, filters, 1, stride, options)))
+
+
+def _conv_norm(channels: int, filters: int, kernel: int, stride: int, options: dict[str, Any]) -> list[Module]:
+    """A convolution without bias, as what follows subtracts the mean."""
+    conv = Conv2d(channels, filters, kernel, stride=stride, padding=kernel // 2, bias=False, **options)
+    return [conv, BatchNorm2d(filters, dtype=options["dtype"])]

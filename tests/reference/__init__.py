@@ -8,5 +8,6 @@ from .activations import *
 from .conv import *
 from .linear import *
 from .losses import *
+from .normalization import *
 from .optimizers import *
 from .pooling import *

@@ -1,0 +1,50 @@
+"""Normalisations to check."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from .. import normalization
+from ..backend import Array, array_module
+from .check import OperationCheck
+
+
+def checks() -> Iterator[OperationCheck]:
+    """Yield the family's cases."""
+    c = 2
+    for name, forward, backward, shape in (
+        ("batch_norm1d", normalization.batch_norm1d, normalization.batch_norm1d_grad, (5, c)),
+        ("batch_norm2d", normalization.batch_norm2d, normalization.batch_norm2d_grad, (4, c, 3, 2)),
+        ("batch_norm3d", normalization.batch_norm3d, normalization.batch_norm3d_grad, (3, c, 2, 1, 3)),
+    ):
+        shapes = shape, (c,), (c,)
+        yield OperationCheck(f"{name}, training", *_training_pair(forward, backward), shapes, terms=48)
+        yield OperationCheck(name, *_inference_pair(forward, backward), shapes, terms=48)
+
+
+def _training_pair(
+    f: Callable[..., Array], f_grad: Callable[..., Sequence[Array]]
+) -> tuple[Callable[..., Array], Callable[..., Sequence[Array]]]:
+    def forward(x: Array, weight: Array, bias: Array) -> Array:
+        return f(x, *_running(weight), weight, bias, training=True)
+
+    def backward(dy: Array, x: Array, weight: Array, bias: Array) -> Sequence[Array]:
+        return f_grad(dy, x, *normalization.batch_norm_statistics(x), weight, training=True)
+
+    return forward, backward
+
+
+def _inference_pair(
+    f: Callable[..., Array], f_grad: Callable[..., Sequence[Array]]
+) -> tuple[Callable[..., Array], Callable[..., Sequence[Array]]]:
+    def forward(x: Array, weight: Array, bias: Array) -> Array:
+        return f(x, *_running(weight), weight, bias)
+
+    def backward(dy: Array, x: Array, weight: Array, bias: Array) -> Sequence[Array]:
+        return f_grad(dy, x, *_running(weight), weight)
+
+    return forward, backward
+
+
+def _running(weight: Array) -> tuple[Array, Array]:
+    """Running statistics of a channel each, as at the start of a training."""
+    library = array_module(weight)
+    return library.zeros_like(weight), library.ones_like(weight)

@@ -1,0 +1,241 @@
+"""Normalisation on CUDA: blocks add up stretches of a set in a fixed order, then a thread writes each element.
+
+What is normalised together is a set. Batch normalisation has a set for each channel, group normalisation one for each
+sample and group of channels: x (A, B, L) has the B sets x[:, b, :] in the passes that add up. In the passes that write,
+x is (N, C, L) and statistics are (M, G): element (n, c) belongs to the set (n if M > 1 else 0, c // (C / G)).
+
+No atomics, so the same bits every time. Bytes: the statistics read x once, the gradient's sums dy and x, a pass that
+writes reads what it needs and writes the result once.
+"""
+
+from numba import float32, float64
+
+from ..scalar import ONE, ZERO
+from ..scalar_normalization import inverse_deviation, merged, moved, normalized, normalized_grad
+from .launch import THREADS, beside, cuda, each, int32, reduce, uint32
+from .sums import STRETCH, block_sum, stretches, sum_columns
+
+
+def moments(x, mean, variance):
+    """mean[b] and variance[b] (biased) of x[:, b, :]."""
+    A, B, L = x.shape
+    blocks = stretches(A * L)
+    means, squares = beside(x, B * blocks), beside(x, B * blocks)
+    reduce(MOMENTS[x.dtype.itemsize], B * blocks, x, means, squares, A, B, L, blocks)
+    each(merge_kernel, B, means, squares, mean, variance, A * L, x.dtype.type(A * L), blocks)
+
+
+def move_running(mean, variance, momentum, unbias, running_mean, running_var):
+    """running = (1 - momentum) running + momentum value, the variance made unbiased by its factor."""
+    each(move_running_kernel, mean.size, mean, variance, momentum, unbias, running_mean, running_var)
+
+
+def normalize(x, mean, variance, weight, bias, eps, y):
+    """y = weight (x - mean) / sqrt(variance + eps) + bias."""
+    affine = *_each_channel(weight, x), *_each_channel(bias, x)
+    each(normalize_kernel, x.size, x, mean, variance, *affine, eps, y, *x.shape[1:], *mean.shape)
+
+
+def gradient_sums(dy, x, mean, variance, eps, dy_sums, dyx_sums):
+    """dy_sums[b] = sum dy[:, b, :], dyx_sums[b] = sum (dy xhat)[:, b, :]; neighbouring b may share statistics."""
+    A, B, L = x.shape
+    blocks, sharing = stretches(A * L), B // mean.size
+    partials, products = beside(x, (1, B, blocks)), beside(x, (1, B, blocks))
+    options = A, B, L, blocks, sharing
+    reduce(GRADIENT_SUMS[x.dtype.itemsize], B * blocks, dy, x, mean, variance, eps, partials, products, *options)
+    sum_columns(partials, dy_sums)
+    sum_columns(products, dyx_sums)
+
+
+def set_means(dy_sums, dyx_sums, weight, terms, mean_dy, mean_dyx, dweight, dbias):
+    """From sums (M, C) to the sets' means (M, G), sum_c weight[c] sums[m, c] / terms, and to dweight and dbias."""
+    (M, C), channels = dy_sums.shape, dy_sums.shape[1] // mean_dy.shape[1]
+    each(set_means_kernel, mean_dy.size, dy_sums, dyx_sums, *_each_channel(weight, dy_sums), mean_dy.dtype.type(terms),
+         mean_dy, mean_dyx, channels, mean_dy.shape[1])  # fmt: skip
+    each(sum_samples_kernel, C, dy_sums, dyx_sums, dweight, dbias, M, C)
+
+
+def input_grad(dy, x, mean, variance, weight, eps, mean_dy, mean_dyx, dx):
+    """dx = (weight dy - mean_dy - xhat mean_dyx) / sqrt(variance + eps)."""
+    arrays = dy, x, mean, variance, *_each_channel(weight, x), eps, mean_dy, mean_dyx, dx
+    each(input_grad_kernel, x.size, *arrays, *x.shape[1:], *mean.shape)
+
+
+def _each_channel(values, x):
+    """The channels' values and whether there are any; without them some array, so that it is the same kernel."""
+    return (x.reshape(-1)[:1], 0) if values is None else (values, 1)
+
+
+@cuda.jit(device=True, inline="always")
+def _typed(a, value):
+    """A number of the type of an array."""
+    return a.dtype.type(value)
+
+
+@cuda.jit(device=True, inline="always")
+def _set_of(i, C, L, M, G):
+    """(channel, set) of element i of x (N, C, L) under statistics (M, G)."""
+    row = uint32(i // uint32(L))
+    c, n = uint32(row % uint32(C)), uint32(row // uint32(C))
+    g = uint32(c // uint32(uint32(C) // uint32(G)))
+    return c, uint32(uint32(n % uint32(M)) * uint32(G) + g)
+
+
+@cuda.jit(device=True, inline="always")
+def _place(i, b, B, L):
+    """Where element i of the set x[:, b, :] lies."""
+    a, position = uint32(i // uint32(L)), uint32(i % uint32(L))
+    return uint32(uint32(a * uint32(B) + b) * uint32(L) + position)
+
+
+def _moments_kernel(dtype):
+    """A kernel for one type: shared memory wants its type known."""
+
+    def moments_kernel(x, means, squares, A, B, L, blocks):
+        """Mean and sum of squared deviations of stretch s of x[:, b, :]; block b * blocks + s.
+
+        A thread takes every THREADS-th element, less its first one: of TERMS differences nothing is lost. The block
+        merges its threads by halves (Chan, Golub and LeVeque). Bytes: x once.
+        """
+        counts = cuda.shared.array(THREADS, dtype)  # a line each: the simulator tells shared arrays apart by it
+        centres = cuda.shared.array(THREADS, dtype)
+        spreads = cuda.shared.array(THREADS, dtype)
+        thread, block = uint32(cuda.threadIdx.x), uint32(cuda.blockIdx.x)
+        b, stretch = uint32(block // uint32(blocks)), uint32(block % uint32(blocks))
+        i = uint32(stretch * uint32(STRETCH) + thread)
+        end = min(uint32(A * L), uint32(uint32(stretch + uint32(1)) * uint32(STRETCH)))
+        count, total, square, shift = dtype(0), dtype(0), dtype(0), dtype(0)
+        if i < end:
+            shift = x[_place(i, b, B, L)]
+        while i < end:
+            difference = x[_place(i, b, B, L)] - shift
+            count, total, square = count + ONE, total + difference, square + difference * difference
+            i = uint32(i + uint32(THREADS))
+        offset = total / count if count > ZERO else dtype(0)
+        counts[thread], centres[thread], spreads[thread] = count, shift + offset, square - offset * total
+        cuda.syncthreads()
+        half = uint32(THREADS // 2)
+        while half:
+            if thread < half:
+                other = uint32(thread + half)
+                counts[thread], centres[thread], spreads[thread] = merged(
+                    counts[thread], centres[thread], spreads[thread], counts[other], centres[other], spreads[other]
+                )
+            cuda.syncthreads()
+            half = uint32(half // uint32(2))
+        if thread == 0:
+            means[block], squares[block] = centres[uint32(0)], spreads[uint32(0)]
+
+    return cuda.jit(cache=True)(moments_kernel)
+
+
+def _gradient_sums_kernel(dtype):
+    """A kernel for one type."""
+
+    def gradient_sums_kernel(dy, x, mean, variance, eps, dy_sums, dyx_sums, A, B, L, blocks, sharing):
+        """Sums of dy and of dy xhat over stretch s of the set b; block b * blocks + s. Bytes: dy and x once."""
+        memory = cuda.shared.array(THREADS, dtype)
+        others = cuda.shared.array(THREADS, dtype)
+        block = uint32(cuda.blockIdx.x)
+        b, stretch = uint32(block // uint32(blocks)), uint32(block % uint32(blocks))
+        i = uint32(stretch * uint32(STRETCH) + cuda.threadIdx.x)
+        end = min(uint32(A * L), uint32(uint32(stretch + uint32(1)) * uint32(STRETCH)))
+        statistic = uint32(b // uint32(sharing))
+        centre, total, product = mean[statistic], dtype(0), dtype(0)
+        while i < end:
+            place = _place(i, b, B, L)
+            total += dy[place]
+            product += dy[place] * (x[place] - centre)
+            i = uint32(i + uint32(THREADS))
+        total, product = block_sum(memory, total), block_sum(others, product)
+        if cuda.threadIdx.x == 0:
+            dy_sums[block] = total
+            dyx_sums[block] = product * inverse_deviation(_typed(x, 1), variance[statistic], eps)
+
+    return cuda.jit(cache=True)(gradient_sums_kernel)
+
+
+MOMENTS = {4: _moments_kernel(float32), 8: _moments_kernel(float64)}
+GRADIENT_SUMS = {4: _gradient_sums_kernel(float32), 8: _gradient_sums_kernel(float64)}
+
+
+@cuda.jit(cache=True)
+def merge_kernel(means, squares, mean, variance, terms, divisor, blocks):
+    """mean[b] and variance[b] from the stretches' means and sums of squares (B, blocks); thread b."""
+    b = uint32(cuda.grid(1))
+    if b >= mean.size:
+        return
+    count, centre, spread = _typed(mean, 0), _typed(mean, 0), _typed(mean, 0)
+    stretch = int32(0)
+    while stretch < blocks:
+        j = uint32(b * uint32(blocks) + stretch)
+        size = _typed(mean, min(int32(STRETCH), int32(terms - stretch * int32(STRETCH))))
+        count, centre, spread = merged(count, centre, spread, size, means[j], squares[j])
+        stretch = int32(stretch + 1)
+    mean[b] = centre
+    variance[b] = ZERO if spread < ZERO else spread / divisor
+
+
+@cuda.jit(cache=True)
+def move_running_kernel(mean, variance, momentum, unbias, running_mean, running_var):
+    """running[c] = (1 - momentum) running[c] + momentum value[c]; thread c."""
+    c = uint32(cuda.grid(1))
+    if c < mean.size:
+        running_mean[c] = moved(running_mean[c], mean[c], momentum)
+        running_var[c] = moved(running_var[c], variance[c] * unbias, momentum)
+
+
+@cuda.jit(cache=True)
+def normalize_kernel(x, mean, variance, weight, weighted, bias, biased, eps, y, C, L, M, G):
+    """y = weight (x - mean) / sqrt(variance + eps) + bias; x and y (N, C, L), statistics (M, G); thread i: y[i]."""
+    i = uint32(cuda.grid(1))
+    if i >= x.size:
+        return
+    c, s = _set_of(i, C, L, M, G)
+    factor, offset = weight[c] if weighted else ONE, bias[c] if biased else ZERO
+    y[i] = normalized(x[i], mean[s], factor * inverse_deviation(_typed(x, 1), variance[s], eps), offset)
+
+
+@cuda.jit(cache=True)
+def set_means_kernel(dy_sums, dyx_sums, weight, weighted, terms, mean_dy, mean_dyx, channels, G):
+    """mean[m, g] = sum_c weight[c] sums[m, c] / terms over the channels of group g; thread m * G + g."""
+    i = uint32(cuda.grid(1))
+    if i >= mean_dy.size:
+        return
+    first = uint32(uint32(i % uint32(G)) * uint32(channels))
+    total, product = ZERO, ZERO
+    k = uint32(0)
+    while k < channels:
+        j, factor = uint32(i * uint32(channels) + k), weight[uint32(first + k)] if weighted else ONE
+        total += factor * dy_sums[j]
+        product += factor * dyx_sums[j]
+        k = uint32(k + uint32(1))
+    mean_dy[i] = total / terms
+    mean_dyx[i] = product / terms
+
+
+@cuda.jit(cache=True)
+def sum_samples_kernel(dy_sums, dyx_sums, dweight, dbias, M, C):
+    """dbias[c] = sum_m dy_sums[m, c], dweight[c] = sum_m dyx_sums[m, c]; thread c."""
+    c = uint32(cuda.grid(1))
+    if c >= C:
+        return
+    total, product = ZERO, ZERO
+    m = uint32(0)
+    while m < M:
+        total += dy_sums[uint32(m * uint32(C) + c)]
+        product += dyx_sums[uint32(m * uint32(C) + c)]
+        m = uint32(m + uint32(1))
+    dbias[c] = total
+    dweight[c] = product
+
+
+@cuda.jit(cache=True)
+def input_grad_kernel(dy, x, mean, variance, weight, weighted, eps, mean_dy, mean_dyx, dx, C, L, M, G):
+    """dx = (weight dy - mean_dy - xhat mean_dyx) / sqrt(variance + eps); thread i writes dx[i]. Bytes: 3 x.nbytes."""
+    i = uint32(cuda.grid(1))
+    if i >= x.size:
+        return
+    c, s = _set_of(i, C, L, M, G)
+    inverse, factor = inverse_deviation(_typed(x, 1), variance[s], eps), weight[c] if weighted else ONE
+    dx[i] = normalized_grad(dy[i], x[i], mean[s], inverse, factor, mean_dy[s], mean_dyx[s])
