@@ -19,7 +19,7 @@ import numpy as np
 Array: TypeAlias = Any
 """A NumPy or a CuPy array; neither library has a common static type for both."""
 
-DEVICES = ("auto", "cpu", "cuda", "simulator")
+DEVICES = ("auto", "cpu", "cuda", "emulator", "simulator")
 _log = logging.getLogger("gpuconv")
 _chosen: str | None = None
 
@@ -37,7 +37,7 @@ def device() -> str:
     Returns
     -------
     str
-        "cpu" or "cuda" ("simulator" where Numba's CUDA simulator is switched on).
+        "cpu" or "cuda" ("emulator" or "simulator" where that was asked for).
 
     Raises
     ------
@@ -54,7 +54,8 @@ class use_device:  # noqa: N801  used like a function
 
     Parameters
     ----------
-    name : {"auto", "cpu", "cuda", "simulator"}
+    name : {"auto", "cpu", "cuda", "emulator", "simulator"}
+        "emulator" runs the PTX of the CUDA kernels on NumPy arrays and checks every access (docs/emulator.md);
         "simulator" runs the CUDA kernels on NumPy arrays in Numba's simulator (NUMBA_ENABLE_CUDASIM=1).
 
     Raises
@@ -124,9 +125,9 @@ def is_cupy(a: Array) -> bool:
 def kernels_for(a: Array) -> Any:
     """The kernel package that serves an array: kernels.cuda for CuPy arrays, kernels.cpu for NumPy arrays.
 
-    On the simulator NumPy arrays stand for device arrays.
+    On the emulator and the simulator NumPy arrays stand for device arrays.
     """
-    on_cuda = is_cupy(a) or device() == "simulator"
+    on_cuda = is_cupy(a) or device() in ("emulator", "simulator")
     return _kernels("cuda" if on_cuda else "cpu")
 
 
@@ -181,9 +182,31 @@ def _resolve(name: str, source: str) -> str:
         return _auto()
     if name == "cuda" and (missing := missing_for_cuda()):
         raise DeviceError(f"{source}: device 'cuda' was asked for, but {missing}")
+    if name == "emulator":
+        _switch_emulator_on(source)
     if name == "simulator" and os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
         raise DeviceError(f"{source}: device 'simulator' needs NUMBA_ENABLE_CUDASIM=1 before Python starts")
     return name
+
+
+def _switch_emulator_on(source: str) -> None:
+    if missing := missing_for_emulator():
+        raise DeviceError(f"{source}: device 'emulator' was asked for, but {missing}")
+    importlib.import_module("gpuconv.emulator.device").switch_on()
+
+
+def missing_for_emulator() -> str | None:
+    """What keeps this machine from running CUDA kernels' PTX on the CPU; None where nothing does."""
+    for package in ("numba_cuda", "cuda.bindings"):
+        try:
+            found = importlib.util.find_spec(package)
+        except ModuleNotFoundError:
+            found = None
+        if found is None:
+            return f"{package} is not installed (pip install gpuconv[emulator])"
+    if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
+        return "NUMBA_ENABLE_CUDASIM=1 keeps Numba from compiling for CUDA"
+    return None
 
 
 _NO_GPU: contextlib.AbstractContextManager[None] = contextlib.nullcontext()

@@ -19,8 +19,6 @@ KEPT = 1 << 26
 """Bytes kept at most, in use or not."""
 TRIES = 4
 """Blocks looked at before a new one is made; the ones handed out first, which are mostly free first, come first."""
-UNUSED = 2
-"""References to a block taken out of its queue, if it is free: a local variable and the question's argument."""
 
 _blocks: dict[int, deque[np.ndarray[Any, Any]]] = {}
 _changing = threading.Lock()
@@ -40,7 +38,7 @@ def new(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
         Not initialised.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    if not SMALLEST <= size <= LARGEST:
+    if not (COUNTED and SMALLEST <= size <= LARGEST):
         return np.empty(shape, dtype)
     return np.ndarray(shape, dtype, _take(size))
 
@@ -56,12 +54,11 @@ def _take(size: int) -> np.ndarray[Any, Any]:
     queue = _blocks.get(size) or deque()
     for _ in range(min(TRIES, len(queue))):
         try:
-            block = queue.popleft()
+            block, references = _first(queue)
         except IndexError:  # another thread was faster
             break
-        free = sys.getrefcount(block) == UNUSED
         queue.append(block)
-        if free:
+        if references == UNUSED:
             return block
     block = np.empty(size, np.uint8)
     _keep(size, block)
@@ -76,3 +73,16 @@ def _keep(size: int, block: np.ndarray[Any, Any]) -> None:
             oldest = next(iter(_blocks))
             kept -= oldest * len(_blocks.pop(oldest))
         _blocks.setdefault(size, deque()).append(block)
+
+
+def _first(queue: deque[np.ndarray[Any, Any]]) -> tuple[np.ndarray[Any, Any], int]:
+    """The first block of a queue, taken out, and how many refer to it."""
+    block = queue.popleft()
+    return block, sys.getrefcount(block)
+
+
+UNUSED = _first(deque([np.empty(1, np.uint8)]))[1]
+"""References to a free block, as this very interpreter counts them: versions differ in what a local variable adds."""
+
+COUNTED: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
+"""Whether the counts can be relied on: without the interpreter's lock another thread may refer to a block unseen."""

@@ -1,0 +1,12 @@
+"""A CUDA device for machines that have none: runs the PTX that Numba generates, checks it and counts.
+
+`run` launches one kernel on NumPy arrays; `gpuconv.use_device("emulator")` sends the whole library here. What is
+modelled, and what is not, stands in docs/emulator.md.
+"""
+
+from .buffers import empty
+from .errors import KINDS, EmulatorError, Place
+from .launcher import run, run_ptx
+from .order import check_order
+
+__all__ = ["KINDS", "EmulatorError", "Place", "check_order", "empty", "run", "run_ptx"]

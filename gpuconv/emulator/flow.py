@@ -1,0 +1,237 @@
+"""Control flow of a kernel: calls inlined, basic blocks in the order of the text, what lives from block to block."""
+
+from dataclasses import dataclass, field, replace
+
+from .errors import EmulatorError, Place
+from .ptx import Address, Function, Immediate, Instruction, Module, Name, Operand, Variable, Vector
+
+NO_RESULT = frozenset(
+    "st red bra brx ret exit call membar fence cp prefetch prefetchu trap brkpt nanosleep discard pmevent isspace "
+    "griddepcontrol setmaxnreg applypriority bar_arrive".split()
+)
+"""Operations whose first operand is not a result."""
+
+CARRY = "%carry"
+"""The carry flag of add.cc and its like, as a register."""
+
+DEEPEST = 16
+
+
+@dataclass
+class Block:
+    """Instructions that run one after the other; only the last may jump."""
+
+    number: int
+    instructions: list[Instruction] = field(default_factory=list)
+    next: list[int] = field(default_factory=list)
+    live_out: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Kernel:
+    """A kernel, ready to be translated."""
+
+    name: str
+    blocks: list[Block]
+    registers: dict[str, int]
+    parameters: list[Variable]
+    locals: list[Variable]
+    labels: dict[str, int]
+
+
+def kernel_of(module: Module, name: str | None = None) -> Kernel:
+    """Lay out a kernel of a module, by default its only one."""
+    entries = [f for f in module.functions.values() if f.entry]
+    chosen = [f for f in entries if name in (None, f.name)]
+    if len(chosen) != 1:
+        raise EmulatorError("bad-ptx", f"kernels are {[f.name for f in entries]}, expected one named {name}")
+    flat = _Flat(module)
+    flat.add(chosen[0], {}, "", None, 0)
+    blocks, labels = _split(flat.items)
+    _connect(blocks, labels)
+    _liveness(blocks)
+    return Kernel(chosen[0].name, blocks, flat.registers, chosen[0].parameters, flat.locals, labels)
+
+
+class _Flat:
+    """The instructions of a kernel with those of every function it calls in their place."""
+
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self.items: list[Instruction | str] = []
+        self.registers: dict[str, int] = {CARRY: 1}
+        self.locals: list[Variable] = []
+        self.calls = 0
+
+    def add(self, function: Function, names: dict[str, str], prefix: str, end: str | None, depth: int) -> None:
+        """Append a function; `names` says what its parameters are called here, `end` where it returns to."""
+        if depth > DEEPEST:
+            raise EmulatorError("unsupported-instruction", f"calls of {function.name} are {depth} deep (recursion?)")
+        if prefix:
+            own = list(function.registers) + [v.name for v in function.variables]
+            names = {**{n: prefix + n for n in own if n not in names}, **names}
+        for register, bits in function.registers.items():
+            self.registers[names.get(register, register)] = bits
+        for variable in function.variables:
+            self.locals.append(replace(variable, name=names.get(variable.name, variable.name)))
+        for item in function.body:
+            if isinstance(item, str):
+                self.items.append(prefix + item)
+            elif item.op == "call":
+                self.call(item, names, depth)
+            elif item.op == "ret" and end is not None:
+                jump = replace(item, parts=("bra",), operands=[Name(end)], guard=_guard(item.guard, names))
+                self.items.append(jump)
+            else:
+                self.items.append(_renamed(item, names, prefix))
+
+    def call(self, item: Instruction, names: dict[str, str], depth: int) -> None:
+        """`call (result), function, (arguments);` with both lists optional."""
+        lists = [[_name(o, names) for o in o.items] for o in item.operands if isinstance(o, Vector)]
+        called = next(o.name for o in item.operands if isinstance(o, Name))
+        function = self.module.functions.get(called)
+        if function is None or item.guard is not None:
+            raise EmulatorError(
+                "unsupported-instruction", f"call of {called}", Place(ptx_line=item.line, instruction=item.text)
+            )
+        has_results = bool(item.operands) and isinstance(item.operands[0], Vector)
+        results = lists[0] if has_results else []
+        arguments = lists[1 if has_results else 0] if len(lists) > has_results else []
+        self.calls += 1
+        prefix = f"call{self.calls}:"
+        formal = function.results + function.parameters
+        inner = {f.name: actual for f, actual in zip(formal, results + arguments, strict=True)}
+        self.add(function, inner, prefix, prefix + "end", depth + 1)
+        self.items.append(prefix + "end")
+
+
+def _name(operand: Operand, names: dict[str, str]) -> str:
+    if not isinstance(operand, Name):
+        raise EmulatorError("unsupported-instruction", f"a call with the argument {operand}")
+    return names.get(operand.name, operand.name)
+
+
+def _guard(guard: Name | None, names: dict[str, str]) -> Name | None:
+    return None if guard is None else replace(guard, name=names.get(guard.name, guard.name))
+
+
+def _renamed(item: Instruction, names: dict[str, str], prefix: str) -> Instruction:
+    if not names:
+        return item
+
+    def rename(operand: Operand) -> Operand:
+        if isinstance(operand, Name):
+            if item.op == "bra":
+                return Name(prefix + operand.name)
+            return replace(operand, name=names.get(operand.name, operand.name))
+        if isinstance(operand, Address) and isinstance(operand.base, Name):
+            return Address(replace(operand.base, name=names.get(operand.base.name, operand.base.name)), operand.offset)
+        if isinstance(operand, Vector):
+            return Vector(tuple(rename(o) for o in operand.items))
+        return operand
+
+    return replace(item, operands=[rename(o) for o in item.operands], guard=_guard(item.guard, names))
+
+
+def starts_block(item: Instruction) -> bool:
+    """Whether an instruction may have to wait for lanes of its warp, so that it must come first in its block."""
+    return item.op in ("bar", "barrier") or (
+        "sync" in item.parts and item.op in ("shfl", "vote", "match", "redux", "elect")
+    )
+
+
+def ends_block(item: Instruction) -> bool:
+    """Whether a block ends behind an instruction."""
+    return item.op in ("bra", "brx", "ret", "exit") or (item.op in ("bar", "barrier") and "warp" not in item.parts)
+
+
+def is_reduction(item: Instruction) -> bool:
+    """Whether a barrier of the block gives a result: bar.red."""
+    return item.op in ("bar", "barrier") and "red" in item.parts
+
+
+def _split(items: list[Instruction | str]) -> tuple[list[Block], dict[str, int]]:
+    blocks, labels = [Block(0)], {}
+    for item in items:
+        if isinstance(item, str):
+            if blocks[-1].instructions:
+                blocks.append(Block(len(blocks)))
+            labels[item] = len(blocks) - 1
+            continue
+        if starts_block(item) and blocks[-1].instructions:
+            blocks.append(Block(len(blocks)))
+        blocks[-1].instructions.append(item)
+        if ends_block(item):
+            blocks.append(Block(len(blocks)))
+            if is_reduction(item):
+                result = replace(item, parts=("bar_result", *item.parts[1:]), operands=item.operands[:1])
+                blocks[-1].instructions.append(result)
+    if not blocks[-1].instructions or blocks[-1].instructions[-1].op not in ("ret", "exit"):
+        blocks[-1].instructions.append(Instruction(("ret",), [], None, 0, text="ret"))
+    return blocks, labels
+
+
+def _connect(blocks: list[Block], labels: dict[str, int]) -> None:
+    for block in blocks:
+        last = block.instructions[-1]
+        falls = last.op not in ("bra", "ret", "exit", "brx") or last.guard is not None
+        block.next = [block.number + 1] if falls and block.number + 1 < len(blocks) else []
+        if last.op == "bra":
+            target = last.operands[0]
+            if not isinstance(target, Name) or target.name not in labels:
+                raise EmulatorError("bad-ptx", "a jump to nowhere", Place(ptx_line=last.line, instruction=last.text))
+            block.next.append(labels[target.name])
+
+
+def results_and_uses(item: Instruction) -> tuple[list[str], list[str]]:
+    """The names that an instruction writes and those it reads; symbols and special registers among them."""
+    operands = list(item.operands)
+    results: list[str] = []
+    if item.op not in NO_RESULT and item.op not in ("bar", "barrier") and operands:
+        results = _names(operands.pop(0))
+    uses = [name for operand in operands for name in _names(operand)]
+    if item.guard is not None:
+        uses += [item.guard.name, *results]
+    if "cc" in item.parts:
+        results = [*results, CARRY]
+    if item.op in ("addc", "subc", "madc"):
+        uses.append(CARRY)
+    if is_reduction(item):
+        uses = [name for operand in item.operands[1:] for name in _names(operand)]
+    return results, uses
+
+
+def _names(operand: Operand) -> list[str]:
+    match operand:
+        case Name():
+            return [operand.name]
+        case Address():
+            return _names(operand.base)
+        case Vector():
+            return [name for item in operand.items for name in _names(item)]
+        case Immediate():
+            return []
+
+
+def _liveness(blocks: list[Block]) -> None:
+    """live_out of each block: backwards until nothing changes."""
+    needed: list[set[str]] = []
+    made: list[set[str]] = []
+    for block in blocks:
+        reads, writes = set[str](), set[str]()
+        for item in block.instructions:
+            results, uses = results_and_uses(item)
+            reads.update(name for name in uses if name not in writes)
+            writes.update(results)
+        needed.append(reads)
+        made.append(writes)
+    live_in = [set(reads) for reads in needed]
+    changed = True
+    while changed:
+        changed = False
+        for block in reversed(blocks):
+            out = set[str]().union(*(live_in[n] for n in block.next))
+            if out != block.live_out:
+                block.live_out = out
+                live_in[block.number] = needed[block.number] | (out - made[block.number])
+                changed = True

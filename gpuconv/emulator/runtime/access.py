@@ -1,0 +1,233 @@
+"""One lane touches memory: which host address that is, and whether it may.
+
+The shadow of shared memory holds for every granule (the smallest access of the kernel) who wrote it last and two of
+those who read it since, each with the time on the clock of its warp. `seen[v][w]` is the time of warp w that warp v
+knows of; barriers join these clocks. An access is in order if the one before it was by the same thread or has been
+seen. That is FastTrack's happens-before (Flanagan and Freund, 2009) with a clock for each warp.
+"""
+
+from numba import boolean, int64, njit, types
+
+from . import state as s
+from .raw import exchange_32, lazily, read_i32, read_i64, read_u8, write_i64, write_u8
+
+OUT_OF_BOUNDS, MISALIGNED, WRITE_TO_CONSTANT, UNINITIALISED = 1, 2, 3, 4
+RACE_SHARED, RACE_WARP, RACE_GLOBAL, RACE_ASYNC = 5, 6, 7, 8
+BARRIER_DIVERGENCE, WARP_DIVERGENCE, TRAP, HANG, LIMIT = 9, 10, 11, 12, 13
+
+MANY = 2**31 - 1
+SEVERAL_LANES = 32
+_ATOMIC_BIT, _PENDING_BIT = 1, 2
+
+
+shared_access = types.ExternalFunction("emulator.access.shared", int64(*[int64] * 7, boolean))
+local_access = types.ExternalFunction("emulator.access.local", int64(*[int64] * 6))
+global_access = types.ExternalFunction("emulator.access.global", int64(*[int64] * 7))
+"""The functions at the end of this file: linked by name, so that each is compiled once, not into every caller."""
+
+
+@njit(inline="always")
+def get(record, slot):
+    """A slot of a core, a warp or a table row."""
+    return read_i64(record + 8 * slot)
+
+
+@njit(inline="always")
+def put(record, slot, value):
+    """Set a slot of a core, a warp or a table row."""
+    write_i64(record + 8 * slot, value)
+
+
+@njit
+def fault(core, warp, lane, kind, site, address, size, other):
+    """Remember the first fault of a block; returns 0, the host address of nothing."""
+    if get(core, s.ERROR) == 0:
+        put(core, s.ERROR, kind)
+        put(core, s.ERROR_SITE, site)
+        put(core, s.ERROR_THREAD, get(warp, s.INDEX) * s.LANES + lane)
+        put(core, s.ERROR_ADDRESS, address)
+        put(core, s.ERROR_BYTES, size)
+        put(core, s.ERROR_OTHER, other)
+    return 0
+
+
+@njit(inline="always")
+def seen(core, warp, other):
+    """Address of the time of warp `other` that the warp `warp` knows of."""
+    return get(core, s.SEEN) + 8 * (s.LANES * warp + other)
+
+
+@njit(inline="always")
+def _stamp(time, warp, lane, bits):
+    return (time << 16) | (warp << 8) | (lane << 2) | bits
+
+
+@njit(inline="always")
+def _ordered(core, me, lane, stamp):
+    """Whether an access happened before the present one of lane `lane` of warp `me`."""
+    other = (stamp >> 8) & 255
+    if other == me and (stamp >> 2) & 63 == lane:
+        return True
+    return stamp >> 16 <= read_i64(seen(core, me, other))
+
+
+@njit
+def _race(core, warp, lane, site, address, size, stamp):
+    other = (stamp >> 8) & 255
+    kind = RACE_WARP if other == get(warp, s.INDEX) else RACE_SHARED
+    return fault(core, warp, lane, kind, site, address, size, other * s.LANES + min((stamp >> 2) & 63, 31))
+
+
+@njit
+def _note_reader(core, me, lane, time, granule):
+    """Keep the latest reader of each of two warps that have not seen each other."""
+    for slot in (s.READS, s.READS_TOO):
+        place = get(core, slot) + 8 * granule
+        stamp = read_i64(place)
+        if stamp == 0 or _ordered(core, me, lane, stamp):
+            write_i64(place, _stamp(time, me, lane, 0))
+            return
+        if (stamp >> 8) & 255 == me:
+            write_i64(place, _stamp(time, me, SEVERAL_LANES, 0))
+            return
+
+
+@njit
+def check_shared(core, warp, lane, offset, address, size, site, kind, pending):
+    """Whether an access to shared memory is in order and reads something; notes it."""
+    me, time = get(warp, s.INDEX), get(warp, s.TIME)
+    shift = get(core, s.SHARED_GRANULE)
+    for granule in range(offset >> shift, ((offset + size - 1) >> shift) + 1):
+        place = get(core, s.WRITES) + 8 * granule
+        stamp = read_i64(place)
+        if stamp & _PENDING_BIT:
+            fault(
+                core, warp, lane, RACE_ASYNC, site, address, size, ((stamp >> 8) & 255) * s.LANES + ((stamp >> 2) & 63)
+            )
+            return False
+        if kind != s.WRITE and stamp == 0:
+            fault(core, warp, lane, UNINITIALISED, site, address, size, -1)
+            return False
+        both_atomic = kind == s.ATOMIC and stamp & _ATOMIC_BIT
+        together = kind == s.WRITE and stamp >> 8 == (time << 8) | me  # lanes of one store: their values are compared
+        if stamp and not both_atomic and not together and not _ordered(core, me, lane, stamp):
+            _race(core, warp, lane, site, address, size, stamp)
+            return False
+        if kind == s.READ:
+            _note_reader(core, me, lane, time, granule)
+            continue
+        for slot in (s.READS, s.READS_TOO):
+            reader = read_i64(get(core, slot) + 8 * granule)
+            if reader and not _ordered(core, me, lane, reader):
+                _race(core, warp, lane, site, address, size, reader)
+                return False
+        bits = (_ATOMIC_BIT if kind == s.ATOMIC else 0) | (_PENDING_BIT if pending else 0)
+        write_i64(place, _stamp(time, me, lane, bits))
+    return True
+
+
+@njit
+def land_shared(core, warp, lane, offset, size):
+    """Note that a copy has landed: from now on it is a write by its thread."""
+    shift = get(core, s.SHARED_GRANULE)
+    for granule in range(offset >> shift, ((offset + size - 1) >> shift) + 1):
+        stamp = _stamp(get(warp, s.TIME), get(warp, s.INDEX), lane, 0)
+        write_i64(get(core, s.WRITES) + 8 * granule, stamp)
+
+
+@lazily(int64(*[int64] * 7, boolean))
+def _shared_access(core, warp, lane, address, size, site, kind, pending):
+    """Host address of shared memory, 0 after a fault."""
+    address &= 0xFFFFFFFF
+    if address & (size - 1):
+        return fault(core, warp, lane, MISALIGNED, site, address, size, -1)
+    variable, offset = address >> s.SHARED_SHIFT, address & s.SHARED_MASK
+    if variable >= get(core, s.SHARED_COUNT):
+        return fault(core, warp, lane, OUT_OF_BOUNDS, site, address, size, -1)
+    row = get(core, s.SHARED_TABLE) + 16 * variable
+    if offset < get(row, 0) or offset + size > get(row, 1):
+        return fault(core, warp, lane, OUT_OF_BOUNDS, site, address, size, -1)
+    if get(core, s.CHECK) and not check_shared(core, warp, lane, offset, address, size, site, kind, pending):
+        return 0
+    return get(core, s.SHARED) + offset
+
+
+@lazily(int64(*[int64] * 6))
+def _local_access(core, warp, lane, address, size, site):
+    """Host address of a thread's local memory, 0 after a fault."""
+    address &= 0xFFFFFFFF
+    if address & (size - 1):
+        return fault(core, warp, lane, MISALIGNED, site, address, size, -1)
+    bytes_ = get(core, s.LOCAL_BYTES)
+    if address + size > bytes_:
+        return fault(core, warp, lane, OUT_OF_BOUNDS, site, address, size, -1)
+    return get(core, s.LOCAL) + (get(warp, s.INDEX) * s.LANES + lane) * bytes_ + address
+
+
+@njit
+def check_global(core, warp, lane, row, offset, address, size, site, kind):
+    """Whether an access to global memory is of one block alone and reads something; notes it."""
+    initialised = get(row, s.REGION_INIT)
+    if initialised:
+        for i in range(offset, offset + size):
+            if kind == s.READ and not read_u8(initialised + i):
+                fault(core, warp, lane, UNINITIALISED, site, address, size, -1)
+                return False
+            if kind != s.READ:
+                write_u8(initialised + i, 1)
+    writes, reads = get(row, s.REGION_WRITES), get(row, s.REGION_READS)
+    if writes == 0:
+        return True
+    me, shift = get(core, s.BLOCK_ID), get(core, s.GLOBAL_GRANULE)
+    for granule in range(offset >> shift, ((offset + size - 1) >> shift) + 1):
+        place, readers = writes + 4 * granule, reads + 4 * granule
+        if kind == s.READ:
+            reader = read_i32(readers)
+            if reader not in (me, MANY):
+                exchange_32(readers, me if reader == 0 else MANY)
+            writer = read_i32(place)
+        else:
+            mine = -me if kind == s.ATOMIC else me
+            writer = read_i32(place)
+            if writer != mine:
+                writer = exchange_32(place, mine if kind == s.WRITE or writer in (0, mine) else -MANY)
+            reader = read_i32(readers)
+            if reader not in (0, me):
+                fault(core, warp, lane, RACE_GLOBAL, site, address, size, reader)
+                return False
+        if writer not in (0, me, -me) and not (kind == s.ATOMIC and writer < 0):
+            fault(core, warp, lane, RACE_GLOBAL, site, address, size, abs(writer))
+            return False
+    return True
+
+
+@lazily(int64(*[int64] * 7))
+def _global_access(core, warp, lane, address, size, site, kind):
+    """Host address of a global, constant or generic address, 0 after a fault."""
+    region = address >> s.SPACE_SHIFT
+    if region == s.SHARED_WINDOW:
+        return shared_access(core, warp, lane, address, size, site, kind, False)
+    if region == s.LOCAL_WINDOW:
+        return local_access(core, warp, lane, address, size, site)
+    if region < s.FIRST_REGION or region >= get(core, s.REGION_COUNT):
+        return fault(core, warp, lane, OUT_OF_BOUNDS, site, address, size, -1)
+    row = get(core, s.REGIONS) + 8 * s.REGION_SLOTS * region
+    low = get(row, s.REGION_LOW)
+    if address < low or address + size > get(row, s.REGION_HIGH):
+        return fault(core, warp, lane, OUT_OF_BOUNDS, site, address, size, -1)
+    if address & (size - 1):
+        return fault(core, warp, lane, MISALIGNED, site, address, size, -1)
+    if kind != s.READ and get(row, s.REGION_FLAGS) & s.READ_ONLY:
+        return fault(core, warp, lane, WRITE_TO_CONSTANT, site, address, size, -1)
+    offset = address - low
+    if get(core, s.CHECK) and not check_global(core, warp, lane, row, offset, address, size, site, kind):
+        return 0
+    return get(row, s.REGION_HOST) + offset
+
+
+LINKED = {
+    shared_access.symbol: _shared_access,
+    local_access.symbol: _local_access,
+    global_access.symbol: _global_access,
+}
+"""Functions that the rest of the runtime calls by name; the last one calls the others."""

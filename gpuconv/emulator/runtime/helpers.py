@@ -1,0 +1,61 @@
+"""The helpers of the runtime by name, compiled when first asked for."""
+
+import functools
+
+import llvmlite.binding
+
+from . import atomics, copies, memory, schedule, tensor, warp
+from .access import LINKED
+from .lanes import lane_function
+
+_FIXED = {
+    "bar_sync": schedule.bar_sync,
+    "wait_for": warp.wait_for,
+    "synchronise warp": warp.synchronise_warp,
+    "trap": warp.trap,
+    "shuffle": warp.shuffle,
+    "issue": copies.issue,
+    "commit": copies.commit,
+    "wait": copies.wait,
+    "ldmatrix": tensor.ldmatrix,
+    "mma": tensor.mma,
+}
+
+
+@functools.cache
+def helper(name):
+    """The compiled function of a name; hold on to it as long as code calls it.
+
+    Raises
+    ------
+    KeyError
+        If there is no such helper.
+    """
+    _link()
+    if name in _FIXED:
+        return _FIXED[name]()
+    kind, *rest = name.split(" ")
+    match kind:
+        case "load":
+            return memory.load(rest[0], int(rest[1]))
+        case "store":
+            return memory.store(rest[0], int(rest[1]))
+        case "atomic":
+            return atomics.atomic(*rest)
+        case "match":
+            mode, type_ = rest[0].split("_")
+            return warp.match(mode, int(type_[1:]))
+        case "redux":
+            return warp.redux(*rest[0].split("_"))
+        case "lanes":
+            return lane_function(rest[0], tuple(int(bits) for bits in rest[1:]))
+    raise KeyError(name)
+
+
+@functools.cache
+def _link():
+    for symbol, function in LINKED.items():
+        llvmlite.binding.add_symbol(symbol, function().address)
+
+
+run_blocks = schedule.run_blocks

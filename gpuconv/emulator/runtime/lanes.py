@@ -1,0 +1,66 @@
+"""Functions of one lane's operands that are no single instruction of the processor, each called for 32 lanes at once.
+
+Operands and results are bits in a uint64. A function is compiled when a kernel first calls it, and kept on disk by its
+name, which is why names say everything: rem_s32, narrow_rz_f16_f32, fma_relu_bf16.
+"""
+
+from numba import extending, int64, types, uint64
+
+from . import state as s
+from .arithmetic import ARITHMETIC
+from .half import half_function
+from .raw import lazily, read_bits, write_bits
+from .version import VERSION
+
+
+def function_named(name):
+    """The function of one lane's operands with a name; KeyError if there is none."""
+    return ARITHMETIC[name] if name in ARITHMETIC else half_function(name)
+
+
+def apply(name, version, *operands):
+    """Call a function by its name; only compiled code does."""
+    return function_named(name)(*operands)
+
+
+@extending.overload(apply, jit_options={"error_model": "numpy"})
+def _apply(name, version, *operands):
+    if not isinstance(name, types.StringLiteral):
+        return None
+    function = function_named(name.literal_value)
+
+    def call(name, version, *operands):
+        return function(*operands)
+
+    return call
+
+
+def lane_function(name, bits):
+    """The helper that calls a function for 32 lanes; widths of the operands, then of the result."""
+    version = VERSION
+    p, q, r, t = (*bits[:-1], 0, 0, 0)[:4]
+    out = bits[-1]
+
+    def one(a, d):
+        for lane in range(s.LANES):
+            x = read_bits(p, a + lane * p // 8)
+            write_bits(out, d + lane * out // 8, uint64(apply(name, version, x)))
+
+    def two(a, b, d):
+        for lane in range(s.LANES):
+            x, y = read_bits(p, a + lane * p // 8), read_bits(q, b + lane * q // 8)
+            write_bits(out, d + lane * out // 8, uint64(apply(name, version, x, y)))
+
+    def three(a, b, c, d):
+        for lane in range(s.LANES):
+            x, y, z = read_bits(p, a + lane * p // 8), read_bits(q, b + lane * q // 8), read_bits(r, c + lane * r // 8)
+            write_bits(out, d + lane * out // 8, uint64(apply(name, version, x, y, z)))
+
+    def four(a, b, c, e, d):
+        for lane in range(s.LANES):
+            x, y, z = read_bits(p, a + lane * p // 8), read_bits(q, b + lane * q // 8), read_bits(r, c + lane * r // 8)
+            u = read_bits(t, e + lane * t // 8)
+            write_bits(out, d + lane * out // 8, uint64(apply(name, version, x, y, z, u)))
+
+    body = (one, two, three, four)[len(bits) - 2]
+    return lazily(types.void(*[int64] * len(bits)))(body)()

@@ -1,0 +1,94 @@
+"""Loads, stores, atomics of a warp: one call an instruction, one access after the other for its active lanes.
+
+Data of a vector access stand element by element, 32 lanes each: data[k][lane].
+"""
+
+from numba import int32, int64, njit, types, uint32
+
+from . import state as s
+from .access import RACE_WARP, fault, get, global_access, local_access, put, shared_access
+from .meter import meter_global, meter_shared
+from .raw import lazily, read_bits, read_i64, read_u8, write_bits
+
+GENERIC_SPACE, SHARED_SPACE, LOCAL_SPACE = range(3)
+
+MEMORY_SIGNATURE = types.void(int64, int64, int64, int64, uint32, int32, int32)
+"""core, warp, addresses, data, mask, site, elements."""
+
+_SPACES = {"generic": GENERIC_SPACE, "shared": SHARED_SPACE, "local": LOCAL_SPACE}
+
+
+@njit(inline="always")
+def _tick(core, warp, addresses, mask, site, size, space):
+    put(warp, s.TIME, get(warp, s.TIME) + 1)
+    if get(core, s.SITE_METER):
+        if space == SHARED_SPACE:
+            meter_shared(core, addresses, mask, site, size)
+        elif space == GENERIC_SPACE:
+            meter_global(core, addresses, mask, site, size)
+
+
+@njit
+def _host(core, warp, lane, address, size, site, kind, space):
+    if space == SHARED_SPACE:
+        return shared_access(core, warp, lane, address, size, site, kind, False)
+    if space == LOCAL_SPACE:
+        return local_access(core, warp, lane, address, size, site)
+    return global_access(core, warp, lane, address, size, site, kind)
+
+
+def load(space, size):
+    """The helper that loads elements of so many bytes from a space: generic, shared or local."""
+    space, bits = _SPACES[space], 8 * size
+
+    def run(core, warp, addresses, data, mask, site, elements):
+        _tick(core, warp, addresses, mask, site, size * elements, space)
+        for lane in range(s.LANES):
+            if (mask >> uint32(lane)) & uint32(1):
+                address = read_i64(addresses + 8 * lane)
+                host = _host(core, warp, lane, address, size * elements, site, s.READ, space)
+                if host == 0:
+                    return
+                for k in range(elements):
+                    write_bits(bits, data + size * (s.LANES * k + lane), read_bits(bits, host + size * k))
+
+    return lazily(MEMORY_SIGNATURE)(run)()
+
+
+@njit
+def _conflict(core, warp, addresses, data, mask, site, size, elements):
+    """Whether two lanes of one store give different values to one address."""
+    for lane in range(1, s.LANES):
+        if (mask >> uint32(lane)) & uint32(1):
+            address = read_i64(addresses + 8 * lane)
+            for other in range(lane):
+                if (mask >> uint32(other)) & uint32(1) and read_i64(addresses + 8 * other) == address:
+                    for k in range(elements):
+                        for i in range(size):
+                            mine = read_u8(data + size * (s.LANES * k + lane) + i)
+                            if mine != read_u8(data + size * (s.LANES * k + other) + i):
+                                thread = get(warp, s.INDEX) * s.LANES + other
+                                fault(core, warp, lane, RACE_WARP, site, address, size * elements, thread)
+                                return True
+    return False
+
+
+def store(space, size):
+    """The helper that stores elements of so many bytes to a space."""
+    space, bits = _SPACES[space], 8 * size
+
+    def run(core, warp, addresses, data, mask, site, elements):
+        _tick(core, warp, addresses, mask, site, size * elements, space)
+        if space != LOCAL_SPACE and get(core, s.CHECK):
+            if _conflict(core, warp, addresses, data, mask, site, size, elements):
+                return
+        for lane in range(s.LANES):
+            if (mask >> uint32(lane)) & uint32(1):
+                address = read_i64(addresses + 8 * lane)
+                host = _host(core, warp, lane, address, size * elements, site, s.WRITE, space)
+                if host == 0:
+                    return
+                for k in range(elements):
+                    write_bits(bits, host + size * k, read_bits(bits, data + size * (s.LANES * k + lane)))
+
+    return lazily(MEMORY_SIGNATURE)(run)()

@@ -1,0 +1,154 @@
+"""Lanes of a warp that wait for each other and exchange values."""
+
+from numba import int32, int64, njit, types, uint32
+
+from . import state as s
+from .access import TRAP, WARP_DIVERGENCE, fault, get, seen
+from .raw import lazily, read_f32, read_i32, read_i64, read_u32, write_f32, write_i64, write_u32
+from .schedule import park
+
+
+@lazily(int32(int64, int64, int64, uint32, int32, int32, uint32))
+def wait_for(core, warp, members, mask, site, pc, here):
+    """0 if all lanes that the present ones name are here, too; else the present ones wait and it is 1."""
+    wanted = int64(0)
+    for lane in range(s.LANES):
+        if (mask >> uint32(lane)) & uint32(1):
+            named = int64(read_u32(members + 4 * lane))
+            wanted |= named
+            if not (named >> lane) & 1:
+                fault(core, warp, lane, WARP_DIVERGENCE, site, 0, 0, -1)
+                return int32(1)
+    if mask == uint32(0) or wanted & get(warp, s.LIVE) & ~int64(mask) == 0:
+        return int32(0)
+    park(core, warp, int64(here), pc, site, 0)
+    return int32(1)
+
+
+@lazily(types.void(int64, int64))
+def synchronise_warp(core, warp):
+    """bar.warp.sync: what lanes did before is seen by all of them."""
+    me = get(warp, s.INDEX)
+    write_i64(seen(core, me, me), get(warp, s.TIME))
+
+
+@lazily(types.void(int64, int64, uint32, int32))
+def trap(core, warp, mask, site):
+    """The kernel gives up, if any lane does."""
+    for lane in range(s.LANES):
+        if (mask >> uint32(lane)) & uint32(1):
+            fault(core, warp, lane, TRAP, site, 0, 0, -1)
+            return
+
+
+@lazily(uint32(int64, int64, int64, int64, int32, uint32))
+def shuffle(values, amounts, clamps, results, mode, mask):
+    """shfl.sync: who takes whose value, by the formulas of PTX ISA 9.7.9.6; the lanes whose source is in range."""
+    found = uint32(0)
+    for lane in range(s.LANES):
+        if not (mask >> uint32(lane)) & uint32(1):
+            continue
+        amount, clamp = int64(read_u32(amounts + 4 * lane)) & 31, int64(read_u32(clamps + 4 * lane))
+        segment, limit = (clamp >> 8) & 31, clamp & 31
+        most = (lane & segment) | (limit & ~segment)
+        if mode == 0:
+            source = lane - amount
+            inside = source >= most
+        elif mode == 1:
+            source = lane + amount
+            inside = source <= most
+        elif mode == 2:
+            source = lane ^ amount
+            inside = source <= most
+        else:
+            source = (lane & segment) | (amount & ~segment)
+            inside = source <= most
+        if inside:
+            found |= uint32(1) << uint32(lane)
+        else:
+            source = lane
+        write_u32(results + 4 * lane, read_u32(values + 4 * source))
+    return found
+
+
+def match(mode, bits):
+    """The helper of match.any or match.all for values of so many bits; the lanes that agree."""
+    everyone, wide = mode == "all", bits == 64
+
+    def find(values, results, mask):
+        agreed = uint32(0)
+        for lane in range(s.LANES):
+            if not (mask >> uint32(lane)) & uint32(1):
+                continue
+            same = uint32(0)
+            for other in range(s.LANES):
+                if (mask >> uint32(other)) & uint32(1):
+                    if wide:
+                        equal = read_i64(values + 8 * lane) == read_i64(values + 8 * other)
+                    else:
+                        equal = read_i32(values + 4 * lane) == read_i32(values + 4 * other)
+                    if equal:
+                        same |= uint32(1) << uint32(other)
+            if everyone and same != mask:
+                same = uint32(0)
+            if same:
+                agreed |= uint32(1) << uint32(lane)
+            write_u32(results + 4 * lane, same)
+        return agreed
+
+    return lazily(uint32(int64, int64, uint32))(find)()
+
+
+@njit
+def _better(operation, signed, x, y):
+    if signed:
+        less = int32(x) < int32(y)
+    else:
+        less = x < y
+    return x if less == (operation == 1) else y
+
+
+def redux(operation, type_):
+    """The helper of redux.sync: one result of all lanes for each of them."""
+    kind = {"add": 0, "min": 1, "max": 2, "and": 3, "or": 4, "xor": 5}[operation]
+    if type_ == "f32":
+        return _redux_float(kind)
+    signed = type_ == "s32"
+
+    def reduce(values, results, mask):
+        total, first = uint32(0), True
+        for lane in range(s.LANES):
+            if (mask >> uint32(lane)) & uint32(1):
+                x = read_u32(values + 4 * lane)
+                if first:
+                    total, first = x, False
+                elif kind == 0:
+                    total = uint32(total + x)
+                elif kind == 3:
+                    total = total & x
+                elif kind == 4:
+                    total = total | x
+                elif kind == 5:
+                    total = total ^ x
+                else:
+                    total = _better(kind, signed, total, x)
+        for lane in range(s.LANES):
+            write_u32(results + 4 * lane, total)
+        return mask
+
+    return lazily(uint32(int64, int64, uint32))(reduce)()
+
+
+def _redux_float(kind):
+    def reduce(values, results, mask):
+        total, first = read_f32(values), True
+        for lane in range(s.LANES):
+            if (mask >> uint32(lane)) & uint32(1):
+                x = read_f32(values + 4 * lane)
+                if first or total != total or (x < total if kind == 1 else x > total):
+                    total, first = x, False
+        for lane in range(s.LANES):
+            write_f32(results + 4 * lane, total)
+        return mask
+
+    return lazily(uint32(int64, int64, uint32))(reduce)()

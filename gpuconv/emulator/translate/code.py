@@ -1,0 +1,333 @@
+"""Writes LLVM IR: one function for each basic block, a vector of 32 lanes for each value.
+
+Registers are integers of their width (predicates: i1) whatever their type; floats are the same bits seen otherwise.
+A register lives in the frame of its warp; within a block it is a value. Lanes that are not active compute too, but
+nothing of theirs is kept.
+"""
+
+import struct
+from collections.abc import Callable, Sequence
+
+from ..errors import EmulatorError, Place
+from ..flow import Block, Kernel
+from ..ptx import WIDTHS, Immediate, Instruction, Name, Operand
+from ..runtime import state as s
+
+FLOATS = {"f32": "float", "f64": "double"}
+
+
+def vector(type_: str) -> str:
+    """The LLVM type of 32 lanes of a PTX type."""
+    return f"<32 x {FLOATS.get(type_) or f'i{WIDTHS[type_]}'}>"
+
+
+def integers(bits: int) -> str:
+    """The LLVM type of 32 integers."""
+    return f"<32 x i{bits}>"
+
+
+def constant(value: int, bits: int) -> str:
+    """An integer in every lane."""
+    if bits == 1:
+        return f"splat (i1 {'true' if value else 'false'})"
+    return f"splat (i{bits} {value % 2**bits})"
+
+
+def immediate_bits(operand: Immediate, type_: str) -> int:
+    """The bits of a number as an operand of a type."""
+    bits = WIDTHS[type_]
+    if operand.kind == "int":
+        return operand.value % 2**bits if bits > 1 else int(operand.value != 0)
+    value = operand.value
+    sign, value = (1 << 63 if value < 0 else 0), abs(value)
+    if operand.kind == "f32":
+        single = value | (sign >> 32)
+        if type_ != "f64":
+            return single
+        return int.from_bytes(struct.pack("<d", struct.unpack("<f", struct.pack("<I", single))[0]), "little")
+    if type_ == "f32":
+        double = struct.unpack("<d", struct.pack("<Q", value | sign))[0]
+        return int.from_bytes(struct.pack("<f", double), "little")
+    return value | sign
+
+
+class Code:
+    """The IR of one basic block, and how its instructions read and write registers."""
+
+    def __init__(self, kernel: Kernel, block: Block, program: "Layout") -> None:
+        self.kernel, self.block, self.program = kernel, block, program
+        self.lines: list[str] = []
+        self.values: dict[str, str] = {}
+        self.changed: set[str] = set()
+        self.count = 0
+        self.instruction = block.instructions[0]
+        self.guard: str | None = None
+        self.mask = "%mask"
+        self.scratch = 0
+
+    # ---- emitting
+
+    def put(self, line: str) -> None:
+        """Append a line."""
+        self.lines.append(line)
+
+    def name(self) -> str:
+        """A name not used yet."""
+        self.count += 1
+        return f"%v{self.count}"
+
+    def op(self, text: str) -> str:
+        """Append an operation and return its value's name."""
+        name = self.name()
+        self.lines.append(f"{name} = {text}")
+        return name
+
+    def bitcast(self, value: str, source: str, target: str) -> str:
+        """The same bits as another type."""
+        return value if source == target else self.op(f"bitcast {source} {value} to {target}")
+
+    def splat(self, value: str, type_: str) -> str:
+        """A scalar in every lane."""
+        first = self.op(f"insertelement <32 x {type_}> poison, {type_} {value}, i64 0")
+        return self.op(f"shufflevector <32 x {type_}> {first}, <32 x {type_}> poison, <32 x i32> zeroinitializer")
+
+    def unsupported(self) -> EmulatorError:
+        """The error for an instruction, or a variant of one, that is not there."""
+        item = self.instruction
+        return EmulatorError("unsupported-instruction", item.text, self.program.place(item))
+
+    # ---- the frame
+
+    def frame(self, offset: int) -> str:
+        """The address of a place in the frame of the warp."""
+        return self.op(f"getelementptr i8, ptr %w, i64 {offset}")
+
+    def core_slot(self, slot: int) -> str:
+        """A slot of the core, as i64."""
+        pointer = self.op(f"getelementptr i8, ptr %c, i64 {8 * slot}")
+        return self.op(f"load i64, ptr {pointer}")
+
+    def load_lanes(self, offset: int, bits: int) -> str:
+        """32 integers of the frame; predicates are one i32 of bits."""
+        pointer = self.frame(offset)
+        if bits == 1:
+            word = self.op(f"load i32, ptr {pointer}")
+            return self.op(f"bitcast i32 {word} to <32 x i1>")
+        return self.op(f"load {integers(bits)}, ptr {pointer}, align 64")
+
+    def store_lanes(self, offset: int, bits: int, value: str) -> None:
+        """Put the active lanes of a value into the frame."""
+        old = self.load_lanes(offset, bits)
+        mixed = self.op(f"select <32 x i1> %m, {integers(bits)} {value}, {integers(bits)} {old}")
+        pointer = self.frame(offset)
+        if bits == 1:
+            word = self.op(f"bitcast <32 x i1> {mixed} to i32")
+            self.put(f"store i32 {word}, ptr {pointer}")
+        else:
+            self.put(f"store {integers(bits)} {mixed}, ptr {pointer}, align 64")
+
+    def flush(self) -> None:
+        """Put what later blocks want to know into the frame."""
+        for register in sorted(self.changed & self.block.live_out):
+            bits = self.kernel.registers[register]
+            self.store_lanes(self.program.offset_of(register, bits), bits, self.values[register])
+        self.changed.clear()
+
+    # ---- operands
+
+    def register(self, name: str) -> str:
+        """The integer value of a register."""
+        if name not in self.values:
+            bits = self.kernel.registers[name]
+            self.values[name] = self.load_lanes(self.program.offset_of(name, bits), bits)
+        return self.values[name]
+
+    def read(self, operand: Operand, type_: str) -> str:
+        """An operand as 32 lanes of a PTX type; a wider register is cut."""
+        bits = WIDTHS[type_]
+        if isinstance(operand, Immediate):
+            value, width = constant(immediate_bits(operand, type_), bits), bits
+        elif isinstance(operand, Name):
+            value, width = self.named(operand)
+        else:
+            raise self.unsupported()
+        if width > bits:
+            value = self.op(f"trunc {integers(width)} {value} to {integers(bits)}")
+        elif width < bits:
+            extend = "sext" if type_[0] == "s" else "zext"
+            value = self.op(f"{extend} {integers(width)} {value} to {integers(bits)}")
+        if type_ in FLOATS:
+            return self.op(f"bitcast {integers(bits)} {value} to {vector(type_)}")
+        if isinstance(operand, Name) and operand.negated:
+            return self.op(f"xor <32 x i1> {value}, {constant(1, 1)}")
+        return value
+
+    def raw(self, operand: Operand, type_: str) -> str:
+        """The bits of an operand of a type, as integers of its width."""
+        if isinstance(operand, Immediate):
+            return constant(immediate_bits(operand, type_), WIDTHS[type_])
+        return self.read(operand, "pred" if type_ == "pred" else f"b{WIDTHS[type_]}")
+
+    def named(self, operand: Name) -> tuple[str, int]:
+        """The value and width of a register, special register or symbol."""
+        name = operand.name
+        if name in self.kernel.registers:
+            return self.register(name), self.kernel.registers[name]
+        value = self.program.address_of(name)
+        if value is not None:
+            return constant(value + operand.offset, 64), 64
+        from .special import special_register
+
+        found = special_register(self, name)
+        if found is None:
+            raise self.unsupported()
+        return found
+
+    def write(self, operand: Operand, value: str, type_: str) -> None:
+        """Set a register to lanes of a PTX type; in a wider one they are extended by their sign or with zeros."""
+        if not isinstance(operand, Name):
+            raise self.unsupported()
+        if operand.name == "_":
+            return
+        if operand.name not in self.kernel.registers:
+            raise self.unsupported()
+        width, bits = self.kernel.registers[operand.name], WIDTHS[type_]
+        if type_ in FLOATS:
+            value = self.op(f"bitcast {vector(type_)} {value} to {integers(bits)}")
+        if width > bits:
+            extend = "sext" if type_[0] == "s" else "zext"
+            value = self.op(f"{extend} {integers(bits)} {value} to {integers(width)}")
+        elif width < bits:
+            raise self.unsupported()
+        if self.guard is not None:
+            old = self.register(operand.name)
+            value = self.op(f"select <32 x i1> {self.guard}, {integers(width)} {value}, {integers(width)} {old}")
+        self.values[operand.name] = value
+        self.changed.add(operand.name)
+
+    # ---- floats
+
+    def flushed(self, value: str, item: Instruction, type_: str) -> str:
+        """Subnormal numbers as zeros of their sign, where the instruction says .ftz."""
+        if "ftz" not in item.parts or type_ != "f32":
+            return value
+        bits = self.op(f"bitcast <32 x float> {value} to <32 x i32>")
+        exponent = self.op(f"and <32 x i32> {bits}, {constant(0x7F800000, 32)}")
+        small = self.op(f"icmp eq <32 x i32> {exponent}, zeroinitializer")
+        zero = self.op(f"and <32 x i32> {bits}, {constant(1 << 31, 32)}")
+        bits = self.op(f"select <32 x i1> {small}, <32 x i32> {zero}, <32 x i32> {bits}")
+        return self.op(f"bitcast <32 x i32> {bits} to <32 x float>")
+
+    def saturated(self, value: str, item: Instruction, type_: str) -> str:
+        """Clamped to [0, 1], NaN to 0, where the instruction says .sat."""
+        if "sat" not in item.parts:
+            return value
+        v, zero = vector(type_), "zeroinitializer"
+        one = "splat (float 1.0)" if type_ == "f32" else "splat (double 1.0)"
+        above = self.op(f"fcmp ogt {v} {value}, {zero}")
+        value = self.op(f"select <32 x i1> {above}, {v} {value}, {v} {zero}")
+        past = self.op(f"fcmp ogt {v} {value}, {one}")
+        return self.op(f"select <32 x i1> {past}, {v} {one}, {v} {value}")
+
+    # ---- calls
+
+    def intrinsic(self, name: str, type_: str, *arguments: str) -> str:
+        """An LLVM intrinsic whose arguments are of the type of its result."""
+        self.program.intrinsic(f"{type_} @{name}({', '.join([type_] * len(arguments))})")
+        return self.op(f"call {type_} @{name}({', '.join(f'{type_} {a}' for a in arguments)})")
+
+    def guarded_mask(self) -> str:
+        """The lanes for which the present instruction is executed, as i32."""
+        if self.guard is None:
+            return "%mask"
+        return self.op(f"and i32 %mask, {self.op(f'bitcast <32 x i1> {self.guard} to i32')}")
+
+    def wait_for(self, members: str) -> None:
+        """Go on only when all lanes of a member mask are here; else the present ones wait."""
+        self.scratch = 0
+        place = self.spill(members, "<32 x i32>")
+        site = self.program.site(self.instruction)
+        arguments = [("ptr", "%c"), ("ptr", "%w"), ("ptr", place), ("i32", self.guarded_mask()), ("i32", str(site)),
+                     ("i32", str(self.block.number)), ("i32", "%mask")]  # fmt: skip
+        missing = self.helper("wait_for", "i32", arguments)
+        self.put(f"br i1 {self.op(f'icmp eq i32 {missing}, 0')}, label %present, label %absent")
+        self.put("absent:")
+        self.put(f"ret i32 {s.SCATTERED}")
+        self.put("present:")
+
+    def spill(self, value: str, type_: str) -> str:
+        """Put lanes where the runtime can read them; a place for a result where value is empty."""
+        pointer = self.op(f"getelementptr <32 x i64>, ptr %scratch, i64 {self.scratch}")
+        self.scratch += 1
+        self.program.scratch = max(self.program.scratch, self.scratch)
+        if value:
+            self.put(f"store {type_} {value}, ptr {pointer}, align 64")
+        return pointer
+
+    def lanewise(self, function: str, result: str, *arguments: tuple[str, str]) -> str:
+        """Call a function of runtime/lanes.py: a result type and (value, type) pairs; floats go as their bits."""
+        self.scratch = 0
+        places = [self.spill(value, vector(type_)) for value, type_ in arguments]
+        out = self.spill("", "")
+        bits = " ".join(str(WIDTHS[type_]) for type_ in [*(t for _, t in arguments), result])
+        self.helper(f"lanes {function} {bits}", "void", [("ptr", p) for p in [*places, out]])
+        return self.op(f"load {vector(result)}, ptr {out}, align 64")
+
+    def helper(self, name: str, result: str, arguments: Sequence[tuple[str, str]]) -> str:
+        """Call a function of the runtime by its name in runtime/helpers.py."""
+        symbol = self.program.helper(name, result, [type_ for type_, _ in arguments])
+        text = f"call {result} @{symbol}({', '.join(f'{t} {v}' for t, v in arguments)})"
+        if result == "void":
+            self.put(text)
+            return ""
+        return self.op(text)
+
+
+class Layout:
+    """Where the registers and variables of a kernel stand, and which helpers it calls."""
+
+    def __init__(
+        self, place: Callable[[Instruction], Place], addresses: dict[str, int], parameters: dict[str, int]
+    ) -> None:
+        self.place = place
+        self.addresses = addresses
+        self.parameters = parameters
+        self.has_atomics = False
+        self.has_copies = False
+        self.offsets: dict[str, int] = {}
+        self.helpers: dict[str, tuple[str, str, list[str]]] = {}
+        self.sites: list[Instruction] = []
+        self.intrinsics: set[str] = set()
+        self.scratch = 1
+        self.frame_bytes = s.REGISTERS
+
+    def offset_of(self, register: str, bits: int) -> int:
+        """Where a register stands in the frame of a warp."""
+        if register not in self.offsets:
+            self.offsets[register] = self.frame_bytes
+            self.frame_bytes += 64 if bits == 1 else -(-4 * bits // 64) * 64
+        return self.offsets[register]
+
+    def address_of(self, name: str) -> int | None:
+        """The address of a variable, as code sees it; None for what is no variable."""
+        return self.addresses.get(name)
+
+    def parameter(self, name: str) -> int | None:
+        """The offset of a parameter of the kernel; None for what is none."""
+        return self.parameters.get(name)
+
+    def intrinsic(self, declaration: str) -> None:
+        """Declare an intrinsic of LLVM."""
+        self.intrinsics.add(declaration)
+
+    def site(self, item: Instruction) -> int:
+        """The number by which the runtime calls an instruction."""
+        self.sites.append(item)
+        return len(self.sites) - 1
+
+    def helper(self, name: str, result: str, types: list[str]) -> str:
+        """The symbol of a helper, declared where it is used."""
+        if name not in self.helpers:
+            symbol = "emulator." + name.replace(" ", ".")
+            self.helpers[name] = (f'"{symbol}"', result, types)
+        return self.helpers[name][0]

@@ -1,0 +1,103 @@
+"""Jumps, returns, barriers: what a basic block returns instead of the number of the next one."""
+
+from ..flow import is_reduction
+from ..ptx import Instruction, Name
+from ..runtime import state as s
+from .code import Code, constant
+from .groups import instruction
+
+
+@instruction("bra")
+def bra(code: Code, item: Instruction) -> None:
+    """`@p bra L`: lanes go to L or on."""
+    target = item.operands[0]
+    assert isinstance(target, Name)
+    goal, after = code.kernel.labels[target.name], code.block.number + 1
+    guard = code.guard
+    code.guard = None
+    code.flush()
+    if guard is None:
+        code.put(f"ret i32 {goal}")
+        return
+    lanes = code.op(f"bitcast <32 x i1> {guard} to i32")
+    taken = code.op(f"and i32 {lanes}, %mask")
+    code.put(f"br i1 {code.op(f'icmp eq i32 {taken}, %mask')}, label %all, label %some")
+    code.put("all:")
+    code.put(f"ret i32 {goal}")
+    code.put("some:")
+    code.put(f"br i1 {code.op(f'icmp eq i32 {taken}, 0')}, label %none, label %apart")
+    code.put("none:")
+    code.put(f"ret i32 {after}")
+    code.put("apart:")
+    ahead = code.op(f"select <32 x i1> {guard}, <32 x i32> {constant(goal, 32)}, <32 x i32> {constant(after, 32)}")
+    code.store_lanes(s.PC, 32, ahead)
+    code.put(f"ret i32 {s.SCATTERED}")
+
+
+@instruction("ret", "exit")
+def ret(code: Code, item: Instruction) -> None:
+    """A thread ends."""
+    guard = code.guard
+    code.guard = None
+    code.flush()
+    pointer = code.frame(8 * s.LIVE)
+    live = code.op(f"load i64, ptr {pointer}")
+    lanes = "%mask" if guard is None else code.op(f"bitcast <32 x i1> {guard} to i32")
+    ended = code.op(f"and i32 {lanes}, %mask")
+    wide = code.op(f"zext i32 {ended} to i64")
+    left = code.op(f"and i64 {live}, {code.op(f'xor i64 {wide}, -1')}")
+    code.put(f"store i64 {left}, ptr {pointer}")
+    code.store_lanes(s.PC, 32, constant(code.block.number + 1, 32))
+    code.put(f"ret i32 {s.SCATTERED}")
+
+
+@instruction("bar", "barrier")
+def barrier(code: Code, item: Instruction) -> None:
+    """bar.sync, bar.arrive, bar.red; bar.warp.sync."""
+    if "warp" in item.parts:
+        code.wait_for(code.read(item.operands[0], "b32"))
+        code.helper("synchronise warp", "void", [("ptr", "%c"), ("ptr", "%w")])
+        return
+    if code.guard is not None:
+        raise code.unsupported()
+    kinds = {"popc": 2, "and": 3, "or": 4}
+    kind = 1 if "arrive" in item.parts else next((kinds[p] for p in item.parts if p in kinds), 0)
+    operands = list(item.operands[1:] if is_reduction(item) else item.operands)
+    predicate = code.read(operands.pop(), "pred") if is_reduction(item) else constant(0, 1)
+    barrier_, count = [code.read(operands[k], "b32") if len(operands) > k else constant(0, 32) for k in range(2)]
+    code.flush()
+    code.scratch = 0
+    places = [code.spill(value, "<32 x i32>") for value in (barrier_, count)]
+    bits = code.op(f"bitcast <32 x i1> {predicate} to i32")
+    after = code.helper(
+        "bar_sync", "i32",
+        [("ptr", "%c"), ("ptr", "%w"), ("ptr", places[0]), ("ptr", places[1]), ("i32", bits), ("i32", "%mask"),
+         ("i32", str(kind)), ("i32", str(code.program.site(item))), ("i32", str(code.block.number))],
+    )  # fmt: skip
+    code.put(f"ret i32 {after}")
+
+
+@instruction("bar_result")
+def barrier_result(code: Code, item: Instruction) -> None:
+    """The result of bar.red, taken behind the barrier."""
+    value = code.op(f"load i64, ptr {code.frame(8 * s.RESULT)}")
+    if "popc" in item.parts:
+        code.write(item.operands[0], code.splat(code.op(f"trunc i64 {value} to i32"), "i32"), "u32")
+    else:
+        code.write(item.operands[0], code.splat(code.op(f"trunc i64 {value} to i1"), "i1"), "pred")
+
+
+@instruction("trap", "brkpt")
+def trap(code: Code, item: Instruction) -> None:
+    """The kernel gives up."""
+    code.helper(
+        "trap", "void",
+        [("ptr", "%c"), ("ptr", "%w"), ("i32", code.guarded_mask()), ("i32", str(code.program.site(item)))],
+    )  # fmt: skip
+
+
+@instruction(
+    "membar", "fence", "prefetch", "prefetchu", "nanosleep", "pmevent", "discard", "griddepcontrol", "applypriority"
+)
+def nothing(code: Code, item: Instruction) -> None:
+    """Hints, and orders of memory that a machine which runs warp after warp keeps anyway."""
