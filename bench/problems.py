@@ -99,7 +99,20 @@ class TrainProblem(NamedTuple):
 
 
 LENET_5 = [*LENET, *(ConvProblem(64, c, 1, 1, k, 1, 1) for c, k in ((400, 120), (120, 84), (84, 10)))]
-NETWORKS = [TrainProblem("LeNet-5", LENET_5)]
+RESNET_8 = [
+    ConvProblem(64, 3, 32, 32, 16, 3, 3, 1, 1),
+    *(
+        ConvProblem(64, c, size, size, k, r, r, stride, r // 2)
+        for size, layers in (
+            (32, [(16, 16, 3, 1)] * 2 + [(16, 32, 3, 2), (16, 32, 1, 2)]),
+            (16, [(32, 32, 3, 1), (32, 64, 3, 2), (32, 64, 1, 2)]),
+            (8, [(64, 64, 3, 1)]),
+        )
+        for c, k, r, stride in layers
+    ),
+    ConvProblem(64, 64, 1, 1, 10, 1, 1),
+]
+NETWORKS = [TrainProblem("LeNet-5", LENET_5), TrainProblem("ResNet-8", RESNET_8)]
 
 
 def conv_problems(name: str) -> list[ConvProblem]:
