@@ -57,6 +57,7 @@ class Device(StrEnum):
     AUTO = "auto"
     CPU = "cpu"
     CUDA = "cuda"
+    EMULATOR = "emulator"
 
 
 class Suite(StrEnum):
@@ -76,7 +77,10 @@ class Peer(StrEnum):
 
 DeviceOption = Annotated[
     Device | None,
-    typer.Option(help="Where to run; auto takes a GPU if there is one. Default: GPUCONV_DEVICE, else auto."),
+    typer.Option(
+        help="Where to run; auto takes a GPU if there is one, emulator runs the CUDA kernels without one. "
+        "Default: GPUCONV_DEVICE, else auto."
+    ),
 ]
 
 
