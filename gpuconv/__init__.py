@@ -22,7 +22,9 @@ from .normalization import (
     batch_norm_statistics,
 )
 from .optimizers import SGD
+from .padding import pad, pad_input_grad
 from .pooling import avg_pool2d, avg_pool2d_input_grad, max_pool2d, max_pool2d_input_grad
+from .resize import upsample, upsample_input_grad
 from .symmetry import symmetry_report
 
 __version__ = "0.1.0"
@@ -69,6 +71,8 @@ __all__ = [
     "mse_loss",
     "mse_loss_grad",
     "nn",
+    "pad",
+    "pad_input_grad",
     "relu",
     "relu_grad",
     "softmax",
@@ -76,5 +80,7 @@ __all__ = [
     "symmetry_report",
     "to_device",
     "to_host",
+    "upsample",
+    "upsample_input_grad",
     "use_device",
 ]

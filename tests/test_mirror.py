@@ -6,7 +6,18 @@ import pytest
 
 from gpuconv.kernels import cpu, cuda
 
-FAMILIES = ("activations", "conv", "dropout", "joining", "linear", "losses", "normalization", "optimizers", "pooling")
+FAMILIES = (
+    "activations",
+    "conv",
+    "dropout",
+    "joining",
+    "linear",
+    "losses",
+    "normalization",
+    "optimizers",
+    "pooling",
+    "resampling",
+)
 
 
 def _launchers(module):

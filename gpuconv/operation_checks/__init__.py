@@ -10,8 +10,30 @@ import numpy as np
 
 from ..backend import to_device, use_device
 from ..testing import DIFFERENCE_TOLERANCE, GradientError, check_gradients, relative_error, tolerance
-from . import convolutions, dropouts, elementwise, joinings, linears, loss_functions, normalizations, poolings
+from . import (
+    convolutions,
+    dropouts,
+    elementwise,
+    joinings,
+    linears,
+    loss_functions,
+    normalizations,
+    poolings,
+    resamplings,
+)
 from .check import OperationCheck
+
+FAMILIES = (
+    convolutions,
+    poolings,
+    elementwise,
+    linears,
+    loss_functions,
+    normalizations,
+    joinings,
+    dropouts,
+    resamplings,
+)
 
 
 class CheckResult(NamedTuple):
@@ -51,7 +73,7 @@ def check_operations(device: str = "auto") -> list[CheckResult]:
 
 def operation_checks() -> Iterator[OperationCheck]:
     """Every differentiable operation, awkward options included."""
-    for family in (convolutions, poolings, elementwise, linears, loss_functions, normalizations, joinings, dropouts):
+    for family in FAMILIES:
         yield from family.checks()
 
 

@@ -10,6 +10,7 @@ from . import (
     normalization,
     optimizers,
     pooling,
+    resampling,
 )
 
 INDEX_BITS = 64
@@ -25,4 +26,5 @@ __all__ = [
     "normalization",
     "optimizers",
     "pooling",
+    "resampling",
 ]

@@ -12,3 +12,4 @@ from .losses import *
 from .normalization import *
 from .optimizers import *
 from .pooling import *
+from .resampling import *
