@@ -42,6 +42,7 @@ from .normalization import (
     batch_norm_statistics,
 )
 from .optimizers import SGD, Adagrad, Adam, AdamW, RMSprop, clip_grad_norm, clip_grad_value
+from .padding import pad, pad_input_grad
 from .pooling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool1d_input_grad,
@@ -87,6 +88,7 @@ from .pooling import (
     max_unpool3d_input_grad,
     pool_indices,
 )
+from .resize import upsample, upsample_input_grad
 from .symmetry import symmetry_report
 from .warming import warmup
 
@@ -198,6 +200,8 @@ __all__ = [
     "mse_loss",
     "mse_loss_grad",
     "nn",
+    "pad",
+    "pad_input_grad",
     "pool_indices",
     "relu",
     "relu_grad",
@@ -207,6 +211,8 @@ __all__ = [
     "symmetry_report",
     "to_device",
     "to_host",
+    "upsample",
+    "upsample_input_grad",
     "use_device",
     "warmup",
 ]

@@ -6,21 +6,7 @@ import pytest
 
 from gpuconv.kernels import cpu, cuda
 
-FAMILIES = (
-    "activations",
-    "adaptive_pooling",
-    "avg_pooling",
-    "clipping",
-    "conv",
-    "dropout",
-    "frames",
-    "joining",
-    "linear",
-    "losses",
-    "max_pooling",
-    "normalization",
-    "optimizers",
-    "unpooling",
+FAMILIES = ("activations", "adaptive_pooling", "avg_pooling", "clipping", "conv", "dropout", "frames", "joining", "linear", "losses", "max_pooling", "normalization", "optimizers", "resampling", "unpooling")
 )
 
 

@@ -10,8 +10,32 @@ import numpy as np
 
 from ..backend import to_device, use_device
 from ..testing import DIFFERENCE_TOLERANCE, GradientError, check_gradients, relative_error, tolerance
-from . import convolutions, dropouts, elementwise, joinings, linears, loss_functions, normalizations, poolings, volumes
+from . import (
+    convolutions,
+    dropouts,
+    elementwise,
+    joinings,
+    linears,
+    loss_functions,
+    normalizations,
+    poolings,
+    resamplings,
+    volumes,
+)
 from .check import OperationCheck
+
+FAMILIES = (
+    convolutions,
+    volumes,
+    poolings,
+    elementwise,
+    linears,
+    loss_functions,
+    normalizations,
+    joinings,
+    dropouts,
+    resamplings,
+)
 
 
 class CheckResult(NamedTuple):
@@ -51,10 +75,7 @@ def check_operations(device: str = "auto") -> list[CheckResult]:
 
 def operation_checks() -> Iterator[OperationCheck]:
     """Every differentiable operation, awkward options included."""
-    families = (
-        convolutions, volumes, poolings, elementwise, linears, loss_functions, normalizations, joinings, dropouts,
-    )  # fmt: skip
-    for family in families:
+    for family in FAMILIES:
         yield from family.checks()
 
 

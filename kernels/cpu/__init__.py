@@ -14,6 +14,7 @@ from . import (
     max_pooling,
     normalization,
     optimizers,
+    resampling,
     unpooling,
 )
 
@@ -34,5 +35,6 @@ __all__ = [
     "max_pooling",
     "normalization",
     "optimizers",
+    "resampling",
     "unpooling",
 ]

@@ -23,6 +23,7 @@ __all__ = [
     "reduce",
     "uint32",
     "uint64",
+    "upload",
 ]
 
 
@@ -47,6 +48,11 @@ def beside(like, shape, dtype=None):
     """New memory of the library, on the device, and by default of the type that an array has."""
     library = sys.modules[type(like).__module__.partition(".")[0]]
     return library.empty(shape, like.dtype if dtype is None else dtype)
+
+
+def upload(like, host):
+    """A NumPy array as an array of the library, on the device."""
+    return sys.modules[type(like).__module__.partition(".")[0]].asarray(host)
 
 
 def _launch(kernel, blocks, threads, arguments):

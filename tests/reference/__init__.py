@@ -14,3 +14,4 @@ from .normalization import *
 from .optimizers import *
 from .pooling import *
 from .pooling_nd import *
+from .resampling import *
