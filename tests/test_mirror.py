@@ -6,7 +6,22 @@ import pytest
 
 from gpuconv.kernels import cpu, cuda
 
-FAMILIES = ("activations", "adaptive_pooling", "avg_pooling", "clipping", "conv", "dropout", "frames", "joining", "linear", "losses", "max_pooling", "normalization", "optimizers", "resampling", "unpooling")
+FAMILIES = (
+    "activations",
+    "adaptive_pooling",
+    "avg_pooling",
+    "clipping",
+    "conv",
+    "dropout",
+    "frames",
+    "joining",
+    "linear",
+    "losses",
+    "max_pooling",
+    "normalization",
+    "optimizers",
+    "resampling",
+    "unpooling",
 )
 
 
