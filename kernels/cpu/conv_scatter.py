@@ -133,7 +133,7 @@ def _scatter(g, panels, share, tables, dy, pre_activation, activation, slope, dx
                 c, tap = (panel * MR + i) // pairs, (panel * MR + i) % pairs
                 if tap == 0:
                     clear_row(sums, 0, sums.size)
-                _add_tap(g, taps[tap], rows, i * tiles * columns, width, sums)
+                _add_tap(g, taps, tap, rows, i * tiles * columns, width, sums)
                 if tap == pairs - 1:
                     channel = (n * g.groups + group) * channels + part * share + c
                     _store(g, sums, width, channel, pre_activation, activation, slope, dx)
@@ -149,9 +149,10 @@ def _pack_image(dy, first, filters, size, columns, packed):
 
 
 @njit(cache=True, nogil=True)
-def _add_tap(g, tap, rows, first, width, sums):
+def _add_tap(g, taps, tap, rows, first, width, sums):
     """sums[phase, p st_h + row shift, q + shift] += rows[p, q], where that is inside."""
-    down, phase, shift, q0, q1 = tap
+    # Element by element: a row of taps would count references, which the threads would fight over.
+    down, phase, shift, q0, q1 = taps[tap, 0], taps[tap, 1], taps[tap, 2], taps[tap, 3], taps[tap, 4]
     for p in range(g.p):
         i = p * g.stride_h + down
         if 0 <= i < g.h and q0 < q1:
