@@ -117,7 +117,7 @@ def _correlate(g, reads, lattice, x, panels, bias, activation, slope, pre_activa
     together = max(1, blocks if g.step < channels else min(blocks, PANELS))
     planes = np.zeros(planes_size(g), x.dtype)
     sums = np.empty(together * MR * stride, x.dtype)
-    flat = panels.reshape(-1)
+    flat, (_, offsets, starts) = panels.reshape(-1), reads  # once: each taking counts a reference
     for task in range(thread * tasks // threads, (thread + 1) * tasks // threads):
         n, images, group, p0, p1 = task_of(g, task)
         vectors = task_vectors(g, images, p1 - p0)
@@ -134,7 +134,7 @@ def _correlate(g, reads, lattice, x, panels, bias, activation, slope, pre_activa
                     )
                     for tile in range((vectors + NV - 1) // NV):
                         multiply_tile(
-                            flat, panel, planes, 0, reads.starts, tile, reads.offsets, (c1 - c0) * g.taps,
+                            flat, panel, planes, 0, starts, tile, offsets, (c1 - c0) * g.taps,
                             sums, row + tile * NV * g.lanes, stride, c0 > 0,
                         )  # fmt: skip
             for k in range(block0 * MR, min(block1 * MR, filters)):

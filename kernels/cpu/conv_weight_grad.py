@@ -71,7 +71,7 @@ def _sum_tasks(g, reads, x, dy, sums, thread, threads):
     planes = np.zeros(planes_size(g), x.dtype)
     stride = g.vectors * g.lanes
     gradient, mine = np.zeros(FILTERS * stride, dy.dtype), sums[thread].reshape(-1)
-    tasks = task_count(g)
+    tasks, (_, offsets, starts) = task_count(g), reads
     for task in range(thread * tasks // threads, (thread + 1) * tasks // threads):
         n, images, group, p0, p1 = task_of(g, task)
         vectors, outputs = task_vectors(g, images, p1 - p0), g.p * g.q
@@ -94,7 +94,7 @@ def _sum_tasks(g, reads, x, dy, sums, thread, threads):
                         place = ((group * steps + step) * columns + pair) * rows + k
                         add_dots(
                             rows_of_k, start + (k - k0) * apart, apart,
-                            planes, 0, reads.starts, reads.offsets, pair, vectors, mine, place, rows, True,
+                            planes, 0, starts, offsets, pair, vectors, mine, place, rows, True,
                         )  # fmt: skip
 
 

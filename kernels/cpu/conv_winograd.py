@@ -114,13 +114,14 @@ def _correlate(
     inputs, outputs = np.zeros(input_size(g), x.dtype), np.empty(output_size(g), x.dtype)
     v, m, flat = np.empty(POSITIONS * v_stride, x.dtype), np.empty(POSITIONS * m_stride, x.dtype), filters.reshape(-1)
     tasks, lanes, columns = task_count(g), g.lanes, NV * g.lanes
+    sources, targets = places  # taken out once: each taking counts a reference, which the threads would fight over
     for task in range(thread * tasks // threads, (thread + 1) * tasks // threads):
         n, images, first, last = task_of(g, task)
         tiles = (images * (last - first) * g.across + columns - 1) // columns * columns
         for c in range(channels):
             fill_inputs(g, x, n, images, c, first, inputs)
             for tile in range(0, tiles, lanes):
-                transform_input(inputs, 0, places.inputs, tile, g.width, v, c * g.count + tile, v_stride)
+                transform_input(inputs, 0, sources, tile, g.width, v, c * g.count + tile, v_stride)
         for block0 in range(0, blocks, PANELS):
             block1 = min(block0 + PANELS, blocks)
             for position in range(POSITIONS):
@@ -134,7 +135,7 @@ def _correlate(
             for k in range(block0 * MR, min(block1 * MR, lattice.k)):
                 for tile in range(0, tiles, lanes):
                     row = (k - block0 * MR) * g.count + tile
-                    transform_output(m, row, m_stride, outputs, places.outputs, tile, EDGE * g.across)
+                    transform_output(m, row, m_stride, outputs, targets, tile, EDGE * g.across)
                 _store(
                     g, lattice, outputs, n, images, k, first, last, bias, activation, slope, pre_activation, y
                 )  # fmt: skip

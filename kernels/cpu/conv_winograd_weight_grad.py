@@ -71,6 +71,7 @@ def _launch(t, places, x, dy, v, u, starts, offsets, sums, dw, tasks, threads):
 def _transform(t, places, x, dy, filters, first_task, last_task, length, v, u, thread, threads):
     """v[position, c, tile] = B^T d B and u[position, k, tile] = A e A^T, for one thread's channels and filters."""
     inputs, outputs = np.zeros(input_size(t), x.dtype), np.zeros(output_size(t), x.dtype)
+    sources, targets = places
     v, u, v_stride, u_stride = v.reshape(-1), u.reshape(-1), v.shape[1], u.shape[1]
     for task in range(first_task, last_task):
         n, images, first, _ = task_of(t, task)
@@ -78,12 +79,12 @@ def _transform(t, places, x, dy, filters, first_task, last_task, length, v, u, t
         for c in range(thread * t.c // threads, (thread + 1) * t.c // threads):
             fill_inputs(t, x, n, images, c, first, inputs)
             for tile in range(0, t.count, t.lanes):
-                transform_input(inputs, 0, places.inputs, tile, t.width, v, c * length + place + tile, v_stride)
+                transform_input(inputs, 0, sources, tile, t.width, v, c * length + place + tile, v_stride)
         for k in range(thread * filters // threads, (thread + 1) * filters // threads):
             fill_outputs(t, dy, n, images, k, filters, first, outputs)
             for tile in range(0, t.count, t.lanes):
                 row = k * length + place + tile
-                transform_gradient(outputs, 0, places.outputs, tile, EDGE * t.across, u, row, u_stride)
+                transform_gradient(outputs, 0, targets, tile, EDGE * t.across, u, row, u_stride)
 
 
 @njit(cache=True, nogil=True)
