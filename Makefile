@@ -11,8 +11,7 @@ train: .venv/train.installed
 
 test: .venv/dev.installed
 	$(MAKE) check-style
-	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/cuda/test_simulator.py  # which has a pass of its own
-	$(MAKE) test-simulator
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/cuda/test_simulator.py
 	$(MAKE) examples
 
 check-style: .venv/dev.installed
@@ -20,7 +19,7 @@ check-style: .venv/dev.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The CUDA kernels in Numba's simulator, which must be switched on before Python starts.
+# The CUDA kernels in Numba's simulator; `make test` has them on the emulator, which executes their PTX.
 test-simulator: .venv/dev.installed
 	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest -n 2 tests/cuda/test_simulator.py tests/test_pooling_nd.py
 
