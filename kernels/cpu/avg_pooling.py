@@ -8,7 +8,7 @@ from numba import njit
 
 from .parallel import share, streaming
 from .vectors import copies, lanes_of, load, load_apart, store, store_in_turns
-from .windows import axis_of, counts, covering, inside_each, packed, strip_of, whole
+from .windows import axis_of, counts, covering, inside_each, packed, rows_to_read_whole, strip_of, whole
 
 
 def avg_pool(g, x, count_include_pad, divisor, y):
@@ -29,7 +29,10 @@ def _avg_pool(planes, axes, count_include_pad, divisor, x, y, thread, threads):
     taps_d, taps_h, taps_w = inside_each(depth), inside_each(height), inside_each(width)
     row_counts, column_counts = _counts(depth, height, width, count_include_pad, divisor, x)
     rows, lines = strip_of(height, width)
-    sums = np.empty(depth.taps * lines * width.windows, x.dtype)
+    pitch = max(width.windows, lanes_of(x))
+    sums = np.empty(depth.taps * lines * pitch + lanes_of(x), x.dtype)  # vectors are written whole
+    divisors = np.ones(pitch, x.dtype)
+    divisors[: width.windows] = column_counts
     first, last = share(planes, thread, threads)
     for plane in range(first, last):
         for z in range(depth.windows):
@@ -39,9 +42,10 @@ def _avg_pool(planes, axes, count_include_pad, divisor, x, y, thread, threads):
                 h0, h1 = max(top, 0), min(top + lines, height.size)
                 for t in range(t0, t1):
                     d = plane * depth.size + z * depth.stride - depth.before + t
-                    _sums_of_columns(width, taps_w, x, d * height.size + h0, h1 - h0, sums, t * lines + h0 - top)
+                    place = (t * lines + h0 - top) * pitch
+                    _sums_of_columns(width, taps_w, x, d * height.size + h0, h1 - h0, sums, place, pitch)
                 out = (plane * depth.windows + z) * height.windows
-                _means_of_lines(height, lines, taps_h, t0, t1, p0, p1, sums, row_counts[z], column_counts, y, out)
+                _means_of_lines(height, width, lines, taps_h, t0, t1, p0, p1, sums, row_counts[z], divisors, y, out)
 
 
 @njit(cache=True, nogil=True)
@@ -60,64 +64,86 @@ def _counts(depth, height, width, count_include_pad, divisor, like):
 
 
 @njit(cache=True, nogil=True)
-def _sums_of_columns(width, taps, x, row, rows, sums, line):
-    """sums[line, q] = the sum of window q's taps along a row of x; so for several rows."""
-    stride = width.stride
-    q0, q1 = whole(width, lanes_of(x))
-    for i in range(rows):
-        at, place = (row + i) * width.size - width.before, (line + i) * width.windows
+def _sums_of_columns(width, taps, x, row, rows, sums, place, pitch):
+    """sums[place + q] = the sum of window q's taps along a row of x; so for several rows, the next at place + pitch."""
+    at, q01 = row * width.size - width.before, whole(width)
+    many = rows_to_read_whole(width, x, at, rows, q01[0]) if q01[1] - q01[0] < lanes_of(x) else rows
+    if width.stride == 2 and width.taps == 2:  # numbers that the compiler knows take half the instructions
+        _sums_in_vectors(width, 2, 2, q01, x, at, many, sums, place, pitch)
+    elif width.stride == 2 and width.taps == 3:
+        _sums_in_vectors(width, 2, 3, q01, x, at, many, sums, place, pitch)
+    elif width.stride == 1 and width.taps == 3:
+        _sums_in_vectors(width, 1, 3, q01, x, at, many, sums, place, pitch)
+    else:
+        _sums_in_vectors(width, width.stride, width.taps, q01, x, at, many, sums, place, pitch)
+    if q01[0] > 0:
+        _sums_one_by_one(width, taps, 0, q01[0], x, at, 0, rows, sums, place, pitch)
+    if many < rows:
+        _sums_one_by_one(width, taps, *q01, x, at, many, rows, sums, place, pitch)
+    if q01[1] < width.windows:
+        _sums_one_by_one(width, taps, q01[1], width.windows, x, at, 0, rows, sums, place, pitch)
+
+
+@njit(inline="always")
+def _sums_in_vectors(width, stride, taps, q01, x, at, rows, sums, place, pitch):
+    """The same of the windows that lie inside the input, a vector at a time."""
+    q0, q1 = q01
+    for i in range(rows if q0 < q1 else 0):
         q = q0
         while q < q1:
-            q = min(q, q1 - lanes_of(x))
-            tap = at + q * stride
+            q = max(q0, min(q, q1 - lanes_of(x)))
+            tap = at + i * width.size + q * stride
             total = load_apart(x, tap, stride)
-            if width.taps > 1:  # three taps apart from the loop, whose overhead would be a third of the work
-                total = total + load_apart(x, tap + 1, stride)
-            if width.taps > 2:
-                total = total + load_apart(x, tap + 2, stride)
-            for s in range(3, width.taps):
+            for s in range(1, taps):
                 total = total + load_apart(x, tap + s, stride)
-            store(sums, place + q, total)
+            store(sums, place + i * pitch + q, total)
             q += lanes_of(x)
-        if q0 > 0:
-            _sums_of_windows(width, taps, 0, q0, x, at, sums, place)
-        if q1 < width.windows:
-            _sums_of_windows(width, taps, q1, width.windows, x, at, sums, place)
 
 
 @njit(cache=True, nogil=True)
-def _sums_of_windows(width, taps, q0, q1, x, at, sums, place):
-    """The same of the windows [q0, q1), one by one and only of the taps inside."""
-    for q in range(q0, q1):
-        total = x.dtype.type(0)
-        for s in range(taps[q, 0], taps[q, 1]):
-            total += x[at + q * width.stride + s]
-        sums[place + q] = total
+def _sums_one_by_one(width, taps, q0, q1, x, at, first, last, sums, place, pitch):
+    """The same of other windows, of the taps that lie inside."""
+    for i in range(first, last):
+        for q in range(q0, q1):
+            total = x.dtype.type(0)
+            for s in range(taps[q, 0], taps[q, 1]):
+                total += x[at + i * width.size + q * width.stride + s]
+            sums[place + i * pitch + q] = total
 
 
 @njit(cache=True, nogil=True)
-def _means_of_lines(height, lines, taps_h, t0, t1, p0, p1, sums, row_counts, column_counts, y, out):
+def _means_of_lines(height, width, lines, taps_h, t0, t1, p0, p1, sums, row_counts, divisors, y, out):
     """y[p, q] = the sum of the lines that row p of windows reads, over the divisor."""
-    windows = column_counts.size
+    short, pitch = np.empty(lanes_of(sums), sums.dtype), divisors.size
     for p in range(p0, p1):
         r0, r1 = taps_h[p]
-        place, row, q = ((p - p0) * height.stride + r0) * windows, (out + p) * windows, 0
-        count = copies(sums, row_counts[p])
-        while q < windows and windows >= lanes_of(sums):
-            q = min(q, windows - lanes_of(sums))
-            total = copies(sums, 0)
-            for t in range(t0, t1):
-                at = place + t * lines * windows + q
-                for r in range(r1 - r0):
-                    total = total + load(sums, at + r * windows)
-            store(y, row + q, total / (count * load(column_counts, q)))
-            q += lanes_of(sums)
-        for q in range(windows if windows < lanes_of(sums) else 0):
-            mean = sums.dtype.type(0)
-            for t in range(t0, t1):
-                for r in range(r1 - r0):
-                    mean += sums[place + (t * lines + r) * windows + q]
-            y[row + q] = mean / (row_counts[p] * column_counts[q])
+        row = (out + p) * width.windows
+        block = (t0 * lines + (p - p0) * height.stride + r0) * pitch, lines * pitch, pitch
+        if width.windows < lanes_of(sums):
+            _add_up(block, t1 - t0, r1 - r0, sums, row_counts[p], divisors, short, 0)
+            for q in range(width.windows):
+                y[row + q] = short[q]
+        elif t1 - t0 == 1 and r1 - r0 == 2:
+            _add_up(block, 1, 2, sums, row_counts[p], divisors, y, row)
+        elif t1 - t0 == 1 and r1 - r0 == 3:
+            _add_up(block, 1, 3, sums, row_counts[p], divisors, y, row)
+        else:
+            _add_up(block, t1 - t0, r1 - r0, sums, row_counts[p], divisors, y, row)
+
+
+@njit(inline="always")
+def _add_up(block, depths, rows, sums, row_count, divisors, y, out):
+    """One row of windows, a vector at a time: depths x rows lines."""
+    place, volume, step = block
+    count, q = copies(sums, row_count), 0
+    while q < divisors.size:
+        q = min(q, divisors.size - lanes_of(sums))
+        total = copies(sums, 0)
+        for t in range(depths):
+            for r in range(rows):
+                total = total + load(sums, place + t * volume + r * step + q)
+        store(y, out + q, total / (count * load(divisors, q)))
+        q += lanes_of(sums)
 
 
 @streaming

@@ -14,7 +14,7 @@ from numba import njit
 from ..scalar import beats
 from .parallel import share, streaming
 from .vectors import copies, first_of, lanes_of, load, load_apart, store
-from .windows import axis_of, inside_each, packed, strip_of, whole
+from .windows import axis_of, inside_each, packed, rows_to_read_whole, strip_of, whole
 
 
 def max_pool(g, x, y, mask):
@@ -35,7 +35,8 @@ def _max_pool(planes, axes, first_position, x, y, mask, thread, threads):
     depth, height, width = axis_of(axes, 0), axis_of(axes, 1), axis_of(axes, 2)
     taps_d, taps_h, taps_w = inside_each(depth), inside_each(height), inside_each(width)
     rows, lines = strip_of(height, width)
-    size = depth.taps * lines * width.windows
+    pitch = max(width.windows, lanes_of(x))
+    size = depth.taps * lines * pitch + lanes_of(x)  # vectors are written whole
     best, winner = np.empty(size, x.dtype), np.full(size, first_position)
     first, last = share(planes, thread, threads)
     for plane in range(first, last):
@@ -48,51 +49,57 @@ def _max_pool(planes, axes, first_position, x, y, mask, thread, threads):
                 for t in range(t0, t1):
                     d = plane * depth.size + z * depth.stride - depth.before + t * depth.dilation
                     row, line = d * height.size + h0, t * lines + h0 - top
-                    _best_of_columns(width, taps_w, x, row, h1 - h0, best, winner, line)
-                _best_of_lines(height, width, lines, taps_h, t0, t1, p0, p1, best, winner, y, mask, out)
+                    _best_of_columns(width, taps_w, x, row, h1 - h0, best, winner, line * pitch, pitch)
+                _best_of_lines(height, width, lines, pitch, taps_h, t0, t1, p0, p1, best, winner, y, mask, out)
             _name_first_tap_of_empty_windows(taps_w, height.windows, mask, out)
 
 
 @njit(cache=True, nogil=True)
-def _best_of_columns(width, taps, x, row, rows, best, winner, line):
-    """best[line, q], winner[line, q] = the largest tap of window q along a row of x, and which; so for several rows."""
-    at, place, q01 = row * width.size - width.before, line * width.windows, whole(width, lanes_of(x))
+def _best_of_columns(width, taps, x, row, rows, best, winner, place, pitch):
+    """best[place + q], winner[place + q] = the largest tap of window q along a row of x, and which.
+
+    So for several rows, the next line at place + pitch.
+    """
+    at, q01 = row * width.size - width.before, whole(width)
+    many = rows_to_read_whole(width, x, at, rows, q01[0]) if q01[1] - q01[0] < lanes_of(x) else rows
     if width.stride == 2 and width.taps == 2:  # numbers that the compiler knows take half the instructions
-        _best_in_vectors(width, 2, 2, q01, x, at, rows, best, winner, place)
+        _best_in_vectors(width, 2, 2, q01, x, at, many, best, winner, place, pitch)
     elif width.stride == 2 and width.taps == 3:
-        _best_in_vectors(width, 2, 3, q01, x, at, rows, best, winner, place)
+        _best_in_vectors(width, 2, 3, q01, x, at, many, best, winner, place, pitch)
     elif width.stride == 1 and width.taps == 3:
-        _best_in_vectors(width, 1, 3, q01, x, at, rows, best, winner, place)
+        _best_in_vectors(width, 1, 3, q01, x, at, many, best, winner, place, pitch)
     else:
-        _best_in_vectors(width, width.stride, width.taps, q01, x, at, rows, best, winner, place)
+        _best_in_vectors(width, width.stride, width.taps, q01, x, at, many, best, winner, place, pitch)
     if q01[0] > 0:
-        _best_one_by_one(width, taps, 0, q01[0], x, at, rows, best, winner, place)
+        _best_one_by_one(width, taps, 0, q01[0], x, at, 0, rows, best, winner, place, pitch)
+    if many < rows:
+        _best_one_by_one(width, taps, *q01, x, at, many, rows, best, winner, place, pitch)
     if q01[1] < width.windows:
-        _best_one_by_one(width, taps, q01[1], width.windows, x, at, rows, best, winner, place)
+        _best_one_by_one(width, taps, q01[1], width.windows, x, at, 0, rows, best, winner, place, pitch)
 
 
 @njit(inline="always")
-def _best_in_vectors(width, stride, taps, q01, x, at, rows, best, winner, place):
+def _best_in_vectors(width, stride, taps, q01, x, at, rows, best, winner, place, pitch):
     """The same of the windows that lie inside the input, a vector at a time."""
     q0, q1 = q01
     for i in range(rows if q0 < q1 else 0):
         q = q0
         while q < q1:
-            q = min(q, q1 - lanes_of(x))
+            q = max(q0, min(q, q1 - lanes_of(x)))
             tap = at + i * width.size + q * stride
             value, position = load_apart(x, tap, stride), copies(winner, 0)
             for s in range(1, taps):
                 other = load_apart(x, tap + s * width.dilation, stride)
                 value, position = first_of(value, position, other, copies(winner, s))
-            store(best, place + i * width.windows + q, value)
-            store(winner, place + i * width.windows + q, position)
+            store(best, place + i * pitch + q, value)
+            store(winner, place + i * pitch + q, position)
             q += lanes_of(x)
 
 
 @njit(cache=True, nogil=True)
-def _best_one_by_one(width, taps, q0, q1, x, at, rows, best, winner, place):
+def _best_one_by_one(width, taps, q0, q1, x, at, first, last, best, winner, place, pitch):
     """The same of other windows, of the taps that lie inside."""
-    for i in range(rows):
+    for i in range(first, last):
         for q in range(q0, q1):
             s0, s1 = taps[q]
             tap = at + i * width.size + q * width.stride
@@ -101,59 +108,51 @@ def _best_one_by_one(width, taps, q0, q1, x, at, rows, best, winner, place):
                 value = x[tap + s * width.dilation]
                 takes = beats(value, largest)
                 largest, which = value if takes else largest, s if takes else which
-            best[place + i * width.windows + q], winner[place + i * width.windows + q] = largest, which
+            best[place + i * pitch + q], winner[place + i * pitch + q] = largest, which
 
 
 @njit(cache=True, nogil=True)
-def _best_of_lines(height, width, lines, taps_h, t0, t1, p0, p1, best, winner, y, mask, out):
+def _best_of_lines(height, width, lines, pitch, taps_h, t0, t1, p0, p1, best, winner, y, mask, out):
     """y[p, q], mask[p, q] = the largest of the lines that row p of windows reads, and its position."""
+    short, short_mask = np.empty(lanes_of(best), best.dtype), np.empty(lanes_of(best), winner.dtype)
     for p in range(p0, p1):
         r0, r1 = taps_h[p]
         row = (out + p) * width.windows
-        place = (t0 * lines + (p - p0) * height.stride + r0 * height.dilation) * width.windows
-        number = (t0 * height.taps + r0) * width.taps
+        place = (t0 * lines + (p - p0) * height.stride + r0 * height.dilation) * pitch
+        block = place, lines * pitch, height.dilation * pitch
+        numbers = (t0 * height.taps + r0) * width.taps, height.taps * width.taps, width.taps
         if t0 == t1 or r0 == r1:
             y[row : row + width.windows] = -np.inf
             mask[row : row + width.windows] = 0
         elif width.windows < lanes_of(best):
-            _join_few(height, width, t1 - t0, r1 - r0, lines, best, winner, place, number, y, mask, row)
+            _join(block, numbers, t1 - t0, r1 - r0, pitch, best, winner, short, short_mask, 0)
+            for q in range(width.windows):
+                y[row + q], mask[row + q] = short[q], short_mask[q]
         elif t1 - t0 == 1 and r1 - r0 == 2:
-            _join(height, width, 1, 2, lines, best, winner, place, number, y, mask, row)
+            _join(block, numbers, 1, 2, pitch, best, winner, y, mask, row)
         elif t1 - t0 == 1 and r1 - r0 == 3:
-            _join(height, width, 1, 3, lines, best, winner, place, number, y, mask, row)
+            _join(block, numbers, 1, 3, pitch, best, winner, y, mask, row)
         else:
-            _join(height, width, t1 - t0, r1 - r0, lines, best, winner, place, number, y, mask, row)
+            _join(block, numbers, t1 - t0, r1 - r0, pitch, best, winner, y, mask, row)
 
 
 @njit(inline="always")
-def _join(height, width, depths, rows, lines, best, winner, place, number, y, mask, out):
-    """One row of windows, a vector at a time: depths x rows lines, the first at place with the given number."""
-    step, q = height.dilation * width.windows, 0
-    while q < width.windows:
-        q = min(q, width.windows - lanes_of(best))
+def _join(block, numbers, depths, rows, windows, best, winner, y, mask, out):
+    """One row of windows, a vector at a time: depths x rows lines."""
+    place, volume, step = block
+    number, layer, taps = numbers
+    q = 0
+    while q < windows:
+        q = min(q, windows - lanes_of(best))
         value, position = load(best, place + q), load(winner, place + q) + copies(winner, number)
         for t in range(depths):
             for r in range(0 if t else 1, rows):
-                line = place + t * lines * width.windows + r * step + q
-                other = load(winner, line) + copies(winner, number + (t * height.taps + r) * width.taps)
+                line = place + t * volume + r * step + q
+                other = load(winner, line) + copies(winner, number + t * layer + r * taps)
                 value, position = first_of(value, position, load(best, line), other)
         store(y, out + q, value)
         store(mask, out + q, position)
         q += lanes_of(best)
-
-
-@njit(cache=True, nogil=True)
-def _join_few(height, width, depths, rows, lines, best, winner, place, number, y, mask, out):
-    """The same of a row shorter than a vector."""
-    for q in range(width.windows):
-        largest, which = best[place + q], winner[place + q] + number
-        for t in range(depths):
-            for r in range(0 if t else 1, rows):
-                line = place + (t * lines + r * height.dilation) * width.windows + q
-                value, position = best[line], winner[line] + number + (t * height.taps + r) * width.taps
-                takes = beats(value, largest)
-                largest, which = value if takes else largest, position if takes else which
-        y[out + q], mask[out + q] = largest, which
 
 
 @njit(cache=True, nogil=True)
@@ -168,7 +167,7 @@ def _name_first_tap_of_empty_windows(taps_w, rows, mask, out):
 @streaming
 def _max_pool_grad(planes, axes, dy, mask, dx, thread, threads):
     depth, height, width = axis_of(axes, 0), axis_of(axes, 1), axis_of(axes, 2)
-    z01, p01, q01 = whole(depth, 1), whole(height, 1), whole(width, 1)
+    z01, p01, q01 = whole(depth), whole(height), whole(width)
     offsets = np.empty(depth.taps * height.taps * width.taps, np.intp)  # of the taps, from a window's first
     for i in range(offsets.size):
         row, s = i // width.taps, i % width.taps

@@ -6,6 +6,8 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
+from .vectors import lanes_of
+
 STRIP = 1024  # windows of a strip: what their columns give stays in the first-level cache (Zen 3, 2026-11)
 
 # Tap t of window i sees position i * stride - before + t * dilation, if that is one of 0 to size - 1.
@@ -42,12 +44,19 @@ def inside_each(axis):
 
 
 @njit(inline="always")
-def whole(axis, at_least):
-    """The windows [first, last) of which every tap is inside; none if they are fewer than at_least."""
+def whole(axis):
+    """The windows [first, last) of which every tap is inside."""
     extent = (axis.taps - 1) * axis.dilation + 1
     first = (axis.before + axis.stride - 1) // axis.stride
     last = min(axis.windows, (axis.size + axis.before - extent) // axis.stride + 1)
-    return (first, last) if last - first >= max(1, at_least) else (0, 0)
+    return (first, last) if first < last else (0, 0)
+
+
+@njit(inline="always")
+def rows_to_read_whole(width, x, at, rows, first):
+    """Of so many rows, those at the beginning where a vector of windows from the first on lies inside the array."""
+    last = at + (first + lanes_of(x) - 1) * width.stride + (width.taps - 1) * width.dilation
+    return max(0, min(rows, (x.size - 1 - last) // width.size + 1))
 
 
 @njit(inline="always")
