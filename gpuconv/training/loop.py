@@ -13,7 +13,7 @@ from ..nn.module import Module
 from .augment import shifted
 from .data import Dataset
 
-EVALUATION_BATCH = 500
+EVALUATION_BATCH = 128
 READ_EVERY = 10
 """Batches between two readings of loss and accuracy."""
 
