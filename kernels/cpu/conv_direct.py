@@ -127,12 +127,10 @@ def _correlate(g, reads, lattice, x, panels, bias, activation, slope, pre_activa
                 c1 = min(c0 + g.step, channels)
                 if block0 == 0:
                     fill_planes(g, x, n, images, group * channels + c0, group * channels + c1, p0, p1, planes)
-                for block in range(block0, block1):
-                    panel, row = (
-                        ((group * blocks + block) * channels + c0) * g.taps * MR,
-                        (block - block0) * MR * stride,
-                    )
-                    for tile in range((vectors + NV - 1) // NV):
+                for tile in range((vectors + NV - 1) // NV):
+                    for block in range(block0, block1):
+                        panel = ((group * blocks + block) * channels + c0) * g.taps * MR
+                        row = (block - block0) * MR * stride
                         multiply_tile(
                             flat, panel, planes, 0, starts, tile, offsets, (c1 - c0) * g.taps,
                             sums, row + tile * NV * g.lanes, stride, c0 > 0,
