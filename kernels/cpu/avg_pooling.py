@@ -7,8 +7,11 @@ import numpy as np
 from numba import njit
 
 from .parallel import share, streaming
+from .row_moves import copy_row
 from .vectors import copies, lanes_of, load, load_apart, store, store_in_turns
 from .windows import axis_of, counts, covering, inside_each, packed, rows_to_read_whole, strip_of, whole
+
+IDLE = 4  # a vector of windows of which only one in so many is there takes longer than one by one (Zen 3, 2026-11)
 
 
 def avg_pool(g, x, count_include_pad, divisor, y):
@@ -67,7 +70,9 @@ def _counts(depth, height, width, count_include_pad, divisor, like):
 def _sums_of_columns(width, taps, x, row, rows, sums, place, pitch):
     """sums[place + q] = the sum of window q's taps along a row of x; so for several rows, the next at place + pitch."""
     at, q01 = row * width.size - width.before, whole(width)
-    many = rows_to_read_whole(width, x, at, rows, q01[0]) if q01[1] - q01[0] < lanes_of(x) else rows
+    inside, many = q01[1] - q01[0], rows
+    if inside < lanes_of(x):
+        many = rows_to_read_whole(width, x, at, rows, q01[0]) if inside * IDLE > lanes_of(x) else 0
     if width.stride == 2 and width.taps == 2:  # numbers that the compiler knows take half the instructions
         _sums_in_vectors(width, 2, 2, q01, x, at, many, sums, place, pitch)
     elif width.stride == 2 and width.taps == 3:
@@ -150,20 +155,27 @@ def _add_up(block, depths, rows, sums, row_count, divisors, y, out):
 def _avg_pool_grad(planes, axes, count_include_pad, divisor, dy, dx, thread, threads):
     depth, height, width = axis_of(axes, 0), axis_of(axes, 1), axis_of(axes, 2)
     row_counts, column_counts = _counts(depth, height, width, count_include_pad, divisor, dy)
+    taps_w = inside_each(width)
     margin = lanes_of(dy) + width.taps  # zeros on both sides, so that no position asks whether a window is there
     line = np.zeros(width.windows + 2 * margin, dy.dtype)
     first, last = share(planes, thread, threads)
     for plane in range(first, last):
         for d in range(depth.size):
             z0, z1 = covering(depth, d)
+            before = (0, 0)
             for h in range(height.size):
                 p0, p1 = covering(height, h)
+                row = ((plane * depth.size + d) * height.size + h) * width.size
+                if h > 0 and (p0, p1) == before:  # under the same windows as the row above
+                    copy_row(dx, row, dx, row - width.size, width.size)
+                    continue
+                before = (p0, p1)
                 line[margin : margin + width.windows] = 0
                 for z in range(z0, z1):
                     for p in range(p0, p1):
                         window = ((plane * depth.windows + z) * height.windows + p) * width.windows
                         _add_quotient(dy, window, row_counts[z, p], column_counts, line, margin)
-                _spread(width, line, margin, dx, ((plane * depth.size + d) * height.size + h) * width.size)
+                _spread(width, taps_w, line, margin, dx, row)
 
 
 @njit(inline="always")
@@ -180,10 +192,12 @@ def _add_quotient(dy, window, row_count, column_counts, line, margin):
 
 
 @njit(inline="always")
-def _spread(width, line, margin, dx, start):
+def _spread(width, taps, line, margin, dx, start):
     """dx[start + w] = the sum of line[margin + q] over the windows q that cover position w of a row."""
     w = 0
-    if width.stride == 1:
+    if width.stride > 2:
+        w = _spread_each(width, taps, line, margin, dx, start)
+    elif width.stride == 1:
         while w <= width.size - lanes_of(dx):
             at = margin + w + width.before
             total = load(line, at)
@@ -209,6 +223,18 @@ def _spread(width, line, margin, dx, start):
     while w < width.size:
         dx[start + w] = _covered(width, line, margin, w)
         w += 1
+
+
+@njit(inline="always")
+def _spread_each(width, taps, line, margin, dx, start):
+    """The same, a window at a time; gives back the positions that are done, which are all."""
+    for w in range(width.size):
+        dx[start + w] = 0
+    for q in range(width.windows):
+        first, count = start + q * width.stride - width.before + taps[q, 0], taps[q, 1] - taps[q, 0]
+        for s in range(count):
+            dx[first + s] += line[margin + q]
+    return width.size
 
 
 @njit(inline="always")
