@@ -8,6 +8,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from .remembered import remembered
+
 Pair: TypeAlias = tuple[int, int]
 Size: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]] | Literal["same", "valid"]
@@ -65,6 +67,7 @@ class ConvGeometry(NamedTuple):
         return 2 * self.n * self.k * self.p * self.q * (self.c // self.groups) * self.r * self.s
 
 
+@remembered
 def conv_geometry(
     op: str,
     x_shape: Sequence[int],

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .geometry import ConvGeometry, Padding, Size, integer, output_size, positive, several, sides_of, sizes
+from .remembered import remembered
 
 X_LAYOUTS = {1: "(N, C, W)", 2: "(N, C, H, W)", 3: "(N, C, D, H, W)"}
 Y_LAYOUTS = {1: "(N, K, Q)", 2: "(N, K, P, Q)", 3: "(N, K, O, P, Q)"}
@@ -63,6 +64,7 @@ class VolumeGeometry(NamedTuple):
         return 2 * math.prod(self.y_shape) * math.prod(self.w_shape[1:])
 
 
+@remembered
 def volume_geometry(
     op: str,
     rank: int,
@@ -112,6 +114,7 @@ def volume_geometry(
     return _volume(n, c, k, groups, [_axis(op, *axis) for axis in axes])
 
 
+@remembered
 def transposed_geometry(
     op: str,
     rank: int,

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..geometry import Padding, Size, output_size, positive, several, sides_of, sizes
+from ..remembered import remembered
 
 LAYOUTS = {1: "(N, C, W)", 2: "(N, C, H, W)", 3: "(N, C, D, H, W)"}
 NAMES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
@@ -64,6 +65,7 @@ class PoolGeometry(NamedTuple):
         return np.min_scalar_type(self.taps - 1)
 
 
+@remembered
 def pool_geometry(
     op: str,
     rank: int,
