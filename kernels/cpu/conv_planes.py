@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from .row_moves import fill_row, unzip_row
+from .row_moves import copy_row, fill_row, prefetch_row, unzip_row
 
 STRIP = 512  # outputs of a task, about: its planes and its results then share the second-level cache
 PLANES = 1 << 16  # elements of a task's planes, about: half the second-level cache (Zen 3, 2026-11)
@@ -181,6 +181,10 @@ def _fill_channel(g, x, channel, p0, p1, planes, first):
     j0 = min(max(0, -g.left), length)
     j1 = min(max(j0, g.w - g.left), length)
     line = planes.size - length
+    if g.height == g.rows and g.width == g.w and g.stride_h == 1 and g.stride_w == 1 and g.top == 0 and g.left == 0:
+        copy_row(planes, first, x, channel + p0 * g.w, (p1 - p0) * g.w)  # one tap, no padding: rows end to end
+        prefetch_row(x, channel + g.h * g.w + p0 * g.w, (p1 - p0) * g.w)
+        return
     for u in range(g.phases_h):
         for i in range(g.height - g.rows + p1 - p0):
             row = (p0 + i) * g.stride_h + g.top + u

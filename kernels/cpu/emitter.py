@@ -84,6 +84,14 @@ class Emitter:
         """Store a vector there, aligned to an element."""
         self.builder.store(value, self.builder.bitcast(place, self.vector.as_pointer()), align=self.size)
 
+    def prefetch(self, place):
+        """Ask for the cache line of an address, which need not be an array's."""
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte] + [number] * 3)
+        function = get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0i8")
+        read, keep, data = (ir.Constant(number, n) for n in (0, 3, 1))
+        self.builder.call(function, [self.builder.bitcast(place, byte), read, keep, data])
+
     def load_quad(self, place):
         """Four elements that begin there."""
         return self.builder.load(self.builder.bitcast(place, self.quad.as_pointer()), align=self.size)

@@ -75,6 +75,21 @@ def clear_row(typingctx, target, place, count):
 
 
 @intrinsic
+def prefetch_row(typingctx, source, first, count):
+    """Ask for source[first : first + count], which need not lie inside: what reads it later waits less."""
+    index = types.intp
+
+    def codegen(context, builder, sig, args):
+        emit = Emitter(context, builder, sig.args[0].dtype)
+        place = emit.pointer(sig.args[0], *args[:2])
+        with for_range_slice(builder, emit.constant(0), args[2], emit.constant(64 // emit.size)) as (j, _):
+            emit.prefetch(emit.shifted(place, j))
+        return context.get_dummy_value()
+
+    return types.void(source, index, index), codegen
+
+
+@intrinsic
 def zip_rows(typingctx, target, place, even, even_first, odd, odd_first, count):
     """target[place + 2 j] = even[even_first + j], target[place + 2 j + 1] = odd[odd_first + j] for j < count."""
     index = types.intp
