@@ -181,7 +181,8 @@ def _fill_channel(g, x, channel, p0, p1, planes, first):
     j0 = min(max(0, -g.left), length)
     j1 = min(max(j0, g.w - g.left), length)
     line = planes.size - length
-    if g.height == g.rows and g.width == g.w and g.stride_h == 1 and g.stride_w == 1 and g.top == 0 and g.left == 0:
+    end_to_end = g.stride_h == 1 and g.stride_w == 1 and g.height == g.rows and g.width == g.w
+    if end_to_end and g.top == 0 and g.left == 0 and p1 <= g.h:
         copy_row(planes, first, x, channel + p0 * g.w, (p1 - p0) * g.w)  # one tap, no padding: rows end to end
         prefetch_row(x, channel + g.h * g.w + p0 * g.w, (p1 - p0) * g.w)
         return
