@@ -1,5 +1,6 @@
 """What an array argument must be, checked before anything is allocated or any kernel runs."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -117,6 +118,7 @@ def output(
     out: Array | None = None,
     *,
     inputs: Sequence[Array] = (),
+    coinciding: Sequence[Array] = (),
     dtype: Any = None,
 ) -> Array:
     """Memory for a result: new, or `out` after it was checked.
@@ -132,6 +134,8 @@ def output(
         The caller's memory: right shape, dtype and device, C-contiguous, writeable.
     inputs : sequence of array
         Arrays that out must not overlap, because the kernel reads them after it has begun to write.
+    coinciding : sequence of array
+        Arrays that out may be, but not overlap otherwise: the kernel reads each element before it writes it.
     dtype : dtype, optional
         Default: that of like.
 
@@ -148,12 +152,13 @@ def output(
         If out has another shape, is not contiguous or writeable, or overlaps an input.
     """
     dtype = like.dtype if dtype is None else np.dtype(dtype)
-    if kernels_for(like).INDEX_BITS == 32:
+    if math.prod(shape) >= INDEX_LIMIT and kernels_for(like).INDEX_BITS == 32:
         require_indexable(op, "the result", shape)
     if out is None:
         return empty(tuple(shape), dtype, like)
-    require_array(op, "out", out)
-    same_device(op, **{"the input": like, "out": out})
+    if not type(out) is type(like) is np.ndarray:
+        require_array(op, "out", out)
+        same_device(op, **{"the input": like, "out": out})
     if out.dtype != dtype:
         raise TypeError(f"{op}: out has dtype {out.dtype}, expected {dtype}")
     shaped(op, "out", out, shape, "the result's shape")
@@ -164,7 +169,15 @@ def output(
     for a in inputs:
         if array_module(out).may_share_memory(out, a):
             raise ValueError(f"{op}: out overlaps an input, expected memory of its own")
+    for a in coinciding:
+        if a is not out and array_module(out).may_share_memory(out, a) and _address(a) != _address(out):
+            raise ValueError(f"{op}: out overlaps an input in part, expected the input itself or memory of its own")
     return out
+
+
+def _address(a: Array) -> int:
+    """Where an array's first element lies."""
+    return int(a.data.ptr if is_cupy(a) else a.ctypes.data)
 
 
 def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:

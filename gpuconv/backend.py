@@ -113,7 +113,7 @@ def device_of(a: Array) -> str:
 
 def array_module(a: Array) -> Any:
     """The library an array belongs to, numpy or cupy: for allocation, never for computing."""
-    return _cupy() if is_cupy(a) else np
+    return _cupy() if type(a) is not np.ndarray and is_cupy(a) else np
 
 
 def is_cupy(a: Array) -> bool:
@@ -214,4 +214,4 @@ _NO_GPU: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
 
 def on_device_of(a: Array) -> contextlib.AbstractContextManager[Any]:
     """Make the array's GPU the current one while a function allocates and launches; nothing to do on the CPU."""
-    return a.device if is_cupy(a) else _NO_GPU
+    return a.device if type(a) is not np.ndarray and is_cupy(a) else _NO_GPU

@@ -4,15 +4,10 @@ Every function takes and returns scalars of one floating type. Constants are flo
 other operand, so no float64 slips into a float32 kernel.
 """
 
-import numpy as np
-from numba import njit
-
-inlined = njit(inline="always")
+from .scalar_math import ONE, TWO, ZERO, inlined
 
 # Codes of the activations that convolutions fuse; the public functions pass them down.
 IDENTITY, RELU, LEAKY_RELU = 0, 1, 2
-
-ZERO, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
 
 
 @inlined
@@ -43,6 +38,12 @@ def leaky_relu_grad(dy, x, slope):
 def beats(value, best):
     """Whether a value takes a maximum's place: larger, or the first NaN. Without branches, which data would mislead."""
     return (best == best) & (not value <= best)  # noqa: PLR0124
+
+
+@inlined
+def slope_grad(dy, x):
+    """Dy times the derivative of leaky_relu with respect to its slope: dy x where x is not > 0."""
+    return ZERO if x > ZERO else dy * x
 
 
 @inlined

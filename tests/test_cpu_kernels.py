@@ -18,11 +18,13 @@ DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def _elementwise(dtype, rng):
     x, other = (rng.standard_normal((13, 1009)).astype(dtype) for _ in range(2))
     one, each, slope = np.ones(1, dtype), rng.standard_normal(x.size).astype(dtype), dtype(0.1)
+    images, slopes = rng.standard_normal((3, 5, 7)).astype(dtype), rng.standard_normal(5).astype(dtype)
     return {
-        "relu": _filled(x, lambda y: cpu.activations.relu(x, y)),
-        "relu_grad": _filled(x, lambda dx: cpu.activations.relu_grad(other, x, dx)),
-        "leaky_relu": _filled(x, lambda y: cpu.activations.leaky_relu(x, slope, y)),
-        "leaky_relu_grad": _filled(x, lambda dx: cpu.activations.leaky_relu_grad(other, x, slope, dx)),
+        "leaky_relu": _filled(x, lambda y: cpu.activations.forward("leaky_relu", x, y, slope)),
+        "gelu": _filled(x, lambda y: cpu.activations.forward("gelu", x, y)),
+        "mish_grad": _filled(x, lambda dx: cpu.activations.backward("mish", other, x, dx)),
+        "prelu": _filled(images, lambda y: cpu.activations.prelu(images, slopes, y)),
+        "prelu_grad": _filled(images, lambda dx: cpu.activations.prelu_grad(images, images, slopes, dx)),
         "mse_each": _filled(x, lambda losses: cpu.losses.mse_loss_each(x, other, losses)),
         "mse_sum": _filled(one, lambda loss: cpu.losses.mse_loss_sum(x, other, dtype(0.5), loss)),
         "mse_grad": _filled(x, lambda dx: cpu.losses.mse_loss_grad(x, other, one, dtype(0.5), dx)),
@@ -65,8 +67,10 @@ def _classification(dtype, rng):
     losses, weights, one = np.empty((7, 13), dtype), np.empty((7, 13), dtype), np.ones(1, dtype)
     cpu.losses.cross_entropy(x, target, weight, -100, dtype(0.1), losses, weights)
     return {
-        "softmax": _filled(x, lambda y: cpu.losses.softmax(x, y)),
-        "softmax_grad": _filled(x, lambda dx: cpu.losses.softmax_grad(dy, x, dx)),
+        "softmax": _filled(x, lambda y: cpu.softmax.softmax(x, y)),
+        "softmax_grad": _filled(x, lambda dx: cpu.softmax.softmax_grad(dy, x, dx)),
+        "log_softmax": _filled(x, lambda y: cpu.softmax.log_softmax(x, y)),
+        "log_softmax_grad": _filled(x, lambda dx: cpu.softmax.log_softmax_grad(dy, x, dx)),
         "cross_entropy": losses,
         "weights": weights,
         "cross_entropy_grad": _filled(
@@ -114,8 +118,8 @@ def test_small_problems_stay_on_the_calling_thread_and_large_ones_do_not(monkeyp
     asked = []
     monkeypatch.setattr(parallel, "threads_for", lambda tasks, serial: asked.append((tasks, serial)) or 1)
     for size in (parallel.SERIAL_BELOW - 1, parallel.SERIAL_BELOW):
-        cpu.activations.relu(np.zeros(size, np.float32), np.empty(size, np.float32))
-    assert asked == [(parallel.SERIAL_BELOW - 1, True), (parallel.SERIAL_BELOW, False)]
+        cpu.activations.forward("relu", np.zeros(size, np.float32), np.empty(size, np.float32))
+    assert asked == [(parallel.SERIAL_BELOW, False)]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

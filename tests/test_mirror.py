@@ -21,6 +21,7 @@ FAMILIES = (
     "normalization",
     "optimizers",
     "resampling",
+    "softmax",
     "unpooling",
 )
 

@@ -1,18 +1,52 @@
 """Activations and softmax to check."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from .. import activations
+from ..backend import Array
 from .check import OperationCheck
+
+OPTIONS: list[tuple[str, dict[str, Any]]] = [
+    ("relu", {}),
+    ("leaky_relu", {}),
+    ("relu6", {}),
+    ("hardtanh", {"min_val": -0.5}),
+    ("hardsigmoid", {}),
+    ("hardswish", {}),
+    ("sigmoid", {}),
+    ("tanh", {}),
+    ("elu", {"alpha": 0.7}),
+    ("selu", {}),
+    ("softplus", {"beta": 2}),
+    ("silu", {}),
+    ("mish", {}),
+    ("gelu", {}),
+    ("gelu", {"approximate": "tanh"}),
+    ("softmax", {}),
+    ("log_softmax", {}),
+]
 
 
 def checks() -> Iterator[OperationCheck]:
     """Yield the family's cases."""
-    shape = ((5, 7),)
-    yield OperationCheck("relu", activations.relu, lambda dy, x: (activations.relu_grad(dy, x),), shape, terms=1)
-    yield OperationCheck(
-        "leaky_relu", activations.leaky_relu, lambda dy, x: (activations.leaky_relu_grad(dy, x),), shape, terms=1
-    )
-    yield OperationCheck(
-        "softmax", activations.softmax, lambda dy, x: (activations.softmax_grad(dy, x),), ((4, 6),), terms=6
-    )
+    for name, options in OPTIONS:
+        title = ", ".join((name, *(f"{option} {value}" for option, value in options.items())))
+        yield OperationCheck(title, *_pair(name, options), ((5, 7),), terms=7 if "softmax" in name else 1)
+    yield OperationCheck("prelu", activations.prelu, _prelu_grad, ((3, 4, 5), (4,)), terms=15)
+
+
+def _pair(name: str, options: dict[str, Any]) -> tuple[Callable[..., Array], Callable[..., Sequence[Array]]]:
+    function, gradient = getattr(activations, name), getattr(activations, f"{name}_grad")
+
+    def forward(x: Array) -> Array:
+        return function(x, **options)
+
+    def backward(dy: Array, x: Array) -> Sequence[Array]:
+        return (gradient(dy, x, **options),)
+
+    return forward, backward
+
+
+def _prelu_grad(dy: Array, x: Array, weight: Array) -> Sequence[Array]:
+    return activations.prelu_grad(dy, x, weight), activations.prelu_weight_grad(dy, x, weight.shape)

@@ -1,55 +1,120 @@
 """Activations on the CPU: one pass over memory, every array read or written once.
 
-Bytes a call: 2 x.nbytes forward, 3 x.nbytes for a gradient; no arithmetic worth counting. The result may be an input.
+Bytes a call: 2 x.nbytes forward, 3 x.nbytes for a gradient. FLOPs: none worth counting for relu and its like; 25 to 60
+an element, in vectors, where exponentials are taken. The result may be an input.
 """
 
-from .. import scalar
-from .parallel import part, streaming
+import numpy as np
+
+from ..scalar import leaky_relu, leaky_relu_grad, slope_grad
+from ..scalar_activations import ACTIVATIONS
+from ..templates import instance, parameters_of
+from .parallel import part, share, streaming
+from .sums import sum_columns
+
+f = None  # each kernel has its own
 
 
-def relu(x, y):
-    """y[i] = f(x[i]), f(x) = max(0, x)."""
-    _relu(x.size, x.size, x.reshape(-1), y.reshape(-1))
+def forward(name, x, y, *parameters):
+    """y[i] = f(x[i], parameters) with the activation of that name; the parameters have the arrays' type."""
+    FORWARD[name](x.size, x.size, x.reshape(-1), y.reshape(-1), *parameters)
 
 
-def relu_grad(dy, x, dx):
-    """dx[i] = dy[i] f'(x[i]); equation (20)'s factor on its own."""
-    _relu_grad(x.size, x.size, dy.reshape(-1), x.reshape(-1), dx.reshape(-1))
+def backward(name, dy, x, dx, *parameters):
+    """dx[i] = dy[i] f'(x[i]): equation (20)'s factor on its own."""
+    BACKWARD[name](x.size, x.size, dy.reshape(-1), x.reshape(-1), dx.reshape(-1), *parameters)
 
 
-def leaky_relu(x, slope, y):
-    """y[i] = f(x[i]), f(x) = x for x > 0, slope x otherwise; slope has the arrays' type."""
-    _leaky_relu(x.size, x.size, x.reshape(-1), slope, y.reshape(-1))
+def prelu(x, weight, y):
+    """y[n,c,i] = x where x > 0, weight[c] x elsewhere; x (outer, channels, inner)."""
+    if weight.size == 1:
+        forward("leaky_relu", x, y, weight[0])
+    else:
+        _prelu(x.shape[0] * x.shape[1], x.size, x, weight, y)
 
 
-def leaky_relu_grad(dy, x, slope, dx):
-    """dx[i] = dy[i] f'(x[i]); equation (20)'s factor on its own."""
-    _leaky_relu_grad(x.size, x.size, dy.reshape(-1), x.reshape(-1), slope, dx.reshape(-1))
+def prelu_grad(dy, x, weight, dx):
+    """dx[n,c,i] = dy where x > 0, weight[c] dy elsewhere."""
+    if weight.size == 1:
+        backward("leaky_relu", dy, x, dx, weight[0])
+    else:
+        _prelu_grad(x.shape[0] * x.shape[1], x.size, dy, x, weight, dx)
 
 
-@streaming
-def _relu(x, y, thread, threads):
+def prelu_weight_grad(dy, x, dweight):
+    """dweight[c] = the sum of dy x over all n and i where x <= 0."""
+    products = np.empty_like(x)
+    PRODUCTS(x.size, x.size, dy.reshape(-1), x.reshape(-1), products.reshape(-1))
+    sum_columns(products, dweight)
+
+
+def _forward(x, y, thread, threads):
     x, y = part(x, thread, threads), part(y, thread, threads)
     for i in range(x.size):
-        y[i] = scalar.relu(x[i])
+        y[i] = f(x[i])
 
 
-@streaming
-def _relu_grad(dy, x, dx, thread, threads):
-    dy, x, dx = part(dy, thread, threads), part(x, thread, threads), part(dx, thread, threads)
-    for i in range(x.size):
-        dx[i] = scalar.relu_grad(dy[i], x[i])
-
-
-@streaming
-def _leaky_relu(x, slope, y, thread, threads):
+def _forward_one(x, y, a, thread, threads):
     x, y = part(x, thread, threads), part(y, thread, threads)
     for i in range(x.size):
-        y[i] = scalar.leaky_relu(x[i], slope)
+        y[i] = f(x[i], a)
+
+
+def _forward_two(x, y, a, b, thread, threads):
+    x, y = part(x, thread, threads), part(y, thread, threads)
+    for i in range(x.size):
+        y[i] = f(x[i], a, b)
+
+
+def _backward(dy, x, dx, thread, threads):
+    dy, x, dx = part(dy, thread, threads), part(x, thread, threads), part(dx, thread, threads)
+    for i in range(x.size):
+        dx[i] = f(dy[i], x[i])
+
+
+def _backward_one(dy, x, dx, a, thread, threads):
+    dy, x, dx = part(dy, thread, threads), part(x, thread, threads), part(dx, thread, threads)
+    for i in range(x.size):
+        dx[i] = f(dy[i], x[i], a)
+
+
+def _backward_two(dy, x, dx, a, b, thread, threads):
+    dy, x, dx = part(dy, thread, threads), part(x, thread, threads), part(dx, thread, threads)
+    for i in range(x.size):
+        dx[i] = f(dy[i], x[i], a, b)
+
+
+def _kernels(side, templates):
+    """{name: kernel} of the forward (0) or backward (1) formulas, with the template for their number of parameters."""
+    formulas = {name: pair[side] for name, pair in ACTIVATIONS.items()}
+    return {
+        name: streaming(instance(templates[parameters_of(f, 1 + side)], f.py_func.__name__, f=f))
+        for name, f in formulas.items()
+    }
+
+
+FORWARD = _kernels(0, (_forward, _forward_one, _forward_two))
+BACKWARD = _kernels(1, (_backward, _backward_one, _backward_two))
+PRODUCTS = streaming(instance(_backward, "slope_grad", f=slope_grad))
 
 
 @streaming
-def _leaky_relu_grad(dy, x, slope, dx, thread, threads):
-    dy, x, dx = part(dy, thread, threads), part(x, thread, threads), part(dx, thread, threads)
-    for i in range(x.size):
-        dx[i] = scalar.leaky_relu_grad(dy[i], x[i], slope)
+def _prelu(x, weight, y, thread, threads):
+    channels = x.shape[1]
+    first, last = share(x.shape[0] * channels, thread, threads)
+    for row in range(first, last):
+        n, c = row // channels, row % channels
+        source, target = x[n, c], y[n, c]
+        for i in range(source.size):
+            target[i] = leaky_relu(source[i], weight[c])
+
+
+@streaming
+def _prelu_grad(dy, x, weight, dx, thread, threads):
+    channels = x.shape[1]
+    first, last = share(x.shape[0] * channels, thread, threads)
+    for row in range(first, last):
+        n, c = row // channels, row % channels
+        gradient, source, target = dy[n, c], x[n, c], dx[n, c]
+        for i in range(source.size):
+            target[i] = leaky_relu_grad(gradient[i], source[i], weight[c])

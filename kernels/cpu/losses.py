@@ -1,4 +1,4 @@
-"""Softmax and losses on the CPU; x is viewed as (outer, classes, inner) and each row of classes is one problem."""
+"""Losses on the CPU; x is viewed as (outer, classes, inner) and each row of classes is one problem."""
 
 import math
 
@@ -6,21 +6,11 @@ import numpy as np
 from numba import njit
 
 from .. import scalar
-from .exponential import exponentials
+from ..scalar_math import ONE, ZERO
 from .parallel import part, share, streaming
+from .rows import exponentials, load, place, store
+from .softmax import EXPONENTIAL
 from .sums import total, total_of_squares
-
-EXPONENTIAL = 4  # an element whose exponential is taken costs as much as so many that are added (Zen 3, 2026-11)
-
-
-def softmax(x, y):
-    """y_c = exp(x_c - max) / sum_c exp(x_c - max)."""
-    _softmax(_rows(x), EXPONENTIAL * x.size, x, y)
-
-
-def softmax_grad(dy, x, dx):
-    """dx_c = y_c (dy_c - sum_j dy_j y_j), y = softmax(x)."""
-    _softmax_grad(_rows(x), EXPONENTIAL * x.size, dy, x, dx)
 
 
 def mse_loss_each(x, target, losses):
@@ -72,47 +62,6 @@ def _rows(x):
     return x.shape[0] * x.shape[2]
 
 
-@njit(inline="always")
-def _load(x, outer, inner, row):
-    """row = x[outer, :, inner], side by side."""
-    flat, inners = x.reshape(-1), x.shape[2]
-    start = outer * row.size * inners + inner
-    if inners == 1:
-        for c in range(row.size):
-            row[c] = flat[start + c]
-    else:
-        for c in range(row.size):
-            row[c] = flat[start + c * inners]
-
-
-@streaming
-def _softmax(x, y, thread, threads):
-    e = np.empty(x.shape[1], x.dtype)
-    first, last = share(x.shape[0] * x.shape[2], thread, threads)
-    for row in range(first, last):
-        outer, inner = row // x.shape[2], row % x.shape[2]
-        _load(x, outer, inner, e)
-        total, _ = exponentials(e)
-        for c in range(e.size):
-            y[outer, c, inner] = e[c] / total
-
-
-@streaming
-def _softmax_grad(dy, x, dx, thread, threads):
-    y = np.empty(x.shape[1], x.dtype)
-    first, last = share(x.shape[0] * x.shape[2], thread, threads)
-    for row in range(first, last):
-        outer, inner = row // x.shape[2], row % x.shape[2]
-        _load(x, outer, inner, y)
-        total, _ = exponentials(y)
-        product = x.dtype.type(0)
-        for c in range(x.shape[1]):
-            y[c] /= total
-            product += dy[outer, c, inner] * y[c]
-        for c in range(x.shape[1]):
-            dx[outer, c, inner] = scalar.softmax_grad(dy[outer, c, inner], y[c], product)
-
-
 @streaming
 def _squares(x, target, losses, thread, threads):
     x, target, losses = part(x, thread, threads), part(target, thread, threads), part(losses, thread, threads)
@@ -145,7 +94,8 @@ def _label_weight(target, weight, ignore_index):
 @streaming
 def _cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights, thread, threads):
     classes, inners = x.shape[1], x.shape[2]
-    y = np.empty(classes, x.dtype)
+    logits, powers = np.empty(classes, x.dtype), np.empty(classes, x.dtype)
+    flat = x.reshape(-1)
     first, last = share(x.shape[0] * inners, thread, threads)
     for row in range(first, last):
         outer, inner = row // inners, row % inners
@@ -153,13 +103,13 @@ def _cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights, 
         if label == ignore_index:
             losses[outer, inner] = weights[outer, inner] = 0
             continue
-        _load(x, outer, inner, y)
-        total, largest = exponentials(y)
+        load(flat, place(row, classes, inners), inners, logits)
+        total, largest = exponentials(logits, powers)
         log_total = x.dtype.type(math.log(total))
         spread = x.dtype.type(0)
-        for c in range(classes if smoothing > scalar.ZERO else 0):
-            spread += weight[c] * scalar.negative_log(x[outer, c, inner], largest, log_total)
-        hit = weight[label] * scalar.negative_log(x[outer, label, inner], largest, log_total)
+        for c in range(classes if smoothing > ZERO else 0):
+            spread += weight[c] * scalar.negative_log(logits[c], largest, log_total)
+        hit = weight[label] * scalar.negative_log(logits[label], largest, log_total)
         losses[outer, inner] = scalar.smoothed(hit, spread, smoothing, x.dtype.type(classes))
         weights[outer, inner] = weight[label]
 
@@ -167,9 +117,11 @@ def _cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights, 
 @streaming
 def _cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, dx, thread, threads):
     classes, inners = x.shape[1], x.shape[2]
-    even, weight_of_all, y = smoothing / x.dtype.type(classes), x.dtype.type(0), np.empty(classes, x.dtype)
+    even, weight_of_all = smoothing / x.dtype.type(classes), x.dtype.type(0)
     for c in range(classes):
         weight_of_all += even * weight[c]
+    gradient, powers = np.empty(classes, x.dtype), np.empty(classes, x.dtype)
+    flat, result = x.reshape(-1), dx.reshape(-1)
     first, last = share(x.shape[0] * inners, thread, threads)
     for row in range(first, last):
         outer, inner = row // inners, row % inners
@@ -178,11 +130,11 @@ def _cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, dx, t
             for c in range(classes):
                 dx[outer, c, inner] = 0
             continue
-        sure = (scalar.ONE - smoothing) * weight[label]
-        _load(x, outer, inner, y)
-        total, _ = exponentials(y)
-        factor = dloss[row if dloss.size > 1 else 0]
-        scale = (sure + weight_of_all) / total
+        sure = (ONE - smoothing) * weight[label]
+        load(flat, place(row, classes, inners), inners, gradient)
+        total, _ = exponentials(gradient, powers)
+        factor, mass = dloss[row if dloss.size > 1 else 0], sure + weight_of_all
         for c in range(classes):
-            dx[outer, c, inner] = factor * (scale * y[c] - even * weight[c])
-        dx[outer, label, inner] = factor * (scale * y[label] - even * weight[label] - sure)
+            gradient[c] = factor * (mass * powers[c] / total - even * weight[c])
+        gradient[label] -= factor * sure
+        store(gradient, result, place(row, classes, inners), inners)

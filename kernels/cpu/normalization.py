@@ -148,11 +148,10 @@ def _input_grad_body(dy, x, mean, variance, weight, eps, mean_dy, mean_dyx, dx, 
             target[i] = normalized_grad(gradient[i], source[i], centre, inverse, factor, slope, lean)
 
 
-# A deviation of 0 gives infinities as in PyTorch, no exception: error_model.
+# A deviation of 0 gives infinities as in PyTorch, no exception: streaming has it so.
 _normalize, _input_grad, _move_running = (
-    streaming(body, error_model="numpy") for body in (_normalize_body, _input_grad_body, _move_running_body)
+    streaming(body) for body in (_normalize_body, _input_grad_body, _move_running_body)
 )
 _moments, _gradient_sums, _set_means = (
-    streaming(body, error_model="numpy", fastmath={"reassoc", "nsz"})
-    for body in (_moments_body, _gradient_sums_body, _set_means_body)
+    streaming(body, fastmath={"reassoc", "nsz"}) for body in (_moments_body, _gradient_sums_body, _set_means_body)
 )

@@ -1,15 +1,11 @@
 """Parameter updates on the CPU: one pass, in place, every array read and written once.
 
 Constants come as Python numbers and are rounded once, to the arrays' type. `sign` is -1 to maximise, else 1. The
-kernels divide as NumPy does: a check for zeros would keep their loops from being vectorised.
+kernels divide as NumPy does, as all that stream do.
 """
-
-from functools import partial
 
 from .. import scalar_updates as scalar
 from .parallel import part, streaming
-
-dividing = partial(streaming, error_model="numpy")
 
 
 def sgd(w, dw, v, sign, weight_decay, lr, momentum, rate, nesterov, first):
@@ -77,7 +73,7 @@ def _descend_with_momentum(w, dw, v, sign, weight_decay, lr, momentum, rate, nes
         v[i] = velocity
 
 
-@dividing
+@streaming
 def _adam(
     w, dw, mean, square, largest,
     sign, weight_decay, shrink, rate, kept, square_rate, size, correction, eps, thread, threads,
@@ -96,7 +92,7 @@ def _adam(
         w[i] = shrink * w[i] - scalar.adam_step(m, v, size, correction, eps)
 
 
-@dividing
+@streaming
 def _rmsprop(w, dw, square, mean, v, sign, weight_decay, lr, kept, rate, momentum, eps, thread, threads):
     means = part(w if mean is None else mean, thread, threads)
     velocities = part(w if v is None else v, thread, threads)
@@ -116,7 +112,7 @@ def _rmsprop(w, dw, square, mean, v, sign, weight_decay, lr, kept, rate, momentu
         w[i] = w[i] - lr * step
 
 
-@dividing
+@streaming
 def _adagrad(w, dw, total, sign, weight_decay, lr, eps, thread, threads):
     w, dw, total = part(w, thread, threads), part(dw, thread, threads), part(total, thread, threads)
     for i in range(w.size):

@@ -28,10 +28,16 @@ def streaming(body, **options):
     function
         Called as launch(tasks, work, *arguments): on at most `tasks` threads, on one if `work` is small.
     """
-    run = _running(njit(cache=True, nogil=True, **options)(body), body)
+    # NumPy's division: Python's check for a divisor of 0 is a branch, and LLVM makes no vectors of branches.
+    kernel = njit(cache=True, nogil=True, error_model="numpy", **options)(body)
+    run = _running(kernel, body)
 
     def launch(tasks, work, *arguments):
-        run(arguments, threads_for(tasks, work < SERIAL_BELOW))
+        threads = 1 if work < SERIAL_BELOW else threads_for(tasks, False)
+        if threads == 1:
+            kernel(*arguments, 0, 1)
+        else:
+            run(arguments, threads)
 
     launch.__doc__ = body.__doc__
     return launch
@@ -42,10 +48,7 @@ kernel = None  # each copy of _run has its own
 
 def _run(arguments, threads):
     """Run the kernel on so many threads."""
-    if threads == 1:
-        kernel(*arguments, 0, 1)
-    else:
-        on_threads(kernel, arguments, threads)
+    on_threads(kernel, arguments, threads)
 
 
 def _running(kernel, body):

@@ -15,6 +15,7 @@ from . import (
     normalization,
     optimizers,
     resampling,
+    softmax,
     unpooling,
 )
 
@@ -36,5 +37,6 @@ __all__ = [
     "normalization",
     "optimizers",
     "resampling",
+    "softmax",
     "unpooling",
 ]

@@ -1,4 +1,4 @@
-"""Softmax and losses on CUDA; x is viewed as (outer, classes, inner), and a thread takes one row of classes.
+"""Losses on CUDA; x is viewed as (outer, classes, inner), and a thread takes one row of classes.
 
 Sums go in passes of blocks (sums.py), the last few numbers by one thread: deterministic, without atomics.
 """
@@ -9,19 +9,10 @@ import numpy as np
 from numba import float32
 
 from .. import scalar
-from ..scalar import ONE, ZERO
+from ..scalar_math import ONE, ZERO, exp
 from .launch import beside, cuda, each, int32, one, uint32
+from .softmax import exponential_sum, largest_of, row_start
 from .sums import few_square_sums, few_sums
-
-
-def softmax(x, y):
-    """y_c = exp(x_c - max) / sum_c exp(x_c - max)."""
-    each(softmax_kernel, x.shape[0] * x.shape[2], x, y, *x.shape)
-
-
-def softmax_grad(dy, x, dx):
-    """dx_c = y_c (dy_c - sum_j dy_j y_j), y = softmax(x)."""
-    each(softmax_grad_kernel, x.shape[0] * x.shape[2], dy, x, dx, *x.shape)
 
 
 def mse_loss_each(x, target, losses):
@@ -76,78 +67,6 @@ def _class_weights(x, weight):
     return (x.reshape(-1)[:1], 0) if weight is None else (weight, 1)
 
 
-@cuda.jit(device=True, inline="always")
-def _row(i, classes, inner):
-    """Where row i of classes starts."""
-    return uint32(uint32(i // uint32(inner)) * uint32(classes * inner) + i % uint32(inner))
-
-
-@cuda.jit(device=True, inline="always")
-def _largest(x, start, classes, inner):
-    """The largest element of a row."""
-    largest = x[start]
-    c = int32(1)
-    while c < classes:
-        largest = max(largest, x[uint32(start + c * inner)])
-        c = int32(c + 1)
-    return largest
-
-
-@cuda.jit(device=True, inline="always")
-def _exp(x, value):
-    """exp in the type of an array."""
-    return x.dtype.type(math.exp(value))
-
-
-@cuda.jit(device=True, inline="always")
-def _exponential_sum(x, start, classes, inner, largest):
-    """sum_c exp(x_c - largest)."""
-    total = ZERO
-    c = int32(0)
-    while c < classes:
-        total += _exp(x, x[uint32(start + c * inner)] - largest)
-        c = int32(c + 1)
-    return total
-
-
-@cuda.jit(cache=True)
-def softmax_kernel(x, y, outer, classes, inner):
-    """y_c = exp(x_c - max) / sum_c exp(x_c - max); x and y (outer, classes, inner)."""
-    i = uint32(cuda.grid(1))
-    if i >= outer * inner:
-        return
-    start = _row(i, classes, inner)
-    largest = _largest(x, start, classes, inner)
-    total = _exponential_sum(x, start, classes, inner, largest)
-    c = int32(0)
-    while c < classes:
-        j = uint32(start + c * inner)
-        y[j] = _exp(x, x[j] - largest) / total
-        c = int32(c + 1)
-
-
-@cuda.jit(cache=True)
-def softmax_grad_kernel(dy, x, dx, outer, classes, inner):
-    """dx_c = y_c (dy_c - sum_j dy_j y_j); dy, x and dx (outer, classes, inner)."""
-    i = uint32(cuda.grid(1))
-    if i >= outer * inner:
-        return
-    start = _row(i, classes, inner)
-    largest = _largest(x, start, classes, inner)
-    total = _exponential_sum(x, start, classes, inner, largest)
-    product = ZERO
-    c = int32(0)
-    while c < classes:
-        j = uint32(start + c * inner)
-        product += dy[j] * _exp(x, x[j] - largest) / total
-        c = int32(c + 1)
-    c = int32(0)
-    while c < classes:
-        j = uint32(start + c * inner)
-        dx[j] = scalar.softmax_grad(dy[j], _exp(x, x[j] - largest) / total, product)
-        c = int32(c + 1)
-
-
 @cuda.jit(cache=True)
 def squares_kernel(x, target, losses):
     """losses[i] = (x[i] - target[i])^2."""
@@ -189,9 +108,9 @@ def cross_entropy_kernel(
         losses[i] = ZERO
         weights[i] = ZERO
         return
-    label, start = int32(target[i]), _row(i, classes, inner)
-    largest = _largest(x, start, classes, inner)
-    log_total = x.dtype.type(math.log(_exponential_sum(x, start, classes, inner, largest)))
+    label, start = int32(target[i]), row_start(i, classes, inner)
+    largest = largest_of(x, start, classes, inner)
+    log_total = x.dtype.type(math.log(exponential_sum(x, start, classes, inner, largest)))
     spread = ZERO
     c = int32(0)
     while c < classes and smoothing > ZERO:
@@ -211,7 +130,7 @@ def cross_entropy_grad_kernel(
     i = uint32(cuda.grid(1))
     if i >= outer * inner:
         return
-    label, start = int32(target[i]), _row(i, classes, inner)
+    label, start = int32(target[i]), row_start(i, classes, inner)
     if target[i] == ignore_index:
         c = int32(0)
         while c < classes:
@@ -225,14 +144,14 @@ def cross_entropy_grad_kernel(
     while c < classes:
         mass += even * _weight_of(c, weight, weighted)
         c = int32(c + 1)
-    largest = _largest(x, start, classes, inner)
-    total = _exponential_sum(x, start, classes, inner, largest)
+    largest = largest_of(x, start, classes, inner)
+    total = exponential_sum(x, start, classes, inner, largest)
     factor = dloss[i if dloss.size > 1 else uint32(0)]
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
         expected = even * _weight_of(c, weight, weighted) + (sure if c == label else ZERO)
-        dx[j] = factor * (mass * _exp(x, x[j] - largest) / total - expected)
+        dx[j] = factor * (mass * exp(x[j] - largest) / total - expected)
         c = int32(c + 1)
 
 
