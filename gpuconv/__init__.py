@@ -67,7 +67,22 @@ from .dropout import dropout, dropout2d, dropout2d_grad, dropout_grad
 from .group_normalization import group_norm, group_norm_grad, group_norm_statistics
 from .joining import add, concatenate, concatenate_grad
 from .linear import linear, linear_bias_grad, linear_input_grad, linear_weight_grad
-from .losses import cross_entropy, cross_entropy_grad, mse_loss, mse_loss_grad
+from .losses import (
+    bce_with_logits,
+    bce_with_logits_grad,
+    cross_entropy,
+    cross_entropy_grad,
+    huber_loss,
+    huber_loss_grad,
+    l1_loss,
+    l1_loss_grad,
+    mse_loss,
+    mse_loss_grad,
+    nll_loss,
+    nll_loss_grad,
+    smooth_l1_loss,
+    smooth_l1_loss_grad,
+)
 from .normalization import (
     batch_norm1d,
     batch_norm1d_grad,
@@ -164,6 +179,8 @@ __all__ = [
     "batch_norm3d",
     "batch_norm3d_grad",
     "batch_norm_statistics",
+    "bce_with_logits",
+    "bce_with_logits_grad",
     "clip_grad_norm",
     "clip_grad_value",
     "concatenate",
@@ -224,7 +241,11 @@ __all__ = [
     "hardswish_grad",
     "hardtanh",
     "hardtanh_grad",
+    "huber_loss",
+    "huber_loss_grad",
     "initializers",
+    "l1_loss",
+    "l1_loss_grad",
     "leaky_relu",
     "leaky_relu_grad",
     "linear",
@@ -249,6 +270,8 @@ __all__ = [
     "mish_grad",
     "mse_loss",
     "mse_loss_grad",
+    "nll_loss",
+    "nll_loss_grad",
     "nn",
     "pad",
     "pad_input_grad",
@@ -267,6 +290,8 @@ __all__ = [
     "sigmoid_grad",
     "silu",
     "silu_grad",
+    "smooth_l1_loss",
+    "smooth_l1_loss_grad",
     "softmax",
     "softmax_grad",
     "softplus",

@@ -4,7 +4,7 @@ Every function takes and returns scalars of one floating type. Constants are flo
 other operand, so no float64 slips into a float32 kernel.
 """
 
-from .scalar_math import ONE, TWO, ZERO, inlined
+from .scalar_math import ONE, ZERO, inlined
 
 # Codes of the activations that convolutions fuse; the public functions pass them down.
 IDENTITY, RELU, LEAKY_RELU = 0, 1, 2
@@ -64,18 +64,6 @@ def activate_grad(dy, x, code, slope):
     if code == LEAKY_RELU:
         return leaky_relu_grad(dy, x, slope)
     return dy
-
-
-@inlined
-def squared_difference(x, target):
-    """(x - target)^2: one term of the quadratic loss."""
-    return (x - target) * (x - target)
-
-
-@inlined
-def squared_difference_grad(dloss, x, target):
-    """dloss * 2 (x - target)."""
-    return dloss * TWO * (x - target)
 
 
 @inlined

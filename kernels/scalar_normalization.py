@@ -5,7 +5,7 @@ xhat = (x - mean) / deviation, deviation = sqrt(variance + eps), y = weight xhat
 
 import math
 
-from .scalar import ONE, ZERO, inlined
+from .scalar_math import ONE, ZERO, inlined
 
 
 @inlined

@@ -6,7 +6,7 @@ of 32 bits. Nothing is kept from one call to the next, so any thread can draw an
 
 import numpy as np
 
-from .scalar import ZERO, inlined
+from .scalar_math import ZERO, inlined
 
 # Words of 32 bits live in uint64: the products need 64 bits, and Numba would make uint32 into int64 at each step.
 MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from .scalar import ONE, TWO, ZERO, inlined
+from .scalar_math import ONE, TWO, ZERO, inlined
 
 MARGIN = np.float32(1e-6)  # added to a norm before it divides, as torch.nn.utils.clip_grad_norm_ does
 

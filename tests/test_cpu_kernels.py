@@ -25,12 +25,14 @@ def _elementwise(dtype, rng):
         "mish_grad": _filled(x, lambda dx: cpu.activations.backward("mish", other, x, dx)),
         "prelu": _filled(images, lambda y: cpu.activations.prelu(images, slopes, y)),
         "prelu_grad": _filled(images, lambda dx: cpu.activations.prelu_grad(images, images, slopes, dx)),
-        "mse_each": _filled(x, lambda losses: cpu.losses.mse_loss_each(x, other, losses)),
-        "mse_sum": _filled(one, lambda loss: cpu.losses.mse_loss_sum(x, other, dtype(0.5), loss)),
-        "mse_grad": _filled(x, lambda dx: cpu.losses.mse_loss_grad(x, other, one, dtype(0.5), dx)),
-        "mse_grad of each": _filled(x, lambda dx: cpu.losses.mse_loss_grad(x, other, each, dtype(0.5), dx)),
-        "sum": _filled(one, lambda loss: cpu.losses.sum_of(x, loss)),
-        "ratio": _filled(one, lambda loss: cpu.losses.ratio_of_sums(x, abs(other), loss)),
+        "mse_each": _filled(x, lambda losses: cpu.losses.pairwise_each("mse", x, other, slope, losses)),
+        "mse_sum": _filled(one, lambda loss: cpu.losses.pairwise_sum("mse", x, other, slope, dtype(0.5), loss)),
+        "mse_grad": _filled(x, lambda dx: cpu.losses.pairwise_grad("huber", x, other, slope, one, dtype(0.5), dx)),
+        "mse_grad of each": _filled(
+            x, lambda dx: cpu.losses.pairwise_grad("mse", x, other, slope, each, dtype(0.5), dx)
+        ),
+        "sum": _filled(one, lambda loss: cpu.losses.sum_of(x, dtype(0.5), loss)),
+        "ratio": _filled(one, lambda loss: cpu.cross_entropy.ratio_of_sums(x, abs(other), loss)),
     }
 
 
@@ -65,7 +67,7 @@ def _classification(dtype, rng):
     x, dy = (rng.standard_normal((7, 5, 13)).astype(dtype) for _ in range(2))
     target, weight = rng.integers(0, 5, (7, 13)), rng.uniform(0.5, 2, 5).astype(dtype)
     losses, weights, one = np.empty((7, 13), dtype), np.empty((7, 13), dtype), np.ones(1, dtype)
-    cpu.losses.cross_entropy(x, target, weight, -100, dtype(0.1), losses, weights)
+    cpu.cross_entropy.cross_entropy(x, target, weight, -100, dtype(0.1), losses, weights)
     return {
         "softmax": _filled(x, lambda y: cpu.softmax.softmax(x, y)),
         "softmax_grad": _filled(x, lambda dx: cpu.softmax.softmax_grad(dy, x, dx)),
@@ -74,7 +76,7 @@ def _classification(dtype, rng):
         "cross_entropy": losses,
         "weights": weights,
         "cross_entropy_grad": _filled(
-            x, lambda dx: cpu.losses.cross_entropy_grad(x, target, weight, -100, dtype(0.1), one, True, dx)
+            x, lambda dx: cpu.cross_entropy.cross_entropy_grad(x, target, weight, -100, dtype(0.1), one, True, dx)
         ),
     }
 
@@ -137,8 +139,11 @@ def test_large_sums_keep_the_digits_of_float32():
     x, zero = np.full(1 << 24, 0.1, np.float32), np.zeros(1 << 24, np.float32)
     tenth = float(np.float32(0.1))
     for result, exact in (
-        (_filled(x[:1], lambda loss: cpu.losses.sum_of(x, loss)), tenth * x.size),
-        (_filled(x[:1], lambda loss: cpu.losses.mse_loss_sum(x, zero, np.float32(1), loss)), tenth**2 * x.size),
+        (_filled(x[:1], lambda loss: cpu.losses.sum_of(x, np.float32(1), loss)), tenth * x.size),
+        (
+            _filled(x[:1], lambda loss: cpu.losses.pairwise_sum("mse", x, zero, np.float32(0), np.float32(1), loss)),
+            tenth**2 * x.size,
+        ),
         (_filled(x[:1], lambda db: cpu.conv.conv2d_bias_grad(x.reshape(64, 1, 512, 512), db)), tenth * x.size),
     ):
         assert abs(float(result[0]) / exact - 1) < 1e-6

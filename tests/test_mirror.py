@@ -12,6 +12,7 @@ FAMILIES = (
     "avg_pooling",
     "clipping",
     "conv",
+    "cross_entropy",
     "dropout",
     "frames",
     "joining",

@@ -9,32 +9,57 @@ from .. import losses
 from ..backend import Array, to_device
 from .check import OperationCheck
 
+PAIRWISE: list[tuple[str, dict[str, Any]]] = [
+    ("mse_loss", {}),
+    ("l1_loss", {}),
+    ("huber_loss", {"delta": 0.7}),
+    ("smooth_l1_loss", {"beta": 0.3}),
+    ("bce_with_logits", {}),
+]
+LABELS = np.array([[0, 4], [2, -100], [1, 1], [3, 0]])
+
 
 def checks() -> Iterator[OperationCheck]:
     """Yield the family's cases."""
     for reduction in losses.REDUCTIONS:
-        yield OperationCheck(f"mse_loss, {reduction}", *_mse_pair(reduction), ((4, 6), (4, 6)), terms=24)
-        yield OperationCheck(f"cross_entropy, {reduction}", *_cross_entropy_pair(reduction), ((4, 5, 2),), terms=40)
+        for name, options in PAIRWISE:
+            pair = _pair(name, {"reduction": reduction, **options})
+            yield OperationCheck(f"{name}, {reduction}", *pair, ((4, 6), (4, 6)), terms=24)
+        smoothed = {"reduction": reduction, "label_smoothing": 0.1}
+        yield OperationCheck(
+            f"cross_entropy, {reduction}", *_of_labels("cross_entropy", smoothed), ((4, 5, 2),), terms=40
+        )
+        yield OperationCheck(
+            f"cross_entropy of probabilities, {reduction}",
+            *_pair("cross_entropy", smoothed),
+            ((4, 5), (4, 5)),
+            terms=40,
+        )
+        yield OperationCheck(
+            f"nll_loss, {reduction}", *_of_labels("nll_loss", {"reduction": reduction}), ((4, 5, 2),), terms=8
+        )
 
 
-def _mse_pair(reduction: str) -> tuple[Callable[..., Array], Callable[..., Sequence[Array | None]]]:
+def _pair(name: str, options: dict[str, Any]) -> tuple[Callable[..., Array], Callable[..., Sequence[Array | None]]]:
+    """Of a prediction and a target of numbers, which has no gradient here."""
+    loss, gradient = getattr(losses, name), getattr(losses, f"{name}_grad")
+
     def forward(x: Array, target: Array) -> Array:
-        return losses.mse_loss(x, target, reduction=reduction)
+        return loss(x, target, **options)
 
     def backward(dy: Array, x: Array, target: Array) -> Sequence[Array | None]:
-        return losses.mse_loss_grad(x, target, dloss=dy, reduction=reduction), None
+        return gradient(x, target, dloss=dy, **options), None
 
     return forward, backward
 
 
-def _cross_entropy_pair(reduction: str) -> tuple[Callable[..., Array], Callable[..., Sequence[Array]]]:
-    target = np.array([[0, 4], [2, -100], [1, 1], [3, 0]])
-    kw: dict[str, Any] = {"reduction": reduction, "label_smoothing": 0.1}
+def _of_labels(name: str, options: dict[str, Any]) -> tuple[Callable[..., Array], Callable[..., Sequence[Array]]]:
+    loss, gradient = getattr(losses, name), getattr(losses, f"{name}_grad")
 
     def forward(x: Array) -> Array:
-        return losses.cross_entropy(x, to_device(target), **kw)
+        return loss(x, to_device(LABELS), **options)
 
     def backward(dy: Array, x: Array) -> Sequence[Array]:
-        return (losses.cross_entropy_grad(x, to_device(target), dloss=dy, **kw),)
+        return (gradient(x, to_device(LABELS), dloss=dy, **options),)
 
     return forward, backward

@@ -5,7 +5,6 @@ Accurate, and the same bits for any number of threads.
 
 import numpy as np
 
-from ..scalar import squared_difference
 from .parallel import share, streaming
 
 BLOCK = 4096  # terms summed in the arrays' own type
@@ -13,15 +12,8 @@ BLOCK = 4096  # terms summed in the arrays' own type
 
 def total(values):
     """The sum of all values, in float64."""
-    sums = _block_sums(values)
+    sums = block_sums(values)
     _sums(sums.size, values.size, values.reshape(-1), sums)
-    return sums.sum()
-
-
-def total_of_squares(x, target):
-    """The sum of (x - target)^2, in float64 and in one pass over x and target."""
-    sums = _block_sums(x)
-    _square_sums(sums.size, x.size, x.reshape(-1), target.reshape(-1), sums)
     return sums.sum()
 
 
@@ -30,7 +22,7 @@ def sum_columns(values, sums):
     _column_sums(values.shape[1], values.size, values, sums)
 
 
-def _block_sums(values):
+def block_sums(values):
     """Memory for a sum for each block."""
     return np.empty(-(-values.size // BLOCK))
 
@@ -41,16 +33,6 @@ def _sums_body(values, sums, thread, threads):
         terms, partial = values[block * BLOCK : (block + 1) * BLOCK], values.dtype.type(0)
         for i in range(terms.size):
             partial += terms[i]
-        sums[block] = partial
-
-
-def _square_sums_body(x, target, sums, thread, threads):
-    first, last = share(sums.size, thread, threads)
-    for block in range(first, last):
-        xs, targets = x[block * BLOCK : (block + 1) * BLOCK], target[block * BLOCK : (block + 1) * BLOCK]
-        partial = x.dtype.type(0)
-        for i in range(xs.size):
-            partial += squared_difference(xs[i], targets[i])
         sums[block] = partial
 
 
@@ -67,6 +49,4 @@ def _column_sums_body(values, sums, thread, threads):
         sums[k] = column
 
 
-_sums, _square_sums, _column_sums = (
-    streaming(body, fastmath={"reassoc", "nsz"}) for body in (_sums_body, _square_sums_body, _column_sums_body)
-)
+_sums, _column_sums = (streaming(body, fastmath={"reassoc", "nsz"}) for body in (_sums_body, _column_sums_body))

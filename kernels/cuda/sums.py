@@ -7,7 +7,6 @@ nothing but its length.
 
 from numba import float32, float64
 
-from ..scalar import squared_difference
 from .launch import THREADS, beside, cuda, reduce, uint32
 
 TERMS = 32
@@ -26,13 +25,6 @@ def few_sums(values):
         reduce(_kernel(SUMS, values), partials.size, values, partials, 1, 1, values.size, partials.size)
         values = partials
     return values
-
-
-def few_square_sums(x, target):
-    """At most TERMS numbers whose sum is that of (x - target)^2, in one pass over x and target."""
-    partials = beside(x, stretches(x.size))
-    reduce(_kernel(SQUARE_SUMS, x), partials.size, x, target, partials)
-    return few_sums(partials)
 
 
 def sum_columns(values, sums):
@@ -89,24 +81,4 @@ def _sum_kernel(dtype):
     return cuda.jit(cache=True)(sum_kernel)
 
 
-def _square_sum_kernel(dtype):
-    """The same of squared differences."""
-
-    def square_sum_kernel(x, target, sums):
-        """sums[b] = the sum of stretch b of (x - target)^2. Bytes: x and target once."""
-        memory = cuda.shared.array(THREADS, dtype)
-        i = uint32(cuda.blockIdx.x * uint32(STRETCH) + cuda.threadIdx.x)
-        end = min(uint32(x.size), uint32(uint32(cuda.blockIdx.x + uint32(1)) * uint32(STRETCH)))
-        total = dtype(0)
-        while i < end:
-            total += squared_difference(x[i], target[i])
-            i = uint32(i + uint32(THREADS))
-        total = block_sum(memory, total)
-        if cuda.threadIdx.x == 0:
-            sums[uint32(cuda.blockIdx.x)] = total
-
-    return cuda.jit(cache=True)(square_sum_kernel)
-
-
 SUMS = {4: _sum_kernel(float32), 8: _sum_kernel(float64)}
-SQUARE_SUMS = {4: _square_sum_kernel(float32), 8: _square_sum_kernel(float64)}

@@ -1,0 +1,36 @@
+"""Losses and their gradients, for NumPy and CuPy arrays.
+
+A loss is an array of no dimensions on the input's device: nothing waits for the device until someone reads it.
+"""
+
+from .binary import bce_with_logits, bce_with_logits_grad
+from .classification import cross_entropy, cross_entropy_grad, nll_loss, nll_loss_grad
+from .reduction import REDUCTIONS
+from .regression import (
+    huber_loss,
+    huber_loss_grad,
+    l1_loss,
+    l1_loss_grad,
+    mse_loss,
+    mse_loss_grad,
+    smooth_l1_loss,
+    smooth_l1_loss_grad,
+)
+
+__all__ = [
+    "REDUCTIONS",
+    "bce_with_logits",
+    "bce_with_logits_grad",
+    "cross_entropy",
+    "cross_entropy_grad",
+    "huber_loss",
+    "huber_loss_grad",
+    "l1_loss",
+    "l1_loss_grad",
+    "mse_loss",
+    "mse_loss_grad",
+    "nll_loss",
+    "nll_loss_grad",
+    "smooth_l1_loss",
+    "smooth_l1_loss_grad",
+]
