@@ -9,13 +9,16 @@ from functools import lru_cache
 from ..scalar import IDENTITY
 from .conv_plain import input_grad_plain, plain, weight_grad_plain
 from .conv_tiles import DEPTH, Correlation, correlate, pack
+from .conv_tiles_weight_grad import addressable, correlate_with_gradient
 from .launch import multiprocessors
 from .sums import sum_columns
-from .tile_plan import best_shape, pays
+from .tile_plan import best_shape, best_split, pays
 
 
 def algorithms(g, operation):
     """Names of the algorithms that serve a geometry in "conv2d" or one of its gradients, besides "auto"."""
+    if operation == "conv2d_weight_grad" and not addressable(g):
+        return ("direct",)
     simulated = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"  # which knows no intrinsics
     return ("direct",) if simulated else ("direct", "implicit_gemm")
 
@@ -53,7 +56,12 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
 
 def conv2d_weight_grad(g, x, dy, dw, algorithm):
     """dw[k,c,r,s] = sum_{n,p,q} dy[n,k,p,q] x[n,c,p st + r d - pad,...]: equation (13)."""
-    weight_grad_plain(g, x, dy, dw)
+    filters, windows, pixels = g.k // g.groups, g.c // g.groups * g.r * g.s, g.n * g.p * g.q
+    if pixels == 0 or not _tiled(g, "conv2d_weight_grad", algorithm, x, filters, windows, pixels):
+        weight_grad_plain(g, x, dy, dw)
+        return
+    plan = best_split(x.dtype.itemsize, g.groups, filters, windows, pixels, multiprocessors(x))
+    correlate_with_gradient(g, plan, x, dy, dw)
 
 
 def conv2d_bias_grad(dy, db):

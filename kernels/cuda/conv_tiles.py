@@ -14,7 +14,8 @@ import numpy as np
 from ..scalar import activate, activate_grad
 from . import tile
 from .launch import beside, cuda, each, int32, numba_type, tiles, uint32
-from .ptx import divide, reciprocal, thread_and_block, vector_length
+from .ptx import reciprocal, thread_and_block, vector_length
+from .tile_place import fragments_of, position_of, staged_row, staging_of, tile_of
 
 DEPTH = 8
 """Channels that a block multiplies between two barriers; the packed weights are padded to it."""
@@ -114,25 +115,6 @@ def pack_kernel(w, packed, rows, columns, padded_rows, padded_columns, taps, gro
     packed[i] = w[at] if inside else packed.dtype.type(0)
 
 
-@cuda.jit(device=True, inline="always")
-def tile_of(block, filters, rows_tile, pixels, columns_tile):
-    """(group, first filter, first pixel) of a block: blocks of the same pixels are neighbours."""
-    filter_blocks = uint32(uint32(filters) // uint32(rows_tile))
-    pixel_blocks = uint32(uint32(uint32(pixels) + uint32(columns_tile - 1)) // uint32(columns_tile))
-    rest = uint32(block // filter_blocks)
-    k0, pixel0 = uint32(block % filter_blocks) * rows_tile, uint32(rest % pixel_blocks) * columns_tile
-    return uint32(rest // pixel_blocks), uint32(k0), uint32(pixel0)
-
-
-@cuda.jit(device=True, inline="always")
-def position_of(pixel, UV, uv_factor, uv_shift, V, v_factor, v_shift):
-    """(n, u, v) of a pixel, with the reciprocals of UV and V."""
-    n = divide(pixel, uv_factor, uv_shift)
-    uv = uint32(pixel - uint32(n * uint32(UV)))
-    u = divide(uv, v_factor, v_shift)
-    return n, u, uint32(uv - uint32(u * uint32(V)))
-
-
 @lru_cache
 def tile_kernel(shape, dtype, ragged):
     """The kernel for a tile's shape and a type; `ragged` where the channels are no multiple of DEPTH."""
@@ -141,11 +123,11 @@ def tile_kernel(shape, dtype, ragged):
     w_tile, x_tile = DEPTH * rows_tile, DEPTH * columns_tile
     w_loads, x_loads = w_tile // vector // threads, x_tile // threads
     warps = columns_tile // tile.WARP_COLUMNS
-    rows_apart, staged_rows = threads // columns_tile, rows_tile // tile.SIDE
+    rows_apart, staged_lines = threads // columns_tile, rows_tile // tile.SIDE
     w_halves, x_halves, w_vectors, w_apart = 2 * w_tile, 2 * x_tile, w_loads * vector, threads * vector
     bytes_each = dtype.bitwidth // 8
     w_half, x_half = w_tile * bytes_each, x_tile * bytes_each
-    n_results, n_fragments = tile.RESULTS, tile.FRAGMENTS
+    last, n_results, n_fragments = DEPTH - 1, tile.RESULTS, tile.FRAGMENTS
 
     def conv2d_tile(
         x, wt, bias, has_bias, activation, slope, before, factor, y,
@@ -184,12 +166,7 @@ def tile_kernel(shape, dtype, ragged):
         w_at = uint32(uint32(g * uint32(group_weights)) + uint32(first_tap) + uint32(c4 * uint32(filters)) + k0 + k4)
         w_row, w_chunk = uint32(threads * vector // rows_tile) * uint32(filters), uint32(filters * DEPTH)
 
-        # Where the thread's 8 x 8 results lie in the tile.
-        warp, lane = uint32(thread // uint32(32)), uint32(thread % uint32(32))
-        warp_row, lane_row = uint32(warp // uint32(warps)), uint32(lane // uint32(tile.COLUMN_LANES))
-        w_from = uint32(uint32(warp_row * uint32(tile.WARP_ROWS)) * uint32(bytes_each) + uint32(lane_row * uint32(16)))
-        x_from = uint32(uint32(warp % uint32(warps)) * uint32(tile.WARP_COLUMNS * bytes_each))
-        x_from = uint32(x_from + uint32(lane % uint32(tile.COLUMN_LANES)) * uint32(16))
+        w_from, x_from = fragments_of(thread, warps, bytes_each)
         w_to, x_to = uint32(thread * uint32(16)), uint32(thread * uint32(bytes_each))
 
         h, w = int32(int32(u) * st_h + h0), int32(int32(v) * st_w + w0)
@@ -221,7 +198,9 @@ def tile_kernel(shape, dtype, ragged):
                 limit = int32(channels_left - padding)
             tile.load_vectors(w_next, wt, w_at, w_row, rows_left > 0, w_loads)
             tile.load_rows(x_next, x, x_at, x_row, ok, limit, rows_apart, x_loads)
-            tile.multiply_steps(fragments, w_shared, w_from, x_shared, x_from, results, rows_tile, columns_tile, DEPTH)
+            tile.multiply_steps(
+                fragments, w_shared, w_from, x_shared, x_from, results, rows_tile, columns_tile, 0, last
+            )
             w_from, x_from = uint32(w_from ^ uint32(w_half)), uint32(x_from ^ uint32(x_half))
             w_to, x_to = uint32(w_to ^ uint32(w_half)), uint32(x_to ^ uint32(x_half))
             tile.store_vectors(w_next, w_shared, w_to, w_apart, w_loads)
@@ -235,14 +214,11 @@ def tile_kernel(shape, dtype, ragged):
         # One row of every thread's results at a time through shared memory: neighbours store neighbouring pixels.
         thread, block = thread_and_block()
         g, k0, pixel = tile_of(block, filters, rows_tile, pixels, columns_tile)
-        own, first_row = uint32(thread % uint32(columns_tile)), uint32(thread // uint32(columns_tile))
+        own, first_line = uint32(thread % uint32(columns_tile)), uint32(thread // uint32(columns_tile))
         pixel = uint32(pixel + own)
         n, u, v = position_of(pixel, UV, uv_factor, uv_shift, V, v_factor, v_shift)
         there = pixel < uint32(pixels)
-        warp, lane = uint32(thread // uint32(32)), uint32(thread % uint32(32))
-        staged = uint32(uint32(warp // uint32(warps)) * uint32(tile.ROW_LANES) + lane // uint32(tile.COLUMN_LANES))
-        staged = uint32(uint32(staged * uint32(columns_tile * bytes_each)) + uint32(lane % uint32(8)) * uint32(16))
-        staged = uint32(staged + uint32(warp % uint32(warps)) * uint32(tile.WARP_COLUMNS * bytes_each))
+        staged = staging_of(thread, warps, bytes_each)
         channel0 = uint32(g * uint32(K) + k0)
         y_at = uint32(uint32(uint32(n * uint32(uint32(G) * uint32(K))) + channel0) * uint32(plane) + uint32(first))
         y_at = uint32(y_at + uint32(u * uint32(row)) + uint32(v * uint32(column)))
@@ -251,13 +227,11 @@ def tile_kernel(shape, dtype, ragged):
             cuda.syncthreads()
             tile.store_row(results, i, x_shared, staged)
             cuda.syncthreads()
-            within = uint32(uint32(i // uint32(vector)) * uint32(vector * tile.ROW_LANES) + uint32(i % uint32(vector)))
-            l = first_row  # noqa: E741
-            while l < uint32(staged_rows):
-                k = uint32(uint32(l // uint32(tile.ROW_LANES)) * uint32(tile.WARP_ROWS) + within)
-                k = uint32(k + uint32(l % uint32(tile.ROW_LANES)) * uint32(vector))
+            line = first_line
+            while line < uint32(staged_lines):
+                k = staged_row(line, i, vector)
                 if there & (uint32(k0 + k) < uint32(K)):
-                    total = x_shared[uint32(uint32(l * uint32(columns_tile)) + own)]
+                    total = x_shared[uint32(uint32(line * uint32(columns_tile)) + own)]
                     if has_bias:
                         total += bias[uint32(channel0 + k)]
                     at = uint32(y_at + uint32(k * uint32(plane)))
@@ -265,7 +239,7 @@ def tile_kernel(shape, dtype, ragged):
                     if factor:
                         total = activate_grad(total, before[at], factor, slope)
                     y[at] = total
-                l = uint32(l + uint32(rows_apart))  # noqa: E741
+                line = uint32(line + uint32(rows_apart))
             i = uint32(i + uint32(1))
 
     conv2d_tile.__name__ = f"conv2d_tile_{rows_tile}x{columns_tile}{'_ragged' if ragged else ''}"

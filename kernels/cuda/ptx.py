@@ -96,7 +96,9 @@ def truth(builder, boolean):
 
 
 def _bytes(llvm_type):
-    return 4 if isinstance(llvm_type, ir.FloatType) else 8
+    return (
+        llvm_type.width // 8 if isinstance(llvm_type, ir.IntType) else 4 if isinstance(llvm_type, ir.FloatType) else 8
+    )
 
 
 @intrinsic

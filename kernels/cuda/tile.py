@@ -79,6 +79,39 @@ def load_rows(typing_context, registers, array, offset, step, predicate, limit, 
 
 
 @intrinsic
+def load_windows(typing_context, registers, array, offset, tables, line, place, height, width, predicate, count):
+    """registers[l] = array[offset + offsets[l]] where place + places[l] lies in the image and the predicate holds.
+
+    Else 0; l < count. offsets and places follow each other at `line` in shared memory, int32, count a multiple of 4. A
+    place is row * 2^16 + column, so one addition moves both: the row is inside if the sum is less than height =
+    H * 2^16, the column if the lower half is less than the width. A negative column borrows one from the row, and is
+    found by itself. count / 2 times `ld.shared.v4.u32`, count times `@p ld.global.nc.f32`.
+    """
+    if not constant(count):
+        return None
+    signature = types.void(registers, array, offset, tables, line, *[types.int32] * 3, types.boolean, count)
+
+    def generate(context, builder, signature, arguments):
+        start = ptx.data(context, builder, signature.args[0], arguments[0])
+        table = ptx.byte_address(context, builder, signature, arguments, 3)
+        length = count.literal_value
+        vectors = [ptx.emit_vector_load(builder, ptx.moved(builder, table, i)) for i in range(0, 2 * length, 4)]
+        numbers = [number for vector in vectors for number in vector]
+        at, corner, height, width = arguments[2], *arguments[5:8]
+        for i, (shift, move) in enumerate(zip(numbers[:length], numbers[length:], strict=True)):
+            here = builder.add(corner, move)
+            column = builder.and_(here, ir.Constant(ptx.I32, 0xFFFF))
+            inside = builder.and_(ptx.truth(builder, arguments[8]), builder.icmp_unsigned("<", here, height))
+            inside = builder.and_(inside, builder.icmp_unsigned("<", column, width))
+            pointer = ptx.element(context, builder, signature, [*arguments[:2], builder.add(at, shift)], 1)
+            [value] = ptx.emit_load_if(builder, pointer, inside, 1)
+            builder.store(value, ptx.moved(builder, start, i))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
 def load_vectors(typing_context, registers, array, offset, step, predicate, count):
     """registers[V l : V l + V] = array[offset + l step :][:V] where the predicate holds, else 0; l < count.
 
@@ -148,27 +181,27 @@ def load_fragments(typing_context, fragments, a, a_offset, b, b_offset):
 
 
 @intrinsic
-def multiply_steps(typing_context, fragments, a, a_offset, b, b_offset, results, a_stride, b_stride, depth):
-    """All rows of the depth but the last: results += A[k] B[k], while the fragments of k + 1 are loaded.
+def multiply_steps(typing_context, fragments, a, a_offset, b, b_offset, results, a_stride, b_stride, first, last):
+    """results += A[k] B[k] for first <= k < last, in slot k % 2, while the fragments of k + 1 are loaded.
 
-    depth - 1 times 4 `ld.shared.v4.f32` and 64 `fma.rn.f32`; strides between rows and the depth, even, are constants.
+    For each k 4 `ld.shared.v4.f32` and 64 `fma.rn.f32`; strides between rows, first and last are constants.
     """
-    if not constant(a_stride, b_stride, depth):
+    if not constant(a_stride, b_stride, first, last):
         return None
 
     def generate(context, builder, signature, arguments):
-        for k in range(depth.literal_value - 1):
+        for k in range(first.literal_value, last.literal_value):
             strides = a_stride.literal_value, b_stride.literal_value
             _load_step(context, builder, signature, arguments, (k + 1) % 2, *((k + 1) * s for s in strides))
             _multiply(context, builder, signature, arguments, 5, k % 2)
         return context.get_dummy_value()
 
-    return types.void(fragments, a, a_offset, b, b_offset, results, a_stride, b_stride, depth), generate
+    return types.void(fragments, a, a_offset, b, b_offset, results, a_stride, b_stride, first, last), generate
 
 
 @intrinsic
 def multiply_last(typing_context, fragments, results):
-    """The last row of the depth, which lies in slot 1: 64 `fma.rn.f32`."""
+    """The last row of an even depth, which lies in slot 1: 64 `fma.rn.f32`."""
 
     def generate(context, builder, signature, arguments):
         _multiply(context, builder, signature, arguments, 1, 1)

@@ -12,11 +12,11 @@ from gpuconv.testing import assert_close
 from tests import reference
 
 PLAIN = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
-FLOAT32 = tile_plan.SHAPES[4]
+FLOAT32 = list(zip(tile_plan.SHAPES[4], tile_plan.WEIGHT_GRAD_SHAPES[4], strict=True))
 
 
-def _name(shape):
-    return f"{shape.rows}x{shape.columns}"
+def _name(shapes):
+    return f"{shapes[0].rows}x{shapes[0].columns}"
 
 
 def _geometries(count, seed):
@@ -57,10 +57,15 @@ def emulated():
 
 @pytest.fixture
 def tiled_by(monkeypatch):
-    """Have one shape of tile chosen whatever it costs."""
+    """Have one shape of tile chosen whatever it costs, and sums split in three."""
 
-    def choose(shape):
-        monkeypatch.setattr(conv, "best_shape", lambda *problem: shape)
+    def choose(shapes, splits=3):
+        def split(itemsize, groups, rows, columns, depth, multiprocessors):
+            length = -(-depth // splits // 8) * 8
+            return shapes[1], -(-depth // length), length
+
+        monkeypatch.setattr(conv, "best_shape", lambda *problem: shapes[0])
+        monkeypatch.setattr(conv, "best_split", split)
 
     return choose
 
@@ -88,14 +93,14 @@ def _compare(x_shape, w_shape, options, dtype=np.float32):
 
 @pytest.mark.parametrize("case", range(len(SOME)))
 def test_geometries_of_all_kinds(case, tiled_by):
-    tiled_by(FLOAT32[case % len(FLOAT32)])
+    tiled_by(FLOAT32[case % len(FLOAT32)], splits=1 + case // 4 % 3)
     _compare(*SOME[case])
 
 
-@pytest.mark.parametrize("shape", FLOAT32, ids=_name)
+@pytest.mark.parametrize("shapes", FLOAT32, ids=_name)
 @pytest.mark.parametrize("case", range(len(LARGE)))
-def test_several_tiles_in_each_direction(case, shape, tiled_by):
-    tiled_by(shape)
+def test_several_tiles_in_each_direction(case, shapes, tiled_by):
+    tiled_by(shapes)
     _compare(*LARGE[case])
 
 
