@@ -21,10 +21,14 @@ def checks() -> Iterator[OperationCheck]:
         ),
         ("conv2d same, 2 groups", (2, 4, 5, 6), (6, 2, 3, 4), {"padding": "same", "groups": 2}),
         ("conv2d depthwise, stride (1, 3)", (2, 3, 6, 7), (3, 1, 3, 3), {"groups": 3, "stride": (1, 3), "padding": 1}),
+        ("conv2d 24 filters of 18 channels, stride 2", (1, 18, 9, 12), (24, 18, 3, 2), {"stride": 2}),
         ("conv2d 1x1", (2, 5, 4, 4), (3, 5, 1, 1), {}),
     ]
     for name, x_shape, w_shape, kw in options:
         yield OperationCheck(name, *_conv_pair(kw), (x_shape, w_shape, w_shape[:1]), terms=256)
+    # Enough filters, channels and positions for CUDA's tiles, and for a split sum.
+    shapes = (2, 16, 16, 17), (24, 16, 3, 3), (24,)
+    yield OperationCheck("conv2d 24 filters of 16 channels", *_conv_pair({"padding": 1}), shapes, terms=544)
     yield OperationCheck("conv2d + leaky_relu, fused", _fused, _fused_grad, ((1, 2, 6, 6), (3, 2, 3, 3)), terms=256)
 
 

@@ -1,34 +1,67 @@
-"""Convolution on CUDA in its plain form: a thread for each element of the result, no atomics, nothing shared.
+"""Convolution on CUDA: picks the kernels for a geometry and launches them.
 
-Every thread gathers, so results are the same bits every time. Neighbouring threads are neighbours along a row, so their
-loads of x and dy fall into the same sectors, and those of w are one broadcast.
+Every thread gathers, and sums are added in an order that the geometry fixes: results are the same bits every time.
 """
 
-from ..scalar import IDENTITY, ZERO, activate, activate_grad
-from .launch import cuda, each, int32, uint32
+import os
+from functools import lru_cache
+
+from ..scalar import IDENTITY
+from .conv_plain import input_grad_plain, plain, weight_grad_plain
+from .conv_tiles import DEPTH, Correlation, correlate, pack
+from .conv_tiles_weight_grad import addressable, correlate_with_gradient
+from .launch import multiprocessors
 from .sums import sum_columns
+from .tile_plan import best_shape, best_split, pays
 
 
 def algorithms(g, operation):
     """Names of the algorithms that serve a geometry in "conv2d" or one of its gradients, besides "auto"."""
-    return ("direct",)
+    if operation == "conv2d_weight_grad" and not addressable(g):
+        return ("direct",)
+    simulated = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"  # which knows no intrinsics
+    return ("direct",) if simulated else ("direct", "implicit_gemm")
 
 
 def conv2d_forward(g, x, w, b, activation, slope, y, algorithm):
     """y[n,k,p,q] = f(sum_{c,r,s} w[k,c,r,s] x[n,c,p st + r d - pad,...] + b[k]): the forward pass."""
-    bias = (x.reshape(-1)[:1], 0) if b is None else (b, 1)
-    each(conv2d_fwd_plain, y.size, x, w, *bias, activation, slope, y, *_scalars(g))
+    filters, pixels, channels = g.k // g.groups, g.n * g.p * g.q, g.c // g.groups
+    if not _tiled(g, "conv2d", algorithm, x, filters, pixels, channels):
+        plain(g, x, w, b, activation, slope, y)
+        return
+    shape = best_shape(x.dtype.itemsize, g.groups, filters, pixels, multiprocessors(x))
+    packed = pack(w, g.w_shape, g.groups, False, shape.rows)
+    correlate(_forward_correlation(g), g.n, shape, x, packed, b, (activation, slope), (None, IDENTITY), y)
 
 
 def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm):
-    """dx[n,c,i,j] = sum_{k,r,s} w[k,c,r,s] dy[n,k,p,q] f'(x[n,c,i,j]), p st + r d - pad = i: equation (20)."""
-    before, code = (dx, IDENTITY) if pre_activation is None else (pre_activation, activation)
-    each(conv2d_dgrad_plain, dx.size, dy, w, before, code, slope, dx, *_scalars(g))
+    """dx[n,c,i,j] = sum_{k,r,s} w[k,c,r,s] dy[n,k,p,q] f'(x[n,c,i,j]), p st + r d - pad = i: equation (20).
+
+    A correlation with the rotated kernel for each phase of the stride; a phase that no tap reaches is zero.
+    """
+    channels, filters, positions = g.c // g.groups, g.k // g.groups, g.n * g.h * g.w
+    phases, complete = _phases(g)
+    pixels = positions // max(1, len(phases))
+    if not _tiled(g, "conv2d_input_grad", algorithm, dy, channels, pixels, filters):
+        input_grad_plain(g, dy, w, pre_activation, activation, slope, dx)
+        return
+    if not complete:
+        dx.fill(0)
+    shape = best_shape(dy.dtype.itemsize, g.groups, channels, pixels, multiprocessors(dy))
+    packed = pack(w, g.w_shape, g.groups, True, shape.rows)
+    factor = (None, IDENTITY) if pre_activation is None else (pre_activation, activation)
+    for phase in phases:
+        correlate(phase, g.n, shape, dy, packed, None, (IDENTITY, slope), factor, dx)
 
 
 def conv2d_weight_grad(g, x, dy, dw, algorithm):
     """dw[k,c,r,s] = sum_{n,p,q} dy[n,k,p,q] x[n,c,p st + r d - pad,...]: equation (13)."""
-    each(conv2d_wgrad_plain, dw.size, x, dy, dw, g.n, *_scalars(g))
+    filters, windows, pixels = g.k // g.groups, g.c // g.groups * g.r * g.s, g.n * g.p * g.q
+    if pixels == 0 or not _tiled(g, "conv2d_weight_grad", algorithm, x, filters, windows, pixels):
+        weight_grad_plain(g, x, dy, dw)
+        return
+    plan = best_split(x.dtype.itemsize, g.groups, filters, windows, pixels, multiprocessors(x))
+    correlate_with_gradient(g, plan, x, dy, dw)
 
 
 def conv2d_bias_grad(dy, db):
@@ -37,114 +70,49 @@ def conv2d_bias_grad(dy, db):
     sum_columns(dy.reshape(n, k, p * q), db)
 
 
-def _scalars(g):
-    """The geometry as the kernels take it; C and K are those of one group."""
-    sizes = g.groups, g.c // g.groups, g.h, g.w, g.k // g.groups, g.r, g.s, g.p, g.q
-    return *sizes, g.stride_h, g.stride_w, g.pad_top, g.pad_left, g.dilation_h, g.dilation_w
+def _tiled(g, operation, algorithm, array, rows, columns, depth):
+    """Whether a product of matrices (rows x depth) x (depth x columns) for each group is computed in tiles."""
+    if columns == 0 or algorithm == "direct" or "implicit_gemm" not in algorithms(g, operation):
+        return False
+    wanted = algorithm == "implicit_gemm"
+    return wanted or pays(array.dtype.itemsize, g.groups, rows, columns, depth, DEPTH)
 
 
-@cuda.jit(cache=True)
-def conv2d_fwd_plain(
-    x, w, b, has_bias, activation, slope, y, G, C, H, W, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w
-):  # fmt: skip
-    """x (N, G C, H, W), w (G K, C, R, S), b (G K,) if has_bias, y (N, G K, P, Q); thread i computes y[i].
+@lru_cache(maxsize=1024)
+def _forward_correlation(g):
+    """The forward pass as a correlation."""
+    return Correlation(
+        groups=g.groups, c=g.c // g.groups, h=g.h, w=g.w, k=g.k // g.groups, u=g.p, v=g.q, a=g.r, b=g.s,
+        st_h=g.stride_h, st_w=g.stride_w, h0=-g.pad_top, w0=-g.pad_left, d_h=g.dilation_h, d_w=g.dilation_w,
+        taps=g.r * g.s, first_tap=0, tap_h=g.s, tap_w=1, plane=g.p * g.q, first=0, row=g.q, column=1,
+    )  # fmt: skip
 
-    FLOPs: 2 N G K P Q C R S. Bytes at least: x, w and y once.
+
+@lru_cache(maxsize=1024)
+def _phases(g):
+    """(a correlation for each phase of the stride that a tap reaches, whether every phase is one of these)."""
+    found = []
+    for phase_h in range(min(g.stride_h, g.h)):
+        for phase_w in range(min(g.stride_w, g.w)):
+            a, r, r_step, h0, d_h = _reaching(phase_h + g.pad_top, g.r, g.dilation_h, g.stride_h)
+            b, s, s_step, w0, d_w = _reaching(phase_w + g.pad_left, g.s, g.dilation_w, g.stride_w)
+            if a and b:
+                found.append(Correlation(
+                    groups=g.groups, c=g.k // g.groups, h=g.p, w=g.q, k=g.c // g.groups,
+                    u=-(-(g.h - phase_h) // g.stride_h), v=-(-(g.w - phase_w) // g.stride_w), a=a, b=b,
+                    st_h=1, st_w=1, h0=h0, w0=w0, d_h=d_h, d_w=d_w,
+                    taps=g.r * g.s, first_tap=r * g.s + s, tap_h=r_step * g.s, tap_w=s_step,
+                    plane=g.h * g.w, first=phase_h * g.w + phase_w, row=g.stride_h * g.w, column=g.stride_w,
+                ))  # fmt: skip
+    return found, len(found) == min(g.stride_h, g.h) * min(g.stride_w, g.w)
+
+
+def _reaching(position, taps, dilation, stride):
+    """(how many, first tap, step between them, first shift, step of the shifts) of the taps that reach a phase.
+
+    An input row i = phase + u stride meets tap r in output row u + (phase + pad - r d) / stride, if that divides: the
+    taps lie at even distances, and so do the output rows.
     """
-    i = uint32(cuda.grid(1))
-    if i >= y.size:
-        return
-    q, rest = int32(i % uint32(Q)), uint32(i // uint32(Q))
-    p, rest = int32(rest % uint32(P)), uint32(rest // uint32(P))
-    k, n = int32(rest % uint32(G * K)), int32(rest // uint32(G * K))
-    h0, w0 = int32(p * st_h - top), int32(q * st_w - left)
-    total = ZERO
-    c = int32(0)
-    while c < C:
-        plane = int32(int32(n * G + k // K) * C + c)
-        r = int32(0)
-        while r < R:
-            h = int32(h0 + r * d_h)
-            s = int32(0)
-            while s < S and 0 <= h < H:
-                j = int32(w0 + s * d_w)
-                if 0 <= j < W:
-                    tap = uint32(int32(int32(k * C + c) * R + r) * S + s)
-                    total += w[tap] * x[uint32(uint32(plane * H + h) * W + j)]
-                s = int32(s + 1)
-            r = int32(r + 1)
-        c = int32(c + 1)
-    if has_bias:
-        total += b[uint32(k)]
-    y[i] = activate(total, activation, slope)
-
-
-@cuda.jit(cache=True)
-def conv2d_dgrad_plain(
-    dy, w, pre_activation, activation, slope, dx, G, C, H, W, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w
-):  # fmt: skip
-    """dy (N, G K, P, Q), w (G K, C, R, S), dx and pre_activation (N, G C, H, W); thread i computes dx[i].
-
-    A tap r reaches row h from output row p where p st_h + r d_h - top = h: where that has an integer solution.
-    FLOPs: 2 N G K P Q C R S. Bytes at least: dy, w and dx once, and pre_activation.
-    """
-    i = uint32(cuda.grid(1))
-    if i >= dx.size:
-        return
-    j, rest = int32(i % uint32(W)), uint32(i // uint32(W))
-    h, rest = int32(rest % uint32(H)), uint32(rest // uint32(H))
-    channel, n = int32(rest % uint32(G * C)), int32(rest // uint32(G * C))
-    group, c = int32(channel // C), int32(channel % C)
-    total = ZERO
-    r = int32(0)
-    while r < R:
-        p_st = int32(h + top - r * d_h)
-        p = int32(p_st // st_h)
-        if p_st >= 0 and p_st == p * st_h and p < P:
-            s = int32(0)
-            while s < S:
-                q_st = int32(j + left - s * d_w)
-                q = int32(q_st // st_w)
-                if q_st >= 0 and q_st == q * st_w and q < Q:
-                    k = int32(group * K)
-                    while k < (group + 1) * K:
-                        tap = uint32(int32(int32(k * C + c) * R + r) * S + s)
-                        total += w[tap] * dy[uint32(uint32(int32(int32(n * G * K + k) * P) + p) * Q + q)]
-                        k = int32(k + 1)
-                s = int32(s + 1)
-        r = int32(r + 1)
-    dx[i] = activate_grad(total, pre_activation[i], activation, slope)
-
-
-@cuda.jit(cache=True)
-def conv2d_wgrad_plain(x, dy, dw, N, G, C, H, W, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w):
-    """x (N, G C, H, W), dy (N, G K, P, Q), dw (G K, C, R, S); thread i computes dw[i].
-
-    Each row of dy is added up on its own, as one long chain of additions would lose digits.
-    FLOPs: 2 N G K P Q C R S. Bytes at least: x, dy and dw once.
-    """
-    i = uint32(cuda.grid(1))
-    if i >= dw.size:
-        return
-    s, rest = int32(i % uint32(S)), uint32(i // uint32(S))
-    r, rest = int32(rest % uint32(R)), uint32(rest // uint32(R))
-    c, k = int32(rest % uint32(C)), int32(rest // uint32(C))
-    total = ZERO
-    n = int32(0)
-    while n < N:
-        plane = int32(int32(n * G + k // K) * C + c)
-        p = int32(0)
-        while p < P:
-            h = int32(p * st_h - top + r * d_h)
-            row = ZERO
-            q = int32(0)
-            while q < Q and 0 <= h < H:
-                j = int32(q * st_w - left + s * d_w)
-                if 0 <= j < W:
-                    gradient = dy[uint32(uint32(int32(int32(n * G * K + k) * P) + p) * Q + q)]
-                    row += gradient * x[uint32(uint32(plane * H + h) * W + j)]
-                q = int32(q + 1)
-            total += row
-            p = int32(p + 1)
-        n = int32(n + 1)
-    dw[i] = total
+    reaching = [tap for tap in range(taps) if (position - tap * dilation) % stride == 0]
+    first, step = [*reaching, 0][0], reaching[1] - reaching[0] if len(reaching) > 1 else 1
+    return len(reaching), first, step, (position - first * dilation) // stride, -(step * dilation // stride)

@@ -6,12 +6,16 @@ used; the public functions refuse arrays of 2^31 elements.
 """
 
 import sys
+from functools import lru_cache
 
 import numpy as np
-from numba import cuda, int32, uint32, uint64
+from numba import cuda, float32, float64, int32, uint32, uint64
 
 THREADS = 256
-"""Threads a block, of every kernel here: occupancy is full with it wherever registers allow."""
+"""Threads a block, of every kernel but the tiles': occupancy is full with it wherever registers allow."""
+
+STAND_IN = 108
+"""Multiprocessors of the device that NumPy arrays stand for."""
 
 __all__ = [
     "THREADS",
@@ -19,8 +23,11 @@ __all__ = [
     "cuda",
     "each",
     "int32",
+    "multiprocessors",
+    "numba_type",
     "one",
     "reduce",
+    "tiles",
     "uint32",
     "uint64",
     "upload",
@@ -39,6 +46,12 @@ def reduce(kernel, blocks, *arguments):
         _launch(kernel, blocks, THREADS, arguments)
 
 
+def tiles(kernel, blocks, threads, *arguments):
+    """Launch a kernel with a block for each tile of its result, of as many threads as the tile takes."""
+    if blocks:
+        _launch(kernel, blocks, threads, arguments)
+
+
 def one(kernel, *arguments):
     """Launch a kernel with a single thread."""
     _launch(kernel, 1, 1, arguments)
@@ -53,6 +66,21 @@ def beside(like, shape, dtype=None):
 def upload(like, host):
     """A NumPy array as an array of the library, on the device."""
     return sys.modules[type(like).__module__.partition(".")[0]].asarray(host)
+
+
+def numba_type(dtype):
+    """Numba's name for a floating type, for what a kernel's factory closes over."""
+    return {4: float32, 8: float64}[np.dtype(dtype).itemsize]
+
+
+def multiprocessors(like):
+    """How many multiprocessors the device of an array has; those of an A100 for NumPy arrays, which stand for it."""
+    return _multiprocessors(like.device.id) if hasattr(like, "get") else STAND_IN
+
+
+@lru_cache
+def _multiprocessors(device):
+    return cuda.gpus[device].MULTIPROCESSOR_COUNT
 
 
 def _launch(kernel, blocks, threads, arguments):

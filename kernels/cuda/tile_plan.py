@@ -1,0 +1,109 @@
+"""Which tile computes a product of matrices on a multiprocessor's time: a model of costs, counted and not yet timed.
+
+A block multiplies a tile of `rows` x `columns` whether or not the matrices fill it. A multiprocessor multiplies at full
+speed when enough warps take turns; its blocks come in rounds, and the last round counts like a full one.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class Shape(NamedTuple):
+    """A tile of results, its threads (8 x 8 results each), and the blocks a multiprocessor is to hold at once."""
+
+    rows: int
+    columns: int
+    threads: int
+    resident: int
+    share: float
+    """Of the main loop's instructions those that multiply (sm_80; bench/sass.py counts them)."""
+
+
+SHAPES = {
+    4: (
+        Shape(128, 128, 256, 2, 0.85),
+        Shape(128, 64, 128, 4, 0.84),
+        Shape(64, 128, 128, 4, 0.82),
+        Shape(64, 64, 64, 8, 0.81),
+    ),
+    8: (Shape(64, 64, 64, 4, 0.76),),
+}
+"""For the forward pass and the input gradient, by bytes of an element. float64 takes two registers a result."""
+
+WEIGHT_GRAD_SHAPES = {
+    4: (
+        Shape(128, 128, 256, 2, 0.80),
+        Shape(128, 64, 128, 3, 0.78),
+        Shape(64, 128, 128, 3, 0.76),
+        Shape(64, 64, 64, 6, 0.74),
+    ),
+    8: (Shape(64, 64, 64, 4, 0.71),),
+}
+"""For the weight gradient, whose smaller tiles take more than 128 registers a thread."""
+
+BUSY_WARPS = 8
+"""Warps that keep a multiprocessor multiplying: two for each of its four schedulers."""
+
+SHORTEST, LONGEST = 256, 16384
+"""Lengths of a split: long enough to pay for writing its results, short enough for float32 to add in one chain."""
+
+ADDITION = 8
+"""What adding one part of one result costs in these instructions, a guess: memory bounds it."""
+
+PLAIN = 13
+"""Instructions for one product in the inner loop of the plain forward kernel (sm_80: 51 for 4)."""
+
+
+@lru_cache(maxsize=1024)
+def best_shape(itemsize, groups, rows, columns, multiprocessors):
+    """The cheapest tile for `groups` results of rows x columns; of equals the largest."""
+    return min(SHAPES[itemsize], key=lambda shape: cost(shape, groups, rows, columns, multiprocessors))
+
+
+def cost(shape, groups, rows, columns, multiprocessors):
+    """Instructions for one row of the depth on the multiprocessor with most blocks, idle slots counted."""
+    blocks = groups * -(-rows // shape.rows) * -(-columns // shape.columns)
+    rounds = -(-blocks // multiprocessors)
+    warps = min(rounds, shape.resident) * shape.threads // 32
+    return rounds * shape.rows * shape.columns / shape.share / min(1, warps / BUSY_WARPS)
+
+
+@lru_cache(maxsize=1024)
+def pays(itemsize, groups, rows, columns, depth, chunk):
+    """Whether a tile multiplies the matrices with fewer instructions than the plain kernels, zeros included."""
+
+    def multiplied(shape):
+        padded = groups * -(-rows // shape.rows) * shape.rows * -(-columns // shape.columns) * shape.columns
+        return padded * -(-depth // chunk) * chunk / shape.share
+
+    return min(map(multiplied, SHAPES[itemsize])) < PLAIN * groups * rows * columns * depth
+
+
+@lru_cache(maxsize=1024)
+def best_split(itemsize, groups, rows, columns, depth, multiprocessors):
+    """(shape, splits, length of each) for a sum over a long depth: the cheapest, of equals with the fewest splits."""
+    plans = [
+        (shape, *_split(depth, splits))
+        for shape in SHAPES[itemsize]
+        for splits in _splits(groups, rows, columns, depth)
+    ]
+
+    def total(plan):
+        shape, splits, length = plan
+        added = 0 if splits == 1 else (splits + 1) * groups * rows * columns * ADDITION / multiprocessors
+        return length * cost(shape, groups * splits, rows, columns, multiprocessors) + added
+
+    return min(plans, key=total)
+
+
+def _splits(groups, rows, columns, depth):
+    """Powers of 2, as many as leave each split some work, each chain of additions short and the parts addressable."""
+    largest = min(max(1, depth // SHORTEST), max(1, 2**30 // (groups * rows * columns)))
+    counts = [1 << i for i in range(largest.bit_length())]
+    return [count for count in counts if -(-depth // count) <= LONGEST] or counts[-1:]
+
+
+def _split(depth, splits):
+    """(how many splits there are, the length of each, a multiple of 8), as rounding up may leave some without work."""
+    length = -(-depth // splits // 8) * 8
+    return -(-depth // length), length
