@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ..activations import leaky_relu, leaky_relu_grad, relu, relu_grad
 from ..backend import Array
 from ..geometry import positive
 from ..initializers import Initializer, Seed, kaiming_uniform, uniform
@@ -83,46 +82,6 @@ class Linear(Weighted):
         if self.bias is not None:
             self.bias.accumulate(linear_bias_grad(dy))
         return linear_input_grad(dy, self.weight.data) if input_grad else None
-
-
-class ReLU(Module):
-    """max(0, x)."""
-
-    def __init__(self) -> None:
-        self._x: Array | None = None
-
-    def forward(self, x: Array) -> Array:
-        """max(0, x)."""
-        self._x = x
-        return relu(x)
-
-    def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
-        """The gradient dy where x > 0, else 0."""
-        x = self.saved(self._x)
-        return relu_grad(dy, x) if input_grad else None
-
-
-class LeakyReLU(Module):
-    """Each x where x > 0, negative_slope * x elsewhere.
-
-    Parameters
-    ----------
-    negative_slope : float
-    """
-
-    def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = float(negative_slope)
-        self._x: Array | None = None
-
-    def forward(self, x: Array) -> Array:
-        """Each x where x > 0, negative_slope * x elsewhere."""
-        self._x = x
-        return leaky_relu(x, self.negative_slope)
-
-    def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
-        """The gradient dy where x > 0, negative_slope * dy elsewhere."""
-        x = self.saved(self._x)
-        return leaky_relu_grad(dy, x, self.negative_slope) if input_grad else None
 
 
 class Flatten(Module):
