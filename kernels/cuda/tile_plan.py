@@ -41,8 +41,11 @@ WEIGHT_GRAD_SHAPES = {
 }
 """For the weight gradient, whose smaller tiles take more than 128 registers a thread."""
 
-BUSY_WARPS = 8
-"""Warps that keep a multiprocessor multiplying: two for each of its four schedulers."""
+SCHEDULERS = 4
+"""Of a multiprocessor."""
+
+ALONE = 0.6
+"""Part of the time in which one warp keeps its scheduler busy, two being enough for all of it; a guess."""
 
 SHORTEST, LONGEST = 256, 16384
 """Lengths of a split: long enough to pay for writing its results, short enough for float32 to add in one chain."""
@@ -64,8 +67,9 @@ def cost(shape, groups, rows, columns, multiprocessors):
     """Instructions for one row of the depth on the multiprocessor with most blocks, idle slots counted."""
     blocks = groups * -(-rows // shape.rows) * -(-columns // shape.columns)
     rounds = -(-blocks // multiprocessors)
-    warps = min(rounds, shape.resident) * shape.threads // 32
-    return rounds * shape.rows * shape.columns / shape.share / min(1, warps / BUSY_WARPS)
+    warps = min(rounds, shape.resident) * shape.threads / 32 / SCHEDULERS
+    speed = min(1, ALONE + (1 - ALONE) * (warps - 1)) if warps > 1 else ALONE * warps
+    return rounds * shape.rows * shape.columns / shape.share / speed
 
 
 @lru_cache(maxsize=1024)
@@ -84,7 +88,7 @@ def best_split(itemsize, groups, rows, columns, depth, multiprocessors):
     """(shape, splits, length of each) for a sum over a long depth: the cheapest, of equals with the fewest splits."""
     plans = [
         (shape, *_split(depth, splits))
-        for shape in SHAPES[itemsize]
+        for shape in WEIGHT_GRAD_SHAPES[itemsize]
         for splits in _splits(groups, rows, columns, depth)
     ]
 

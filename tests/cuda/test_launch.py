@@ -21,6 +21,12 @@ class Kernel:
         return lambda *arguments: self.calls.append((configuration, arguments))
 
 
+@pytest.fixture(autouse=True)
+def on_the_device(monkeypatch):
+    """Launch as on a GPU, also where another test of this process has switched the emulator on."""
+    monkeypatch.setattr(launch, "run", launch.run_on_device)
+
+
 @pytest.mark.parametrize(("elements", "blocks"), [(1, 1), (256, 1), (257, 2), (10_000, 40)])
 def test_a_thread_for_each_element(elements, blocks):
     kernel = Kernel()
