@@ -141,3 +141,9 @@ X, T = np.zeros((2, 3)), np.zeros((2, 3))
 def test_what_does_not_fit_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "cross_entropy_grad"])
+def test_labels_of_a_floating_type_are_refused(name):
+    with pytest.raises(TypeError, match=f"{name}: target has dtype float64, expected integer class indices"):
+        getattr(gpuconv, name)(X, np.array([0.0, 1.0]))

@@ -48,13 +48,13 @@ def cross_entropy(
 
     Notes
     -----
-    L = -1/m sum y_i log(yhat_i). The row maximum is subtracted first. If every label is ignored the loss is 0.
-    Deterministic: a fixed order of summation.
+    L = -1/m sum y_i log(yhat_i). The row maximum is subtracted first. If every label is ignored the loss is 0
+    (PyTorch's mean is NaN). Deterministic: a fixed order of summation.
     """
     op = "cross_entropy"
     x, weight, shape = _logits(op, input, weight, reduction)
     kernels, smoothing = kernels_for(x), _smoothing(op, label_smoothing, x)
-    if _are_probabilities(target):
+    if _are_probabilities(target, input):
         chances = _probabilities(op, target, input, ignore_index)
         with on_device_of(x):
             losses = output(op, shape, x)
@@ -106,7 +106,7 @@ def cross_entropy_grad(
     op = "cross_entropy_grad"
     x, weight, shape = _logits(op, input, weight, reduction)
     kernels, smoothing, each = kernels_for(x).cross_entropy, _smoothing(op, label_smoothing, x), reduction == "none"
-    probable = _are_probabilities(target)
+    probable = _are_probabilities(target, input)
     target = _probabilities(op, target, input, ignore_index) if probable else _labels(op, target, input, ignore_index)
     with on_device_of(x):
         dloss = loss_gradient(op, dloss, x, shape if each else ())
@@ -158,7 +158,7 @@ def nll_loss(
 
     Notes
     -----
-    If every label is ignored the loss is 0. Deterministic: a fixed order of summation.
+    If every label is ignored the loss is 0 (PyTorch's mean is NaN). Deterministic: a fixed order of summation.
     """
     op = "nll_loss"
     x, weight, shape = _logits(op, input, weight, reduction)
@@ -235,8 +235,9 @@ def _labels(op: str, target: Array, x: Array, ignore_index: int) -> Array:
     return target.reshape(x.shape[0], math.prod(x.shape[2:]))
 
 
-def _are_probabilities(target: Array) -> bool:
-    return getattr(getattr(target, "dtype", None), "kind", "") == "f"
+def _are_probabilities(target: Array, x: Array) -> bool:
+    """Floating, with an axis of classes; without one they are labels of a wrong type."""
+    return getattr(getattr(target, "dtype", None), "kind", "") == "f" and target.ndim == x.ndim
 
 
 def _probabilities(op: str, target: Array, x: Array, ignore_index: int) -> Array:
