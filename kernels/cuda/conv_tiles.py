@@ -17,6 +17,7 @@ from .launch import beside, cuda, each, int32, numba_type, tiles, uint32
 from .ptx import reciprocal, thread_and_block, vector_length
 from .tile_place import fragments_of, position_of, staged_row, staging_of, tile_of
 
+SIDE = tile.SIDE
 DEPTH = 8
 """Channels that a block multiplies between two barriers; the packed weights are padded to it."""
 
@@ -115,6 +116,36 @@ def pack_kernel(w, packed, rows, columns, padded_rows, padded_columns, taps, gro
     packed[i] = w[at] if inside else packed.dtype.type(0)
 
 
+@cuda.jit(device=True, inline="always")
+def store_pixels(
+    results, staging, staged, own, first_line, lines, lines_apart, width, vector,
+    there, k0, K, channel0, bias, has_bias, activation, slope, before, factor, y, y_at, plane,
+):  # fmt: skip
+    """The tile's results, f(y + bias) f'(before), one row of every thread's at a time through shared memory.
+
+    Staged, a line is a filter's, of which a thread stores its own pixel: neighbours store neighbouring pixels.
+    """
+    i = uint32(0)
+    while i < uint32(SIDE):
+        cuda.syncthreads()
+        tile.store_row(results, i, staging, staged)
+        cuda.syncthreads()
+        line = first_line
+        while line < uint32(lines):
+            k = staged_row(line, i, vector)
+            if there & (uint32(k0 + k) < uint32(K)):
+                total = staging[uint32(uint32(line * uint32(width)) + own)]
+                if has_bias:
+                    total += bias[uint32(channel0 + k)]
+                at = uint32(y_at + uint32(k * uint32(plane)))
+                total = activate(total, activation, slope)
+                if factor:
+                    total = activate_grad(total, before[at], factor, slope)
+                y[at] = total
+            line = uint32(line + uint32(lines_apart))
+        i = uint32(i + uint32(1))
+
+
 @lru_cache
 def tile_kernel(shape, dtype, ragged):
     """The kernel for a tile's shape and a type; `ragged` where the channels are no multiple of DEPTH."""
@@ -159,11 +190,9 @@ def tile_kernel(shape, dtype, ragged):
         n, u, v = position_of(pixel, UV, uv_factor, uv_shift, V, v_factor, v_shift)
         there = pixel < uint32(pixels)
         x_row, x_chunk = uint32(x_plane * rows_apart), uint32(x_plane * DEPTH)
-        k4, c4 = (
-            uint32(thread * uint32(vector) % uint32(rows_tile)),
-            uint32(thread * uint32(vector) // uint32(rows_tile)),
-        )
-        w_at = uint32(uint32(g * uint32(group_weights)) + uint32(first_tap) + uint32(c4 * uint32(filters)) + k0 + k4)
+        w_first = uint32(thread * uint32(vector))
+        w_at = uint32(uint32(uint32(w_first // uint32(rows_tile)) * uint32(filters)) + w_first % uint32(rows_tile))
+        w_at = uint32(w_at + uint32(g * uint32(group_weights)) + uint32(first_tap) + k0)
         w_row, w_chunk = uint32(threads * vector // rows_tile) * uint32(filters), uint32(filters * DEPTH)
 
         w_from, x_from = fragments_of(thread, warps, bytes_each)
@@ -211,7 +240,7 @@ def tile_kernel(shape, dtype, ragged):
             if rows_left == 0:
                 break
 
-        # One row of every thread's results at a time through shared memory: neighbours store neighbouring pixels.
+        # The thread's pixel again, which took no registers in the loop.
         thread, block = thread_and_block()
         g, k0, pixel = tile_of(block, filters, rows_tile, pixels, columns_tile)
         own, first_line = uint32(thread % uint32(columns_tile)), uint32(thread // uint32(columns_tile))
@@ -222,25 +251,10 @@ def tile_kernel(shape, dtype, ragged):
         channel0 = uint32(g * uint32(K) + k0)
         y_at = uint32(uint32(uint32(n * uint32(uint32(G) * uint32(K))) + channel0) * uint32(plane) + uint32(first))
         y_at = uint32(y_at + uint32(u * uint32(row)) + uint32(v * uint32(column)))
-        i = uint32(0)
-        while i < uint32(tile.SIDE):
-            cuda.syncthreads()
-            tile.store_row(results, i, x_shared, staged)
-            cuda.syncthreads()
-            line = first_line
-            while line < uint32(staged_lines):
-                k = staged_row(line, i, vector)
-                if there & (uint32(k0 + k) < uint32(K)):
-                    total = x_shared[uint32(uint32(line * uint32(columns_tile)) + own)]
-                    if has_bias:
-                        total += bias[uint32(channel0 + k)]
-                    at = uint32(y_at + uint32(k * uint32(plane)))
-                    total = activate(total, activation, slope)
-                    if factor:
-                        total = activate_grad(total, before[at], factor, slope)
-                    y[at] = total
-                line = uint32(line + uint32(rows_apart))
-            i = uint32(i + uint32(1))
+        store_pixels(
+            results, x_shared, staged, own, first_line, staged_lines, rows_apart, columns_tile, vector,
+            there, k0, K, channel0, bias, has_bias, activation, slope, before, factor, y, y_at, plane,
+        )  # fmt: skip
 
     conv2d_tile.__name__ = f"conv2d_tile_{rows_tile}x{columns_tile}{'_ragged' if ragged else ''}"
     conv2d_tile.__qualname__ = conv2d_tile.__name__

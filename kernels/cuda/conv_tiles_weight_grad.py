@@ -16,6 +16,10 @@ from .tile_place import fragments_of, position_of, staged_row, staging_of, tile_
 ROW = 1 << 16
 """What a row counts in a place, a row and a column in one number."""
 
+OUTSIDE = -(1 << 31)
+"""The place of a window outside of every image."""
+
+SIDE = tile.SIDE
 LARGEST = 1 << 15
 """Rows and columns of a padded image have to be less."""
 
@@ -68,6 +72,26 @@ def gather_of(pixel, end, PQ, pq_factor, pq_shift, Q, q_factor, q_shift, st_h, s
     h, w = int32(int32(p) * st_h), int32(int32(q) * st_w)
     dy_at = uint32(dy_first + pixel + uint32(n * uint32(dy_skip)))
     return dy_at, uint32(uint32(n * uint32(x_image)) + uint32(h * W + w)), int32(h * ROW + w), pixel < end
+
+
+@cuda.jit(device=True, inline="always")
+def store_weights(
+    results, staging, staged, own, first_line, lines, lines_apart, width, vector, there, k0, K, dw, dw_at, windows
+):
+    """The tile's results, one row of every thread's at a time through shared memory: neighbours store neighbours."""
+    i = uint32(0)
+    while i < uint32(SIDE):
+        cuda.syncthreads()
+        tile.store_row(results, i, staging, staged)
+        cuda.syncthreads()
+        line = first_line
+        while line < uint32(lines):
+            k = staged_row(line, i, vector)
+            if there & (uint32(k0 + k) < uint32(K)):
+                total = staging[uint32(uint32(line * uint32(width)) + own)]
+                dw[uint32(dw_at + uint32(k * uint32(windows)))] = total
+            line = uint32(line + uint32(lines_apart))
+        i = uint32(i + uint32(1))
 
 
 @lru_cache
@@ -125,11 +149,10 @@ def weight_grad_kernel(shape, dtype, ragged):
             c = divide(j, rs_factor, rs_shift)
             rs = uint32(j - uint32(c * uint32(RS)))
             r = divide(rs, s_factor, s_shift)
-            row = int32(int32(r) * d_h - top)
-            column = int32(int32(rs - uint32(r * uint32(S))) * d_w - left)
+            row, column = int32(int32(r) * d_h - top), int32(int32(rs - uint32(r * uint32(S))) * d_w - left)
             entry = uint32(uint32(line * uint32(line_entries)) + own)
             tables[entry] = int32(int32(int32(int32(g * uint32(C)) + int32(c)) * H + row) * W + column)
-            place = int32(row * ROW + column) if j < uint32(windows) else int32(-(1 << 31))
+            place = int32(row * ROW + column) if j < uint32(windows) else int32(OUTSIDE)
             tables[uint32(entry + uint32(x_loads))] = place
         cuda.syncthreads()
         table = uint32(line * uint32(4 * line_entries))
@@ -172,25 +195,16 @@ def weight_grad_kernel(shape, dtype, ragged):
             if chunks == 0:
                 break
 
-        # One row of every thread's results at a time through shared memory: neighbours store neighbouring weights.
+        # The thread's column of the results.
         thread, block = thread_and_block()
         part, k0, j0 = tile_of(block, int32(K + rows_tile - 1), rows_tile, windows, columns_tile)
         own, first_line = uint32(thread % uint32(columns_tile)), uint32(thread // uint32(columns_tile))
         j, staged = uint32(j0 + own), staging_of(thread, warps, bytes_each)
         dw_at = uint32(uint32(uint32(part * uint32(K)) + k0) * uint32(windows) + j)
-        i = uint32(0)
-        while i < uint32(tile.SIDE):
-            cuda.syncthreads()
-            tile.store_row(results, i, x_shared, staged)
-            cuda.syncthreads()
-            line = first_line
-            while line < uint32(staged_lines):
-                k = staged_row(line, i, vector)
-                if (j < uint32(windows)) & (uint32(k0 + k) < uint32(K)):
-                    total = x_shared[uint32(uint32(line * uint32(columns_tile)) + own)]
-                    dw[uint32(dw_at + uint32(k * uint32(windows)))] = total
-                line = uint32(line + uint32(lines_apart))
-            i = uint32(i + uint32(1))
+        store_weights(
+            results, x_shared, staged, own, first_line, staged_lines, lines_apart, columns_tile, vector,
+            j < uint32(windows), k0, K, dw, dw_at, windows,
+        )  # fmt: skip
 
     conv2d_wgrad_tile.__name__ = f"conv2d_wgrad_tile_{rows_tile}x{columns_tile}{'_ragged' if ragged else ''}"
     conv2d_wgrad_tile.__qualname__ = conv2d_wgrad_tile.__name__
