@@ -6,16 +6,47 @@ is. The pool's entry is the one that Numba's generated code calls (numba/np/ufun
 the threading layer, numba.set_num_threads and safety under several Python threads are the same as with prange.
 """
 
+import os
+import threading
+from functools import lru_cache
+
 from llvmlite import ir
-from numba import get_num_threads, types
+from numba import get_num_threads, threading_layer, types
 from numba.core.cgutils import alloca_once_value, for_range, get_or_insert_function
 from numba.extending import intrinsic
 
 
 def threads_for(tasks, serial):
-    """Threads for so many tasks. Asks Numba even when serial: that starts the pool, which loaded code refers to."""
+    """Threads for so many tasks. Asks Numba even when serial: that starts the pool, which loaded code refers to.
+
+    One where the pool cannot be had: in a child that was forked after the pool had started, as its threads stayed
+    behind, and beside the main thread where Numba has its own layer, which serves one caller at a time.
+    """
+    pool.started = True
     available = get_num_threads()
-    return 1 if serial else max(1, min(tasks, available))
+    if serial or pool.left_behind or (_serves_one() and threading.current_thread() is not threading.main_thread()):
+        return 1
+    return max(1, min(tasks, available))
+
+
+class _Pool:
+    """What is known of Numba's threads in this process."""
+
+    started = left_behind = False
+
+    def forked(self):
+        """The child has the pool's records, and none of its threads."""
+        self.left_behind = self.started
+
+
+pool = _Pool()
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=pool.forked)
+
+
+@lru_cache(maxsize=1)
+def _serves_one():
+    return threading_layer() == "workqueue"
 
 
 @intrinsic
