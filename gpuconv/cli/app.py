@@ -126,11 +126,25 @@ def info() -> None:
 
 @app.command()
 @one_line_errors
-def check(device: DeviceOption = None) -> None:
-    """Check the gradient of every operation on the present device."""
+def check(
+    device: DeviceOption = None,
+    against: Annotated[
+        Peer | None, typer.Option(help="Compare random cases with a peer instead, on the CPU, in a process of its own.")
+    ] = None,
+    peer_python: Annotated[Path | None, typer.Option(help="Interpreter that has the peer, if not this one.")] = None,
+    cases: Annotated[int, typer.Option(min=1, help="Of each family, with --against.")] = 2000,
+    family: Annotated[str | None, typer.Option(help="The only one to compare, with --against.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the cases, with --against.")] = 0,
+) -> None:
+    """Check the gradient of every operation on the present device, or every result against a peer's."""
     from . import check as command
+    from . import compare
 
-    if not command.run(device):
+    if against is None:
+        right = command.run(device)
+    else:
+        right = compare.run(compare.Settings(peer_python, cases, family, seed))
+    if not right:
         raise typer.Exit(1)
 
 

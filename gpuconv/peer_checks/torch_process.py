@@ -1,0 +1,57 @@
+"""PyTorch in a process of its own: it is asked for a function's result and gradients, and answers with arrays.
+
+This file is run by its path, in whatever environment PyTorch lives in: it imports numpy and torch, nothing else.
+Requests and answers are archives of NumPy (npz), each after its length in eight bytes.
+"""
+
+import io
+import json
+import sys
+from typing import Any
+
+import numpy as np
+
+
+def receive() -> Any:
+    """The next request, or None at the end."""
+    head = sys.stdin.buffer.read(8)
+    if len(head) < 8:
+        return None
+    return np.load(io.BytesIO(sys.stdin.buffer.read(int.from_bytes(head, "little"))), allow_pickle=False)
+
+
+def send(arrays: dict[str, Any]) -> None:
+    """One answer."""
+    body = io.BytesIO()
+    np.savez(body, **arrays)
+    sys.stdout.buffer.write(len(body.getbuffer()).to_bytes(8, "little") + body.getbuffer())
+    sys.stdout.buffer.flush()
+
+
+def answer(torch: Any, request: Any) -> dict[str, Any]:
+    """Result and gradients of one call, or what it refused."""
+    call = json.loads(str(request["call"]))
+    inputs = [torch.from_numpy(request[f"input{i}"]) if given else None for i, given in enumerate(call["given"])]
+    wanted = [inputs[i].requires_grad_() for i in call["differentiated"]]
+    named = {name: torch.from_numpy(request[f"named_{name}"]) for name in call["named"]}
+    first = torch.nn.functional.pad(inputs[0], call["before"]) if call["before"] else inputs[0]
+    try:
+        y = getattr(torch.nn.functional, call["function"])(first, *inputs[1:], **named, **call["options"])
+        gradients = torch.autograd.grad(y, wanted, torch.from_numpy(request["dy"]))
+    except (RuntimeError, ValueError) as error:
+        return {"refused": np.array(str(error))}
+    return {"y": y.detach().numpy(), **{f"gradient{i}": g.numpy() for i, g in enumerate(gradients)}}
+
+
+def main() -> None:
+    """Answer until the requests end."""
+    import torch
+
+    torch.set_num_threads(1)
+    send({"version": np.array(torch.__version__)})
+    while (request := receive()) is not None:
+        send(answer(torch, request))
+
+
+if __name__ == "__main__":
+    main()
