@@ -180,6 +180,11 @@ def _address(a: Array) -> int:
     return int(a.data.ptr if is_cupy(a) else a.ctypes.data)
 
 
+def given(*arrays: Array | None) -> list[Array]:
+    """The arrays that were passed: optional ones are None."""
+    return [a for a in arrays if a is not None]
+
+
 def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
     """New memory beside an array; the tests poison it."""
     return array_module(like).empty(shape, dtype) if is_cupy(like) else memory.new(shape, dtype)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .arguments import floating, output, shaped
+from .arguments import floating, given, output, shaped
 from .backend import Array, kernels_for, on_device_of
 from .conv import activation_code, serving
 from .geometry import shape_of, sizes
@@ -37,7 +37,7 @@ def convolved(
     code, slope = activation_code(op, x, activation, negative_slope)
     serving(op, x, algorithm, g.image, "conv2d")
     with on_device_of(x):
-        y = output(op, g.y_shape, x, out, inputs=_given(x, w, b))
+        y = output(op, g.y_shape, x, out, inputs=given(x, w, b))
         volumes.forward(kernels_for(x), g, x, w, b, code, slope, y, algorithm)
     return y
 
@@ -71,7 +71,7 @@ def convolved_input_grad(
     code, slope = activation_code(op, dy, activation, negative_slope)
     serving(op, dy, algorithm, g.image, "conv2d_input_grad")
     with on_device_of(dy):
-        dx = output(op, g.x_shape, dy, out, inputs=_given(dy, w, pre_activation))
+        dx = output(op, g.x_shape, dy, out, inputs=given(dy, w, pre_activation))
         volumes.input_grad(kernels_for(dy), g, dy, w, pre_activation, code, slope, dx, algorithm)
     return dx
 
@@ -108,7 +108,7 @@ def transposed(op: str, rank: int, x: Array, w: Array, b: Array | None, *, out: 
     code, slope = activation_code(op, x, None, 0.0)
     kernels = kernels_for(x)
     with on_device_of(x):
-        y = output(op, g.x_shape, x, out, inputs=_given(x, w, b))
+        y = output(op, g.x_shape, x, out, inputs=given(x, w, b))
         volumes.input_grad(kernels, g, x, w, None, code, slope, y, "auto")
         if b is not None:
             kernels.frames.add_bias(b, _columns(y))
@@ -157,7 +157,3 @@ def bias_grad(op: str, layout: str, dy: Array, out: Array | None) -> Array:
 def _columns(a: Array) -> Array:
     """An array (N, C, ...) as (N, C, positions)."""
     return a.reshape(*a.shape[:2], math.prod(a.shape[2:]))
-
-
-def _given(*arrays: Array | None) -> list[Array]:
-    return [a for a in arrays if a is not None]

@@ -104,7 +104,7 @@ def _dropout(op: str, x: Array, p: float, training: bool, seed: int, offset: int
     scale = x.dtype.type(1 / (1 - share) if share < 1 else 0)
     rows = (math.prod(x.shape[:2]), math.prod(x.shape[2:])) if channels else (x.size, 1)
     with on_device_of(x):
-        y = output(op, x.shape, x, out)
+        y = output(op, x.shape, x, out, coinciding=(x,))
         if x.size:
             drawn = np.uint64(round(share * 2**32)), scale, key, counter
             kernels_for(x).dropout.dropout(x.reshape(rows), *drawn, y.reshape(rows))

@@ -2,7 +2,7 @@
 
 import math
 
-from .arguments import floating, number, output, shaped
+from .arguments import floating, given, number, output, shaped
 from .backend import Array, kernels_for, on_device_of
 from .geometry import positive
 from .normalization import require_channels, rows_of
@@ -63,7 +63,7 @@ def group_norm(
         mean, var = group_norm_statistics(x, groups)
     _require_statistics(op, x, groups, mean=mean, var=var)
     with on_device_of(x):
-        y = output(op, x.shape, x, out)
+        y = output(op, x.shape, x, out, inputs=given(mean, var, weight, bias), coinciding=(x,))
         if x.size:
             kernels_for(x).normalization.normalize(rows_of(x), mean, var, weight, bias, tiny, rows_of(y))
     return y
@@ -162,7 +162,7 @@ def group_norm_grad(
     tiny, kernels = x.dtype.type(number(op, "eps", eps)), kernels_for(x).normalization
     (n, c), positions = x.shape[:2], math.prod(x.shape[2:])
     with on_device_of(x):
-        dx = output(op, x.shape, x, out)
+        dx = output(op, x.shape, x, out, inputs=given(mean, var, weight), coinciding=(dy, x))
         dweight, dbias = (output(op, (c,), x) for _ in range(2))
         if not x.size:
             dweight[...] = dbias[...] = 0

@@ -34,7 +34,7 @@ def add(a: Array, b: Array, *, out: Array | None = None) -> Array:
     a, b = floating("add", a=a, b=b)
     shaped("add", "b", b, a.shape, "the shape of a")
     with on_device_of(a):
-        y = output("add", a.shape, a, out)
+        y = output("add", a.shape, a, out, coinciding=(a, b))
         kernels_for(a).joining.add(a, b, y)
     return y
 

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from .arguments import flag, floating, number, output, shaped, updated
+from .arguments import flag, floating, given, number, output, shaped, updated
 from .backend import Array, array_module, kernels_for, on_device_of
 
 LAYOUTS = {
@@ -232,14 +232,15 @@ def _batch_norm(
     _require_layout(op, "x", x)
     require_channels(op, x, running_mean=mean, running_var=var, weight=weight, bias=bias)
     tiny = x.dtype.type(number(op, "eps", eps))
-    if training:
-        if x.size == x.shape[1]:
-            raise ValueError(f"{op}: x has shape {x.shape}, one value for each channel, expected more in training")
-        mean, var = batch_norm_statistics(x, mean, var, momentum=number(op, "momentum", momentum))
-    elif mean is None or var is None:
+    if training and x.size == x.shape[1]:
+        raise ValueError(f"{op}: x has shape {x.shape}, one value for each channel, expected more in training")
+    if not training and (mean is None or var is None):
         raise ValueError(f"{op}: running_mean and running_var are None, expected arrays unless training=True")
+    share = number(op, "momentum", momentum)
     with on_device_of(x):
-        y = output(op, x.shape, x, out)
+        y = output(op, x.shape, x, out, inputs=given(mean, var, weight, bias), coinciding=(x,))
+        if training:  # only now: the running statistics change
+            mean, var = batch_norm_statistics(x, mean, var, momentum=share)
         statistics = mean.reshape(1, -1), var.reshape(1, -1)
         kernels_for(x).normalization.normalize(rows_of(x), *statistics, weight, bias, tiny, rows_of(y))
     return y
@@ -262,7 +263,7 @@ def _batch_norm_grad(
     require_channels(op, x, mean=mean, var=var, weight=weight)
     tiny, kernels = x.dtype.type(number(op, "eps", eps)), kernels_for(x).normalization
     with on_device_of(x):
-        dx = output(op, x.shape, x, out)
+        dx = output(op, x.shape, x, out, inputs=given(mean, var, weight), coinciding=(dy, x))
         sums, means = ([output(op, (1, x.shape[1]), x) for _ in range(2)] for _ in range(2))
         dweight, dbias = (output(op, x.shape[1:2], x) for _ in range(2))
         statistics, terms = (mean.reshape(1, -1), var.reshape(1, -1)), max(x.size // max(x.shape[1], 1), 1)

@@ -1,0 +1,113 @@
+"""Arrays of the wrong kind, for every array argument of every function."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import gpuconv
+from tests.bad_input.valid import calls, numbers
+
+CALLS = calls()
+
+
+class Tensor:
+    """What a PyTorch tensor looks like from outside."""
+
+    __module__ = "torch"
+
+
+def _floating(arguments):
+    return [name for name, a in arguments.items() if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
+
+
+def _rows():
+    """(function, argument, what is given for it, exception, what the message holds)."""
+    for name, arguments in CALLS.items():
+        arrays = _floating(arguments)
+        for position, argument in enumerate(arrays):
+            a = arguments[argument]
+            yield name, argument, a.tolist(), TypeError, (argument, "list", "expected a NumPy or CuPy array")
+            yield name, argument, a.astype(object), TypeError, (argument, "dtype object", "expected float32")
+            yield name, argument, a.astype(np.int32), TypeError, (argument, "dtype int32", "expected float32")
+            yield name, argument, a.astype(complex), TypeError, (argument, "dtype complex128", "expected float32")
+            yield name, argument, Tensor(), TypeError, (argument, "torch.Tensor", "tensor.detach().numpy()")
+            if position and not (name.startswith(("cross", "nll")) and argument == "target"):
+                mixed = (argument, "dtype float64", "expected float32")
+                yield name, argument, a.astype(np.float64), TypeError, mixed
+
+
+ROWS = list(_rows())
+
+
+def refused(name, arguments, exception, parts):
+    """Assert that a call is refused with all parts in the message, and that no argument changed."""
+    before = {key: a.copy() for key, a in arguments.items() if isinstance(a, np.ndarray)}
+    with pytest.raises(exception) as found:
+        getattr(gpuconv, name)(**arguments)
+    assert type(found.value) is exception
+    message = str(found.value)
+    assert message.startswith(f"{name}: ")
+    for part in parts:
+        assert str(part) in message, f"{part!r} is not in {message!r}"
+    for key, a in before.items():
+        assert np.array_equal(arguments[key], a, equal_nan=a.dtype.kind == "f")
+
+
+def test_the_table_is_long():
+    assert len(ROWS) >= 500
+    functions = {n for n in gpuconv.__all__ if inspect.isfunction(getattr(gpuconv, n))}
+    apart = {"device", "to_device", "to_host", "warmup", "symmetry_report", "clip_grad_norm"}
+    apart |= {"clip_grad_value", "concatenate", "pool_indices", "group_norm_grad"}
+    assert functions - set(CALLS) == apart
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_calls_themselves_work(name):
+    getattr(gpuconv, name)(**CALLS[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "given", "exception", "parts"), ROWS, ids=lambda v: v if isinstance(v, str) else ""
+)
+def test_a_wrong_array_is_named(name, argument, given, exception, parts):
+    refused(name, {**CALLS[name], argument: given}, exception, parts)
+
+
+WITH_OUT = [name for name in CALLS if "out" in inspect.signature(getattr(gpuconv, name)).parameters]
+
+
+def _result(name):
+    result = getattr(gpuconv, name)(**CALLS[name])
+    return result[0] if isinstance(result, tuple) else result
+
+
+@pytest.mark.parametrize("name", WITH_OUT)
+def test_a_wrong_out_is_named(name):
+    shape = _result(name).shape
+    frozen = np.zeros(shape, np.float32)
+    frozen.setflags(write=False)
+    strided = np.zeros((*shape[:-1], 2 * shape[-1]), np.float32)[..., ::2]
+    for given, exception, parts in (
+        ([0.0], TypeError, ("out", "list", "expected a NumPy or CuPy array")),
+        (np.zeros(shape), TypeError, ("out", "float64", "expected float32")),
+        (np.zeros((*shape, 1), np.float32), ValueError, ("out", (*shape, 1), f"expected {shape}")),
+        (frozen, ValueError, ("out", "read-only", "expected")),
+        (strided, ValueError, ("out", "contiguous")),
+    ):
+        refused(name, {**CALLS[name], "out": given}, exception, parts)
+
+
+@pytest.mark.parametrize("name", ["conv2d", "linear", "max_unpool2d", "upsample", "pad", "dropout2d_grad"])
+def test_out_over_an_input_in_part_is_refused(name):
+    arguments, shape = CALLS[name], _result(name).shape
+    first = _floating(arguments)[0]
+    size, given = int(np.prod(shape)), arguments[first]
+    memory = numbers(size + given.size)
+    arguments = {**arguments, first: memory[1 : 1 + given.size].reshape(given.shape)}
+    refused(name, {**arguments, "out": memory[:size].reshape(shape)}, ValueError, ("out", "overlaps"))
+
+
+def test_running_statistics_stay_where_out_is_refused():
+    arguments = {**CALLS["batch_norm2d"], "training": True, "out": np.zeros(3, np.float32)}
+    refused("batch_norm2d", arguments, ValueError, ("out", "(3,)", "expected"))
