@@ -17,6 +17,9 @@ THREADS = 256
 STAND_IN = 108
 """Multiprocessors of the device that NumPy arrays stand for."""
 
+FLOAT64 = np.dtype(np.float64)
+"""What a Python float is."""
+
 __all__ = [
     "THREADS",
     "beside",
@@ -84,16 +87,17 @@ def _multiprocessors(device):
 
 
 def _launch(kernel, blocks, threads, arguments):
-    run(kernel, blocks, threads, [_argument(a) for a in _of_one_type(kernel, arguments)])
+    _require_one_type(kernel, arguments)
+    run(kernel, blocks, threads, [np.int32(a) if type(a) is int else _argument(a) for a in arguments])
 
 
-def _of_one_type(kernel, arguments):
-    """The arguments, unless their floating types differ: float64 arithmetic would creep into a float32 kernel."""
-    types = {np.dtype(getattr(a, "dtype", type(a))).name for a in arguments if not isinstance(a, (int, np.integer))}
-    floating = {name for name in types if name.startswith("float")}
-    if len(floating) > 1:
-        raise TypeError(f"{_name(kernel)}: arguments are of types {', '.join(sorted(floating))}, expected one")
-    return arguments
+def _require_one_type(kernel, arguments):
+    """Refuse arguments of two floating types: float64 arithmetic would creep into a float32 kernel."""
+    types = {getattr(a, "dtype", FLOAT64) for a in arguments if not isinstance(a, (int, np.integer))}
+    if len(types) > 1:
+        floating = sorted(dtype.name for dtype in types if dtype.kind == "f")
+        if len(floating) > 1:
+            raise TypeError(f"{_name(kernel)}: arguments are of types {', '.join(floating)}, expected one")
 
 
 def _argument(a):
