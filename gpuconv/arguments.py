@@ -186,8 +186,12 @@ def _address(a: Array) -> int:
 
 
 def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
-    """New memory beside an array; the tests poison it."""
-    return array_module(like).empty(shape, dtype) if is_cupy(like) else memory.new(shape, dtype)
+    """New memory beside an array; the tests poison it. MemoryError says what was asked for and what a GPU has left."""
+    if not is_cupy(like):
+        return memory.new(shape, dtype)
+    from .kernels.cuda import launch
+
+    return launch.beside(like, shape, dtype)
 
 
 def labels(op: str, name: str, target: Array, classes: int, ignore_index: int, like: Array) -> Array:
