@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Threads that wait sleep: two test processes share the cores.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: train test check-style test-simulator test-gpu examples clean
+.PHONY: train test check-style sass test-simulator test-gpu examples clean
 
 train: .venv/train.installed
 	$(BIN)/gpuconv train
@@ -18,6 +18,10 @@ check-style: .venv/dev.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The machine code of every CUDA kernel on six architectures, held to bench/sass_limits.py; needs no GPU.
+sass: .venv/dev.installed
+	$(BIN)/python -m gpuconv.bench.sass
 
 # The CUDA kernels in Numba's simulator; `make test` has them on the emulator, which executes their PTX.
 test-simulator: .venv/dev.installed

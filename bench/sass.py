@@ -1,22 +1,34 @@
-"""Machine code of a CUDA kernel without a GPU: what the assembler gives it, and what its main loop consists of.
+"""The static gate: machine code of every CUDA kernel, without a GPU.
 
-    python -m gpuconv.bench.sass        # a table of the convolution's tiles, on sm_80 and sm_90
+    python -m gpuconv.bench.sass --architectures 80 90 --json sass.json
 
 Numba's PTX is assembled by `ptxas` and taken apart by `nvdisasm`, both from wheels (nvidia-cuda-nvcc,
-nvidia-cuda-nvdisasm). Counts of instructions are no times.
+nvidia-cuda-nvdisasm). PTX is kept by the source of the kernel, and what the assembler made of it by the PTX, in the
+emulator's cache: unchanged kernels cost nothing. Counts of instructions are no times.
 """
 
+import functools
+import json
 import re
 import subprocess
 import sysconfig
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from gpuconv.emulator import cache
+from gpuconv.emulator.source import compile_ptx
+
 TOOLS = Path(sysconfig.get_paths()["purelib"]) / "nvidia" / "cu13" / "bin"
+ARCHITECTURES = ((7, 5), (8, 0), (8, 6), (9, 0), (10, 0), (12, 0))
+"""Turing, the Ampere of A100 and of GeForce, Hopper, the Blackwell of B200 and of GeForce."""
+
 INSTRUCTION = re.compile(r"^\s*/\*([0-9a-f]{4,})\*/\s+(@!?U?P[T0-9]+\s+)?([A-Z][A-Z0-9_.]*)\s*([^;]*);")
 LABEL = re.compile(r"^\s*(\.L_\w+):")
+FLOAT64 = re.compile(r"D(ADD|MUL|FMA|SETP|MNMX|MMA)\b|.*(F64|64H)")
+MULTIPLY = ("FFMA", "DFMA", "HMMA")
 
 
 class Code(NamedTuple):
@@ -25,15 +37,47 @@ class Code(NamedTuple):
     registers: int
     spilled: int
     """Bytes that the assembler moves to local memory and back."""
+    stack: int
+    """Bytes of local memory a thread."""
     shared: int
-    """Bytes of static shared memory."""
+    """Bytes of static shared memory a block."""
     loop: Counter
-    """Instructions of the innermost loop that multiplies most, by name without suffixes."""
+    """Instructions of the innermost loop that multiplies most, by name without suffixes; all of them without a loop."""
     all: Counter
+    widths: Counter
+    """Accesses of global memory: "LDG.128", "STG.32"; those that do not say are of 32 bits."""
+    float64: int
+    """Instructions on float64."""
+    seconds: float
+    """What ptxas took, when it ran."""
 
     def share(self, name):
         """Part of the main loop that is one instruction."""
         return self.loop[name] / self.loop.total()
+
+    @property
+    def local(self):
+        """Accesses of local memory, and the bytes it takes: none is the aim."""
+        return self.all["LDL"] + self.all["STL"] + self.stack
+
+
+class Multiprocessor(NamedTuple):
+    """What the blocks of a multiprocessor share (CUDA C++ Programming Guide, technical specifications)."""
+
+    threads: int
+    blocks: int
+    shared: int
+    registers: int = 65536
+
+
+MULTIPROCESSORS = {
+    (7, 5): Multiprocessor(1024, 16, 64 << 10),
+    (8, 0): Multiprocessor(2048, 32, 164 << 10),
+    (8, 6): Multiprocessor(1536, 16, 100 << 10),
+    (9, 0): Multiprocessor(2048, 32, 228 << 10),
+    (10, 0): Multiprocessor(2048, 32, 228 << 10),
+    (12, 0): Multiprocessor(1536, 24, 100 << 10),
+}
 
 
 def missing():
@@ -42,33 +86,58 @@ def missing():
     return f"{' and '.join(absent)} not in {TOOLS} (pip install gpuconv[dev])" if absent else None
 
 
-def assemble(kernel, signature, architecture):
-    """Compile a kernel for a Numba signature and an architecture such as (8, 0); returns Code."""
-    from numba import cuda
-
+@functools.cache
+def ptx_of(kernel, signature, architecture):
+    """The PTX of a kernel for a Numba signature and an architecture such as (8, 0)."""
     bounds = kernel.targetoptions.get("launch_bounds")
-    ptx, _ = cuda.compile(
-        kernel.py_func, signature, device=False, abi="numba", cc=architecture, output="ptx", launch_bounds=bounds
-    )
+    return compile_ptx(kernel, signature, architecture, lineinfo=False, launch_bounds=bounds)
+
+
+def assemble(kernel, signature, architecture):
+    """The Code of a kernel for a Numba signature and an architecture such as (8, 0)."""
+    return assemble_ptx(ptx_of(kernel, signature, architecture), architecture)
+
+
+def assemble_ptx(ptx, architecture):
+    """The Code of a text of PTX, looked up where it was assembled before."""
+    key = cache.key("sass", ptx, str(architecture), _version(), Path(__file__).read_text())  # what the Code depends on
+    kept = cache.read(key)
+    if kept is not None:
+        return Code(*(Counter(value) if isinstance(value, dict) else value for value in json.loads(kept)))
+    code = _assemble(ptx, architecture)
+    cache.write(key, json.dumps(code).encode())
+    return code
+
+
+@functools.cache
+def _version():
+    return "".join(_run(tool, "--version").stdout for tool in ("ptxas", "nvdisasm"))
+
+
+def _assemble(ptx, architecture):
     with tempfile.TemporaryDirectory() as folder:
         source, binary = Path(folder) / "kernel.ptx", Path(folder) / "kernel.cubin"
         source.write_text(ptx)
-        target = "sm_" + "".join(map(str, architecture))
-        report = _run("ptxas", "-v", "-O3", f"-arch={target}", source, "-o", binary).stderr
+        begin = time.perf_counter()
+        report = _run("ptxas", "-v", "-O3", "-arch=sm_{}{}".format(*architecture), source, "-o", binary).stderr
+        seconds = time.perf_counter() - begin
         listing = _run("nvdisasm", "-c", binary).stdout
 
     def bytes_of(what):
         return sum(map(int, re.findall(rf"(\d+) bytes {what}", report)))
 
     code = _instructions(listing)
+    mixes = map(_mix, _innermost_loops(listing) or [code])
     return Code(
         registers=int(re.search(r"Used (\d+) registers", report).group(1)),
         spilled=bytes_of("spill stores") + bytes_of("spill loads"),
+        stack=bytes_of("stack frame"),
         shared=bytes_of("smem"),
-        loop=max(
-            map(_mix, [*_innermost_loops(listing), code]), key=lambda mix: (mix["FFMA"] + mix["DFMA"], -mix.total())
-        ),
+        loop=max(mixes, key=lambda mix: (sum(mix[name] for name in MULTIPLY), -mix.total())),
         all=_mix(code),
+        widths=Counter(filter(None, (_width(name) for _, name, _ in code))),
+        float64=sum(FLOAT64.match(name) is not None for _, name, _ in code),
+        seconds=seconds,
     )
 
 
@@ -77,9 +146,9 @@ def _run(tool, *arguments):
 
 
 def _instructions(listing):
-    """(address, name, operands) of every instruction."""
+    """(address, name, operands) of every instruction; NOP only fills the last lines."""
     found = filter(None, map(INSTRUCTION.match, listing.splitlines()))
-    return [(int(m.group(1), 16), m.group(3), m.group(4)) for m in found]
+    return [(int(m.group(1), 16), m.group(3), m.group(4)) for m in found if m.group(3) != "NOP"]
 
 
 def _innermost_loops(listing):
@@ -93,6 +162,7 @@ def _innermost_loops(listing):
             labels.update(dict.fromkeys(waiting, address))
             waiting = []
             back = re.search(r"`\((\.L_\w+)\)", instruction.group(4))
+            # Every kernel ends in a branch to itself, which is no loop.
             if instruction.group(3).startswith("BRA") and back and labels.get(back.group(1), address) < address:
                 loops.append((labels[back.group(1)], address))
     inner = [a for a in loops if not any(b != a and a[0] <= b[0] and b[1] <= a[1] for b in loops)]
@@ -104,33 +174,35 @@ def _mix(code):
     return Counter(name.split(".")[0] for _, name, _ in code)
 
 
-def convolution_tiles():
-    """(kernel, signature) of every float32 tile of the convolution."""
-    from numba import float32, int32, types, uint32, void
-
-    from gpuconv.kernels.cuda import conv_tiles, conv_tiles_weight_grad, tile_plan
-
-    array = types.Array(float32, 1, "C", aligned=True)
-    pointers = (array, array, array, int32, int32, float32, array, int32, array)
-    forward = void(*pointers, *[int32] * 30, *[uint32] * 4)
-    weight_grad = void(array, array, array, *[int32] * 21, *[uint32] * 8)
-    for ragged in (False, True):
-        for shape in tile_plan.SHAPES[4]:
-            yield conv_tiles.tile_kernel(shape, float32, ragged), forward
-        for shape in tile_plan.WEIGHT_GRAD_SHAPES[4]:
-            yield conv_tiles_weight_grad.weight_grad_kernel(shape, float32, ragged), weight_grad
+def _width(name):
+    """What LDG.E.128.CONSTANT is counted as, "LDG.128"; None for what does not reach global memory."""
+    first, *suffixes = name.split(".")
+    if first not in ("LDG", "STG"):
+        return None
+    bits = next((s for s in suffixes if s in ("U8", "S8", "U16", "S16", "64", "128")), "32")
+    return f"{first}.{bits.lstrip('US')}"
 
 
-def main():
-    """Print the table."""
-    print("| kernel | architecture | registers | spilled | shared | main loop | FFMA |\n|" + " --- |" * 7)
-    for kernel, signature in convolution_tiles():
-        for architecture in ((8, 0), (9, 0)):
-            code = assemble(kernel, signature, architecture)
-            row = code.registers, code.spilled, code.shared, code.loop.total()
-            name, target = kernel.py_func.__name__, "sm_{}{}".format(*architecture)
-            print(f"| {name} | {target} | {' | '.join(map(str, row))} | {code.share('FFMA'):.1%} |", flush=True)
+def occupancy(code, threads, architecture):
+    """Part of a multiprocessor's threads that blocks of so many threads can fill.
+
+    Registers are given out by 256 a warp, to four partitions; shared memory by 128 bytes, 1 KiB of each block being
+    the system's from sm_80 on.
+    """
+    limits = MULTIPROCESSORS[architecture]
+    warps = -(-threads // 32)
+    registers = -(-code.registers * 32 // 256) * 256
+    shared = -(-(code.shared + (1024 if architecture >= (8, 0) else 0)) // 128) * 128
+    blocks = min(
+        limits.blocks,
+        limits.threads // (32 * warps),
+        limits.registers // 4 // registers * 4 // warps,
+        limits.shared // shared if shared else limits.blocks,
+    )
+    return blocks * warps * 32 / limits.threads
 
 
 if __name__ == "__main__":
+    from gpuconv.bench.sass_report import main
+
     main()

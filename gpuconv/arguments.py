@@ -56,15 +56,20 @@ def floating(op: str, **arrays: Array) -> tuple[Any, ...]:
 
 
 def _nothing_to_say(values: tuple[Any, ...]) -> bool:
-    """Whether these are contiguous NumPy arrays of one floating type for the CPU: a call of microseconds notices."""
+    """Whether these are contiguous arrays of one floating type and device: a call of microseconds notices."""
     first = values[0]
-    if type(first) is not np.ndarray or first.dtype not in FLOATING:
+    kind = type(first)
+    if not (kind is np.ndarray or is_cupy(first)) or first.dtype not in FLOATING:
         return False
-    dtype = first.dtype
+    dtype, limit = first.dtype, INDEX_LIMIT if kernels_for(first).INDEX_BITS == 32 else float("inf")
     for a in values:
-        if a is not None and not (type(a) is np.ndarray and a.dtype is dtype and a.flags.c_contiguous):
+        if a is None:
+            continue
+        if not (type(a) is kind and a.dtype is dtype and a.flags.c_contiguous and a.size < limit):
             return False
-    return bool(kernels_for(first).INDEX_BITS == 64)
+        if kind is not np.ndarray and a.device != first.device:
+            return False
+    return True
 
 
 def require_array(op: str, name: str, a: Any) -> None:
@@ -100,7 +105,7 @@ def contiguous(a: Array) -> Array:
 
 def require_indexable(op: str, name: str, shape: Sequence[int]) -> None:
     """Refuse an array that 32-bit indices cannot reach."""
-    size = int(np.prod([int(extent) for extent in shape], dtype=object))
+    size = math.prod(map(int, shape))
     if size >= INDEX_LIMIT:
         raise ValueError(f"{op}: {name} has {size} elements, expected fewer than 2**31 on CUDA")
 
@@ -186,8 +191,12 @@ def given(*arrays: Array | None) -> list[Array]:
 
 
 def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
-    """New memory beside an array; the tests poison it."""
-    return array_module(like).empty(shape, dtype) if is_cupy(like) else memory.new(shape, dtype)
+    """New memory beside an array; the tests poison it. MemoryError says what was asked for and what a GPU has left."""
+    if not is_cupy(like):
+        return memory.new(shape, dtype)
+    from .kernels.cuda import launch
+
+    return launch.beside(like, shape, dtype)
 
 
 def labels(op: str, name: str, target: Array, classes: int, ignore_index: int, like: Array) -> Array:

@@ -15,8 +15,17 @@ from .errors import EmulatorError
 _SOURCES: dict[str, bytes] = {}
 
 
-def compile_ptx(kernel: Any, signature: Any, architecture: tuple[int, int]) -> str:
+def compile_ptx(
+    kernel: Any,
+    signature: Any,
+    architecture: tuple[int, int],
+    *,
+    lineinfo: bool = True,
+    launch_bounds: int | tuple[int, ...] | None = None,
+) -> str:
     """PTX of a function or a `@cuda.jit` dispatcher for a Numba signature.
+
+    The emulator wants the lines of the source; the assembler wants the launch bounds, which it gives registers by.
 
     Raises
     ------
@@ -25,6 +34,7 @@ def compile_ptx(kernel: Any, signature: Any, architecture: tuple[int, int]) -> s
     """
     function = getattr(kernel, "py_func", kernel)
     options = {k: v for k, v in getattr(kernel, "targetoptions", {}).items() if k in ("fastmath", "opt") and v}
+    options |= {"lineinfo": lineinfo, "launch_bounds": launch_bounds}
     key = cache.key("ptx", _fingerprint(function), str(signature), str(architecture), str(options), _compiler())
     kept = cache.read(key)
     if kept is not None:
@@ -33,9 +43,7 @@ def compile_ptx(kernel: Any, signature: Any, architecture: tuple[int, int]) -> s
     from numba.core.errors import NumbaError
 
     try:
-        ptx, _ = cuda.compile(
-            function, signature, device=False, abi="numba", cc=architecture, output="ptx", lineinfo=True, **options
-        )
+        ptx, _ = cuda.compile(function, signature, device=False, abi="numba", cc=architecture, output="ptx", **options)
     except NumbaError as error:
         raise EmulatorError("bad-launch", f"{function.__name__} does not compile for {signature}: {error}") from error
     text: str = ptx if isinstance(ptx, str) else ptx.decode()

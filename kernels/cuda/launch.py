@@ -5,6 +5,7 @@ padding are negative, and 64-bit index arithmetic costs registers. Offsets into 
 used; the public functions refuse arrays of 2^31 elements.
 """
 
+import math
 import sys
 from functools import lru_cache
 
@@ -16,6 +17,11 @@ THREADS = 256
 
 STAND_IN = 108
 """Multiprocessors of the device that NumPy arrays stand for."""
+
+MIB = 1 << 20
+
+FLOAT64 = np.dtype(np.float64)
+"""What a Python float is."""
 
 __all__ = [
     "THREADS",
@@ -58,9 +64,30 @@ def one(kernel, *arguments):
 
 
 def beside(like, shape, dtype=None):
-    """New memory of the library, on the device, and by default of the type that an array has."""
+    """New memory of the library, on the device, and by default of the type that an array has.
+
+    CuPy's comes from its pool. Where there is none left, MemoryError says what was asked for and what is free.
+    """
     library = sys.modules[type(like).__module__.partition(".")[0]]
-    return library.empty(shape, like.dtype if dtype is None else dtype)
+    dtype = like.dtype if dtype is None else np.dtype(dtype)
+    try:
+        return library.empty(shape, dtype)
+    except MemoryError as error:  # CuPy's OutOfMemoryError is one
+        if library is np:
+            raise
+        raise MemoryError(_shortage(library, shape, dtype)) from error
+
+
+def _shortage(cupy, shape, dtype):
+    """What was asked for, what the device has left, and what CuPy's pool keeps for use again."""
+    shape = tuple(map(int, np.atleast_1d(shape)))
+    asked = math.prod(shape) * dtype.itemsize
+    free, total = cupy.cuda.runtime.memGetInfo()
+    kept = cupy.get_default_memory_pool().free_bytes()
+    return (
+        f"an array of shape {shape}, {dtype} takes {asked / MIB:.1f} MiB; GPU {cupy.cuda.Device().id} has "
+        f"{free / MIB:.1f} of {total / MIB:.1f} MiB free, CuPy's pool keeps {kept / MIB:.1f} MiB in pieces"
+    )
 
 
 def upload(like, host):
@@ -84,16 +111,17 @@ def _multiprocessors(device):
 
 
 def _launch(kernel, blocks, threads, arguments):
-    run(kernel, blocks, threads, [_argument(a) for a in _of_one_type(kernel, arguments)])
+    _require_one_type(kernel, arguments)
+    run(kernel, blocks, threads, [np.int32(a) if type(a) is int else _argument(a) for a in arguments])
 
 
-def _of_one_type(kernel, arguments):
-    """The arguments, unless their floating types differ: float64 arithmetic would creep into a float32 kernel."""
-    types = {np.dtype(getattr(a, "dtype", type(a))).name for a in arguments if not isinstance(a, (int, np.integer))}
-    floating = {name for name in types if name.startswith("float")}
+def _require_one_type(kernel, arguments):
+    """Refuse arguments of two floating types: float64 arithmetic would creep into a float32 kernel."""
+    types = {getattr(a, "dtype", FLOAT64) for a in arguments if not isinstance(a, (int, np.integer))}
+    floating = [dtype for dtype in types if dtype.kind == "f"]
     if len(floating) > 1:
-        raise TypeError(f"{_name(kernel)}: arguments are of types {', '.join(sorted(floating))}, expected one")
-    return arguments
+        names = ", ".join(sorted(dtype.name for dtype in floating))
+        raise TypeError(f"{_name(kernel)}: arguments are of types {names}, expected one")
 
 
 def _argument(a):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import gpuconv
+from gpuconv.bench.launches import record
 from gpuconv.kernels.cuda import launch, sums
-from tests.cuda.recording import record
 
 
 class Kernel:
@@ -126,15 +126,34 @@ def test_memory_is_made_beside_an_array():
     assert (a.shape, a.dtype) == ((2, 2), np.float32)
 
 
-def test_a_convolution_is_one_launch_over_its_outputs(monkeypatch):
+def test_a_shortage_of_memory_says_what_was_asked_for_and_what_is_free(monkeypatch):
+    def empty(shape, dtype):
+        raise MemoryError("Out of memory allocating 25,165,824 bytes")
+
+    runtime = types.SimpleNamespace(memGetInfo=lambda: (3 << 20, 16 << 30))
+    cupy = types.SimpleNamespace(
+        empty=empty,
+        cuda=types.SimpleNamespace(runtime=runtime, Device=lambda: types.SimpleNamespace(id=1)),
+        get_default_memory_pool=lambda: types.SimpleNamespace(free_bytes=lambda: 1 << 19),
+    )
+    like = type("FakeArray", (), {"__module__": "cupy", "dtype": np.dtype(np.float32)})()
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    left = "GPU 1 has 3.0 of 16384.0 MiB free, CuPy's pool keeps 0.5 MiB in pieces"
+    with pytest.raises(MemoryError, match=rf"shape \(2, 3, 1048576\), float32 takes 24.0 MiB; {left}"):
+        launch.beside(like, (2, 3, 1 << 20))
+    with pytest.raises(MemoryError, match=rf"shape \(1048576,\), float64 takes 8.0 MiB; {left}"):
+        launch.beside(like, 1 << 20, np.float64)
+
+
+def test_a_convolution_is_one_launch_over_its_outputs():
     x, w = np.zeros((2, 3, 20, 20), np.float32), np.zeros((4, 3, 3, 3), np.float32)
-    launches = record(monkeypatch, lambda: gpuconv.conv2d(x, w))
+    launches = record(lambda: gpuconv.conv2d(x, w))
     [(kernel, blocks, threads, _)] = launches
     assert kernel.py_func.__name__ == "conv2d_fwd_plain"
     assert blocks == -(-2 * 4 * 18 * 18 // launch.THREADS)
     assert threads == launch.THREADS
 
 
-def test_an_empty_batch_is_no_launch(monkeypatch):
+def test_an_empty_batch_is_no_launch():
     x, w = np.zeros((0, 3, 5, 5), np.float32), np.zeros((4, 3, 3, 3), np.float32)
-    assert record(monkeypatch, lambda: gpuconv.conv2d(x, w)) == []
+    assert record(lambda: gpuconv.conv2d(x, w)) == []

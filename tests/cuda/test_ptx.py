@@ -1,9 +1,8 @@
-"""Every CUDA kernel compiled to PTX without a GPU, for four architectures, as the operations launch it."""
+"""Every CUDA kernel compiled without a GPU, as the operations launch it: to PTX, and to machine code."""
 
 import os
 import re
 
-import numpy as np
 import pytest
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
@@ -11,62 +10,50 @@ pytest.importorskip("cuda.bindings", reason="the CUDA compiler's wheels are not 
 if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
     pytest.skip("the simulator compiles nothing", allow_module_level=True)
 
-from numba import cuda, types
-
-from tests.cuda.recording import every_kernel, every_operation, record
+from gpuconv.bench import launches, sass, sass_limits
 
 ARCHITECTURES = [(7, 5), (8, 0), (9, 0), (10, 0)]
 
 
-def _signature(arguments):
-    return types.void(*(_type(a) for a in arguments))
-
-
-def _type(a):
-    if isinstance(a, np.ndarray):
-        return types.Array(_scalar(a.dtype), 1, "C", aligned=True)
-    return _scalar(np.dtype(type(a)))
-
-
-def _scalar(dtype):
-    return getattr(types, dtype.name)
-
-
-def _instances(launches):
-    """One launch of each kernel and signature."""
-    return {(kernel.py_func.__qualname__, _signature(arguments)): kernel for kernel, _, _, arguments in launches}
+def _name(architecture):
+    return "sm_{}{}".format(*architecture)
 
 
 @pytest.fixture(scope="module")
 def instances():
-    """{dtype: {(name, signature): kernel}} of all that the operations launch."""
-    with pytest.MonkeyPatch.context() as patch:
-        launched = {
-            dtype: record(patch, lambda dtype=dtype: every_operation(dtype)) for dtype in (np.float32, np.float64)
-        }
-    seen = {id(kernel) for launches in launched.values() for kernel, *_ in launches}
-    missed = {name for identity, name in every_kernel().items() if identity not in seen}
+    """{dtype: its Instances} of all that the operations launch."""
+    found, seen = launches.every_instance()
+    missed = {name for identity, name in launches.every_kernel().items() if identity not in seen}
     assert missed == set(), "kernels that no operation here launches"
-    return {dtype: _instances(launches) for dtype, launches in launched.items()}
+    return {dtype: [i for i in found if i.dtype == dtype] for dtype in ("float32", "float64")}
 
 
-def _compile(kernel, signature, architecture):
-    ptx, _ = cuda.compile(kernel.py_func, signature, device=False, abi="numba", cc=architecture, output="ptx")
-    return ptx
-
-
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda cc: f"sm_{cc[0]}{cc[1]}")
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=_name)
 def test_float32_kernels_compile_without_float64_atomics_or_local_memory(architecture, instances):
-    assert len(instances[np.float32]) >= 25
-    for (name, signature), kernel in instances[np.float32].items():
-        ptx = _compile(kernel, signature, architecture)
-        assert f".target sm_{architecture[0]}{architecture[1]}" in ptx
+    assert len(instances["float32"]) >= 25
+    for instance in instances["float32"]:
+        ptx = sass.ptx_of(instance.kernel, instance.signature, architecture)
+        assert f".target {_name(architecture)}" in ptx
         code = re.sub(r"//[^\n]*", "", ptx)
         for unwanted in (r"\.f64", r"\batom\.", r"\bred\.", r"\.local"):
             found = re.search(rf"[^\n]*{unwanted}[^\n]*", code)
-            assert found is None, f"{name}: {found.group()}"
+            assert found is None, f"{instance.name}: {found.group()}"
 
 
 def test_float64_kernels_compile(instances):
-    for (name, signature), kernel in instances[np.float64].items():
-        assert "atom." not in _compile(kernel, signature, (8, 0)), name
+    for instance in instances["float64"]:
+        assert "atom." not in sass.ptx_of(instance.kernel, instance.signature, (8, 0)), instance.name
+
+
+@pytest.mark.skipif(bool(sass.missing()), reason=str(sass.missing()))
+@pytest.mark.parametrize(
+    ("dtype", "architecture"),
+    [("float32", (8, 0)), ("float32", (9, 0)), ("float64", (8, 0))],
+    ids=lambda value: value if isinstance(value, str) else _name(value),
+)
+def test_machine_code_spills_nothing_and_keeps_to_its_registers(dtype, architecture, instances):
+    faults = []
+    for instance in instances[dtype]:
+        code = sass.assemble(instance.kernel, instance.signature, architecture)
+        faults += sass_limits.faults(instance, code)
+    assert faults == []

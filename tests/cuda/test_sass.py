@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 pytest.importorskip("cuda.bindings", reason="the CUDA compiler's wheels are not installed")
 
-from gpuconv.bench import sass
+from gpuconv.bench import launches, sass
 
 if reason := sass.missing():
     pytest.skip(reason, allow_module_level=True)
@@ -15,7 +15,7 @@ SHARES = {
     "conv2d_tile_128x128": 0.84, "conv2d_tile_128x128_ragged": 0.82, "conv2d_tile_64x64": 0.80,
     "conv2d_wgrad_tile_128x128": 0.80, "conv2d_wgrad_tile_64x64": 0.73,
 }  # fmt: skip
-KERNELS = {kernel.py_func.__name__: (kernel, signature) for kernel, signature in sass.convolution_tiles()}
+KERNELS = {instance.name: (instance.kernel, instance.signature) for instance in launches.convolution_tiles()}
 REGISTERS = 65536
 
 

@@ -1,0 +1,82 @@
+"""What a call costs in Python before Numba launches: a stand-in takes each launch and does nothing.
+
+    python -m gpuconv.bench.host_cost
+
+Small arrays, so that what is left is validation, geometry, the memory of the results and the arguments of the
+launches. Numba's own launch comes on top and needs a GPU to be measured.
+"""
+
+import time
+from typing import NamedTuple
+from unittest import mock
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+CALLS, ROUNDS = 200, 7
+
+
+class Cost(NamedTuple):
+    """Of one call."""
+
+    name: str
+    launches: int
+    microseconds: float
+    """The mean of the quickest round, in processor time: other processes only add."""
+
+
+def cases(dtype=np.float32):
+    """(name, call) of the operations of a small network's training step."""
+    import gpuconv
+
+    rng = np.random.default_rng(0)
+    x, w, b = (rng.standard_normal(shape).astype(dtype) for shape in ((2, 3, 8, 8), (4, 3, 3, 3), (4,)))
+    y = rng.standard_normal((2, 4, 6, 6)).astype(dtype)
+    logits, labels = rng.standard_normal((2, 10)).astype(dtype), np.array([1, 3])
+    parameters = [gpuconv.nn.Parameter(w.copy()) for _ in range(10)]
+    for parameter in parameters:
+        parameter.grad = w
+    adam = gpuconv.Adam(parameters)
+    return [
+        ("conv2d", lambda: gpuconv.conv2d(x, w, b)),
+        ("conv2d_input_grad", lambda: gpuconv.conv2d_input_grad(y, w, x.shape)),
+        ("conv2d_weight_grad", lambda: gpuconv.conv2d_weight_grad(x, y, w.shape)),
+        ("max_pool2d", lambda: gpuconv.max_pool2d(x, 2)),
+        ("relu", lambda: gpuconv.relu(x)),
+        ("cross_entropy", lambda: gpuconv.cross_entropy(logits, labels)),
+        ("Adam.step, 10 parameters", adam.step),
+    ]
+
+
+def measure(name, call, calls=CALLS, rounds=ROUNDS):
+    """The Cost of a call whose launches nobody executes."""
+    from gpuconv.kernels.cuda import launch
+
+    launched = []
+    with (
+        mock.patch("gpuconv.backend.device", lambda: "simulator"),  # NumPy arrays to the CUDA kernels
+        mock.patch.object(launch, "run", lambda *arguments: launched.append(None)),
+    ):
+        call()
+        launches, seconds = len(launched), []
+        for _ in range(rounds):
+            begin = time.thread_time()
+            for _ in range(calls):
+                call()
+            seconds.append((time.thread_time() - begin) / calls)
+    return Cost(name, launches, min(seconds) * 1e6)
+
+
+def main():
+    """Print the table."""
+    table = Table("call", "launches", "us a call", "us a launch")
+    for name, call in cases():
+        cost = measure(name, call)
+        each = cost.microseconds / cost.launches
+        table.add_row(cost.name, str(cost.launches), f"{cost.microseconds:.1f}", f"{each:.1f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Every launch of every operation, recorded: which kernel, with how many threads, with arguments of which types.
+
+Nothing is executed and no GPU is asked for. The static gate (`bench/sass.py`) and the tests compile what is found here.
+"""
+
+import importlib
+import pkgutil
+from typing import NamedTuple
+from unittest import mock
+
+import numpy as np
+
+# One set of options for each kernel of the optimisers: what else they take are values at run time.
+OPTIMIZERS = [
+    ("SGD", {"lr": 0.1}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9}),
+    ("Adam", {}),
+    ("RMSprop", {}),
+    ("Adagrad", {}),
+]
+
+
+class Instance(NamedTuple):
+    """A kernel as the operations launch it: compiled once for each signature, whatever the geometry."""
+
+    name: str
+    kernel: object
+    signature: object
+    """Numba's, of the kernel's arguments."""
+    threads: int
+    """A block."""
+    dtype: str
+
+
+def record(work):
+    """The launches (kernel, blocks, threads, arguments) that some work on NumPy arrays makes; none is executed."""
+    from gpuconv.kernels.cuda import launch
+
+    launches = []
+    with (
+        mock.patch("gpuconv.backend.device", lambda: "simulator"),  # NumPy arrays to the CUDA kernels
+        mock.patch.object(launch, "run", lambda *arguments: launches.append(arguments)),
+        # Indices that no kernel wrote are still indices.
+        mock.patch("gpuconv.arguments.empty", lambda shape, dtype, like: np.zeros(shape, dtype)),
+    ):
+        work()
+    return launches
+
+
+def every_instance(dtypes=("float32", "float64")):
+    """An Instance of every kernel and signature that the operations launch, and the identities of the kernels seen."""
+    found, seen = {}, set()
+    for dtype in dtypes:
+        for kernel, _, threads, arguments in record(lambda dtype=dtype: every_operation(np.dtype(dtype))):
+            signature, name = _signature(arguments), kernel.py_func.__name__
+            found[dtype, name, signature] = Instance(name, kernel, signature, threads, dtype)
+            seen.add(id(kernel))
+    return list(found.values()), seen
+
+
+def convolution_tiles():
+    """An Instance of every float32 tile of the convolution, also those that no operation here is large enough for."""
+    from numba import float32, int32, types, uint32, void
+
+    from gpuconv.kernels.cuda import conv_tiles, conv_tiles_weight_grad, tile_plan
+
+    array = types.Array(float32, 1, "C", aligned=True)
+    pointers = (array, array, array, int32, int32, float32, array, int32, array)
+    forward = void(*pointers, *[int32] * 30, *[uint32] * 4)
+    weight_grad = void(array, array, array, *[int32] * 21, *[uint32] * 8)
+    for ragged in (False, True):
+        made = [(shape, conv_tiles.tile_kernel, forward) for shape in tile_plan.SHAPES[4]]
+        made += [
+            (shape, conv_tiles_weight_grad.weight_grad_kernel, weight_grad) for shape in tile_plan.WEIGHT_GRAD_SHAPES[4]
+        ]
+        for shape, factory, signature in made:
+            kernel = factory(shape, float32, ragged)
+            yield Instance(kernel.py_func.__name__, kernel, signature, shape.threads, "float32")
+
+
+def every_operation(dtype):
+    """Call every operation and every gradient, with the options that launch kernels of their own."""
+    import gpuconv
+    from gpuconv.operation_checks import operation_checks
+
+    for check in operation_checks():
+        inputs = [np.zeros(shape, dtype) for shape in check.shapes]
+        check.backward(np.zeros(check.forward(*inputs).shape, dtype), *inputs)
+    x, target = np.zeros((3, 4), dtype), np.zeros(3, int)
+    for weight in (None, np.ones(4, dtype)):
+        gpuconv.cross_entropy(x, target, weight=weight)
+        gpuconv.cross_entropy_grad(x, target, weight=weight)
+    parameter = gpuconv.nn.Parameter(x.copy())
+    for name, options in OPTIMIZERS:
+        parameter.grad = x
+        getattr(gpuconv, name)([parameter], **options).step()
+    for norm_type in (2, np.inf):
+        gpuconv.clip_grad_norm(parameter, 1, norm_type)
+    gpuconv.clip_grad_value(parameter, 1)
+
+
+def every_kernel():
+    """{identity: name} of every kernel in kernels.cuda."""
+    from numba.cuda.dispatcher import CUDADispatcher
+
+    import gpuconv.kernels.cuda
+
+    kernels = {}
+    for info in pkgutil.iter_modules(gpuconv.kernels.cuda.__path__):
+        module = importlib.import_module(f"gpuconv.kernels.cuda.{info.name}")
+        values = [v for v in vars(module).values() if not isinstance(v, dict)]
+        values += [w for v in vars(module).values() if isinstance(v, dict) for w in v.values()]
+        for value in values:
+            if isinstance(value, CUDADispatcher) and not value.targetoptions.get("device"):
+                kernels[id(value)] = f"{info.name}.{value.py_func.__qualname__}"
+    return kernels
+
+
+def _signature(arguments):
+    from numba import types
+
+    return types.void(*map(_type, arguments))
+
+
+def _type(a):
+    from numba import types
+
+    if isinstance(a, np.ndarray):
+        return types.Array(getattr(types, a.dtype.name), 1, "C", aligned=True)
+    return getattr(types, np.dtype(type(a)).name)

@@ -1,0 +1,40 @@
+"""What the machine code of each kernel may cost, on every architecture; checked by `make sass` and the test suite."""
+
+REGISTERS = {
+    "adaptive_avg_pool_grad_kernel": (64, 64),
+    "adaptive_max_pool_grad_kernel": (48, 48),
+    "adaptive_max_pool_kernel": (48, 48),
+    "avg_pool_grad_kernel": (48, 56),
+    "cross_entropy_grad_kernel": (40, 64),
+    "resample_kernel": (64, 56),
+}
+"""Most registers a thread, (float32, float64), of kernels that take more than the others: what ptxas 13.0 gives them on
+sm_80 and sm_90, rounded up to 8, by which registers are given out."""
+
+OTHERS = (40, 56)
+"""Of all other kernels: with 40 three quarters of a multiprocessor's threads are resident on sm_80, with 56 half."""
+
+FILE = 65536
+"""Registers of a multiprocessor."""
+
+
+def faults(instance, code):
+    """What breaks a limit, in words; nothing may spill, use local memory or reach float64 by accident."""
+    single = instance.dtype == "float32"
+    counts = {"bytes spilled": code.spilled, "local accesses and bytes": code.local}
+    if single:
+        counts["float64 instructions"] = code.float64
+        counts["atomics"] = sum(code.all[name] for name in ("ATOM", "ATOMG", "ATOMS", "RED"))
+    found = [f"{count} {what}, expected 0" for what, count in counts.items() if count]
+    most = most_registers(instance)
+    if code.registers > most:
+        found.append(f"{code.registers} registers, expected at most {most}")
+    return [f"{instance.name}, {instance.dtype}: {fault}" for fault in found]
+
+
+def most_registers(instance):
+    """Of a kernel that says how many blocks are to be resident, as many as those leave; else its row's."""
+    bounds = getattr(instance.kernel, "targetoptions", {}).get("launch_bounds")
+    if isinstance(bounds, tuple) and len(bounds) > 1:
+        return FILE // (bounds[0] * bounds[1])
+    return REGISTERS.get(instance.name, OTHERS)[instance.dtype == "float64"]

@@ -1,0 +1,53 @@
+"""The measure of host cost, and the short way through the checks of arguments that it led to."""
+
+import sys
+import types
+
+import numpy as np
+import pytest
+
+import gpuconv
+from gpuconv import arguments
+from gpuconv.bench import host_cost
+
+
+@pytest.mark.parametrize(("name", "call"), host_cost.cases(), ids=[name for name, _ in host_cost.cases()])
+def test_a_call_is_measured_and_its_launches_counted(name, call):
+    cost = host_cost.measure(name, call, calls=2, rounds=1)
+    assert cost.launches == {"cross_entropy": 2, "Adam.step, 10 parameters": 10}.get(name, 1)
+    assert cost.microseconds > 0
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    """Stand-ins for CuPy arrays of a shape on one of two GPUs; they hold no memory of their own."""
+
+    class FakeArray:
+        dtype, flags, ndim = np.dtype(np.float32), types.SimpleNamespace(c_contiguous=True), 1
+
+        def __init__(self, size, gpu):
+            self.shape, self.size, self.device = (size,), size, types.SimpleNamespace(id=gpu)
+
+    monkeypatch.setitem(sys.modules, "cupy", types.SimpleNamespace(ndarray=FakeArray))
+    return FakeArray
+
+
+def test_arrays_of_two_gpus_are_refused(two_gpus):
+    with pytest.raises(TypeError, match="relu: x is a CuPy array on GPU 0, out is a CuPy array on GPU 1"):
+        arguments.floating("relu", x=two_gpus(3, 0), out=two_gpus(3, 1))
+
+
+def test_an_array_past_32_bit_indices_is_refused(two_gpus):
+    x = two_gpus(2**31 - 1, 0)
+    assert arguments.floating("relu", x=x) == (x,)
+    with pytest.raises(ValueError, match="relu: x has 2147483648 elements, expected fewer than"):
+        arguments.floating("relu", x=two_gpus(2**31, 0))
+
+
+def test_the_short_way_leaves_arrays_as_they_are():
+    x = np.zeros((2, 3), np.float32)
+    with gpuconv.use_device("emulator"):
+        checked = arguments.floating("relu", x=x, out=None)
+        assert checked[0] is x
+        assert checked[1] is None
+        assert arguments.floating("relu", x=x.T)[0].flags.c_contiguous
