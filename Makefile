@@ -4,14 +4,14 @@ BIN := .venv/bin
 # Threads that wait sleep: two test processes share the cores.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: train test check-style sass test-simulator test-gpu examples clean
+.PHONY: train test check-style sass test-emulator test-gpu examples clean
 
 train: .venv/train.installed
 	$(BIN)/gpuconv train
 
 test: .venv/dev.installed
 	$(MAKE) check-style
-	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/cuda/test_simulator.py
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 	$(MAKE) examples
 
 check-style: .venv/dev.installed
@@ -23,9 +23,9 @@ check-style: .venv/dev.installed
 sass: .venv/dev.installed
 	$(BIN)/python -m gpuconv.bench.sass
 
-# The CUDA kernels in Numba's simulator; `make test` has them on the emulator, which executes their PTX.
-test-simulator: .venv/dev.installed
-	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest -n 2 tests/cuda/test_simulator.py tests/test_pooling_nd.py
+# The whole operation suite on the emulator; `make test` has each operation on it with the inputs of `gpuconv check`.
+test-emulator: .venv/dev.installed
+	GPUCONV_TEST_DEVICE=emulator $(BIN)/python -m pytest -n 2 --dist worksteal tests -k emulator
 
 # The operation suite on CuPy arrays; needs a GPU, CuPy and numba-cuda (pip install -e '.[dev,cuda13]').
 test-gpu: .venv/dev.installed

@@ -55,7 +55,7 @@ def measure(name, call, calls=CALLS, rounds=ROUNDS):
 
     launched = []
     with (
-        mock.patch("gpuconv.backend.device", lambda: "simulator"),  # NumPy arrays to the CUDA kernels
+        mock.patch("gpuconv.backend.device", lambda: "emulator"),  # NumPy arrays to the CUDA kernels
         mock.patch.object(launch, "run", lambda *arguments: launched.append(None)),
     ):
         call()

@@ -38,7 +38,7 @@ def record(work):
 
     launches = []
     with (
-        mock.patch("gpuconv.backend.device", lambda: "simulator"),  # NumPy arrays to the CUDA kernels
+        mock.patch("gpuconv.backend.device", lambda: "emulator"),  # NumPy arrays to the CUDA kernels
         mock.patch.object(launch, "run", lambda *arguments: launches.append(arguments)),
         # Indices that no kernel wrote are still indices.
         mock.patch("gpuconv.arguments.empty", lambda shape, dtype, like: np.zeros(shape, dtype)),

@@ -19,7 +19,7 @@ import numpy as np
 Array: TypeAlias = Any
 """A NumPy or a CuPy array; neither library has a common static type for both."""
 
-DEVICES = ("auto", "cpu", "cuda", "emulator", "simulator")
+DEVICES = ("auto", "cpu", "cuda", "emulator")
 _log = logging.getLogger("gpuconv")
 _chosen: str | None = None
 
@@ -37,7 +37,7 @@ def device() -> str:
     Returns
     -------
     str
-        "cpu" or "cuda" ("emulator" or "simulator" where that was asked for).
+        "cpu" or "cuda" ("emulator" where that was asked for).
 
     Raises
     ------
@@ -54,9 +54,8 @@ class use_device:  # noqa: N801  used like a function
 
     Parameters
     ----------
-    name : {"auto", "cpu", "cuda", "emulator", "simulator"}
+    name : {"auto", "cpu", "cuda", "emulator"}
         "emulator" runs the PTX of the CUDA kernels on NumPy arrays and checks every access (docs/emulator.md);
-        "simulator" runs the CUDA kernels on NumPy arrays in Numba's simulator (NUMBA_ENABLE_CUDASIM=1).
 
     Raises
     ------
@@ -125,9 +124,9 @@ def is_cupy(a: Array) -> bool:
 def kernels_for(a: Array) -> Any:
     """The kernel package that serves an array: kernels.cuda for CuPy arrays, kernels.cpu for NumPy arrays.
 
-    On the emulator and the simulator NumPy arrays stand for device arrays.
+    On the emulator NumPy arrays stand for device arrays.
     """
-    on_cuda = is_cupy(a) or device() in ("emulator", "simulator")
+    on_cuda = is_cupy(a) or device() == "emulator"
     return _kernels("cuda" if on_cuda else "cpu")
 
 
@@ -184,8 +183,6 @@ def _resolve(name: str, source: str) -> str:
         raise DeviceError(f"{source}: device 'cuda' was asked for, but {missing}")
     if name == "emulator":
         _switch_emulator_on(source)
-    if name == "simulator" and os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
-        raise DeviceError(f"{source}: device 'simulator' needs NUMBA_ENABLE_CUDASIM=1 before Python starts")
     return name
 
 

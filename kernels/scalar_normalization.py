@@ -10,7 +10,7 @@ from .scalar_math import ONE, ZERO, inlined
 
 @inlined
 def inverse_deviation(one, variance, eps):
-    """1 / sqrt(variance + eps); the 1 has the arrays' type, which Numba's simulator loses in the root."""
+    """1 / sqrt(variance + eps); the 1 has the arrays' type, as a root of float32 is float32's."""
     return one / math.sqrt(variance + eps)
 
 

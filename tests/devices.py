@@ -7,10 +7,11 @@ import pytest
 from gpuconv.backend import missing_for_cuda
 
 MISSING = missing_for_cuda()
-SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
+EMULATED = os.environ.get("GPUCONV_TEST_DEVICE") == "emulator"
+"""Set for the whole suite on the emulator, which is slow: large cases are left out, or made smaller."""
 
-if SIMULATED:
-    DEVICES = ["simulator"]
+if EMULATED:
+    DEVICES = ["emulator"]
 else:
     DEVICES = [
         "cpu",

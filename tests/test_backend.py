@@ -133,12 +133,6 @@ def test_a_cupy_array_is_served_by_the_cuda_kernels(fake_cupy):
         assert backend.kernels_for(np.zeros(1)).__name__ == "gpuconv.kernels.cpu"
 
 
-def test_the_simulator_must_be_switched_on(monkeypatch):
-    monkeypatch.delenv("NUMBA_ENABLE_CUDASIM", raising=False)
-    with pytest.raises(gpuconv.DeviceError, match="NUMBA_ENABLE_CUDASIM=1"):
-        gpuconv.use_device("simulator")
-
-
 def test_an_array_past_32_bit_indices_is_refused():
     from gpuconv.arguments import require_indexable
 

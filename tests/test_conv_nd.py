@@ -10,10 +10,10 @@ from gpuconv.kernels import volumes as by_frames
 from gpuconv.kernels.cpu import frames
 from gpuconv.testing import assert_close, check_adjoint, check_gradients
 from tests import reference
-from tests.devices import DEVICES, on_every_device
+from tests.devices import EMULATED, on_every_device
 from tests.strategies import volumes
 
-EXAMPLES = 5 if DEVICES == ["simulator"] else 100
+EXAMPLES = 5 if EMULATED else 100
 NAMES = [("conv1d", 1), ("conv3d", 3), ("conv_transpose1d", 1), ("conv_transpose2d", 2), ("conv_transpose3d", 3)]
 on_every_function = pytest.mark.parametrize(("name", "rank"), NAMES)
 

@@ -7,10 +7,10 @@ import gpuconv
 from gpuconv.operation_checks import normalizations
 from gpuconv.testing import assert_close, check_gradients
 from tests import reference
-from tests.devices import SIMULATED, on_every_device
+from tests.devices import EMULATED, on_every_device
 
 SHAPES, GROUPED = [(2, 2), (3, 2, 2, 5)], [((2, 4, 3), 2)]
-if not SIMULATED:  # which takes a second for each block
+if not EMULATED:
     GROUPED += [((3, 4), 2), ((2, 6, 5), 1), ((1, 3, 2, 4), 3), ((2, 6, 70), 3)]
     SHAPES += [(6, 3), (2, 4), (4, 3, 5), (1, 1, 7, 1), (2, 3, 1, 2, 2), (3, 70, 2, 3)]
 READ_ONLY = np.zeros(3, np.float32)
@@ -75,7 +75,7 @@ def test_batch_norm_in_inference_agrees_with_the_oracle(shape, dtype, device, on
 @pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize(
     ("shape", "groups"),
-    [((2, 4, 3), 2)] if SIMULATED else [((3, 4), 2), ((2, 6, 5), 1), ((1, 3, 2, 4), 3), ((2, 6, 70), 3)],
+    [((2, 4, 3), 2)] if EMULATED else [((3, 4), 2), ((2, 6, 5), 1), ((1, 3, 2, 4), 3), ((2, 6, 70), 3)],
 )
 def test_group_norm_agrees_with_the_oracle(shape, groups, affine, dtype, device, on):
     x, dy, weight, bias, *_ = _arrays(shape, dtype, affine)

@@ -57,7 +57,7 @@ def check_operations(device: str = "auto") -> list[CheckResult]:
 
     Parameters
     ----------
-    device : {"auto", "cpu", "cuda", "simulator"}
+    device : {"auto", "cpu", "cuda", "emulator"}
 
     Returns
     -------

@@ -3,7 +3,6 @@
 Every thread gathers, and sums are added in an order that the geometry fixes: results are the same bits every time.
 """
 
-import os
 from functools import lru_cache
 
 from ..scalar import IDENTITY
@@ -17,10 +16,8 @@ from .tile_plan import best_shape, best_split, pays
 
 def algorithms(g, operation):
     """Names of the algorithms that serve a geometry in "conv2d" or one of its gradients, besides "auto"."""
-    if operation == "conv2d_weight_grad" and not addressable(g):
-        return ("direct",)
-    simulated = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"  # which knows no intrinsics
-    return ("direct",) if simulated else ("direct", "implicit_gemm")
+    tiled = operation != "conv2d_weight_grad" or addressable(g)
+    return ("direct", "implicit_gemm") if tiled else ("direct",)
 
 
 def conv2d_forward(g, x, w, b, activation, slope, y, algorithm):

@@ -109,7 +109,7 @@ def cross_entropy_kernel(
     c = int32(0)
     while c < classes and smoothing > ZERO:
         loss = scalar.negative_log(x[uint32(start + c * inner)], largest, log_total)
-        spread += _weight_of(c, weight, weighted) * x.dtype.type(loss)  # the simulator makes it a Python float
+        spread += _weight_of(c, weight, weighted) * loss
         c = int32(c + 1)
     weights[i] = _weight_of(label, weight, weighted)
     hit = weights[i] * scalar.negative_log(x[uint32(start + label * inner)], largest, log_total)

@@ -97,7 +97,7 @@ def _moments_kernel(dtype):
         A thread takes every THREADS-th element, less its first one: of TERMS differences nothing is lost. The block
         merges its threads by halves (Chan, Golub and LeVeque). Bytes: x once.
         """
-        counts = cuda.shared.array(THREADS, dtype)  # a line each: the simulator tells shared arrays apart by it
+        counts = cuda.shared.array(THREADS, dtype)
         centres = cuda.shared.array(THREADS, dtype)
         spreads = cuda.shared.array(THREADS, dtype)
         thread, block = uint32(cuda.threadIdx.x), uint32(cuda.blockIdx.x)

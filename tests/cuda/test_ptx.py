@@ -1,14 +1,11 @@
 """Every CUDA kernel compiled without a GPU, as the operations launch it: to PTX, and to machine code."""
 
-import os
 import re
 
 import pytest
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 pytest.importorskip("cuda.bindings", reason="the CUDA compiler's wheels are not installed")
-if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
-    pytest.skip("the simulator compiles nothing", allow_module_level=True)
 
 from gpuconv.bench import launches, sass, sass_limits
 
