@@ -10,7 +10,8 @@ import llvmlite.binding as llvm
 from . import cache
 from .errors import EmulatorError, Place
 from .flow import Kernel, kernel_of
-from .ptx import WIDTHS, Address, Instruction, Module, Name, Operand, Variable, Vector, parse
+from .ptx import WIDTHS, Address, Instruction, Module, Name, Operand, Variable, Vector
+from .reader import parse
 from .runtime import state as s
 from .runtime.helpers import helper
 from .translate import Program, translate

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gpuconv import emulator
-from gpuconv.emulator.ptx import parse
+from gpuconv.emulator.reader import parse
 
 CALL = """.version 8.0
 .target sm_80

@@ -4,8 +4,9 @@ from numba import extending, int32, int64, types, uint32, uint64
 
 from . import state as s
 from .access import get, global_access, put, shared_access
-from .arithmetic import INTEGERS, VALUE, encoder, larger, smaller
+from .arithmetic import VALUE, encoder, larger, smaller
 from .half import half_function
+from .integers import INTEGERS
 from .meter import meter_global, meter_shared
 from .raw import bits_f64, exchange, lazily, read_bits, read_i64, write_bits, write_i64
 from .rounding import NEAREST, f32_bits, jit

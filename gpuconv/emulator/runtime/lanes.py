@@ -7,15 +7,18 @@ name, which is why names say everything: rem_s32, narrow_rz_f16_f32, fma_relu_bf
 from numba import extending, int64, types, uint64
 
 from . import state as s
-from .arithmetic import ARITHMETIC
+from .arithmetic import FLOAT_FUNCTIONS
 from .half import half_function
+from .integers import INTEGER_FUNCTIONS
 from .raw import lazily, read_bits, write_bits
 from .version import VERSION
+
+FUNCTIONS = {**INTEGER_FUNCTIONS, **FLOAT_FUNCTIONS}
 
 
 def function_named(name):
     """The function of one lane's operands with a name; KeyError if there is none."""
-    return ARITHMETIC[name] if name in ARITHMETIC else half_function(name)
+    return FUNCTIONS[name] if name in FUNCTIONS else half_function(name)
 
 
 def apply(name, version, *operands):

@@ -7,11 +7,12 @@ from ..errors import Place
 from ..flow import Block, Kernel, ends_block
 from ..ptx import Instruction, Name
 from ..runtime import state as s
-from . import control, conversion, floating, integer, memory, tensor, warp
-from .code import Code, Layout
+from . import bits, control, conversion, floating, integer, memory, tensor, warp
+from .code import Code
 from .groups import TABLE
+from .layout import Layout
 
-__all__ = ["Program", "control", "conversion", "floating", "integer", "memory", "tensor", "translate", "warp"]
+__all__ = ["Program", "bits", "control", "conversion", "floating", "integer", "memory", "tensor", "translate", "warp"]
 
 
 @dataclass

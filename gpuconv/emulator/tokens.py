@@ -1,0 +1,89 @@
+"""PTX text cut into tokens with their lines, and the numbers among them."""
+
+import re
+import struct
+
+from .errors import EmulatorError, Place
+from .ptx import Immediate
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+|//[^\n]*|/\*.*?\*/)
+    |(?P<text>"[^"]*")
+    |(?P<number>0[fF][0-9a-fA-F]{8}|0[dD][0-9a-fA-F]{16}|0[xX][0-9a-fA-F]+U?|\d+\.\d*(?:[eE][-+]?\d+)?|\d+U?)
+    |(?P<name>[.%$_A-Za-z][\w$.]*(?:::[\w$.]+)*)
+    |(?P<mark>[{}()\[\],;:=+\-@!|<>*~])""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+class Tokens:
+    """A cursor over the tokens of a text."""
+
+    def __init__(self, text: str) -> None:
+        self.tokens: list[str] = []
+        self.lines: list[int] = []
+        line, position = 1, 0
+        text = text.rstrip("\0")
+        while position < len(text):
+            match = _TOKEN.match(text, position)
+            if match is None:
+                raise EmulatorError("bad-ptx", f"unexpected {text[position : position + 20]!r}", Place(ptx_line=line))
+            if match.lastgroup != "space":
+                self.tokens.append(match.group())
+                self.lines.append(line)
+            line += match.group().count("\n")
+            position = match.end()
+        self.i = 0
+
+    @property
+    def line(self) -> int:
+        """The line of the present token."""
+        return self.lines[min(self.i, len(self.lines) - 1)]
+
+    def peek(self) -> str:
+        """The present token, empty at the end."""
+        return self.tokens[self.i] if self.i < len(self.tokens) else ""
+
+    def next(self) -> str:
+        """The present token, and on to the next."""
+        token = self.peek()
+        self.i += 1
+        return token
+
+    def accept(self, token: str) -> bool:
+        """Go on if the present token is this one."""
+        if self.peek() != token:
+            return False
+        self.i += 1
+        return True
+
+    def expect(self, token: str) -> None:
+        """Go on, or complain."""
+        if not self.accept(token):
+            raise self.error(f"found {self.peek()!r}, expected {token!r}")
+
+    def error(self, message: str) -> EmulatorError:
+        """A complaint about the present line."""
+        return EmulatorError("bad-ptx", message, Place(ptx_line=self.line))
+
+    def skip_to_semicolon(self) -> None:
+        """Go on behind the next semicolon."""
+        while self.next() != ";":
+            if self.i > len(self.tokens):
+                raise self.error("found the end of the text, expected ';'")
+
+
+def integer(token: str) -> int:
+    """An integer in any of PTX's notations."""
+    return int(token.rstrip("U"), 0)
+
+
+def literal(token: str) -> Immediate:
+    """A number: integer, 0f and 0d with bits, or decimal."""
+    if token[:2] in ("0f", "0F"):
+        return Immediate(int(token[2:], 16), "f32")
+    if token[:2] in ("0d", "0D"):
+        return Immediate(int(token[2:], 16), "f64")
+    if "." in token:
+        return Immediate(struct.unpack("<Q", struct.pack("<d", float(token)))[0], "decimal")
+    return Immediate(integer(token), "int")
