@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Threads that wait sleep: two test processes share the cores.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: train test check-style sass test-emulator test-gpu examples clean
+.PHONY: train test check-style sass test-emulator fuzz test-gpu examples clean
 
 train: .venv/train.installed
 	$(BIN)/gpuconv train
@@ -26,6 +26,10 @@ sass: .venv/dev.installed
 # The whole operation suite on the emulator; `make test` has each operation on it with the inputs of `gpuconv check`.
 test-emulator: .venv/dev.installed
 	GPUCONV_TEST_DEVICE=emulator $(BIN)/python -m pytest -n 2 --dist worksteal tests -k emulator
+
+# Ten thousand calls with any argument anywhere.
+fuzz: .venv/dev.installed
+	GPUCONV_FUZZ=10000 $(BIN)/python -m pytest -q tests/bad_input/test_fuzz.py
 
 # The operation suite on CuPy arrays; needs a GPU, CuPy and numba-cuda (pip install -e '.[dev,cuda13]').
 test-gpu: .venv/dev.installed

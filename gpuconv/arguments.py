@@ -14,13 +14,15 @@ INDEX_LIMIT = 2**31
 """CUDA kernels index with uint32; an array of so many elements is refused there, never overflowed."""
 
 
-def floating(op: str, **arrays: Array) -> tuple[Any, ...]:
-    """The arrays, checked and C-contiguous; None stays None.
+def floating(op: str, optional: Sequence[str] = (), **arrays: Array | None) -> tuple[Any, ...]:
+    """The arrays, checked and C-contiguous; None stays None where it may.
 
     Parameters
     ----------
     op : str
         Name of the public function, for error messages.
+    optional : sequence of str
+        Names of those that may be None.
     **arrays : array or None
         By the name of the argument each was passed as.
 
@@ -36,6 +38,9 @@ def floating(op: str, **arrays: Array) -> tuple[Any, ...]:
     ValueError
         If one is too large for 32-bit indices on CUDA.
     """
+    for name, a in arrays.items():
+        if a is None and name not in optional:
+            raise TypeError(f"{op}: {name} is None, expected a NumPy or CuPy array")
     values = tuple(arrays.values())
     if _nothing_to_say(values):
         return values

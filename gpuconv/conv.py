@@ -68,7 +68,7 @@ def conv2d(
     is some 1e-5 of the largest output, and a NaN or infinity in x spreads over the 4 x 4 outputs of a tile.
     """
     op = "conv2d"
-    x, w, b = floating(op, x=x, w=w, b=b)
+    x, w, b = floating(op, ("b",), x=x, w=w, b=b)
     g = conv_geometry(op, x.shape, w.shape, stride=stride, padding=padding, dilation=dilation, groups=groups)
     if b is not None:
         shaped(op, "b", b, (g.k,), "one bias for each filter")
@@ -130,7 +130,7 @@ def conv2d_input_grad(
     Equations (17) to (21): dE/dx^l = (delta^{l+1} * rot180{w^{l+1}}) f'(x^l). Deterministic: each dx gathers.
     """
     op = "conv2d_input_grad"
-    dy, w, pre_activation = floating(op, dy=dy, w=w, pre_activation=pre_activation)
+    dy, w, pre_activation = floating(op, ("pre_activation",), dy=dy, w=w, pre_activation=pre_activation)
     if (activation is None) != (pre_activation is None):
         raise ValueError(
             f"{op}: activation and pre_activation go together, got activation={activation!r} "

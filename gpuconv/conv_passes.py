@@ -30,7 +30,7 @@ def convolved(
     **windows: Any,
 ) -> Array:
     """f(x * w + b)."""
-    x, w, b = floating(op, x=x, w=w, b=b)
+    x, w, b = floating(op, ("b",), x=x, w=w, b=b)
     g = volume_geometry(op, rank, x.shape, w.shape, **windows)
     if b is not None:
         shaped(op, "b", b, (g.k,), "one bias for each filter")
@@ -57,7 +57,7 @@ def convolved_input_grad(
     **windows: Any,
 ) -> Array:
     """dx, times f'(pre_activation) if that is given."""
-    dy, w, pre_activation = floating(op, dy=dy, w=w, pre_activation=pre_activation)
+    dy, w, pre_activation = floating(op, ("pre_activation",), dy=dy, w=w, pre_activation=pre_activation)
     if (activation is None) != (pre_activation is None):
         raise ValueError(
             f"{op}: activation and pre_activation go together, got activation={activation!r} "
@@ -101,7 +101,7 @@ def convolved_weight_grad(
 
 def transposed(op: str, rank: int, x: Array, w: Array, b: Array | None, *, out: Array | None, **windows: Any) -> Array:
     """The input gradient of a convolution at x, plus a bias."""
-    x, w, b = floating(op, x=x, w=w, b=b)
+    x, w, b = floating(op, ("b",), x=x, w=w, b=b)
     g = transposed_geometry(op, rank, x.shape, w.shape, **windows)
     if b is not None:
         shaped(op, "b", b, (g.c,), "one bias for each channel of the result")

@@ -51,7 +51,8 @@ def group_norm(
     The sums are taken in a fixed order: deterministic.
     """
     op = "group_norm"
-    x, weight, bias, mean, var = floating(op, x=x, weight=weight, bias=bias, mean=mean, var=var)
+    options = {"weight": weight, "bias": bias, "mean": mean, "var": var}
+    x, weight, bias, mean, var = floating(op, tuple(options), x=x, **options)
     groups = _groups(op, x, num_groups)
     require_channels(op, x, weight=weight, bias=bias)
     tiny = x.dtype.type(number(op, "eps", eps))
@@ -154,7 +155,7 @@ def group_norm_grad(
     The sums are taken in a fixed order: deterministic.
     """
     op = "group_norm_grad"
-    dy, x, mean, var, weight = floating(op, dy=dy, x=x, mean=mean, var=var, weight=weight)
+    dy, x, mean, var, weight = floating(op, ("weight",), dy=dy, x=x, mean=mean, var=var, weight=weight)
     groups = _groups(op, x, num_groups)
     shaped(op, "dy", dy, x.shape, "the shape of x")
     require_channels(op, x, weight=weight)

@@ -31,7 +31,7 @@ def linear(x: Array, w: Array, b: Array | None = None, *, out: Array | None = No
     Deterministic.
     """
     op = "linear"
-    x, w, b = floating(op, x=x, w=w, b=b)
+    x, w, b = floating(op, ("b",), x=x, w=w, b=b)
     _matrices(op, x=x, w=w)
     if x.shape[1] != w.shape[1]:
         raise ValueError(f"{op}: x has {x.shape[1]} features, w expects {w.shape[1]} (w.shape={w.shape})")

@@ -128,7 +128,8 @@ def batch_norm_statistics(
     """
     op = "batch_norm_statistics"
     running_mean, running_var = updated(op, running_mean=running_mean, running_var=running_var)
-    x, *_ = floating(op, x=x, running_mean=running_mean, running_var=running_var)
+    running = {"running_mean": running_mean, "running_var": running_var}
+    x, *_ = floating(op, tuple(running), x=x, **running)
     if x.ndim < 2:
         raise ValueError(f"{op}: x has shape {x.shape}, expected at least two dimensions (N, C, ...)")
     factor = x.dtype.type(number(op, "momentum", momentum))
@@ -228,7 +229,7 @@ def _batch_norm(
     running = {"running_mean": running_mean, "running_var": running_var}
     if flag(op, "training", training):
         updated(op, **running)
-    x, mean, var, weight, bias = floating(op, x=x, **running, **affine)
+    x, mean, var, weight, bias = floating(op, (*running, *affine), x=x, **running, **affine)
     _require_layout(op, "x", x)
     require_channels(op, x, running_mean=mean, running_var=var, weight=weight, bias=bias)
     tiny = x.dtype.type(number(op, "eps", eps))
@@ -257,7 +258,7 @@ def _batch_norm_grad(
     eps: float,
     out: Array | None,
 ) -> tuple[Array, Array, Array]:
-    dy, x, mean, var, weight = floating(op, dy=dy, x=x, mean=mean, var=var, weight=weight)
+    dy, x, mean, var, weight = floating(op, ("weight",), dy=dy, x=x, mean=mean, var=var, weight=weight)
     _require_layout(op, "x", x)
     shaped(op, "dy", dy, x.shape, "the shape of x")
     require_channels(op, x, mean=mean, var=var, weight=weight)

@@ -1,5 +1,7 @@
 """`run`: any function that numba.cuda compiles, on NumPy arrays."""
 
+import os
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ from .report import Report, report_of
 from .source import compile_ptx
 
 ARCHITECTURE = (8, 0)
+VARIABLE = "GPUCONV_EMULATOR_ARCHITECTURE"
+"""Environment variable: what the device is to be compiled for, such as 90; default: 80."""
 
 
 def run(
@@ -122,8 +126,17 @@ def _launch(
 
 
 def run_blocks_of(kernel: Any, blocks: int, threads: int, arguments: list[Any]) -> None:
-    """Run a launch of the library, checked."""
-    _launch(kernel, Launch((blocks, 1, 1), (threads, 1, 1)), arguments, ARCHITECTURE)
+    """Run a launch of the library, checked, for the architecture that the environment asks for."""
+    _launch(kernel, Launch((blocks, 1, 1), (threads, 1, 1)), arguments, _architecture(os.environ.get(VARIABLE)))
+
+
+@lru_cache
+def _architecture(asked: str | None) -> tuple[int, int]:
+    if not asked:
+        return ARCHITECTURE
+    if not (asked.isdecimal() and int(asked) >= 50):
+        raise ValueError(f"{VARIABLE} is {asked!r}, expected a compute capability such as 80 or 100")
+    return int(asked[:-1]), int(asked[-1])
 
 
 def signature_of(arguments: Any) -> Any:

@@ -107,7 +107,8 @@ def _decisions(
 ) -> tuple[Any, ...]:
     """Logits and targets, and weights of one element or as many as there are logits."""
     one_of(op, "reduction", reduction, REDUCTIONS)
-    x, target, weight, pos_weight = floating(op, input=x, target=target, weight=weight, pos_weight=pos_weight)
+    weights = {"weight": weight, "pos_weight": pos_weight}
+    x, target, weight, pos_weight = floating(op, tuple(weights), input=x, target=target, **weights)
     shaped(op, "target", target, x.shape, "the shape of input")
     return x, target, _spread(op, "weight", weight, x), _spread(op, "pos_weight", pos_weight, x)
 

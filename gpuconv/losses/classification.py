@@ -218,7 +218,7 @@ def nll_loss_grad(
 def _logits(op: str, x: Array, weight: Array | None, reduction: str) -> tuple[Array, Array | None, tuple[int, ...]]:
     """Input as (outer, classes, inner), class weights, and the shape of the losses."""
     one_of(op, "reduction", reduction, REDUCTIONS)
-    x, weight = floating(op, input=x, weight=weight)
+    x, weight = floating(op, ("weight",), input=x, weight=weight)
     if x.ndim < 2 or x.shape[1] == 0:
         raise ValueError(f"{op}: input has shape {x.shape}, expected (N, C) or (N, C, ...) with at least one class")
     if weight is not None:

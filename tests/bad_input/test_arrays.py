@@ -32,6 +32,8 @@ def _rows():
             yield name, argument, a.astype(np.int32), TypeError, (argument, "dtype int32", "expected float32")
             yield name, argument, a.astype(complex), TypeError, (argument, "dtype complex128", "expected float32")
             yield name, argument, Tensor(), TypeError, (argument, "torch.Tensor", "tensor.detach().numpy()")
+            if inspect.signature(getattr(gpuconv, name)).parameters[argument].default is inspect.Parameter.empty:
+                yield name, argument, None, TypeError, (argument, "None", "expected a NumPy or CuPy array")
             if position and not (name.startswith(("cross", "nll")) and argument == "target"):
                 mixed = (argument, "dtype float64", "expected float32")
                 yield name, argument, a.astype(np.float64), TypeError, mixed

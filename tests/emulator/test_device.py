@@ -48,3 +48,13 @@ def test_every_checked_operation_agrees_with_the_cpu(check, dtype, emulated):
         for gradient, expected in zip(gradients, check.backward(dy, *inputs), strict=True):
             if expected is not None:
                 assert_close(gradient, expected, terms=check.terms)
+
+
+def test_the_environment_says_what_to_compile_for(emulated, monkeypatch):
+    x = np.arange(-5, 5, dtype=np.float32)
+    for architecture in ("75", "100"):
+        monkeypatch.setenv("GPUCONV_EMULATOR_ARCHITECTURE", architecture)
+        assert np.array_equal(gpuconv.relu(x), np.maximum(x, 0))
+    monkeypatch.setenv("GPUCONV_EMULATOR_ARCHITECTURE", "sm_90")
+    with pytest.raises(ValueError, match="GPUCONV_EMULATOR_ARCHITECTURE is 'sm_90', expected a compute capability"):
+        gpuconv.relu(x)
