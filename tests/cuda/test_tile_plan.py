@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 
 import gpuconv
+from gpuconv.bench.launches import record
 from gpuconv.kernels.cuda import tile_plan
-from tests.cuda.recording import record
 
 SIZES = st.integers(1, 5000)
 
@@ -51,18 +51,18 @@ def _all_passes(size):
     gpuconv.conv2d_weight_grad(x, dy, w.shape)
 
 
-def test_ten_geometries_share_their_kernels(monkeypatch):
-    launches = record(monkeypatch, lambda: [_all_passes(size) for size in range(20, 30)])
+def test_ten_geometries_share_their_kernels():
+    launches = record(lambda: [_all_passes(size) for size in range(20, 30)])
     kernels = {id(kernel): kernel.py_func.__name__.partition("_tile_")[0] for kernel, *_ in launches}
     assert sorted(kernels.values()) == ["add_parts_kernel", "conv2d", "conv2d_wgrad", "pack_kernel"]
 
 
-def test_a_stride_of_two_is_a_launch_for_each_phase(monkeypatch):
+def test_a_stride_of_two_is_a_launch_for_each_phase():
     dy, w = np.zeros((1, 32, 10, 10), np.float32), np.zeros((32, 32, 3, 3), np.float32)
-    launches = record(monkeypatch, lambda: gpuconv.conv2d_input_grad(dy, w, (1, 32, 21, 21), stride=2))
+    launches = record(lambda: gpuconv.conv2d_input_grad(dy, w, (1, 32, 21, 21), stride=2))
     assert [name.partition("_tile_")[0] for name in _names(launches)] == ["pack_kernel", *["conv2d"] * 4]
 
 
-def test_what_would_leave_a_tile_empty_is_computed_without_one(monkeypatch):
+def test_what_would_leave_a_tile_empty_is_computed_without_one():
     x, w = np.zeros((1, 64, 20, 20), np.float32), np.zeros((64, 1, 3, 3), np.float32)
-    assert _names(record(monkeypatch, lambda: gpuconv.conv2d(x, w, groups=64))) == ["conv2d_fwd_plain"]
+    assert _names(record(lambda: gpuconv.conv2d(x, w, groups=64))) == ["conv2d_fwd_plain"]
