@@ -44,18 +44,18 @@ def floating(op: str, optional: Sequence[str] = (), **arrays: Array | None) -> t
     values = tuple(arrays.values())
     if _nothing_to_say(values):
         return values
-    given = {name: a for name, a in arrays.items() if a is not None}
-    for name, a in given.items():
+    present = {name: a for name, a in arrays.items() if a is not None}
+    for name, a in present.items():
         require_array(op, name, a)
         if a.dtype not in FLOATING:
             raise TypeError(f"{op}: {name} has dtype {a.dtype}, expected float32 or float64")
-    same_device(op, **given)
-    first, *others = given.items()
+    same_device(op, **present)
+    first, *others = present.items()
     for name, a in others:
         if a.dtype != first[1].dtype:
             raise TypeError(f"{op}: {name} has dtype {a.dtype}, expected {first[1].dtype} like {first[0]}")
     if kernels_for(first[1]).INDEX_BITS == 32:
-        for name, a in given.items():
+        for name, a in present.items():
             require_indexable(op, name, a.shape)
     return tuple(None if a is None else contiguous(a) for a in arrays.values())
 

@@ -47,7 +47,7 @@ def test_an_array_past_32_bit_indices_is_refused(two_gpus):
 def test_the_short_way_leaves_arrays_as_they_are():
     x = np.zeros((2, 3), np.float32)
     with gpuconv.use_device("emulator"):
-        checked = arguments.floating("relu", x=x, out=None)
+        checked = arguments.floating("relu", ("out",), x=x, out=None)
         assert checked[0] is x
         assert checked[1] is None
         assert arguments.floating("relu", x=x.T)[0].flags.c_contiguous
