@@ -1,8 +1,8 @@
-"""Losses of pairs of numbers: quadratic, absolute, and those that are one near 0 and the other far from it."""
+"""Losses of pairs of numbers, the quadratic and the absolute one, and what all losses of pairs do."""
 
 from typing import Any
 
-from ..arguments import floating, number, one_of, output, shaped
+from ..arguments import floating, one_of, output, shaped
 from ..backend import Array, kernels_for, on_device_of
 from .reduction import REDUCTIONS, loss_gradient, scale_of
 
@@ -31,7 +31,7 @@ def mse_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
     -----
     The loss for regression. The mean of nothing is NaN, as in PyTorch. Deterministic: a fixed order of summation.
     """
-    return _forward("mse_loss", "mse", input, target, reduction)
+    return forward("mse_loss", "mse", input, target, reduction)
 
 
 def mse_loss_grad(
@@ -62,7 +62,7 @@ def mse_loss_grad(
     -----
     Deterministic.
     """
-    return _backward("mse_loss_grad", "mse", input, target, reduction, dloss, out)
+    return backward("mse_loss_grad", "mse", input, target, reduction, dloss, out)
 
 
 def l1_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
@@ -89,7 +89,7 @@ def l1_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
     -----
     The mean of nothing is NaN, as in PyTorch. Deterministic: a fixed order of summation.
     """
-    return _forward("l1_loss", "l1", input, target, reduction)
+    return forward("l1_loss", "l1", input, target, reduction)
 
 
 def l1_loss_grad(
@@ -121,148 +121,11 @@ def l1_loss_grad(
     -----
     Deterministic.
     """
-    return _backward("l1_loss_grad", "l1", input, target, reduction, dloss, out)
+    return backward("l1_loss_grad", "l1", input, target, reduction, dloss, out)
 
 
-def huber_loss(input: Array, target: Array, *, delta: float = 1.0, reduction: str = "mean") -> Array:
-    """Quadratic where d = |input - target| < delta, d^2 / 2; linear from there on, delta (d - delta / 2).
-
-    Parameters
-    ----------
-    input, target : array of one shape, float32 or float64
-    delta : float
-        Positive.
-    reduction : {"mean", "sum", "none"}
-
-    Returns
-    -------
-    array
-        Of no dimensions, or like input where reduction is "none".
-
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ, delta is not positive, or the reduction has no such name.
-
-    Notes
-    -----
-    Huber, 1964. The mean of nothing is NaN. Deterministic: a fixed order of summation.
-    """
-    op = "huber_loss"
-    return _forward(op, "huber", input, target, reduction, _positive(op, "delta", delta))
-
-
-def huber_loss_grad(
-    input: Array,
-    target: Array,
-    *,
-    dloss: Any = 1.0,
-    delta: float = 1.0,
-    reduction: str = "mean",
-    out: Array | None = None,
-) -> Array:
-    """Dloss / n times input - target, held between -delta and delta.
-
-    Parameters
-    ----------
-    input, target, delta, reduction
-        As in the forward call.
-    dloss : float or array
-        Gradient of the loss; like input where reduction is "none".
-    out : array like input, optional
-
-    Returns
-    -------
-    array like input
-
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ, delta is not positive, or the reduction has no such name.
-
-    Notes
-    -----
-    Deterministic.
-    """
-    op = "huber_loss_grad"
-    return _backward(op, "huber", input, target, reduction, dloss, out, _positive(op, "delta", delta))
-
-
-def smooth_l1_loss(input: Array, target: Array, *, beta: float = 1.0, reduction: str = "mean") -> Array:
-    """Quadratic where d = |input - target| < beta, d^2 / (2 beta); linear from there on, d - beta / 2.
-
-    Parameters
-    ----------
-    input, target : array of one shape, float32 or float64
-    beta : float
-        At least 0; 0 is the absolute loss.
-    reduction : {"mean", "sum", "none"}
-
-    Returns
-    -------
-    array
-        Of no dimensions, or like input where reduction is "none".
-
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ, beta is negative, or the reduction has no such name.
-
-    Notes
-    -----
-    Girshick, 2015. The mean of nothing is NaN. Deterministic: a fixed order of summation.
-    """
-    op = "smooth_l1_loss"
-    beta = _natural(op, "beta", beta)
-    return _forward(op, "smooth_l1" if beta else "l1", input, target, reduction, beta)
-
-
-def smooth_l1_loss_grad(
-    input: Array,
-    target: Array,
-    *,
-    dloss: Any = 1.0,
-    beta: float = 1.0,
-    reduction: str = "mean",
-    out: Array | None = None,
-) -> Array:
-    """Dloss / n times (input - target) / beta, held between -1 and 1.
-
-    Parameters
-    ----------
-    input, target, beta, reduction
-        As in the forward call.
-    dloss : float or array
-        Gradient of the loss; like input where reduction is "none".
-    out : array like input, optional
-
-    Returns
-    -------
-    array like input
-
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ, beta is negative, or the reduction has no such name.
-
-    Notes
-    -----
-    Deterministic.
-    """
-    op = "smooth_l1_loss_grad"
-    beta = _natural(op, "beta", beta)
-    return _backward(op, "smooth_l1" if beta else "l1", input, target, reduction, dloss, out, beta)
-
-
-def _forward(op: str, kernel: str, x: Array, target: Array, reduction: str, parameter: float = 0.0) -> Array:
+def forward(op: str, kernel: str, x: Array, target: Array, reduction: str, parameter: float = 0.0) -> Array:
+    """The loss of a kernel's name, reduced."""
     x, target = _pair(op, x, target, reduction)
     kernels, parameter = kernels_for(x).losses, x.dtype.type(parameter)
     with on_device_of(x):
@@ -275,7 +138,7 @@ def _forward(op: str, kernel: str, x: Array, target: Array, reduction: str, para
     return loss.reshape(())
 
 
-def _backward(
+def backward(
     op: str,
     kernel: str,
     x: Array,
@@ -285,6 +148,7 @@ def _backward(
     out: Array | None,
     parameter: float = 0.0,
 ) -> Array:
+    """Its gradient."""
     x, target = _pair(op, x, target, reduction)
     with on_device_of(x):
         dloss = loss_gradient(op, dloss, x, x.shape if reduction == "none" else ())
@@ -299,17 +163,3 @@ def _pair(op: str, x: Array, target: Array, reduction: str) -> tuple[Any, ...]:
     x, target = floating(op, input=x, target=target)
     shaped(op, "target", target, x.shape, "the shape of input")
     return x, target
-
-
-def _positive(op: str, name: str, value: float) -> float:
-    result = number(op, name, value)
-    if not result > 0:
-        raise ValueError(f"{op}: {name} is {value}, expected {name} > 0")
-    return result
-
-
-def _natural(op: str, name: str, value: float) -> float:
-    result = number(op, name, value)
-    if not result >= 0:
-        raise ValueError(f"{op}: {name} is {value}, expected {name} >= 0")
-    return result
