@@ -10,6 +10,10 @@ from . import memory
 from .backend import Array, array_module, is_cupy, kernels_for
 
 FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
+HALF = ("float16", "bfloat16")
+"""Names of the types that `gpuconv.half` converts, before a function's own checks see them."""
+
+KINDS = "expected float32, float64, float16 or bfloat16"
 INDEX_LIMIT = 2**31
 """CUDA kernels index with uint32; an array of so many elements is refused there, never overflowed."""
 
@@ -47,13 +51,15 @@ def floating(op: str, optional: Sequence[str] = (), **arrays: Array | None) -> t
     present = {name: a for name, a in arrays.items() if a is not None}
     for name, a in present.items():
         require_array(op, name, a)
-        if a.dtype not in FLOATING:
-            raise TypeError(f"{op}: {name} has dtype {a.dtype}, expected float32 or float64")
+        if a.dtype not in FLOATING and a.dtype.name not in HALF:
+            raise TypeError(f"{op}: {name} has dtype {a.dtype}, {KINDS}")
     same_device(op, **present)
     first, *others = present.items()
     for name, a in others:
         if a.dtype != first[1].dtype:
             raise TypeError(f"{op}: {name} has dtype {a.dtype}, expected {first[1].dtype} like {first[0]}")
+    if first[1].dtype not in FLOATING:
+        raise TypeError(f"{op}: {first[0]} has dtype {first[1].dtype}, expected float32 or float64")
     if kernels_for(first[1]).INDEX_BITS == 32:
         for name, a in present.items():
             require_indexable(op, name, a.shape)
@@ -169,13 +175,8 @@ def output(
     if not type(out) is type(like) is np.ndarray:
         require_array(op, "out", out)
         same_device(op, **{"the input": like, "out": out})
-    if out.dtype != dtype:
-        raise TypeError(f"{op}: out has dtype {out.dtype}, expected {dtype}")
+    require_out(op, out, dtype)
     shaped(op, "out", out, shape, "the result's shape")
-    if not out.flags.c_contiguous:
-        raise ValueError(f"{op}: out has strides {out.strides}, expected a C-contiguous array")
-    if not getattr(out.flags, "writeable", True):
-        raise ValueError(f"{op}: out is read-only, expected a writeable array")
     for a in inputs:
         if array_module(out).may_share_memory(out, a):
             raise ValueError(f"{op}: out overlaps an input, expected memory of its own")
@@ -183,6 +184,17 @@ def output(
         if a is not out and array_module(out).may_share_memory(out, a) and _address(a) != _address(out):
             raise ValueError(f"{op}: out overlaps an input in part, expected the input itself or memory of its own")
     return out
+
+
+def require_out(op: str, out: Any, dtype: Any) -> None:
+    """Refuse memory for a result that is of another type, not C-contiguous, or read-only."""
+    require_array(op, "out", out)
+    if out.dtype != dtype:
+        raise TypeError(f"{op}: out has dtype {out.dtype}, expected {dtype}")
+    if not out.flags.c_contiguous:
+        raise ValueError(f"{op}: out has strides {out.strides}, expected a C-contiguous array")
+    if not getattr(out.flags, "writeable", True):
+        raise ValueError(f"{op}: out is read-only, expected a writeable array")
 
 
 def _address(a: Array) -> int:

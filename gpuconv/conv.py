@@ -10,11 +10,13 @@ from typing import Any
 from .arguments import floating, number, one_of, output, shaped
 from .backend import Array, kernels_for, on_device_of
 from .geometry import ConvGeometry, Padding, Size, conv_geometry, shape_of
+from .half import takes_half
 
 ACTIVATIONS = (None, "relu", "leaky_relu")
 ALGORITHMS = ("auto", "direct", "winograd", "implicit_gemm")
 
 
+@takes_half
 def conv2d(
     x: Array,
     w: Array,
@@ -33,7 +35,7 @@ def conv2d(
 
     Parameters
     ----------
-    x : array (N, C, H, W), float32 or float64
+    x : array (N, C, H, W), float16, bfloat16, float32 or float64
     w : array (K, C/groups, R, S), same dtype and device
     b : array (K,), optional
     stride, dilation : int or pair
@@ -80,6 +82,7 @@ def conv2d(
     return y
 
 
+@takes_half
 def conv2d_input_grad(
     dy: Array,
     w: Array,
@@ -99,7 +102,7 @@ def conv2d_input_grad(
 
     Parameters
     ----------
-    dy : array (N, K, P, Q), float32 or float64
+    dy : array (N, K, P, Q), float16, bfloat16, float32 or float64
     w : array (K, C/groups, R, S), same dtype and device
     input_shape : (N, C, H, W)
         Shape of the forward input; the output shape does not determine it when stride > 1.
@@ -149,6 +152,7 @@ def conv2d_input_grad(
     return dx
 
 
+@takes_half
 def conv2d_weight_grad(
     x: Array,
     dy: Array,
@@ -165,7 +169,7 @@ def conv2d_weight_grad(
 
     Parameters
     ----------
-    x : array (N, C, H, W), float32 or float64
+    x : array (N, C, H, W), float16, bfloat16, float32 or float64
     dy : array (N, K, P, Q), same dtype and device
     weight_shape : (K, C/groups, R, S)
     stride, padding, dilation, groups, algorithm
@@ -203,12 +207,13 @@ def conv2d_weight_grad(
     return dw
 
 
+@takes_half
 def conv2d_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
     """db[k]: the output gradient summed over batch and positions.
 
     Parameters
     ----------
-    dy : array (N, K, P, Q), float32 or float64
+    dy : array (N, K, P, Q), float16, bfloat16, float32 or float64
     out : array (K,), optional
 
     Returns

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from .backend import Array
 from .conv_passes import bias_grad, convolved, convolved_input_grad, convolved_weight_grad
 from .geometry import Padding, Size
+from .half import takes_half
 
 
+@takes_half
 def conv1d(
     x: Array,
     w: Array,
@@ -25,7 +27,7 @@ def conv1d(
 
     Parameters
     ----------
-    x : array (N, C, W), float32 or float64
+    x : array (N, C, W), float16, bfloat16, float32 or float64
     w : array (K, C/groups, S), same dtype and device
     b : array (K,), optional
     stride, dilation : int
@@ -64,6 +66,7 @@ def conv1d(
     )  # fmt: skip
 
 
+@takes_half
 def conv1d_input_grad(
     dy: Array,
     w: Array,
@@ -83,7 +86,7 @@ def conv1d_input_grad(
 
     Parameters
     ----------
-    dy : array (N, K, Q), float32 or float64
+    dy : array (N, K, Q), float16, bfloat16, float32 or float64
     w : array (K, C/groups, S), same dtype and device
     input_shape : (N, C, W)
         Shape of the forward input; the output shape does not determine it when stride > 1.
@@ -120,6 +123,7 @@ def conv1d_input_grad(
     )  # fmt: skip
 
 
+@takes_half
 def conv1d_weight_grad(
     x: Array,
     dy: Array,
@@ -136,7 +140,7 @@ def conv1d_weight_grad(
 
     Parameters
     ----------
-    x : array (N, C, W), float32 or float64
+    x : array (N, C, W), float16, bfloat16, float32 or float64
     dy : array (N, K, Q), same dtype and device
     weight_shape : (K, C/groups, S)
     stride, padding, dilation, groups, algorithm
@@ -166,12 +170,13 @@ def conv1d_weight_grad(
     )  # fmt: skip
 
 
+@takes_half
 def conv1d_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
     """db[k]: the output gradient summed over batch and positions.
 
     Parameters
     ----------
-    dy : array (N, K, Q), float32 or float64
+    dy : array (N, K, Q), float16, bfloat16, float32 or float64
     out : array (K,), optional
 
     Returns

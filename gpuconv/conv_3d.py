@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from .backend import Array
 from .conv_passes import bias_grad, convolved, convolved_input_grad, convolved_weight_grad
 from .geometry import Padding, Size
+from .half import takes_half
 
 
+@takes_half
 def conv3d(
     x: Array,
     w: Array,
@@ -25,7 +27,7 @@ def conv3d(
 
     Parameters
     ----------
-    x : array (N, C, D, H, W), float32 or float64
+    x : array (N, C, D, H, W), float16, bfloat16, float32 or float64
     w : array (K, C/groups, T, R, S), same dtype and device
     b : array (K,), optional
     stride, dilation : int or triple
@@ -65,6 +67,7 @@ def conv3d(
     )  # fmt: skip
 
 
+@takes_half
 def conv3d_input_grad(
     dy: Array,
     w: Array,
@@ -84,7 +87,7 @@ def conv3d_input_grad(
 
     Parameters
     ----------
-    dy : array (N, K, O, P, Q), float32 or float64
+    dy : array (N, K, O, P, Q), float16, bfloat16, float32 or float64
     w : array (K, C/groups, T, R, S), same dtype and device
     input_shape : (N, C, D, H, W)
         Shape of the forward input; the output shape does not determine it when stride > 1.
@@ -121,6 +124,7 @@ def conv3d_input_grad(
     )  # fmt: skip
 
 
+@takes_half
 def conv3d_weight_grad(
     x: Array,
     dy: Array,
@@ -137,7 +141,7 @@ def conv3d_weight_grad(
 
     Parameters
     ----------
-    x : array (N, C, D, H, W), float32 or float64
+    x : array (N, C, D, H, W), float16, bfloat16, float32 or float64
     dy : array (N, K, O, P, Q), same dtype and device
     weight_shape : (K, C/groups, T, R, S)
     stride, padding, dilation, groups, algorithm
@@ -167,12 +171,13 @@ def conv3d_weight_grad(
     )  # fmt: skip
 
 
+@takes_half
 def conv3d_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
     """db[k]: the output gradient summed over batch and positions.
 
     Parameters
     ----------
-    dy : array (N, K, O, P, Q), float32 or float64
+    dy : array (N, K, O, P, Q), float16, bfloat16, float32 or float64
     out : array (K,), optional
 
     Returns

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from .backend import Array
 from .conv_passes import bias_grad, transposed, transposed_input_grad, transposed_weight_grad
 from .geometry import Padding, Size
+from .half import takes_half
 
 
+@takes_half
 def conv_transpose3d(
     x: Array,
     w: Array,
@@ -26,7 +28,7 @@ def conv_transpose3d(
 
     Parameters
     ----------
-    x : array (N, K, O, P, Q), float32 or float64
+    x : array (N, K, O, P, Q), float16, bfloat16, float32 or float64
     w : array (K, C/groups, T, R, S), same dtype and device
     b : array (C,), optional
     stride, dilation : int or triple
@@ -62,6 +64,7 @@ def conv_transpose3d(
     )  # fmt: skip
 
 
+@takes_half
 def conv_transpose3d_input_grad(
     dy: Array,
     w: Array,
@@ -78,7 +81,7 @@ def conv_transpose3d_input_grad(
 
     Parameters
     ----------
-    dy : array (N, C, D, H, W), float32 or float64
+    dy : array (N, C, D, H, W), float16, bfloat16, float32 or float64
     w : array (K, C/groups, T, R, S), same dtype and device
     input_shape : (N, K, O, P, Q)
         Shape of the forward input.
@@ -108,6 +111,7 @@ def conv_transpose3d_input_grad(
     )  # fmt: skip
 
 
+@takes_half
 def conv_transpose3d_weight_grad(
     x: Array,
     dy: Array,
@@ -124,7 +128,7 @@ def conv_transpose3d_weight_grad(
 
     Parameters
     ----------
-    x : array (N, K, O, P, Q), float32 or float64
+    x : array (N, K, O, P, Q), float16, bfloat16, float32 or float64
     dy : array (N, C, D, H, W), same dtype and device
     weight_shape : (K, C/groups, T, R, S)
     stride, padding, output_padding, groups, dilation
@@ -154,12 +158,13 @@ def conv_transpose3d_weight_grad(
     )  # fmt: skip
 
 
+@takes_half
 def conv_transpose3d_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
     """db[c]: the output gradient summed over batch and positions.
 
     Parameters
     ----------
-    dy : array (N, C, D, H, W), float32 or float64
+    dy : array (N, C, D, H, W), float16, bfloat16, float32 or float64
     out : array (C,), optional
 
     Returns

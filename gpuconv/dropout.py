@@ -7,8 +7,10 @@ import numpy as np
 
 from .arguments import flag, floating, number, output
 from .backend import Array, kernels_for, on_device_of
+from .half import takes_half
 
 
+@takes_half
 def dropout(
     x: Array, p: float = 0.5, *, training: bool = True, seed: int, offset: int = 0, out: Array | None = None
 ) -> Array:
@@ -16,7 +18,7 @@ def dropout(
 
     Parameters
     ----------
-    x : array of any shape, float32 or float64
+    x : array of any shape, float16, bfloat16, float32 or float64
     p : float, 0 <= p <= 1
         Probability that an element is dropped, rounded to a multiple of 2^-32.
     training : bool
@@ -45,6 +47,7 @@ def dropout(
     return _dropout("dropout", x, p, training, seed, offset, out)
 
 
+@takes_half
 def dropout_grad(
     dy: Array, p: float = 0.5, *, training: bool = True, seed: int, offset: int = 0, out: Array | None = None
 ) -> Array:
@@ -52,7 +55,7 @@ def dropout_grad(
 
     Parameters
     ----------
-    dy : array of the shape of x, float32 or float64
+    dy : array of the shape of x, float16, bfloat16, float32 or float64
     p, training, seed, offset, out
         As in the forward call.
 
@@ -74,6 +77,7 @@ def dropout_grad(
     return _dropout("dropout_grad", dy, p, training, seed, offset, out)
 
 
+@takes_half
 def dropout2d(
     x: Array, p: float = 0.5, *, training: bool = True, seed: int, offset: int = 0, out: Array | None = None
 ) -> Array:
@@ -81,6 +85,7 @@ def dropout2d(
     return _dropout("dropout2d", x, p, training, seed, offset, out)
 
 
+@takes_half
 def dropout2d_grad(
     dy: Array, p: float = 0.5, *, training: bool = True, seed: int, offset: int = 0, out: Array | None = None
 ) -> Array:

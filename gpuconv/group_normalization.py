@@ -5,9 +5,11 @@ import math
 from .arguments import floating, given, number, output, shaped
 from .backend import Array, kernels_for, on_device_of
 from .geometry import positive
+from .half import takes_half
 from .normalization import require_channels, rows_of
 
 
+@takes_half(single=("mean", "var"))
 def group_norm(
     x: Array,
     num_groups: int,
@@ -23,7 +25,7 @@ def group_norm(
 
     Parameters
     ----------
-    x : array (N, C, ...), float32 or float64
+    x : array (N, C, ...), float16, bfloat16, float32 or float64
     num_groups : int
         Divides C. 1 normalises whole samples, C each channel alone.
     weight, bias : array (C,), optional
@@ -70,12 +72,13 @@ def group_norm(
     return y
 
 
+@takes_half(rounds=False)
 def group_norm_statistics(x: Array, num_groups: int) -> tuple[Array, Array]:
     """Mean and biased variance of each sample's groups of channels, in one pass over x.
 
     Parameters
     ----------
-    x : array (N, C, ...), float32 or float64
+    x : array (N, C, ...), float16, bfloat16, float32 or float64
     num_groups : int
         Divides C.
 
@@ -108,6 +111,7 @@ def group_norm_statistics(x: Array, num_groups: int) -> tuple[Array, Array]:
     return mean, var
 
 
+@takes_half(single=("mean", "var"))
 def group_norm_grad(
     dy: Array,
     x: Array,
@@ -126,7 +130,7 @@ def group_norm_grad(
 
     Parameters
     ----------
-    dy, x : array (N, C, ...), float32 or float64
+    dy, x : array (N, C, ...), float16, bfloat16, float32 or float64
         Gradient of the result, and the argument of the forward call.
     num_groups : int
     mean, var : array (N, num_groups)

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from .arguments import floating, output, shaped
 from .backend import Array, kernels_for, on_device_of
 from .geometry import natural, split_axis
+from .half import takes_half
 
 
+@takes_half
 def add(a: Array, b: Array, *, out: Array | None = None) -> Array:
     """A + b: where two branches of a network meet. Each branch's gradient is that of the sum.
 
     Parameters
     ----------
-    a, b : array of one shape, float32 or float64
+    a, b : array of one shape, float16, bfloat16, float32 or float64
     out : array like a, optional
         Where the result goes; may be a or b itself.
 
@@ -39,12 +41,13 @@ def add(a: Array, b: Array, *, out: Array | None = None) -> Array:
     return y
 
 
+@takes_half
 def concatenate(arrays: Sequence[Array], axis: int = 1, *, out: Array | None = None) -> Array:
     """The arrays one behind the other along an axis; by default the channels.
 
     Parameters
     ----------
-    arrays : sequence of arrays, float32 or float64
+    arrays : sequence of arrays, float16, bfloat16, float32 or float64
         Of one shape but for the axis.
     axis : int
     out : array, optional
@@ -89,12 +92,13 @@ def concatenate(arrays: Sequence[Array], axis: int = 1, *, out: Array | None = N
     return y
 
 
+@takes_half
 def concatenate_grad(dy: Array, sizes: Sequence[int], axis: int = 1) -> tuple[Array, ...]:
     """The gradient of each array that `concatenate` joined: its stretch of dy.
 
     Parameters
     ----------
-    dy : array, float32 or float64
+    dy : array, float16, bfloat16, float32 or float64
     sizes : sequence of int
         Of the arrays along the axis, in order.
     axis : int

@@ -2,14 +2,16 @@
 
 from .arguments import floating, output, shaped
 from .backend import Array, kernels_for, on_device_of
+from .half import takes_half
 
 
+@takes_half
 def linear(x: Array, w: Array, b: Array | None = None, *, out: Array | None = None) -> Array:
     """X W^T + b.
 
     Parameters
     ----------
-    x : array (M, C), float32 or float64
+    x : array (M, C), float16, bfloat16, float32 or float64
     w : array (K, C), same dtype and device
     b : array (K,), optional
     out : array (M, K), optional
@@ -43,12 +45,13 @@ def linear(x: Array, w: Array, b: Array | None = None, *, out: Array | None = No
     return y
 
 
+@takes_half
 def linear_input_grad(dy: Array, w: Array, *, out: Array | None = None) -> Array:
     """DX = dY W.
 
     Parameters
     ----------
-    dy : array (M, K), float32 or float64
+    dy : array (M, K), float16, bfloat16, float32 or float64
     w : array (K, C), same dtype and device
     out : array (M, C), optional
 
@@ -78,12 +81,13 @@ def linear_input_grad(dy: Array, w: Array, *, out: Array | None = None) -> Array
     return dx
 
 
+@takes_half
 def linear_weight_grad(x: Array, dy: Array, *, out: Array | None = None) -> Array:
     """DW = dY^T X, summed over the rows of x.
 
     Parameters
     ----------
-    x : array (M, C), float32 or float64
+    x : array (M, C), float16, bfloat16, float32 or float64
     dy : array (M, K), same dtype and device
     out : array (K, C), optional
 
@@ -113,12 +117,13 @@ def linear_weight_grad(x: Array, dy: Array, *, out: Array | None = None) -> Arra
     return dw
 
 
+@takes_half
 def linear_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
     """Db = the sum of the rows of dY.
 
     Parameters
     ----------
-    dy : array (M, K), float32 or float64
+    dy : array (M, K), float16, bfloat16, float32 or float64
     out : array (K,), optional
 
     Returns

@@ -5,6 +5,7 @@ from typing import Any
 
 from .arguments import flag, floating, given, number, output, shaped, updated
 from .backend import Array, array_module, kernels_for, on_device_of
+from .half import takes_half
 
 LAYOUTS = {
     "batch_norm1d": ((2, 3), "(N, C) or (N, C, L)"),
@@ -13,23 +14,18 @@ LAYOUTS = {
 }
 
 
+@takes_half(single=("running_mean", "running_var"))
 def batch_norm1d(
-    x: Array,
-    running_mean: Array | None = None,
-    running_var: Array | None = None,
-    weight: Array | None = None,
-    bias: Array | None = None,
-    *,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-    out: Array | None = None,
-) -> Array:
+    x: Array, running_mean: Array | None = None, running_var: Array | None = None,
+    weight: Array | None = None, bias: Array | None = None, *,
+    training: bool = False, momentum: float = 0.1, eps: float = 1e-5, out: Array | None = None,
+) -> Array:  # fmt: skip
     """Batch normalisation of x (N, C) or (N, C, L); everything else as for `batch_norm2d`."""
     affine = {"weight": weight, "bias": bias}
     return _batch_norm("batch_norm1d", x, running_mean, running_var, affine, training, momentum, eps, out)
 
 
+@takes_half(single=("running_mean", "running_var"))
 def batch_norm2d(
     x: Array,
     running_mean: Array | None = None,
@@ -46,7 +42,7 @@ def batch_norm2d(
 
     Parameters
     ----------
-    x : array (N, C, H, W), float32 or float64
+    x : array (N, C, H, W), float16, bfloat16, float32 or float64
     running_mean, running_var : array (C,), optional
         Without training the statistics to normalise with. In training x is normalised with its own, and these are
         moved towards them in place: running = (1 - momentum) running + momentum statistic, the variance unbiased.
@@ -79,23 +75,18 @@ def batch_norm2d(
     return _batch_norm("batch_norm2d", x, running_mean, running_var, affine, training, momentum, eps, out)
 
 
+@takes_half(single=("running_mean", "running_var"))
 def batch_norm3d(
-    x: Array,
-    running_mean: Array | None = None,
-    running_var: Array | None = None,
-    weight: Array | None = None,
-    bias: Array | None = None,
-    *,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-    out: Array | None = None,
-) -> Array:
+    x: Array, running_mean: Array | None = None, running_var: Array | None = None,
+    weight: Array | None = None, bias: Array | None = None, *,
+    training: bool = False, momentum: float = 0.1, eps: float = 1e-5, out: Array | None = None,
+) -> Array:  # fmt: skip
     """Batch normalisation of x (N, C, D, H, W); everything else as for `batch_norm2d`."""
     affine = {"weight": weight, "bias": bias}
     return _batch_norm("batch_norm3d", x, running_mean, running_var, affine, training, momentum, eps, out)
 
 
+@takes_half(single=("running_mean", "running_var"), rounds=False)
 def batch_norm_statistics(
     x: Array, running_mean: Array | None = None, running_var: Array | None = None, *, momentum: float = 0.1
 ) -> tuple[Array, Array]:
@@ -103,7 +94,7 @@ def batch_norm_statistics(
 
     Parameters
     ----------
-    x : array (N, C, ...), float32 or float64
+    x : array (N, C, ...), float16, bfloat16, float32 or float64
     running_mean, running_var : array (C,), optional
         Moved towards the statistics in place, as by `batch_norm2d` in training.
     momentum : float
@@ -149,6 +140,7 @@ def batch_norm_statistics(
     return mean, var
 
 
+@takes_half(single=("mean", "var"))
 def batch_norm1d_grad(
     dy: Array, x: Array, mean: Array, var: Array, weight: Array | None = None, *,
     training: bool = False, eps: float = 1e-5, out: Array | None = None,
@@ -157,6 +149,7 @@ def batch_norm1d_grad(
     return _batch_norm_grad("batch_norm1d_grad", dy, x, mean, var, weight, training, eps, out)
 
 
+@takes_half(single=("mean", "var"))
 def batch_norm2d_grad(
     dy: Array,
     x: Array,
@@ -175,7 +168,7 @@ def batch_norm2d_grad(
 
     Parameters
     ----------
-    dy, x : array (N, C, H, W), float32 or float64
+    dy, x : array (N, C, H, W), float16, bfloat16, float32 or float64
         Gradient of the result, and the argument of the forward call.
     mean, var : array (C,)
         What the forward call normalised with: in training from `batch_norm_statistics`, else the running statistics.
@@ -207,6 +200,7 @@ def batch_norm2d_grad(
     return _batch_norm_grad("batch_norm2d_grad", dy, x, mean, var, weight, training, eps, out)
 
 
+@takes_half(single=("mean", "var"))
 def batch_norm3d_grad(
     dy: Array, x: Array, mean: Array, var: Array, weight: Array | None = None, *,
     training: bool = False, eps: float = 1e-5, out: Array | None = None,

@@ -8,11 +8,13 @@ import numpy as np
 
 from .arguments import floating, number, one_of, shaped
 from .backend import Array, on_device_of
+from .half import takes_half
 from .taps import Taps, resample, taps, transposed
 
 MODES = ("constant", "reflect", "replicate", "circular")
 
 
+@takes_half
 def pad(
     x: Array, padding: Sequence[int], mode: str = "constant", value: float | None = None, *, out: Array | None = None
 ) -> Array:
@@ -20,7 +22,7 @@ def pad(
 
     Parameters
     ----------
-    x : array, float32 or float64
+    x : array, float16, bfloat16, float32 or float64
     padding : sequence of int
         (before, after) of the last axis, then of the one before it, and so on. Negative amounts crop.
     mode : {"constant", "reflect", "replicate", "circular"}
@@ -57,6 +59,7 @@ def pad(
         return resample(op, x, tables, fill, out)
 
 
+@takes_half
 def pad_input_grad(
     dy: Array, input_shape: Sequence[int], padding: Sequence[int], mode: str = "constant", *, out: Array | None = None
 ) -> Array:
@@ -64,7 +67,7 @@ def pad_input_grad(
 
     Parameters
     ----------
-    dy : array, float32 or float64
+    dy : array, float16, bfloat16, float32 or float64
     input_shape : sequence of int
     padding, mode
         As in the forward call.

@@ -9,11 +9,13 @@ import numpy as np
 from .arguments import flag, floating, number, one_of, shaped
 from .backend import Array, on_device_of
 from .geometry import natural, positive
+from .half import takes_half
 from .taps import Taps, resample, taps, transposed
 
 RANKS = {"nearest": (3, 4, 5), "linear": (3,), "bilinear": (4,), "trilinear": (5,)}
 
 
+@takes_half
 def upsample(
     x: Array,
     size: int | Sequence[int] | None = None,
@@ -27,7 +29,7 @@ def upsample(
 
     Parameters
     ----------
-    x : array (N, C, ...) of one to three spatial axes, float32 or float64
+    x : array (N, C, ...) of one to three spatial axes, float16, bfloat16, float32 or float64
     size : int or sequence of int, optional
         Of the result's spatial axes.
     scale_factor : float or sequence of float, optional
@@ -64,6 +66,7 @@ def upsample(
         return resample(op, x, tables, 0.0, out)
 
 
+@takes_half
 def upsample_input_grad(
     dy: Array,
     input_shape: Sequence[int],
@@ -78,7 +81,7 @@ def upsample_input_grad(
 
     Parameters
     ----------
-    dy : array (N, C, ...), float32 or float64
+    dy : array (N, C, ...), float16, bfloat16, float32 or float64
     input_shape : sequence of int
     size, scale_factor, mode, align_corners
         As in the forward call.

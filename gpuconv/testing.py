@@ -10,10 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .backend import Array, array_module, to_host
+from .half import wide
 
 # Largest error allowed for one rounding, in units of the type's epsilon, by algorithm. The transforms of Winograd's
 # F(4x4, 3x3) multiply by up to 8 and cancel: they cost some three bits (DESIGN: 1e-5 of the maximum in float32).
 TOLERANCE = {"direct": 8.0, "implicit_gemm": 8.0, "winograd": 64.0}
+
+HALF_EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
+"""Of the types that results are only rounded to: what is computed in float32 adds a float32's error."""
 
 STEP = 1e-5
 """Finite-difference step in float64, near the cube root of epsilon: rounding and curvature errors meet there."""
@@ -47,7 +51,7 @@ def tolerance(dtype: Any, terms: int = 1, algorithm: str = "direct") -> float:
     Parameters
     ----------
     dtype : dtype
-        float32 or float64: the type the kernel computes in.
+        Of the result; float16 and bfloat16 are computed in float32 and rounded once.
     terms : int
         Number of products each element sums, such as C * R * S: rounding errors grow with its square root.
     algorithm : str
@@ -57,7 +61,9 @@ def tolerance(dtype: Any, terms: int = 1, algorithm: str = "direct") -> float:
     -------
     float
     """
-    return float(TOLERANCE[algorithm] * np.finfo(dtype).eps * max(terms, 1) ** 0.5)
+    dtype = np.dtype(dtype)
+    rounding = HALF_EPSILON.get(dtype.name, 0.0)
+    return float(rounding + TOLERANCE[algorithm] * np.finfo(wide(dtype)).eps * max(terms, 1) ** 0.5)
 
 
 def relative_error(actual: Array, expected: Array, magnitude: Array | None = None) -> float:

@@ -12,7 +12,7 @@ def poisoned_results(monkeypatch):
     """Fill every result with NaN or the largest integer first: a kernel that leaves an element out is found."""
 
     def poisoned(shape, dtype, like):
-        fill = np.nan if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
+        fill = np.nan if np.dtype(dtype).kind in "fV" else np.iinfo(dtype).max
         return array_module(like).full(shape, fill, dtype)
 
     monkeypatch.setattr(gpuconv.arguments, "empty", poisoned)

@@ -119,7 +119,7 @@ ARGUMENTS = [
     ({"x": [[1.0]]}, TypeError, "x is a list, expected a NumPy or CuPy array"),
     ({"x": FakeTensor()}, TypeError, r"x is a torch.Tensor, expected .*; pass tensor.detach\(\).numpy\(\)"),
     ({"w": 3.0}, TypeError, "w is a float, expected a NumPy or CuPy array"),
-    ({"x": np.zeros(X, np.int64)}, TypeError, "x has dtype int64, expected float32 or float64"),
+    ({"x": np.zeros(X, np.int64)}, TypeError, "x has dtype int64, expected float32, float64"),
     ({"x": np.zeros(X, object)}, TypeError, "x has dtype object"),
     ({"x": np.zeros(X, complex)}, TypeError, "x has dtype complex128"),
     ({"w": np.zeros(W)}, TypeError, "w has dtype float64, expected float32 like x"),

@@ -19,7 +19,7 @@ from tests.devices import on_every_device
 @on_every_device
 def test_every_operation_passes(device):
     results = check_operations(device)
-    assert len(results) == 2 * len(list(operation_checks())) > 30
+    assert len(results) == 4 * len(list(operation_checks())) > 30
     assert [row for row in results if not row.passed] == []
 
 

@@ -5,12 +5,8 @@ from .exponential import (
     elu_grad,
     selu,
     selu_grad,
-    sigmoid,
-    sigmoid_grad,
     softplus,
     softplus_grad,
-    tanh,
-    tanh_grad,
 )
 from .gated import (
     gelu,
@@ -39,6 +35,7 @@ from .rectifiers import (
     relu6_grad,
     relu_grad,
 )
+from .sigmoids import sigmoid, sigmoid_grad, tanh, tanh_grad
 from .softmax import (
     log_softmax,
     log_softmax_grad,

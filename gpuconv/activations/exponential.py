@@ -1,125 +1,17 @@
-"""Activations that take an exponential: bounded on one side or on both."""
+"""Activations that take an exponential and are bounded on one side."""
 
 from ..backend import Array
+from ..half import takes_half
 from .elementwise import backward, forward
 
 
-def sigmoid(x: Array, *, out: Array | None = None) -> Array:
-    """1 / (1 + exp(-x)).
-
-    Parameters
-    ----------
-    x : array of any shape, float32 or float64
-    out : array like x, optional
-        Where the result goes; may be x itself.
-
-    Returns
-    -------
-    array like x
-
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
-    ValueError
-        If out has another shape.
-
-    Notes
-    -----
-    The exponential is taken of -|x|, so it never overflows. Deterministic.
-    """
-    return forward("sigmoid", x, out)
-
-
-def sigmoid_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
-    """Dy s (1 - s), with s = sigmoid(x).
-
-    Parameters
-    ----------
-    dy, x : array of one shape, float32 or float64
-        Gradient of the result, and the argument of the forward call.
-    out : array like x, optional
-        Where the result goes; may be dy or x itself.
-
-    Returns
-    -------
-    array like x
-
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ.
-
-    Notes
-    -----
-    Deterministic.
-    """
-    return backward("sigmoid_grad", dy, x, out)
-
-
-def tanh(x: Array, *, out: Array | None = None) -> Array:
-    """(exp(2x) - 1) / (exp(2x) + 1).
-
-    Parameters
-    ----------
-    x : array of any shape, float32 or float64
-    out : array like x, optional
-        Where the result goes; may be x itself.
-
-    Returns
-    -------
-    array like x
-
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
-    ValueError
-        If out has another shape.
-
-    Notes
-    -----
-    The exponential is taken of -2|x|, so it never overflows. Deterministic.
-    """
-    return forward("tanh", x, out)
-
-
-def tanh_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
-    """Dy (1 - tanh(x)^2).
-
-    Parameters
-    ----------
-    dy, x : array of one shape, float32 or float64
-        Gradient of the result, and the argument of the forward call.
-    out : array like x, optional
-        Where the result goes; may be dy or x itself.
-
-    Returns
-    -------
-    array like x
-
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ.
-
-    Notes
-    -----
-    Deterministic.
-    """
-    return backward("tanh_grad", dy, x, out)
-
-
+@takes_half
 def elu(x: Array, alpha: float = 1.0, *, out: Array | None = None) -> Array:
     """X where x > 0, alpha (exp(x) - 1) elsewhere.
 
     Parameters
     ----------
-    x : array of any shape, float32 or float64
+    x : array of any shape, float16, bfloat16, float32 or float64
     alpha : float
         -alpha is the limit for large negative x.
     out : array like x, optional
@@ -143,12 +35,13 @@ def elu(x: Array, alpha: float = 1.0, *, out: Array | None = None) -> Array:
     return forward("elu", x, out, alpha=alpha)
 
 
+@takes_half
 def elu_grad(dy: Array, x: Array, alpha: float = 1.0, *, out: Array | None = None) -> Array:
     """Dy where x > 0, dy alpha exp(x) elsewhere.
 
     Parameters
     ----------
-    dy, x : array of one shape, float32 or float64
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
         Gradient of the result, and the argument of the forward call.
     alpha : float
         -alpha is the limit for large negative x.
@@ -174,12 +67,13 @@ def elu_grad(dy: Array, x: Array, alpha: float = 1.0, *, out: Array | None = Non
     return backward("elu_grad", dy, x, out, alpha=alpha)
 
 
+@takes_half
 def selu(x: Array, *, out: Array | None = None) -> Array:
     """Scale * elu(x, alpha), with scale = 1.0507 and alpha = 1.6733.
 
     Parameters
     ----------
-    x : array of any shape, float32 or float64
+    x : array of any shape, float16, bfloat16, float32 or float64
     out : array like x, optional
         Where the result goes; may be x itself.
 
@@ -201,12 +95,13 @@ def selu(x: Array, *, out: Array | None = None) -> Array:
     return forward("selu", x, out)
 
 
+@takes_half
 def selu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     """Dy scale where x > 0, dy scale alpha exp(x) elsewhere.
 
     Parameters
     ----------
-    dy, x : array of one shape, float32 or float64
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
         Gradient of the result, and the argument of the forward call.
     out : array like x, optional
         Where the result goes; may be dy or x itself.
@@ -229,12 +124,13 @@ def selu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     return backward("selu_grad", dy, x, out)
 
 
+@takes_half
 def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0, *, out: Array | None = None) -> Array:
     """log(1 + exp(beta x)) / beta: a smooth relu.
 
     Parameters
     ----------
-    x : array of any shape, float32 or float64
+    x : array of any shape, float16, bfloat16, float32 or float64
     beta : float
         Sharpness: the larger, the nearer to relu.
     threshold : float
@@ -261,6 +157,7 @@ def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0, *, out: Array
     return forward("softplus", x, out, beta=beta, threshold=threshold)
 
 
+@takes_half
 def softplus_grad(
     dy: Array, x: Array, beta: float = 1.0, threshold: float = 20.0, *, out: Array | None = None
 ) -> Array:
@@ -268,7 +165,7 @@ def softplus_grad(
 
     Parameters
     ----------
-    dy, x : array of one shape, float32 or float64
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
         Gradient of the result, and the argument of the forward call.
     beta : float
         Sharpness: the larger, the nearer to relu.

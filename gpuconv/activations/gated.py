@@ -2,17 +2,19 @@
 
 from ..arguments import one_of
 from ..backend import Array
+from ..half import takes_half
 from .elementwise import backward, forward
 
 APPROXIMATIONS = {"none": "gelu", "tanh": "gelu_tanh"}  # the kernel of each
 
 
+@takes_half
 def silu(x: Array, *, out: Array | None = None) -> Array:
     """X sigmoid(x), also called swish.
 
     Parameters
     ----------
-    x : array of any shape, float32 or float64
+    x : array of any shape, float16, bfloat16, float32 or float64
     out : array like x, optional
         Where the result goes; may be x itself.
 
@@ -34,12 +36,13 @@ def silu(x: Array, *, out: Array | None = None) -> Array:
     return forward("silu", x, out)
 
 
+@takes_half
 def silu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     """Dy (s + x s (1 - s)), with s = sigmoid(x).
 
     Parameters
     ----------
-    dy, x : array of one shape, float32 or float64
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
         Gradient of the result, and the argument of the forward call.
     out : array like x, optional
         Where the result goes; may be dy or x itself.
@@ -62,12 +65,13 @@ def silu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     return backward("silu_grad", dy, x, out)
 
 
+@takes_half
 def mish(x: Array, *, out: Array | None = None) -> Array:
     """X tanh(log(1 + exp(x))).
 
     Parameters
     ----------
-    x : array of any shape, float32 or float64
+    x : array of any shape, float16, bfloat16, float32 or float64
     out : array like x, optional
         Where the result goes; may be x itself.
 
@@ -89,12 +93,13 @@ def mish(x: Array, *, out: Array | None = None) -> Array:
     return forward("mish", x, out)
 
 
+@takes_half
 def mish_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     """Dy times the derivative of mish.
 
     Parameters
     ----------
-    dy, x : array of one shape, float32 or float64
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
         Gradient of the result, and the argument of the forward call.
     out : array like x, optional
         Where the result goes; may be dy or x itself.
@@ -117,12 +122,13 @@ def mish_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     return backward("mish_grad", dy, x, out)
 
 
+@takes_half
 def hardsigmoid(x: Array, *, out: Array | None = None) -> Array:
     """min(max(0, x + 3), 6) / 6: straight lines in place of sigmoid.
 
     Parameters
     ----------
-    x : array of any shape, float32 or float64
+    x : array of any shape, float16, bfloat16, float32 or float64
     out : array like x, optional
         Where the result goes; may be x itself.
 
@@ -144,12 +150,13 @@ def hardsigmoid(x: Array, *, out: Array | None = None) -> Array:
     return forward("hardsigmoid", x, out)
 
 
+@takes_half
 def hardsigmoid_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     """Dy / 6 where -3 < x < 3, 0 elsewhere.
 
     Parameters
     ----------
-    dy, x : array of one shape, float32 or float64
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
         Gradient of the result, and the argument of the forward call.
     out : array like x, optional
         Where the result goes; may be dy or x itself.
@@ -172,12 +179,13 @@ def hardsigmoid_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     return backward("hardsigmoid_grad", dy, x, out)
 
 
+@takes_half
 def hardswish(x: Array, *, out: Array | None = None) -> Array:
     """X hardsigmoid(x).
 
     Parameters
     ----------
-    x : array of any shape, float32 or float64
+    x : array of any shape, float16, bfloat16, float32 or float64
     out : array like x, optional
         Where the result goes; may be x itself.
 
@@ -199,12 +207,13 @@ def hardswish(x: Array, *, out: Array | None = None) -> Array:
     return forward("hardswish", x, out)
 
 
+@takes_half
 def hardswish_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     """0 where x <= -3, dy where x >= 3, dy (2x + 3) / 6 between.
 
     Parameters
     ----------
-    dy, x : array of one shape, float32 or float64
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
         Gradient of the result, and the argument of the forward call.
     out : array like x, optional
         Where the result goes; may be dy or x itself.
@@ -227,12 +236,13 @@ def hardswish_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     return backward("hardswish_grad", dy, x, out)
 
 
+@takes_half
 def gelu(x: Array, approximate: str = "none", *, out: Array | None = None) -> Array:
     """X P(X <= x) for a standard normal X: x (1 + erf(x / sqrt(2))) / 2.
 
     Parameters
     ----------
-    x : array of any shape, float32 or float64
+    x : array of any shape, float16, bfloat16, float32 or float64
     approximate : {"none", "tanh"}
         "tanh" takes x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 instead.
     out : array like x, optional
@@ -258,12 +268,13 @@ def gelu(x: Array, approximate: str = "none", *, out: Array | None = None) -> Ar
     return forward("gelu", x, out, kernel=APPROXIMATIONS[approximate])
 
 
+@takes_half
 def gelu_grad(dy: Array, x: Array, approximate: str = "none", *, out: Array | None = None) -> Array:
     """Dy (P(X <= x) + x p(x)), p the normal density; with "tanh" the derivative of the approximation.
 
     Parameters
     ----------
-    dy, x : array of one shape, float32 or float64
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
         Gradient of the result, and the argument of the forward call.
     approximate : {"none", "tanh"}
     out : array like x, optional

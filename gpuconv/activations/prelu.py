@@ -5,14 +5,16 @@ from collections.abc import Sequence
 
 from ..arguments import floating, output, shaped
 from ..backend import Array, kernels_for, on_device_of
+from ..half import takes_half
 
 
+@takes_half
 def prelu(x: Array, weight: Array, *, out: Array | None = None) -> Array:
     """X where x > 0, weight * x elsewhere.
 
     Parameters
     ----------
-    x : array (N, C, ...), or of any shape with a single slope; float32 or float64
+    x : array (N, C, ...), or of any shape with a single slope; float16, bfloat16, float32 or float64
     weight : array (C,) or (1,) or of no dimensions
         The slopes for negative x.
     out : array like x, optional
@@ -42,12 +44,13 @@ def prelu(x: Array, weight: Array, *, out: Array | None = None) -> Array:
     return y
 
 
+@takes_half
 def prelu_grad(dy: Array, x: Array, weight: Array, *, out: Array | None = None) -> Array:
     """Dy where x > 0, weight * dy elsewhere: the gradient with respect to x.
 
     Parameters
     ----------
-    dy, x : array of one shape, float32 or float64
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
         Gradient of the result, and the argument of the forward call.
     weight : array (C,) or (1,) or of no dimensions
     out : array like x, optional
@@ -79,12 +82,13 @@ def prelu_grad(dy: Array, x: Array, weight: Array, *, out: Array | None = None) 
     return dx
 
 
+@takes_half
 def prelu_weight_grad(dy: Array, x: Array, weight_shape: Sequence[int], *, out: Array | None = None) -> Array:
     """The sum of dy x where x <= 0, over all that a slope serves: the gradient with respect to the slopes.
 
     Parameters
     ----------
-    dy, x : array of one shape, float32 or float64
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
         Gradient of the result, and the argument of the forward call.
     weight_shape : sequence of int
         Shape of the slopes: (C,), (1,) or ().

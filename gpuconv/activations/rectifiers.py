@@ -2,15 +2,17 @@
 
 from ..arguments import number
 from ..backend import Array
+from ..half import takes_half
 from .elementwise import backward, forward
 
 
+@takes_half
 def relu(x: Array, *, out: Array | None = None) -> Array:
     """max(0, x).
 
     Parameters
     ----------
-    x : array of any shape, float32 or float64
+    x : array of any shape, float16, bfloat16, float32 or float64
     out : array like x, optional
         Where the result goes; may be x itself.
 
@@ -33,12 +35,13 @@ def relu(x: Array, *, out: Array | None = None) -> Array:
     return forward("relu", x, out)
 
 
+@takes_half
 def relu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     """Dy where x > 0, 0 elsewhere: the factor f'(x^l) of equation (20), with f'(0) = 0.
 
     Parameters
     ----------
-    dy, x : array of one shape, float32 or float64
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
         Gradient of the result, and the argument of the forward call.
     out : array like x, optional
         Where the result goes; may be dy or x itself.
@@ -61,12 +64,13 @@ def relu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     return backward("relu_grad", dy, x, out)
 
 
+@takes_half
 def leaky_relu(x: Array, negative_slope: float = 0.01, *, out: Array | None = None) -> Array:
     """X where x > 0, negative_slope * x elsewhere.
 
     Parameters
     ----------
-    x : array of any shape, float32 or float64
+    x : array of any shape, float16, bfloat16, float32 or float64
     negative_slope : float
         Of any size and sign.
     out : array like x, optional
@@ -91,12 +95,13 @@ def leaky_relu(x: Array, negative_slope: float = 0.01, *, out: Array | None = No
     return forward("leaky_relu", x, out, negative_slope=negative_slope)
 
 
+@takes_half
 def leaky_relu_grad(dy: Array, x: Array, negative_slope: float = 0.01, *, out: Array | None = None) -> Array:
     """Dy where x > 0, negative_slope * dy elsewhere: f'(0) = negative_slope.
 
     Parameters
     ----------
-    dy, x : array of one shape, float32 or float64
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
         Gradient of the result, and the argument of the forward call.
     negative_slope : float
         Of any size and sign.
@@ -122,12 +127,13 @@ def leaky_relu_grad(dy: Array, x: Array, negative_slope: float = 0.01, *, out: A
     return backward("leaky_relu_grad", dy, x, out, negative_slope=negative_slope)
 
 
+@takes_half
 def relu6(x: Array, *, out: Array | None = None) -> Array:
     """min(max(0, x), 6).
 
     Parameters
     ----------
-    x : array of any shape, float32 or float64
+    x : array of any shape, float16, bfloat16, float32 or float64
     out : array like x, optional
         Where the result goes; may be x itself.
 
@@ -149,12 +155,13 @@ def relu6(x: Array, *, out: Array | None = None) -> Array:
     return forward("relu6", x, out)
 
 
+@takes_half
 def relu6_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     """Dy where 0 < x < 6, 0 elsewhere.
 
     Parameters
     ----------
-    dy, x : array of one shape, float32 or float64
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
         Gradient of the result, and the argument of the forward call.
     out : array like x, optional
         Where the result goes; may be dy or x itself.
@@ -177,12 +184,13 @@ def relu6_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     return backward("relu6_grad", dy, x, out)
 
 
+@takes_half
 def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0, *, out: Array | None = None) -> Array:
     """min(max(min_val, x), max_val).
 
     Parameters
     ----------
-    x : array of any shape, float32 or float64
+    x : array of any shape, float16, bfloat16, float32 or float64
     min_val : float
     max_val : float
         Not smaller than min_val.
@@ -209,6 +217,7 @@ def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0, *, out: Arra
     return forward(op, x, out, min_val=low, max_val=high)
 
 
+@takes_half
 def hardtanh_grad(
     dy: Array, x: Array, min_val: float = -1.0, max_val: float = 1.0, *, out: Array | None = None
 ) -> Array:
@@ -216,7 +225,7 @@ def hardtanh_grad(
 
     Parameters
     ----------
-    dy, x : array of one shape, float32 or float64
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
         Gradient of the result, and the argument of the forward call.
     min_val : float
     max_val : float

@@ -3,14 +3,16 @@
 from ..arguments import floating, output, shaped
 from ..backend import Array, kernels_for, on_device_of
 from ..geometry import split_axis
+from ..half import takes_half
 
 
+@takes_half
 def softmax(x: Array, axis: int = -1, *, out: Array | None = None) -> Array:
     """exp(x_i) / sum_j exp(x_j) along an axis.
 
     Parameters
     ----------
-    x : array of any shape, float32 or float64
+    x : array of any shape, float16, bfloat16, float32 or float64
     axis : int
         A number of no dimensions has axis 0.
     out : array like x, optional
@@ -40,12 +42,13 @@ def softmax(x: Array, axis: int = -1, *, out: Array | None = None) -> Array:
     return y
 
 
+@takes_half
 def softmax_grad(dy: Array, x: Array, axis: int = -1, *, out: Array | None = None) -> Array:
     """dx_i = y_i (dy_i - sum_j dy_j y_j), with y = softmax(x).
 
     Parameters
     ----------
-    dy, x : array of one shape, float32 or float64
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
         Gradient of the result, and the argument of the forward call.
     axis : int
     out : array like x, optional
@@ -76,12 +79,13 @@ def softmax_grad(dy: Array, x: Array, axis: int = -1, *, out: Array | None = Non
     return dx
 
 
+@takes_half
 def log_softmax(x: Array, axis: int = -1, *, out: Array | None = None) -> Array:
     """X_i - log(sum_j exp(x_j)) along an axis.
 
     Parameters
     ----------
-    x : array of any shape, float32 or float64
+    x : array of any shape, float16, bfloat16, float32 or float64
     axis : int
     out : array like x, optional
         Where the result goes; may be x itself.
@@ -110,12 +114,13 @@ def log_softmax(x: Array, axis: int = -1, *, out: Array | None = None) -> Array:
     return y
 
 
+@takes_half
 def log_softmax_grad(dy: Array, x: Array, axis: int = -1, *, out: Array | None = None) -> Array:
     """dx_i = dy_i - softmax(x)_i sum_j dy_j.
 
     Parameters
     ----------
-    dy, x : array of one shape, float32 or float64
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
         Gradient of the result, and the argument of the forward call.
     axis : int
     out : array like x, optional

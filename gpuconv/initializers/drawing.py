@@ -7,8 +7,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..arguments import FLOATING
+from ..arguments import FLOATING, KINDS
 from ..backend import Array, to_device
+from ..half import is_half, rounded
 
 Seed: TypeAlias = int | np.random.Generator | None
 Initializer: TypeAlias = Callable[..., Array]
@@ -43,6 +44,7 @@ def finite(op: str, **options: float) -> None:
 
 def on_device(op: str, values: np.ndarray[Any, Any], dtype: Any) -> Array:
     """Round once, then move."""
-    if np.dtype(dtype).name not in FLOATING:
-        raise TypeError(f"{op}: dtype is {np.dtype(dtype)}, expected float32 or float64")
-    return to_device(values.astype(dtype))
+    dtype = np.dtype(dtype)
+    if dtype not in FLOATING and not is_half(dtype):
+        raise TypeError(f"{op}: dtype is {dtype}, {KINDS}")
+    return to_device(rounded(values, dtype))

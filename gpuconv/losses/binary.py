@@ -6,9 +6,11 @@ import numpy as np
 
 from ..arguments import contiguous, floating, one_of, output, shaped
 from ..backend import Array, array_module, kernels_for, on_device_of
+from ..half import takes_half
 from .reduction import REDUCTIONS, loss_gradient, reduced, scale_of
 
 
+@takes_half
 def bce_with_logits(
     input: Array,
     target: Array,
@@ -21,7 +23,7 @@ def bce_with_logits(
 
     Parameters
     ----------
-    input : array of any shape, float32 or float64
+    input : array of any shape, float16, bfloat16, float32 or float64
         Logits.
     target : array like input
         Probabilities t that the answer is yes.
@@ -57,6 +59,7 @@ def bce_with_logits(
         return reduced(op, kernels, losses, x.shape, reduction)
 
 
+@takes_half
 def bce_with_logits_grad(
     input: Array,
     target: Array,

@@ -6,9 +6,11 @@ from typing import Any
 from ..arguments import floating, labels, number, one_of, output, require_array, same_device, shaped
 from ..backend import Array, kernels_for, on_device_of
 from ..geometry import split_axis
+from ..half import takes_half
 from .reduction import REDUCTIONS, loss_gradient, scale_of
 
 
+@takes_half
 def cross_entropy(
     input: Array,
     target: Array,
@@ -22,7 +24,7 @@ def cross_entropy(
 
     Parameters
     ----------
-    input : array (N, C) or (N, C, ...), float32 or float64
+    input : array (N, C) or (N, C, ...), float16, bfloat16, float32 or float64
         Logits, one row of classes for each sample (and position).
     target : integer array (N,) or (N, ...), or floating array like input
         Class indices, 0 <= target < C, or ignore_index; or the probabilities of the classes.
@@ -67,6 +69,7 @@ def cross_entropy(
         return _reduced(op, kernels, losses, weights, reduction)
 
 
+@takes_half
 def cross_entropy_grad(
     input: Array,
     target: Array,
@@ -121,6 +124,7 @@ def cross_entropy_grad(
     return dx
 
 
+@takes_half
 def nll_loss(
     input: Array,
     target: Array,
@@ -133,7 +137,7 @@ def nll_loss(
 
     Parameters
     ----------
-    input : array (N, C) or (N, C, ...), float32 or float64
+    input : array (N, C) or (N, C, ...), float16, bfloat16, float32 or float64
         Log-probabilities, one row of classes for each sample (and position), as log_softmax gives them.
     target : integer array (N,) or (N, ...)
         Class indices, 0 <= target < C, or ignore_index.
@@ -169,6 +173,7 @@ def nll_loss(
         return _reduced(op, kernels, losses, weights, reduction)
 
 
+@takes_half
 def nll_loss_grad(
     input: Array,
     target: Array,

@@ -4,15 +4,17 @@ from typing import Any
 
 from ..arguments import floating, one_of, output, shaped
 from ..backend import Array, kernels_for, on_device_of
+from ..half import takes_half
 from .reduction import REDUCTIONS, loss_gradient, scale_of
 
 
+@takes_half
 def mse_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
     """The quadratic loss, 1/n sum (input_i - target_i)^2.
 
     Parameters
     ----------
-    input, target : array of one shape, float32 or float64
+    input, target : array of one shape, float16, bfloat16, float32 or float64
     reduction : {"mean", "sum", "none"}
 
     Returns
@@ -34,6 +36,7 @@ def mse_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
     return forward("mse_loss", "mse", input, target, reduction)
 
 
+@takes_half
 def mse_loss_grad(
     input: Array, target: Array, *, dloss: Any = 1.0, reduction: str = "mean", out: Array | None = None
 ) -> Array:
@@ -65,12 +68,13 @@ def mse_loss_grad(
     return backward("mse_loss_grad", "mse", input, target, reduction, dloss, out)
 
 
+@takes_half
 def l1_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
     """The absolute loss, 1/n sum |input_i - target_i|.
 
     Parameters
     ----------
-    input, target : array of one shape, float32 or float64
+    input, target : array of one shape, float16, bfloat16, float32 or float64
     reduction : {"mean", "sum", "none"}
 
     Returns
@@ -92,6 +96,7 @@ def l1_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
     return forward("l1_loss", "l1", input, target, reduction)
 
 
+@takes_half
 def l1_loss_grad(
     input: Array, target: Array, *, dloss: Any = 1.0, reduction: str = "mean", out: Array | None = None
 ) -> Array:

@@ -4,15 +4,17 @@ from typing import Any
 
 from ..arguments import number
 from ..backend import Array
+from ..half import takes_half
 from .regression import backward, forward
 
 
+@takes_half
 def huber_loss(input: Array, target: Array, *, delta: float = 1.0, reduction: str = "mean") -> Array:
     """Quadratic where d = |input - target| < delta, d^2 / 2; linear from there on, delta (d - delta / 2).
 
     Parameters
     ----------
-    input, target : array of one shape, float32 or float64
+    input, target : array of one shape, float16, bfloat16, float32 or float64
     delta : float
         Positive.
     reduction : {"mean", "sum", "none"}
@@ -37,6 +39,7 @@ def huber_loss(input: Array, target: Array, *, delta: float = 1.0, reduction: st
     return forward(op, "huber", input, target, reduction, _positive(op, "delta", delta))
 
 
+@takes_half
 def huber_loss_grad(
     input: Array,
     target: Array,
@@ -75,12 +78,13 @@ def huber_loss_grad(
     return backward(op, "huber", input, target, reduction, dloss, out, _positive(op, "delta", delta))
 
 
+@takes_half
 def smooth_l1_loss(input: Array, target: Array, *, beta: float = 1.0, reduction: str = "mean") -> Array:
     """Quadratic where d = |input - target| < beta, d^2 / (2 beta); linear from there on, d - beta / 2.
 
     Parameters
     ----------
-    input, target : array of one shape, float32 or float64
+    input, target : array of one shape, float16, bfloat16, float32 or float64
     beta : float
         At least 0; 0 is the absolute loss.
     reduction : {"mean", "sum", "none"}
@@ -106,6 +110,7 @@ def smooth_l1_loss(input: Array, target: Array, *, beta: float = 1.0, reduction:
     return forward(op, "smooth_l1" if beta else "l1", input, target, reduction, beta)
 
 
+@takes_half
 def smooth_l1_loss_grad(
     input: Array,
     target: Array,

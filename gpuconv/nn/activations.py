@@ -191,7 +191,7 @@ class PReLU(Module):
         1, or the channels.
     init : float
         The slopes to begin with.
-    dtype : float32 or float64
+    dtype : float16, bfloat16, float32 or float64
     """
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = np.float32) -> None:

@@ -143,7 +143,7 @@ class Conv2d(_Convolution):
     init : initialiser, optional
         For the weights, the bias is 0 then. Default: both as torch.nn.Conv2d.
     seed : int or numpy.random.Generator, optional
-    dtype : float32 or float64
+    dtype : float16, bfloat16, float32 or float64
 
     Raises
     ------
@@ -183,7 +183,7 @@ class ConvTranspose2d(_Transposed):
     init : initialiser, optional
         For the weights, the bias is 0 then. Default: both as torch.nn.ConvTranspose2d.
     seed : int or numpy.random.Generator, optional
-    dtype : float32 or float64
+    dtype : float16, bfloat16, float32 or float64
 
     Raises
     ------

@@ -25,7 +25,7 @@ class Weighted(Module):
     bias : bool
     init : initialiser or None
     seed : int, numpy.random.Generator or None
-    dtype : float32 or float64
+    dtype : float16, bfloat16, float32 or float64
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Linear(Weighted):
     bias : bool
     init : initialiser, optional
     seed : int or numpy.random.Generator, optional
-    dtype : float32 or float64
+    dtype : float16, bfloat16, float32 or float64
     """
 
     def __init__(

@@ -8,6 +8,7 @@ from .. import group_normalization, normalization
 from ..arguments import flag, number
 from ..backend import Array, to_device
 from ..geometry import positive
+from ..half import wide
 from .module import Buffer, Module, Parameter
 
 
@@ -32,8 +33,8 @@ class _BatchNorm(Module):
         affine, tracked = flag(op, "affine", affine), flag(op, "track_running_stats", track_running_stats)
         self.weight = Parameter(to_device(np.ones(features, dtype))) if affine else None
         self.bias = Parameter(to_device(np.zeros(features, dtype))) if affine else None
-        self.running_mean = Buffer(to_device(np.zeros(features, dtype))) if tracked else None
-        self.running_var = Buffer(to_device(np.ones(features, dtype))) if tracked else None
+        self.running_mean = Buffer(to_device(np.zeros(features, wide(dtype)))) if tracked else None
+        self.running_var = Buffer(to_device(np.ones(features, wide(dtype)))) if tracked else None
         self.num_batches_tracked = Buffer(to_device(np.zeros((), np.int64))) if tracked else None
         self._saved: tuple[Array, Array, Array, bool] | None = None
 
@@ -86,7 +87,8 @@ class BatchNorm2d(_BatchNorm):
         Whether there are a weight and a bias for each channel.
     track_running_stats : bool
         Without, evaluation normalises with the batch's statistics too.
-    dtype : float32 or float64
+    dtype : float16, bfloat16, float32 or float64
+        Of the weight and the bias; statistics of 16-bit types are float32.
 
     Raises
     ------
@@ -112,7 +114,7 @@ class GroupNorm(Module):
     eps : float
     affine : bool
         Whether there are a weight and a bias for each channel.
-    dtype : float32 or float64
+    dtype : float16, bfloat16, float32 or float64
 
     Raises
     ------

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..backend import to_device, use_device
+from ..half import half_types
 from ..testing import DIFFERENCE_TOLERANCE, GradientError, check_gradients, relative_error, tolerance
 from . import (
     convolutions,
@@ -62,7 +63,8 @@ def check_operations(device: str = "auto") -> list[CheckResult]:
     Returns
     -------
     list of CheckResult
-        Two for each operation, float64 and float32; a wrong gradient is a row with its error, not an exception.
+        One for each operation and type: float64, float32 and float16, and bfloat16 where ml_dtypes is installed. A
+        wrong gradient is a row with its error, not an exception.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def check_operations(device: str = "auto") -> list[CheckResult]:
         If the device is not there.
     """
     with use_device(device):
-        return [row for check in operation_checks() for row in (_differences(check), _single(check))]
+        return [row for check in operation_checks() for row in (_differences(check), *_against_double(check))]
 
 
 def operation_checks() -> Iterator[OperationCheck]:
@@ -87,12 +89,14 @@ def _differences(check: OperationCheck) -> CheckResult:
     return CheckResult(check.name, "float64", report.error, report.tolerance)
 
 
-def _single(check: OperationCheck) -> CheckResult:
-    gradients = []
-    for dtype in (np.float32, np.float64):
+def _against_double(check: OperationCheck) -> Iterator[CheckResult]:
+    """Of each smaller type, its gradients against those of the same values in float64."""
+    for dtype in (np.dtype(np.float32), *half_types()):
         inputs = check.inputs(dtype)
-        dy = np.random.default_rng(2).standard_normal(check.forward(*inputs).shape).astype(np.float32).astype(dtype)
-        gradients.append(check.backward(to_device(dy), *inputs))
-    pairs = zip(*gradients, strict=True)
-    error = max(relative_error(single, double) for single, double in pairs if double is not None)
-    return CheckResult(check.name, "float32", error, tolerance(np.float32, check.terms))
+        dy = np.random.default_rng(2).standard_normal(check.forward(*inputs).shape).astype(dtype)
+        doubles = [a.astype(np.float64) for a in inputs]
+        found = check.backward(to_device(dy), *inputs)
+        expected = check.backward(to_device(dy.astype(np.float64)), *doubles)
+        pairs = zip(found, expected, strict=True)
+        error = max(relative_error(a, double) for a, double in pairs if double is not None)
+        yield CheckResult(check.name, dtype.name, error, tolerance(dtype, check.terms))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from .. import group_normalization, normalization
 from ..backend import Array, array_module
+from ..half import wide
 from .check import OperationCheck
 
 
@@ -56,5 +57,5 @@ def _group_norm_grad(dy: Array, x: Array, weight: Array, bias: Array) -> Sequenc
 
 def _running(weight: Array) -> tuple[Array, Array]:
     """Running statistics of a channel each, as at the start of a training."""
-    library = array_module(weight)
-    return library.zeros_like(weight), library.ones_like(weight)
+    library, dtype = array_module(weight), wide(weight.dtype)
+    return library.zeros_like(weight, dtype=dtype), library.ones_like(weight, dtype=dtype)

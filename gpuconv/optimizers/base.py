@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from ..arguments import floating, shaped
+from ..arguments import FLOATING, contiguous, floating, same_device, shaped
 from ..backend import Array, array_module, device_of, kernels_for, on_device_of, to_device
+from ..half import alike, is_half, store, wide, widened
 from ..nn.module import Parameter
 
 
@@ -31,7 +32,7 @@ class Optimizer:
     """The rate the first schedule found; the ones after it start from there too."""
     options: ClassVar[tuple[str, ...]] = ()
     buffers: ClassVar[tuple[str, ...]] = ()
-    """Arrays that a parameter's state may hold, each like the parameter."""
+    """Arrays that a parameter's state may hold, each like the parameter; of 16-bit parameters in float32."""
 
     def __init__(self, parameters: Iterable[Parameter]) -> None:
         self.parameters = list(parameters)
@@ -60,7 +61,10 @@ class Optimizer:
             if gradient is not None:
                 w = parameter.data
                 with on_device_of(w):
-                    self._update(kernels_for(w).optimizers, w, gradient, state)
+                    moved = widened(w)
+                    self._update(kernels_for(w).optimizers, moved, widened(gradient), state)
+                    if moved is not w:
+                        store(moved, w)
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -127,7 +131,7 @@ class Optimizer:
             return None
         w, state = parameter.data, self.state[i]
         kept = {name: state[name] for name in self.buffers if name in state}
-        _, gradient, *_ = floating(self.name, data=w, grad=parameter.grad, **kept)
+        gradient = _checked(self.name, w, parameter.grad, kept)
         if gradient.shape != w.shape:
             shaped(self.name, f"the gradient of parameters[{i}]", gradient, w.shape, "its parameter's shape")
         if not w.flags.c_contiguous:  # a copy would be moved instead
@@ -148,5 +152,17 @@ class Optimizer:
             elif value is not None:
                 shaped(self.name, f"{name} of parameters[{i}] in state", value, data.shape, "its parameter's shape")
                 moved = to_device(value, device_of(data))
-                loaded[name] = array_module(moved).array(moved, dtype=data.dtype, order="C")
+                loaded[name] = array_module(moved).array(moved, dtype=wide(data.dtype), order="C")
         return loaded
+
+
+def _checked(op: str, w: Array, gradient: Array, kept: Mapping[str, Array]) -> Array:
+    """The gradient, C-contiguous; a parameter of 16 bits has one of its own type, and a state in float32."""
+    if not is_half(getattr(w, "dtype", FLOATING[0])):
+        _, gradient, *_ = floating(op, data=w, grad=gradient, **kept)
+        return gradient
+    alike(op, data=w, grad=gradient)
+    if kept:
+        floating(op, **kept)
+        same_device(op, data=w, **kept)
+    return contiguous(gradient)

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..arguments import empty, floating, number
+from ..arguments import empty, number
 from ..backend import Array, kernels_for, on_device_of, to_device
+from ..half import alike, store, widened
 from ..nn.module import Parameter
 
 
@@ -32,7 +33,7 @@ def clip_grad_norm(
     Returns
     -------
     array of no dimensions
-        The norm before clipping; 0 where there is no gradient.
+        The norm before clipping, of 16-bit gradients in float32; 0 where there is no gradient.
 
     Raises
     ------
@@ -56,17 +57,20 @@ def clip_grad_norm(
         raise ValueError(f"{op}: norm_type is {p:g}, expected a number above 0, or infinity")
     if not gradients:
         return to_device(np.zeros((), np.float32))
-    first = gradients[0]
+    computed = [widened(g) for g in gradients]
+    first = computed[0]
     kernels = kernels_for(first).clipping
     with on_device_of(first):
         totals, norm, factor = (empty((n,), first.dtype, first) for n in (len(gradients), 1, 1))
-        for i, g in enumerate(gradients):
+        for i, g in enumerate(computed):
             kernels.norm_power(g, p, totals[i : i + 1])
         kernels.clip_factor(totals, p, max_norm, norm, factor)
         if error_if_nonfinite and not math.isfinite(float(norm[0])):
             raise FloatingPointError(f"{op}: the norm of the gradients is {float(norm[0])}, expected a finite number")
-        for g in gradients:
-            kernels.scale(g, factor)
+        for g, scaled in zip(gradients, computed, strict=True):
+            kernels.scale(scaled, factor)
+            if scaled is not g:
+                store(scaled, g)
     return norm.reshape(())
 
 
@@ -93,7 +97,10 @@ def clip_grad_value(parameters: Iterable[Parameter] | Parameter, clip_value: flo
         raise ValueError(f"{op}: clip_value is {bound:g}, expected at least 0")
     for g in gradients:
         with on_device_of(g):
-            kernels_for(g).clipping.clip(g, bound)
+            clipped = widened(g)
+            kernels_for(g).clipping.clip(clipped, bound)
+            if clipped is not g:
+                store(clipped, g)
 
 
 def _gradients(op: str, parameters: Iterable[Parameter] | Parameter) -> list[Array]:
@@ -106,7 +113,7 @@ def _gradients(op: str, parameters: Iterable[Parameter] | Parameter) -> list[Arr
         if parameter.grad is not None:
             gradients[f"the gradient of parameters[{i}]"] = parameter.grad
     if gradients:
-        floating(op, **gradients)
+        alike(op, **gradients)
     for name, g in gradients.items():
         if not g.flags.c_contiguous:
             raise ValueError(f"{op}: {name} has strides {g.strides}, expected a C-contiguous array")

@@ -7,18 +7,20 @@ import numpy as np
 from ..arguments import floating, output, shaped
 from ..backend import Array, kernels_for, on_device_of
 from ..geometry import shape_of, sizes
+from ..half import takes_half
 from .geometry import LAYOUTS, AdaptiveGeometry, adaptive_geometry
 from .unpooling import indices_of
 
 OutputSize = int | None | Sequence[int | None]
 
 
+@takes_half
 def adaptive_avg_pool2d(x: Array, output_size: OutputSize, *, out: Array | None = None) -> Array:
     """The mean of each of P x Q windows, whatever the size of x.
 
     Parameters
     ----------
-    x : array (N, C, H, W), float32 or float64
+    x : array (N, C, H, W), float16, bfloat16, float32 or float64
     output_size : int, None or a pair of them
         P and Q; None keeps the size of x.
     out : array (N, C, P, Q), optional
@@ -43,12 +45,13 @@ def adaptive_avg_pool2d(x: Array, output_size: OutputSize, *, out: Array | None 
     return pool_to_means("adaptive_avg_pool2d", 2, x, output_size, out)
 
 
+@takes_half
 def adaptive_avg_pool2d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
     """dx: each output gradient is spread evenly over its window.
 
     Parameters
     ----------
-    dy : array (N, C, P, Q), float32 or float64
+    dy : array (N, C, P, Q), float16, bfloat16, float32 or float64
         Its shape says what the output size was.
     input_shape : (N, C, H, W)
     out : array (N, C, H, W), optional
@@ -72,12 +75,13 @@ def adaptive_avg_pool2d_input_grad(dy: Array, input_shape: Sequence[int], *, out
     return pool_to_means_input_grad("adaptive_avg_pool2d_input_grad", 2, dy, input_shape, out)
 
 
+@takes_half
 def adaptive_max_pool2d(x: Array, output_size: OutputSize) -> tuple[Array, Array]:
     """The largest element of each of P x Q windows, and where it was.
 
     Parameters
     ----------
-    x : array (N, C, H, W), float32 or float64
+    x : array (N, C, H, W), float16, bfloat16, float32 or float64
     output_size : int, None or a pair of them
         P and Q; None keeps the size of x.
 
@@ -102,6 +106,7 @@ def adaptive_max_pool2d(x: Array, output_size: OutputSize) -> tuple[Array, Array
     return pool_to_maxima("adaptive_max_pool2d", 2, x, output_size)
 
 
+@takes_half
 def adaptive_max_pool2d_input_grad(
     dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
 ) -> Array:
@@ -109,7 +114,7 @@ def adaptive_max_pool2d_input_grad(
 
     Parameters
     ----------
-    dy : array (N, C, P, Q), float32 or float64
+    dy : array (N, C, P, Q), float16, bfloat16, float32 or float64
     indices : array (N, C, P, Q), integer
         As adaptive_max_pool2d returned them; one outside its window is ignored.
     input_shape : (N, C, H, W)
@@ -134,21 +139,25 @@ def adaptive_max_pool2d_input_grad(
     return pool_to_maxima_input_grad("adaptive_max_pool2d_input_grad", 2, dy, indices, input_shape, out)
 
 
+@takes_half
 def adaptive_avg_pool1d(x: Array, output_size: OutputSize, *, out: Array | None = None) -> Array:
     """From x (N, C, W) to (N, C, Q); everything else as for `adaptive_avg_pool2d`."""
     return pool_to_means("adaptive_avg_pool1d", 1, x, output_size, out)
 
 
+@takes_half
 def adaptive_avg_pool1d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
     """Dx (N, C, W) from dy (N, C, Q); everything else as for `adaptive_avg_pool2d_input_grad`."""
     return pool_to_means_input_grad("adaptive_avg_pool1d_input_grad", 1, dy, input_shape, out)
 
 
+@takes_half
 def adaptive_max_pool1d(x: Array, output_size: OutputSize) -> tuple[Array, Array]:
     """From x (N, C, W) to (N, C, Q); everything else as for `adaptive_max_pool2d`."""
     return pool_to_maxima("adaptive_max_pool1d", 1, x, output_size)
 
 
+@takes_half
 def adaptive_max_pool1d_input_grad(
     dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
 ) -> Array:
@@ -156,21 +165,25 @@ def adaptive_max_pool1d_input_grad(
     return pool_to_maxima_input_grad("adaptive_max_pool1d_input_grad", 1, dy, indices, input_shape, out)
 
 
+@takes_half
 def adaptive_avg_pool3d(x: Array, output_size: OutputSize, *, out: Array | None = None) -> Array:
     """From x (N, C, D, H, W) to (N, C, Z, P, Q); everything else as for `adaptive_avg_pool2d`."""
     return pool_to_means("adaptive_avg_pool3d", 3, x, output_size, out)
 
 
+@takes_half
 def adaptive_avg_pool3d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
     """Dx (N, C, D, H, W) from dy (N, C, Z, P, Q); everything else as for `adaptive_avg_pool2d_input_grad`."""
     return pool_to_means_input_grad("adaptive_avg_pool3d_input_grad", 3, dy, input_shape, out)
 
 
+@takes_half
 def adaptive_max_pool3d(x: Array, output_size: OutputSize) -> tuple[Array, Array]:
     """From x (N, C, D, H, W) to (N, C, Z, P, Q); everything else as for `adaptive_max_pool2d`."""
     return pool_to_maxima("adaptive_max_pool3d", 3, x, output_size)
 
 
+@takes_half
 def adaptive_max_pool3d_input_grad(
     dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
 ) -> Array:

@@ -6,9 +6,11 @@ from typing import Any
 from ..arguments import floating, output, shaped
 from ..backend import Array, kernels_for, on_device_of
 from ..geometry import Padding, Size, integer, shape_of
+from ..half import takes_half
 from .geometry import LAYOUTS, pool_geometry
 
 
+@takes_half
 def avg_pool2d(
     x: Array,
     kernel_size: Size,
@@ -24,7 +26,7 @@ def avg_pool2d(
 
     Parameters
     ----------
-    x : array (N, C, H, W), float32 or float64
+    x : array (N, C, H, W), float16, bfloat16, float32 or float64
     kernel_size : int or pair
     stride : int or pair, optional
         Default: kernel_size.
@@ -58,6 +60,7 @@ def avg_pool2d(
     return _avg_pool("avg_pool2d", 2, x, *options, out)
 
 
+@takes_half
 def avg_pool2d_input_grad(
     dy: Array,
     input_shape: Sequence[int],
@@ -74,7 +77,7 @@ def avg_pool2d_input_grad(
 
     Parameters
     ----------
-    dy : array (N, C, P, Q), float32 or float64
+    dy : array (N, C, P, Q), float16, bfloat16, float32 or float64
     input_shape : (N, C, H, W)
     kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
         As in the forward call.
@@ -100,6 +103,7 @@ def avg_pool2d_input_grad(
     return _avg_pool_input_grad("avg_pool2d_input_grad", 2, dy, input_shape, *options, out)
 
 
+@takes_half
 def avg_pool1d(
     x: Array,
     kernel_size: Size,
@@ -114,7 +118,7 @@ def avg_pool1d(
 
     Parameters
     ----------
-    x : array (N, C, W), float32 or float64
+    x : array (N, C, W), float16, bfloat16, float32 or float64
     kernel_size, stride : int
     padding : int, ((left, right),), "same" or "valid"
     ceil_mode, count_include_pad : bool
@@ -133,6 +137,7 @@ def avg_pool1d(
     return _avg_pool("avg_pool1d", 1, x, kernel_size, stride, padding, ceil_mode, count_include_pad, None, out)
 
 
+@takes_half
 def avg_pool1d_input_grad(
     dy: Array,
     input_shape: Sequence[int],
@@ -149,6 +154,7 @@ def avg_pool1d_input_grad(
     return _avg_pool_input_grad("avg_pool1d_input_grad", 1, dy, input_shape, *options, out)
 
 
+@takes_half
 def avg_pool3d(
     x: Array,
     kernel_size: Size,
@@ -164,7 +170,7 @@ def avg_pool3d(
 
     Parameters
     ----------
-    x : array (N, C, D, H, W), float32 or float64
+    x : array (N, C, D, H, W), float16, bfloat16, float32 or float64
     kernel_size, stride : int or triple
     padding : int, triple, ((front, back), (top, bottom), (left, right)), "same" or "valid"
     ceil_mode, count_include_pad : bool
@@ -185,6 +191,7 @@ def avg_pool3d(
     return _avg_pool("avg_pool3d", 3, x, *options, out)
 
 
+@takes_half
 def avg_pool3d_input_grad(
     dy: Array,
     input_shape: Sequence[int],

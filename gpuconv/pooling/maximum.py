@@ -6,9 +6,11 @@ from typing import Any
 from ..arguments import contiguous, floating, output, require_array, same_device, shaped
 from ..backend import Array, kernels_for, on_device_of
 from ..geometry import Padding, Size, shape_of
+from ..half import takes_half
 from .geometry import LAYOUTS, PoolGeometry, pool_geometry
 
 
+@takes_half
 def max_pool2d(
     x: Array,
     kernel_size: Size,
@@ -22,7 +24,7 @@ def max_pool2d(
 
     Parameters
     ----------
-    x : array (N, C, H, W), float32 or float64
+    x : array (N, C, H, W), float16, bfloat16, float32 or float64
     kernel_size, dilation : int or pair
     stride : int or pair, optional
         Default: kernel_size.
@@ -52,6 +54,7 @@ def max_pool2d(
     return _max_pool("max_pool2d", 2, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
+@takes_half
 def max_pool2d_input_grad(
     dy: Array,
     mask: Array,
@@ -68,7 +71,7 @@ def max_pool2d_input_grad(
 
     Parameters
     ----------
-    dy : array (N, C, P, Q), float32 or float64
+    dy : array (N, C, P, Q), float16, bfloat16, float32 or float64
     mask : array (N, C, P, Q)
         As max_pool2d returned it. A position that no window has is ignored.
     input_shape : (N, C, H, W)
@@ -96,6 +99,7 @@ def max_pool2d_input_grad(
     return _max_pool_input_grad("max_pool2d_input_grad", 2, dy, mask, input_shape, *options, out)
 
 
+@takes_half
 def max_pool1d(
     x: Array,
     kernel_size: Size,
@@ -109,7 +113,7 @@ def max_pool1d(
 
     Parameters
     ----------
-    x : array (N, C, W), float32 or float64
+    x : array (N, C, W), float16, bfloat16, float32 or float64
     kernel_size, stride, dilation : int
     padding : int, ((left, right),), "same" or "valid"
     ceil_mode : bool
@@ -127,6 +131,7 @@ def max_pool1d(
     return _max_pool("max_pool1d", 1, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
+@takes_half
 def max_pool1d_input_grad(
     dy: Array,
     mask: Array,
@@ -144,6 +149,7 @@ def max_pool1d_input_grad(
     return _max_pool_input_grad("max_pool1d_input_grad", 1, dy, mask, input_shape, *options, out)
 
 
+@takes_half
 def max_pool3d(
     x: Array,
     kernel_size: Size,
@@ -157,7 +163,7 @@ def max_pool3d(
 
     Parameters
     ----------
-    x : array (N, C, D, H, W), float32 or float64
+    x : array (N, C, D, H, W), float16, bfloat16, float32 or float64
     kernel_size, stride, dilation : int or triple
     padding : int, triple, ((front, back), (top, bottom), (left, right)), "same" or "valid"
     ceil_mode : bool
@@ -175,6 +181,7 @@ def max_pool3d(
     return _max_pool("max_pool3d", 3, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
+@takes_half
 def max_pool3d_input_grad(
     dy: Array,
     mask: Array,

@@ -7,6 +7,7 @@ import numpy as np
 from ..arguments import contiguous, floating, output, require_array, same_device, shaped
 from ..backend import Array, kernels_for, on_device_of
 from ..geometry import Padding, Size, several, sides_of, sizes
+from ..half import takes_half
 from .geometry import LAYOUTS, image_sizes
 from .maximum import geometry_of, mask_of
 
@@ -58,6 +59,7 @@ def pool_indices(
     return indices
 
 
+@takes_half
 def max_unpool2d(
     x: Array,
     indices: Array,
@@ -72,7 +74,7 @@ def max_unpool2d(
 
     Parameters
     ----------
-    x : array (N, C, P, Q), float32 or float64
+    x : array (N, C, P, Q), float16, bfloat16, float32 or float64
     indices : array (N, C, P, Q), integer
         Positions h * W + w in each plane of the result, as `pool_indices` gives them.
     kernel_size, stride, padding : int or pair
@@ -100,12 +102,13 @@ def max_unpool2d(
     return _max_unpool("max_unpool2d", 2, x, indices, kernel_size, stride, padding, output_size, out)
 
 
+@takes_half
 def max_unpool2d_input_grad(dy: Array, indices: Array, *, out: Array | None = None) -> Array:
     """dx: each element's gradient is that of the position it went to.
 
     Parameters
     ----------
-    dy : array (N, C, H, W), float32 or float64
+    dy : array (N, C, H, W), float16, bfloat16, float32 or float64
     indices : array (N, C, P, Q), integer
         As in the forward call.
     out : array (N, C, P, Q), optional
@@ -130,6 +133,7 @@ def max_unpool2d_input_grad(dy: Array, indices: Array, *, out: Array | None = No
     return _max_unpool_input_grad("max_unpool2d_input_grad", 2, dy, indices, out)
 
 
+@takes_half
 def max_unpool1d(
     x: Array,
     indices: Array,
@@ -144,11 +148,13 @@ def max_unpool1d(
     return _max_unpool("max_unpool1d", 1, x, indices, kernel_size, stride, padding, output_size, out)
 
 
+@takes_half
 def max_unpool1d_input_grad(dy: Array, indices: Array, *, out: Array | None = None) -> Array:
     """Dx (N, C, Q) from dy (N, C, W); everything else as for `max_unpool2d_input_grad`."""
     return _max_unpool_input_grad("max_unpool1d_input_grad", 1, dy, indices, out)
 
 
+@takes_half
 def max_unpool3d(
     x: Array,
     indices: Array,
@@ -163,6 +169,7 @@ def max_unpool3d(
     return _max_unpool("max_unpool3d", 3, x, indices, kernel_size, stride, padding, output_size, out)
 
 
+@takes_half
 def max_unpool3d_input_grad(dy: Array, indices: Array, *, out: Array | None = None) -> Array:
     """Dx (N, C, Z, P, Q) from dy (N, C, D, H, W); everything else as for `max_unpool2d_input_grad`."""
     return _max_unpool_input_grad("max_unpool3d_input_grad", 3, dy, indices, out)

@@ -105,7 +105,7 @@ def resnet8(
     init : initialiser, optional
         For all weights; default: as torch.nn.
     seed : int or numpy.random.Generator, optional
-    dtype : float32 or float64
+    dtype : float16, bfloat16, float32 or float64
 
     Returns
     -------
