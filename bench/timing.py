@@ -18,6 +18,10 @@ WORKER = Path(__file__).with_name("worker.py")
 SHORTEST = 2e-3
 """Seconds one sample lasts at least: shorter operations are called several times in one."""
 
+PAUSE = 0.03
+"""Seconds between the turns: an OpenMP thread spins for some milliseconds after its last work (GCC's for 300,000
+rounds) before it sleeps, and would take a core from the other library."""
+
 
 class Sample(NamedTuple):
     """Seconds a call took, over the repeats."""
@@ -81,7 +85,7 @@ class Worker:
         return result
 
     def time(self, repeats: int, calls: int = 1) -> list[float]:
-        """Seconds a call, for each of the repeats."""
+        """Seconds a call, for each of the repeats, after a call that does not count."""
         return list(self._ask({"repeats": repeats, "calls": calls})["seconds"])
 
     def close(self) -> None:
@@ -125,6 +129,7 @@ def alternate(several: list[Worker], repeats: int) -> list[Sample]:
     seconds: list[list[float]] = [[] for _ in several]
     for _ in range(repeats):
         for worker, count, taken in zip(several, calls, seconds, strict=True):
+            time.sleep(PAUSE)
             taken.extend(worker.time(1, count))
     return [Sample.of(taken) for taken in seconds]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from . import memory
 from .backend import Array, array_module, is_cupy, kernels_for
+from .kernels import memory
 
 FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
 HALF = ("float16", "bfloat16")
@@ -210,7 +210,8 @@ def given(*arrays: Array | None) -> list[Array]:
 def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
     """New memory beside an array; the tests poison it. MemoryError says what was asked for and what a GPU has left."""
     if not is_cupy(like):
-        return memory.new(shape, dtype)
+        new: Array = memory.new(shape, dtype)
+        return new
     from .kernels.cuda import launch
 
     return launch.beside(like, shape, dtype)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from gpuconv import memory
+from gpuconv.kernels import memory
 
 SHAPE = (64, 1000)  # 256 KB of float32
 

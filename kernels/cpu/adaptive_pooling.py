@@ -4,21 +4,29 @@ Window i of P over H positions is floor(i H / P) to ceil((i + 1) H / P). Bytes a
 """
 
 from functools import lru_cache
+from math import prod
 
 import numpy as np
 from numba import njit
 
 from ..scalar import beats
 from .parallel import share, streaming
+from .plane_means import means, means_input_grad
 
 
 def adaptive_avg_pool(g, x, y):
     """y = the mean over the window."""
+    if x.size and y.size == g.n * g.c:
+        means(x, prod(g.x_sizes), y)
+        return
     _adaptive_avg_pool(g.n * g.c, x.size, *_windows(g), x.reshape(g.n * g.c, *g.x_sizes), y.reshape(-1))
 
 
 def adaptive_avg_pool_input_grad(g, dy, dx):
     """dx[i] = the sum of dy / size over the windows that cover position i."""
+    if dx.size and dy.size == g.n * g.c:
+        means_input_grad(dy, prod(g.x_sizes), dx)
+        return
     tables = *_windows(g), *(_covering(size, count) for size, count in zip(g.x_sizes, g.y_sizes, strict=True))
     _adaptive_avg_pool_grad(
         g.n * g.c, dx.size, *tables, dy.reshape(g.n * g.c, *g.y_sizes), dx.reshape(g.n * g.c, *g.x_sizes)

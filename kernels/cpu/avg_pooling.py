@@ -3,10 +3,13 @@
 Columns first, then rows, as in max_pooling.py; the gradient goes the same way back. Bytes a call: x and y once.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numba import njit
 
 from .parallel import share, streaming
+from .plane_means import means, means_input_grad
 from .row_moves import copy_row
 from .vectors import copies, lanes_of, load, load_apart, store, store_in_turns
 from .windows import axis_of, counts, covering, inside_each, packed, rows_to_read_whole, strip_of, whole
@@ -16,14 +19,26 @@ IDLE = 4  # a vector of windows of which only one in so many is there takes long
 
 def avg_pool(g, x, count_include_pad, divisor, y):
     """y = sum over the window / divisor: the one given, or if 0, as many as count by PyTorch's rule."""
+    if x.size and _one_whole_window(g):
+        means(x, divisor or g.taps, y)
+        return
     flat = x.reshape(-1), y.reshape(-1)
     _avg_pool(g.n * g.c, y.size * g.taps, g.n * g.c, packed(g), count_include_pad, divisor, *flat)
 
 
 def avg_pool_input_grad(g, dy, count_include_pad, divisor, dx):
     """dx[i] = sum of dy / divisor over the windows that cover position i."""
+    if dx.size and _one_whole_window(g):
+        means_input_grad(dy, divisor or g.taps, dx)
+        return
     flat = dy.reshape(-1), dx.reshape(-1)
     _avg_pool_grad(g.n * g.c, dx.size * g.taps, g.n * g.c, packed(g), count_include_pad, divisor, *flat)
+
+
+@lru_cache(maxsize=1024)
+def _one_whole_window(g):
+    """Whether a plane is one window, and nothing else is."""
+    return all((axis.windows, axis.taps, axis.before, axis.after) == (1, axis.size, 0, 0) for axis in (g.d, g.h, g.w))
 
 
 @streaming

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from ..memory import new
 from ..scalar import IDENTITY, activate, activate_grad
 from .conv_planes import fill_planes, plan, planes_size, task_count, task_of, task_vectors
 from .emitter import MR, NV, lanes
@@ -65,7 +66,7 @@ def correlate(x, w, taps, stride, groups, transposed, lattice, bias, activation,
     if images == 0 or lattice.p == 0 or lattice.q == 0:
         return
     g, reads = plan(x.shape, filters, taps, stride, groups, (lattice.p, lattice.q), PANEL // MR, lanes(x.dtype))
-    panels = np.empty((groups * -(-filters // MR), channels * g.taps, MR), x.dtype)
+    panels = new((groups * -(-filters // MR), channels * g.taps, MR), x.dtype)
     serial = images * groups * filters * g.p * g.q * panels.shape[1] < SERIAL
     threads = threads_for(task_count(g), serial)
     before = pre_activation.reshape(-1)

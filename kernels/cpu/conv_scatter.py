@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
+from ..memory import new
 from ..scalar import activate_grad
 from .conv_direct import SERIAL
 from .emitter import MR, NV, lanes, tile_columns
@@ -55,7 +56,7 @@ def scatter_gradient(g, dy, w, pre_activation, activation, slope, dx):
     channels, filters, columns = g.c // g.groups, g.k // g.groups, tile_columns(dy.dtype)
     share = -(-channels // max(1, min(channels, -(-TASKS // (g.n * g.groups)))))
     parts, tiles = -(-channels // share), -(-g.p * g.q // columns)
-    panels = np.empty((g.groups * parts, -(-share * g.r * g.s // MR), filters, MR), dy.dtype)
+    panels = new((g.groups * parts, -(-share * g.r * g.s // MR), filters, MR), dy.dtype)
     vectors = np.arange(tiles * NV, dtype=np.int32)
     starts = vectors // NV * filters * columns + vectors % NV * lanes(dy.dtype)
     offsets = np.arange(0, filters * columns, columns, dtype=np.int32)

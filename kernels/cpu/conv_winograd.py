@@ -14,6 +14,7 @@ spread over the tiles they touch, and come out as NaN.
 import numpy as np
 from numba import njit
 
+from ..memory import new
 from .conv_direct import Lattice, store_rows
 from .emitter import MR, NV, lanes, tile_columns
 from .microkernel import multiply_tile
@@ -64,7 +65,7 @@ def correlate_winograd(x, w, transposed, top, left, bias, activation, slope, pre
     g, places = cut(x.shape, (p, q), (top, left), tiles, columns, lanes(x.dtype), 2 * threads_for(n, False))
     starts = np.arange(0, g.count, lanes(x.dtype), dtype=np.int32)
     offsets = np.arange(0, c * g.count, g.count, dtype=np.int32)
-    filters = np.empty((POSITIONS, -(-k // MR), c, MR), x.dtype)
+    filters = new((POSITIONS, -(-k // MR), c, MR), x.dtype)
     threads = threads_for(task_count(g), False)
     before, lattice = pre_activation.reshape(-1), Lattice(k, p, q, p, q)
     result = lattice, bias, activation, slope, before, y.reshape(-1)

@@ -12,6 +12,7 @@ chunk's tiles. Every sum is formed by one thread, chunk after chunk: the bits do
 import numpy as np
 from numba import njit
 
+from ..memory import new
 from .conv_winograd import FILTER, INPUT, OUTPUT, POSITIONS, SPREAD
 from .emitter import DOT_COLUMNS, DOT_ROWS, lanes
 from .microkernel import add_dots
@@ -48,8 +49,8 @@ def correlate_with_gradient_winograd(g, x, dy, dw):
     length = tasks * t.count
     whole = max(DOT_ROWS, lanes(x.dtype))
     columns, rows = -(-g.c // DOT_COLUMNS) * DOT_COLUMNS, -(-g.k // whole) * whole
-    v, u = (np.empty((POSITIONS, count * length + SPREAD), x.dtype) for count in (columns, rows))
-    sums = np.empty((POSITIONS, columns, rows), x.dtype)
+    v, u = (new((POSITIONS, count * length + SPREAD), x.dtype) for count in (columns, rows))
+    sums = new((POSITIONS, columns, rows), x.dtype)
     starts = np.arange(0, length, lanes(x.dtype), dtype=np.int32)
     offsets = np.arange(0, columns * length, length, dtype=np.int32)
     threads = threads_for(POSITIONS, False)
