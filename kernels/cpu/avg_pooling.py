@@ -10,6 +10,7 @@ from numba import njit
 
 from .parallel import share, streaming
 from .plane_means import means, means_input_grad
+from .pooling_pairs import are_pairs, mean_of_pairs, mean_of_pairs_input_grad
 from .row_moves import copy_row
 from .vectors import copies, lanes_of, load, load_apart, store, store_in_turns
 from .windows import axis_of, counts, covering, inside_each, packed, rows_to_read_whole, strip_of, whole
@@ -22,6 +23,9 @@ def avg_pool(g, x, count_include_pad, divisor, y):
     if x.size and _one_whole_window(g):
         means(x, divisor or g.taps, y)
         return
+    if are_pairs(g):
+        mean_of_pairs(g, x, divisor or g.taps, y)
+        return
     flat = x.reshape(-1), y.reshape(-1)
     _avg_pool(g.n * g.c, y.size * g.taps, g.n * g.c, packed(g), count_include_pad, divisor, *flat)
 
@@ -30,6 +34,9 @@ def avg_pool_input_grad(g, dy, count_include_pad, divisor, dx):
     """dx[i] = sum of dy / divisor over the windows that cover position i."""
     if dx.size and _one_whole_window(g):
         means_input_grad(dy, divisor or g.taps, dx)
+        return
+    if are_pairs(g):
+        mean_of_pairs_input_grad(g, dy, divisor or g.taps, dx)
         return
     flat = dy.reshape(-1), dx.reshape(-1)
     _avg_pool_grad(g.n * g.c, dx.size * g.taps, g.n * g.c, packed(g), count_include_pad, divisor, *flat)

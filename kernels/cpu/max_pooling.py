@@ -13,12 +13,16 @@ from numba import njit
 
 from ..scalar import beats
 from .parallel import share, streaming
+from .pooling_pairs import are_pairs, max_of_pairs, max_of_pairs_input_grad
 from .vectors import copies, first_of, lanes_of, load, load_apart, store
 from .windows import axis_of, inside_each, packed, rows_to_read_whole, strip_of, whole
 
 
 def max_pool(g, x, y, mask):
     """y = max over the window, mask = the winner's (t R + r) S + s: the first in this order, a NaN before others."""
+    if are_pairs(g):
+        max_of_pairs(g, x, y, mask)
+        return
     first_position = np.int32(0) if x.itemsize == 4 else np.int64(0)  # as wide as a value, for vectors of both
     flat = x.reshape(-1), y.reshape(-1), mask.reshape(-1)
     _max_pool(g.n * g.c, y.size * g.taps, g.n * g.c, packed(g), first_position, *flat)
@@ -26,6 +30,9 @@ def max_pool(g, x, y, mask):
 
 def max_pool_input_grad(g, dy, mask, dx):
     """dx[i] = sum of dy over the windows that position i won."""
+    if are_pairs(g):
+        max_of_pairs_input_grad(g, dy, mask, dx)
+        return
     flat = dy.reshape(-1), mask.reshape(-1), dx.reshape(-1)
     _max_pool_grad(g.n * g.c, dx.size + 8 * dy.size, g.n * g.c, packed(g), *flat)
 

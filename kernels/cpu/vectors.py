@@ -149,6 +149,21 @@ def first_of(typingctx, best, winner, value, position):
     return result(best, winner, value, position), codegen
 
 
+@intrinsic
+def where_equal(typingctx, a, start, number, value):
+    """The value where a[start], a[start + 1], ... is the number, 0 elsewhere; a is an array of integers."""
+
+    def codegen(context, builder, sig, args):
+        array, start, number, vector = args
+        keys, zeros = _load(builder, _place(context, builder, a, array, start), value.count), [0.0] * value.count
+        one = number if keys.type.element == number.type else builder.trunc(number, keys.type.element)
+        wanted = builder.insert_element(ir.Constant(keys.type, ir.Undefined), one, _lane(0))
+        wanted = builder.shuffle_vector(wanted, wanted, _lanes([0] * value.count))
+        return builder.select(builder.icmp_unsigned("==", keys, wanted), vector, ir.Constant(vector.type, zeros))
+
+    return value(a, types.intp, types.intp, value), codegen
+
+
 def _arithmetic(function, of_floats, of_integers):
     """Let an operator take two vectors of one type."""
 
