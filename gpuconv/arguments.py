@@ -42,12 +42,11 @@ def floating(op: str, optional: Sequence[str] = (), **arrays: Array | None) -> t
     ValueError
         If one is too large for 32-bit indices on CUDA.
     """
+    if _nothing_to_say(optional, arrays):
+        return tuple(arrays.values())
     for name, a in arrays.items():
         if a is None and name not in optional:
             raise TypeError(f"{op}: {name} is None, expected a NumPy or CuPy array")
-    values = tuple(arrays.values())
-    if _nothing_to_say(values):
-        return values
     present = {name: a for name, a in arrays.items() if a is not None}
     for name, a in present.items():
         require_array(op, name, a)
@@ -66,21 +65,22 @@ def floating(op: str, optional: Sequence[str] = (), **arrays: Array | None) -> t
     return tuple(None if a is None else contiguous(a) for a in arrays.values())
 
 
-def _nothing_to_say(values: tuple[Any, ...]) -> bool:
+def _nothing_to_say(optional: Sequence[str], arrays: dict[str, Any]) -> bool:
     """Whether these are contiguous arrays of one floating type and device: a call of microseconds notices."""
-    first = values[0]
-    kind = type(first)
-    if not (kind is np.ndarray or is_cupy(first)) or first.dtype not in FLOATING:
-        return False
-    dtype, limit = first.dtype, INDEX_LIMIT if kernels_for(first).INDEX_BITS == 32 else float("inf")
-    for a in values:
-        if a is None:
+    first = None
+    for name, a in arrays.items():
+        if a is None and name in optional:
             continue
-        if not (type(a) is kind and a.dtype is dtype and a.flags.c_contiguous and a.size < limit):
+        if first is None:
+            first, kind = a, type(a)
+            if not (kind is np.ndarray or is_cupy(a)) or a.dtype not in FLOATING:
+                return False
+            dtype = a.dtype
+        if not (type(a) is kind and a.dtype is dtype and a.flags.c_contiguous and a.size < INDEX_LIMIT):
             return False
         if kind is not np.ndarray and a.device != first.device:
             return False
-    return True
+    return first is not None
 
 
 def require_array(op: str, name: str, a: Any) -> None:
@@ -94,6 +94,8 @@ def require_array(op: str, name: str, a: Any) -> None:
 
 def same_device(op: str, **arrays: Array) -> None:
     """Refuse a mixture of NumPy and CuPy arrays, or of two GPUs."""
+    if all(type(a) is np.ndarray for a in arrays.values()):
+        return
     homes = {name: _home(a) for name, a in arrays.items()}
     first, *others = homes.items()
     for name, home in others:
@@ -209,7 +211,7 @@ def given(*arrays: Array | None) -> list[Array]:
 
 def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
     """New memory beside an array; the tests poison it. MemoryError says what was asked for and what a GPU has left."""
-    if not is_cupy(like):
+    if type(like) is np.ndarray or not is_cupy(like):
         new: Array = memory.new(shape, dtype)
         return new
     from .kernels.cuda import launch
@@ -231,13 +233,19 @@ def labels(op: str, name: str, target: Array, classes: int, ignore_index: int, l
     same_device(op, input=like, **{name: target})
     if target.dtype.kind not in "iu":
         raise TypeError(f"{op}: {name} has dtype {target.dtype}, expected integer class indices")
-    wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
-    if bool(wrong.any()):
-        raise ValueError(
-            f"{op}: {name} has a label {int(target[wrong][0])}, expected 0 <= label < {classes} or "
-            f"ignore_index={ignore_index}"
-        )
+    if type(target) is not np.ndarray or not _all_within(target, classes):
+        wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
+        if bool(wrong.any()):
+            raise ValueError(
+                f"{op}: {name} has a label {int(target[wrong][0])}, expected 0 <= label < {classes} or "
+                f"ignore_index={ignore_index}"
+            )
     return array_module(target).ascontiguousarray(target, dtype=np.int64)
+
+
+def _all_within(target: Array, classes: int) -> bool:
+    """Whether all labels are in range, none of them ignored: two passes instead of six."""
+    return target.size == 0 or bool(target.min() >= 0 and target.max() < classes)
 
 
 def number(op: str, name: str, value: Any) -> float:

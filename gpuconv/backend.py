@@ -126,7 +126,7 @@ def kernels_for(a: Array) -> Any:
 
     On the emulator NumPy arrays stand for device arrays.
     """
-    on_cuda = is_cupy(a) or device() == "emulator"
+    on_cuda = (type(a) is not np.ndarray and is_cupy(a)) or device() == "emulator"
     return _kernels("cuda" if on_cuda else "cpu")
 
 

@@ -17,12 +17,12 @@ f = None  # each kernel has its own
 
 def forward(name, x, y, *parameters):
     """y[i] = f(x[i], parameters) with the activation of that name; the parameters have the arrays' type."""
-    FORWARD[name](x.size, x.size, x.reshape(-1), y.reshape(-1), *parameters)
+    FORWARD[name](x.size, x.size, x.ravel(), y.ravel(), *parameters)
 
 
 def backward(name, dy, x, dx, *parameters):
     """dx[i] = dy[i] f'(x[i]): equation (20)'s factor on its own."""
-    BACKWARD[name](x.size, x.size, dy.reshape(-1), x.reshape(-1), dx.reshape(-1), *parameters)
+    BACKWARD[name](x.size, x.size, dy.ravel(), x.ravel(), dx.ravel(), *parameters)
 
 
 def prelu(x, weight, y):

@@ -14,7 +14,7 @@ def total(values):
     """The sum of all values, in float64."""
     sums = block_sums(values)
     _sums(sums.size, values.size, values.reshape(-1), sums)
-    return sums.sum()
+    return sums.sum() if sums.size != 1 else sums[0]
 
 
 def sum_columns(values, sums):
