@@ -255,6 +255,15 @@ def number(op: str, name: str, value: Any) -> float:
     return float(value)
 
 
+def finite(op: str, name: str, value: Any, *, at_least: float = -math.inf) -> float:
+    """A real number given as an option, neither NaN nor infinite, nor too small."""
+    x = number(op, name, value)
+    if not (math.isfinite(x) and x >= at_least):
+        bound = "" if at_least == -math.inf else f" of at least {at_least:g}"
+        raise ValueError(f"{op}: {name} is {value}, expected a finite number{bound}")
+    return x
+
+
 def one_of(op: str, name: str, value: Any, choices: Sequence[Any]) -> None:
     """Refuse an option that is none of the choices."""
     if value not in choices:

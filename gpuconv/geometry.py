@@ -142,9 +142,16 @@ def shape_of(op: str, name: str, value: Any, layout: str) -> tuple[int, ...]:
     return sizes(op, name, value, layout)
 
 
+def any_shape(op: str, name: str, value: Any) -> tuple[int, ...]:
+    """A shape of any length given by the caller, as integers."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise TypeError(f"{op}: {name} is {value!r}, expected a shape, a sequence of int")
+    return tuple(integer(op, f"{name}[{axis}]", size, at_least=0) for axis, size in enumerate(value))
+
+
 def split_axis(op: str, shape: tuple[int, ...], axis: int, name: str = "x") -> tuple[int, int, int]:
     """The shape (outer, classes, inner) that brings one axis into the middle."""
-    rank = len(shape)
+    rank, axis = len(shape), integer(op, "axis", axis, at_least=-(2**31))
     if not -rank <= axis < rank:
         raise ValueError(f"{op}: axis is {axis}, expected {-rank} <= axis < {rank} for {name} of shape {shape}")
     axis %= rank
@@ -205,7 +212,8 @@ def output_size(
     room = size + before + after - extent
     if room < 0:
         raise ValueError(
-            f"{op}: the dilated kernel is larger than the padded input: {axis} {extent} > {size + before + after}"
+            f"{op}: the dilated kernel is larger than the padded input: {axis} {extent} > {size + before + after} "
+            f"(kernel {kernel}, dilation {dilation}, padding {before} and {after})"
         )
     if not ceil:
         return room // stride + 1

@@ -2,7 +2,7 @@
 
 import math
 
-from .arguments import floating, given, number, output, shaped
+from .arguments import finite, floating, given, output, shaped
 from .backend import Array, kernels_for, on_device_of
 from .geometry import positive
 from .half import takes_half
@@ -57,7 +57,7 @@ def group_norm(
     x, weight, bias, mean, var = floating(op, tuple(options), x=x, **options)
     groups = _groups(op, x, num_groups)
     require_channels(op, x, weight=weight, bias=bias)
-    tiny = x.dtype.type(number(op, "eps", eps))
+    tiny = x.dtype.type(finite(op, "eps", eps, at_least=0))
     if x.size == groups:
         raise ValueError(f"{op}: x has shape {x.shape}, one value for each of {groups} groups, expected more")
     if mean is None or var is None:
@@ -164,7 +164,7 @@ def group_norm_grad(
     shaped(op, "dy", dy, x.shape, "the shape of x")
     require_channels(op, x, weight=weight)
     _require_statistics(op, x, groups, mean=mean, var=var)
-    tiny, kernels = x.dtype.type(number(op, "eps", eps)), kernels_for(x).normalization
+    tiny, kernels = x.dtype.type(finite(op, "eps", eps, at_least=0)), kernels_for(x).normalization
     (n, c), positions = x.shape[:2], math.prod(x.shape[2:])
     with on_device_of(x):
         dx = output(op, x.shape, x, out, inputs=given(mean, var, weight), coinciding=(dy, x))

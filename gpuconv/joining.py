@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from .arguments import floating, output, shaped
 from .backend import Array, kernels_for, on_device_of
-from .geometry import natural, split_axis
+from .geometry import any_shape, split_axis
 from .half import takes_half
 
 
@@ -122,9 +122,9 @@ def concatenate_grad(dy: Array, sizes: Sequence[int], axis: int = 1) -> tuple[Ar
     (dy,) = floating(op, dy=dy)
     outer, total, inner = split_axis(op, dy.shape, axis, "dy")
     axis %= dy.ndim
-    parts = [natural(op, f"sizes[{i}]", size) for i, size in enumerate(sizes)]
+    parts = any_shape(op, "sizes", sizes)
     if sum(parts) != total:
-        raise ValueError(f"{op}: sizes is {tuple(parts)}, expected {total} in sum (dy.shape[{axis}])")
+        raise ValueError(f"{op}: sizes is {parts}, expected {total} in sum (dy.shape[{axis}])")
     gradients, first = [], 0
     with on_device_of(dy):
         for size in parts:

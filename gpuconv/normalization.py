@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from .arguments import flag, floating, given, number, output, shaped, updated
+from .arguments import finite, flag, floating, given, output, shaped, updated
 from .backend import Array, array_module, kernels_for, on_device_of
 from .half import takes_half
 
@@ -123,7 +123,7 @@ def batch_norm_statistics(
     x, *_ = floating(op, tuple(running), x=x, **running)
     if x.ndim < 2:
         raise ValueError(f"{op}: x has shape {x.shape}, expected at least two dimensions (N, C, ...)")
-    factor = x.dtype.type(number(op, "momentum", momentum))
+    factor = x.dtype.type(finite(op, "momentum", momentum))
     require_channels(op, x, running_mean=running_mean, running_var=running_var)
     terms = x.size // max(x.shape[1], 1)
     if terms == 1:
@@ -226,12 +226,12 @@ def _batch_norm(
     x, mean, var, weight, bias = floating(op, (*running, *affine), x=x, **running, **affine)
     _require_layout(op, "x", x)
     require_channels(op, x, running_mean=mean, running_var=var, weight=weight, bias=bias)
-    tiny = x.dtype.type(number(op, "eps", eps))
+    tiny = x.dtype.type(finite(op, "eps", eps, at_least=0))
     if training and x.size == x.shape[1]:
         raise ValueError(f"{op}: x has shape {x.shape}, one value for each channel, expected more in training")
     if not training and (mean is None or var is None):
         raise ValueError(f"{op}: running_mean and running_var are None, expected arrays unless training=True")
-    share = number(op, "momentum", momentum)
+    share = finite(op, "momentum", momentum)
     with on_device_of(x):
         y = output(op, x.shape, x, out, inputs=given(mean, var, weight, bias), coinciding=(x,))
         if training:  # only now: the running statistics change
@@ -256,7 +256,7 @@ def _batch_norm_grad(
     _require_layout(op, "x", x)
     shaped(op, "dy", dy, x.shape, "the shape of x")
     require_channels(op, x, mean=mean, var=var, weight=weight)
-    tiny, kernels = x.dtype.type(number(op, "eps", eps)), kernels_for(x).normalization
+    tiny, kernels = x.dtype.type(finite(op, "eps", eps, at_least=0)), kernels_for(x).normalization
     with on_device_of(x):
         dx = output(op, x.shape, x, out, inputs=given(mean, var, weight), coinciding=(dy, x))
         sums, means = ([output(op, (1, x.shape[1]), x) for _ in range(2)] for _ in range(2))

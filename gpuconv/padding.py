@@ -8,6 +8,7 @@ import numpy as np
 
 from .arguments import floating, number, one_of, shaped
 from .backend import Array, on_device_of
+from .geometry import any_shape, integer
 from .half import takes_half
 from .taps import Taps, resample, taps, transposed
 
@@ -92,7 +93,7 @@ def pad_input_grad(
     op = "pad_input_grad"
     (dy,) = floating(op, dy=dy)
     one_of(op, "mode", mode, MODES)
-    shape = tuple(_integer(op, f"input_shape[{i}]", size) for i, size in enumerate(input_shape))
+    shape = any_shape(op, "input_shape", input_shape)
     tables = _tables(op, shape, padding, mode)
     padded = (*shape[: len(shape) - len(tables)], *(table.size for table in tables))
     shaped(op, "dy", dy, padded, "the forward result's shape for input_shape")
@@ -104,7 +105,7 @@ def _tables(op: str, shape: Sequence[int], padding: Any, mode: str) -> list[Taps
     """A table for each axis padded, first axis first."""
     if not isinstance(padding, Sequence) or isinstance(padding, str):
         raise TypeError(f"{op}: padding is {padding!r}, expected a sequence of (before, after) for each axis")
-    amounts = [_integer(op, f"padding[{i}]", amount) for i, amount in enumerate(padding)]
+    amounts = [integer(op, f"padding[{i}]", amount, at_least=1 - 2**31) for i, amount in enumerate(padding)]
     axes, rank = len(amounts) // 2, len(shape)
     if len(amounts) % 2 or axes > rank:
         raise ValueError(f"{op}: padding has {len(amounts)} amounts, expected pairs for at most {rank} axes")
@@ -149,12 +150,3 @@ def _padded(size: int, before: int, after: int, mode: str) -> Taps:
         first, last = max(-before, 0), size + min(after, 0)
         sources = first + (positions - first) % max(last - first, 1)
     return taps(size, np.ones(len(sources)), sources)
-
-
-def _integer(op: str, name: str, value: Any) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{op}: {name} is {value!r}, expected an integer")
-    number_of = int(value.__index__())
-    if not -(2**31) < number_of < 2**31:
-        raise ValueError(f"{op}: {name} is {number_of}, expected less than 2**31")
-    return number_of

@@ -8,7 +8,7 @@ import numpy as np
 
 from .arguments import flag, floating, number, one_of, shaped
 from .backend import Array, on_device_of
-from .geometry import natural, positive
+from .geometry import any_shape, positive
 from .half import takes_half
 from .taps import Taps, resample, taps, transposed
 
@@ -105,7 +105,7 @@ def upsample_input_grad(
     """
     op = "upsample_input_grad"
     (dy,) = floating(op, dy=dy)
-    shape = tuple(natural(op, f"input_shape[{i}]", extent) for i, extent in enumerate(input_shape))
+    shape = any_shape(op, "input_shape", input_shape)
     tables = _tables(op, "input_shape", shape, size, scale_factor, mode, align_corners)
     result = (*shape[:2], *(table.size for table in tables))
     shaped(op, "dy", dy, result, "the forward result's shape for input_shape")

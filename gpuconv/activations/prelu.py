@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from ..arguments import floating, output, shaped
 from ..backend import Array, kernels_for, on_device_of
+from ..geometry import any_shape
 from ..half import takes_half
 
 
@@ -113,7 +114,8 @@ def prelu_weight_grad(dy: Array, x: Array, weight_shape: Sequence[int], *, out: 
     op = "prelu_weight_grad"
     dy, x = floating(op, dy=dy, x=x)
     shaped(op, "dy", dy, x.shape, "the shape of x")
-    view = _channels(op, x.shape, tuple(weight_shape))
+    weight_shape = any_shape(op, "weight_shape", weight_shape)
+    view = _channels(op, x.shape, weight_shape)
     with on_device_of(x):
         dweight = output(op, weight_shape, x, out, inputs=(dy, x))
         kernels_for(x).activations.prelu_weight_grad(dy.reshape(view), x.reshape(view), dweight.reshape(-1))

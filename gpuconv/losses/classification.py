@@ -5,7 +5,7 @@ from typing import Any
 
 from ..arguments import floating, labels, number, one_of, output, require_array, same_device, shaped
 from ..backend import Array, kernels_for, on_device_of
-from ..geometry import split_axis
+from ..geometry import integer, split_axis
 from ..half import takes_half
 from .reduction import REDUCTIONS, loss_gradient, scale_of
 
@@ -65,7 +65,7 @@ def cross_entropy(
     target = _labels(op, target, input, ignore_index)
     with on_device_of(x):
         losses, weights = output(op, shape, x), output(op, shape, x)
-        kernels.cross_entropy.cross_entropy(x, target, weight, int(ignore_index), smoothing, losses, weights)
+        kernels.cross_entropy.cross_entropy(x, target, weight, _ignored(op, ignore_index), smoothing, losses, weights)
         return _reduced(op, kernels, losses, weights, reduction)
 
 
@@ -120,7 +120,7 @@ def cross_entropy_grad(
             kernels.cross_entropy_of_probabilities_grad(x, target, weight, smoothing, dloss, scale, result)
         else:
             mean = reduction == "mean"
-            kernels.cross_entropy_grad(x, target, weight, int(ignore_index), smoothing, dloss, mean, result)
+            kernels.cross_entropy_grad(x, target, weight, _ignored(op, ignore_index), smoothing, dloss, mean, result)
     return dx
 
 
@@ -169,7 +169,7 @@ def nll_loss(
     target, kernels = _labels(op, target, input, ignore_index), kernels_for(x)
     with on_device_of(x):
         losses, weights = output(op, shape, x), output(op, shape, x)
-        kernels.cross_entropy.nll(x, target, weight, int(ignore_index), losses, weights)
+        kernels.cross_entropy.nll(x, target, weight, _ignored(op, ignore_index), losses, weights)
         return _reduced(op, kernels, losses, weights, reduction)
 
 
@@ -216,7 +216,7 @@ def nll_loss_grad(
         dloss = loss_gradient(op, dloss, x, shape if reduction == "none" else ())
         dx = output(op, input.shape, x, out, inputs=() if weight is None else (weight,), coinciding=(x,))
         mean, result = reduction == "mean", dx.reshape(x.shape)
-        kernels_for(x).cross_entropy.nll_grad(target, weight, int(ignore_index), dloss, mean, result)
+        kernels_for(x).cross_entropy.nll_grad(target, weight, _ignored(op, ignore_index), dloss, mean, result)
     return dx
 
 
@@ -236,7 +236,7 @@ def _labels(op: str, target: Array, x: Array, ignore_index: int) -> Array:
     require_array(op, "target", target)
     same_device(op, input=x, target=target)
     shaped(op, "target", target, (x.shape[0], *x.shape[2:]), "one label for each row of classes in input")
-    target = labels(op, "target", target, x.shape[1], ignore_index, x)
+    target = labels(op, "target", target, x.shape[1], _ignored(op, ignore_index), x)
     return target.reshape(x.shape[0], math.prod(x.shape[2:]))
 
 
@@ -249,9 +249,13 @@ def _probabilities(op: str, target: Array, x: Array, ignore_index: int) -> Array
     """Class probabilities as (outer, classes, inner)."""
     _, target = floating(op, input=x, target=target)
     shaped(op, "target", target, x.shape, "the shape of input, as target holds probabilities of the classes")
-    if ignore_index >= 0:
+    if _ignored(op, ignore_index) >= 0:
         raise ValueError(f"{op}: ignore_index is {ignore_index}, expected none where target holds probabilities")
     return target.reshape(split_axis(op, x.shape, 1))
+
+
+def _ignored(op: str, ignore_index: Any) -> int:
+    return integer(op, "ignore_index", ignore_index, at_least=-(2**31))
 
 
 def _smoothing(op: str, label_smoothing: float, x: Array) -> Any:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import group_normalization, normalization
-from ..arguments import flag, number
+from ..arguments import finite, flag
 from ..backend import Array, to_device
 from ..geometry import positive
 from ..half import wide
@@ -28,8 +28,8 @@ class _BatchNorm(Module):
         dtype: Any = np.float32,
     ) -> None:
         op = type(self).__name__
-        features, self.eps = positive(op, "num_features", num_features), number(op, "eps", eps)
-        self.momentum = None if momentum is None else number(op, "momentum", momentum)
+        features, self.eps = positive(op, "num_features", num_features), finite(op, "eps", eps, at_least=0)
+        self.momentum = None if momentum is None else finite(op, "momentum", momentum)
         affine, tracked = flag(op, "affine", affine), flag(op, "track_running_stats", track_running_stats)
         self.weight = Parameter(to_device(np.ones(features, dtype))) if affine else None
         self.bias = Parameter(to_device(np.zeros(features, dtype))) if affine else None
@@ -129,7 +129,7 @@ class GroupNorm(Module):
         self.num_groups, channels = positive(op, "num_groups", num_groups), positive(op, "num_channels", num_channels)
         if channels % self.num_groups:
             raise ValueError(f"{op}: num_groups is {num_groups}, expected a divisor of num_channels={num_channels}")
-        self.eps, affine = number(op, "eps", eps), flag(op, "affine", affine)
+        self.eps, affine = finite(op, "eps", eps, at_least=0), flag(op, "affine", affine)
         self.weight = Parameter(to_device(np.ones(channels, dtype))) if affine else None
         self.bias = Parameter(to_device(np.zeros(channels, dtype))) if affine else None
         self._saved: tuple[Array, Array, Array] | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..arguments import floating, output, shaped
+from ..arguments import flag, floating, output, shaped
 from ..backend import Array, kernels_for, on_device_of
 from ..geometry import Padding, Size, integer, shape_of
 from ..half import takes_half
@@ -222,11 +222,11 @@ def _avg_pool(
     out: Array | None,
 ) -> Array:
     (x,) = floating(op, x=x)
-    divisor = _divisor(op, divisor_override)
+    divisor, padded = _divisor(op, divisor_override), flag(op, "count_include_pad", count_include_pad)
     g = pool_geometry(op, rank, x.shape, kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode)
     with on_device_of(x):
         y = output(op, g.y_shape, x, out, inputs=(x,))
-        kernels_for(x).avg_pooling.avg_pool(g, x, bool(count_include_pad), divisor, y)
+        kernels_for(x).avg_pooling.avg_pool(g, x, padded, divisor, y)
     return y
 
 
@@ -244,13 +244,13 @@ def _avg_pool_input_grad(
     out: Array | None,
 ) -> Array:
     (dy,) = floating(op, dy=dy)
-    divisor = _divisor(op, divisor_override)
+    divisor, padded = _divisor(op, divisor_override), flag(op, "count_include_pad", count_include_pad)
     x_shape = shape_of(op, "input_shape", input_shape, LAYOUTS[rank])
     g = pool_geometry(op, rank, x_shape, kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode)
     shaped(op, "dy", dy, g.y_shape, "the forward result's shape for input_shape")
     with on_device_of(dy):
         dx = output(op, g.x_shape, dy, out, inputs=(dy,))
-        kernels_for(dy).avg_pooling.avg_pool_input_grad(g, dy, bool(count_include_pad), divisor, dx)
+        kernels_for(dy).avg_pooling.avg_pool_input_grad(g, dy, padded, divisor, dx)
     return dx
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..arguments import flag
 from ..geometry import Padding, Size, output_size, positive, several, sides_of, sizes
 from ..remembered import remembered
 
@@ -106,7 +107,7 @@ def pool_geometry(
     n, c, *extents = image_sizes(op, rank, x_shape)
     kernel = several(op, "kernel_size", kernel_size, rank)
     strides = kernel if stride is None else several(op, "stride", stride, rank)
-    dilations = several(op, "dilation", dilation, rank)
+    dilations, ceil = several(op, "dilation", dilation, rank), flag(op, "ceil_mode", ceil_mode)
     sides = sides_of(op, padding, kernel, strides, dilations)
     axes = [NONE] * (3 - rank)
     for name, size, k, st, (before, after), step in zip(
@@ -117,7 +118,7 @@ def pool_geometry(
             raise ValueError(
                 f"{op}: padding {max(before, after)} of the {name} is more than half of the dilated kernel ({extent})"
             )
-        windows = output_size(op, name, size, before, after, k, st, step, ceil_mode)
+        windows = output_size(op, name, size, before, after, k, st, step, ceil)
         axes.append(Axis(size, windows, k, st, before, after, step))
     d, h, w = axes
     return PoolGeometry(n, c, d, h, w, rank)
@@ -156,7 +157,9 @@ def adaptive_geometry(op: str, rank: int, x_shape: Sequence[int], output_size: A
     """
     n, c, *extents = image_sizes(op, rank, x_shape)
     given = output_size if isinstance(output_size, Sequence) else (output_size,) * rank
-    if len(given) != rank or isinstance(output_size, str):
+    if isinstance(output_size, str):
+        raise TypeError(f"{op}: output_size is {output_size!r}, expected an int or one for each of {rank} axes")
+    if len(given) != rank:
         raise ValueError(f"{op}: output_size is {output_size!r}, expected an int or one for each of {rank} axes")
     wanted = [
         size if one is None else positive(op, "output_size" if one is output_size else f"output_size[{axis}]", one)

@@ -1,0 +1,108 @@
+"""Every CPU kernel with forbidden pages around its arrays: what reads or writes outside kills the process.
+
+    python -m tests.bad_input.guarded {end,start}
+
+Arrays end right before a forbidden page, or start right after one; results too. Run in a process of its own, by
+test_guards.py.
+"""
+
+import ctypes
+import faulthandler
+import math
+import mmap
+import sys
+
+import numpy as np
+
+import gpuconv
+import gpuconv.arguments
+from gpuconv.kernels.cpu import conv_direct, conv_scatter, conv_winograd, conv_winograd_weight_grad
+from gpuconv.operation_checks import operation_checks
+from tests.bad_input.valid import calls
+
+PAGE = mmap.PAGESIZE
+NOT_AT_ALL = 0  # PROT_NONE
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mprotect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+_alive = []
+
+
+def room(shape, dtype, side):
+    """Memory for an array that touches a forbidden page at its end or its start."""
+    dtype, size = np.dtype(dtype), math.prod(shape) * np.dtype(dtype).itemsize
+    pages = -(-max(size, 1) // PAGE)
+    memory = mmap.mmap(-1, (pages + 2) * PAGE)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    for page in (0, pages + 1):
+        if _libc.mprotect(address + page * PAGE, PAGE, NOT_AT_ALL):
+            raise OSError(ctypes.get_errno(), "mprotect refused")
+    _alive.append(memory)
+    first = PAGE if side == "start" else (pages + 1) * PAGE - size
+    return np.frombuffer(memory, dtype, math.prod(shape), first).reshape(shape)
+
+
+def guarded(a, side):
+    """A copy of an array in such memory."""
+    b = room(a.shape, a.dtype, side)
+    b[...] = a
+    return b
+
+
+def _run_calls(side):
+    for name, arguments in calls().items():
+        for dtype in (np.float32, np.float64):
+            print(name, np.dtype(dtype), flush=True)
+            given = {
+                key: guarded(a.astype(dtype) if a.dtype.kind == "f" else a, side) if isinstance(a, np.ndarray) else a
+                for key, a in arguments.items()
+            }
+            getattr(gpuconv, name)(**given)
+
+
+def _run_checks(side):
+    for check in operation_checks():
+        for dtype in (np.float32, np.float64):
+            print(check.name, np.dtype(dtype), flush=True)
+            inputs = [guarded(a, side) for a in check.inputs(dtype)]
+            check.backward(guarded(check.forward(*inputs), side), *inputs)
+
+
+def _run_convolutions(side, count=150):
+    """Geometries of all sizes: strips, planes, tiles and vectors end where they end."""
+    rng = np.random.default_rng(0)
+    for _ in range(count):
+        groups, stride, dilation = (int(rng.choice(choice)) for choice in ((1, 1, 2), (1, 1, 1, 2, 3), (1, 1, 2)))
+        c, k = groups * int(rng.integers(1, 20)), groups * int(rng.integers(1, 20))
+        r, s = (int(rng.choice((1, 2, 3, 3, 3, 5))) for _ in range(2))
+        pad, n = int(rng.integers(0, 3)), int(rng.integers(1, 9))
+        h, w = (max(int(rng.integers(1, 40)), dilation * (size - 1) + 1) for size in (r, s))
+        options = {"stride": stride, "padding": pad, "dilation": dilation, "groups": groups}
+        print(n, c, h, w, k, r, s, options, flush=True)
+        shapes = (n, c, h, w), (k, c // groups, r, s)
+        x, weights = (guarded(rng.standard_normal(shape, np.float32), side) for shape in shapes)
+        plain = (r, s, stride, dilation, groups) == (3, 3, 1, 1, 1)
+        for algorithm in ("auto", "winograd") if plain else ("auto",):
+            how = {**options, "algorithm": algorithm}
+            y = gpuconv.conv2d(x, weights, **how)
+            gpuconv.conv2d_input_grad(y, weights, x.shape, **how)
+            gpuconv.conv2d_weight_grad(x, y, weights.shape, **how)
+        for pool in (gpuconv.max_pool2d, gpuconv.avg_pool2d):
+            if min(h, w) >= 3:
+                pool(x, min(r, s), stride=stride)
+
+
+def main():
+    """Run everything on one side."""
+    faulthandler.enable()
+    side = sys.argv[1]
+    gpuconv.arguments.empty = lambda shape, dtype, like: room(shape, dtype, side)
+    for module in (conv_direct, conv_scatter, conv_winograd, conv_winograd_weight_grad):
+        module.new = lambda shape, dtype: room(shape, dtype, side)  # workspaces too
+    for run in (_run_calls, _run_checks, _run_convolutions):
+        run(side)
+        _alive.clear()
+    print("nothing outside was touched")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""What looks odd and is right: views of any strides, read-only arrays, and batches of nothing."""
+
+import numpy as np
+import pytest
+
+import gpuconv
+from tests.bad_input.valid import calls
+
+CALLS = calls()
+CHANGED = ("running_mean", "running_var")
+"""Written to in place, so that these have to be writeable and C-contiguous."""
+
+
+def _reversed(a):
+    """The same values behind negative strides."""
+    return a[tuple(slice(None, None, -1) for _ in a.shape)].copy()[tuple(slice(None, None, -1) for _ in a.shape)]
+
+
+def _spread_out(a):
+    """The same values, every other element of an array."""
+    b = np.full((*a.shape[:-1], 2 * a.shape[-1]), 99, a.dtype)
+    b[..., ::2] = a
+    return b[..., ::2]
+
+
+def _read_only(a):
+    b = a.copy()
+    b.setflags(write=False)
+    return b
+
+
+VIEWS = {"reversed": _reversed, "fortran": np.asfortranarray, "spread": _spread_out, "frozen": _read_only}
+
+
+def _several(result):
+    return result if isinstance(result, tuple) else (result,)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("name", CALLS)
+def test_a_view_gives_what_its_copy_gives(name, view):
+    odd = {
+        key: VIEWS[view](a) if isinstance(a, np.ndarray) and key not in CHANGED else a for key, a in CALLS[name].items()
+    }
+    before = {key: a.copy() for key, a in odd.items() if isinstance(a, np.ndarray) and key not in CHANGED}
+    for found, expected in zip(
+        _several(getattr(gpuconv, name)(**odd)), _several(getattr(gpuconv, name)(**CALLS[name])), strict=True
+    ):
+        assert found.flags.c_contiguous
+        assert found.tobytes() == expected.tobytes()
+    assert all(np.array_equal(odd[key], a) for key, a in before.items())
+
+
+BROADCAST = {name: first for name, arguments in CALLS.items() for first in list(arguments)[:1] if arguments[first].ndim}
+
+
+@pytest.mark.parametrize("name", BROADCAST)
+def test_an_array_that_repeats_its_first_row(name):
+    first = BROADCAST[name]
+    a = CALLS[name][first]
+    repeated = np.broadcast_to(a[:1], a.shape)
+    for found, expected in zip(
+        _several(getattr(gpuconv, name)(**{**CALLS[name], first: repeated})),
+        _several(getattr(gpuconv, name)(**{**CALLS[name], first: repeated.copy()})),
+        strict=True,
+    ):
+        assert found.tobytes() == expected.tobytes()
+
+
+def _emptied(name):
+    """A function's valid arguments with a batch of none, where its arrays have one."""
+    found = {}
+    for key, a in CALLS[name].items():
+        batched = isinstance(a, np.ndarray) and key in ("x", "dy", "input", "target", "indices", "mask", "a", "b")
+        if batched and not (key == "b" and name.startswith(("conv", "linear"))):
+            found[key] = a[:0]
+        elif key == "input_shape":
+            found[key] = (0, *a[1:])
+        else:
+            found[key] = a
+    return found
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_batch_of_none_gives_an_empty_result_or_zeros(name):
+    whole = _several(getattr(gpuconv, name)(**CALLS[name]))
+    with np.errstate(all="ignore"):
+        results = _several(getattr(gpuconv, name)(**_emptied(name)))
+    for found, full in zip(results, whole, strict=True):
+        assert found.dtype == full.dtype
+        if found.size:
+            assert found.shape == full.shape  # a sum over the batch, or a mean of nothing
+            assert not found.any() or np.isnan(found).all()
+        else:
+            assert found.shape == (0, *full.shape[1:])
