@@ -11,7 +11,7 @@ import numpy as np
 
 from ..backend import Array
 from ..testing import relative_error, tolerance
-from . import activations, convolutions, dense, losses, poolings
+from . import activations, convolutions, dense, joinings, losses, normalizations, poolings
 from .case import Case
 from .process import PeerError, TorchProcess
 
@@ -23,6 +23,8 @@ FAMILIES: dict[str, Callable[[np.random.Generator], Case]] = {
     **activations.FAMILIES,
     **losses.FAMILIES,
     **dense.FAMILIES,
+    **normalizations.FAMILIES,
+    **joinings.FAMILIES,
 }
 
 Peer = Callable[[Case, Array], tuple[Array, ...]]
@@ -77,9 +79,11 @@ def compare_case(case: Case, peer: Peer, rng: np.random.Generator) -> list[float
     """Errors of the result and of each gradient, in units of the tolerance."""
     y = case.forward()
     dy = rng.standard_normal(y.shape)
-    ours = (y, *case.backward(dy))
+    gradients, left = case.backward(dy), case.left() if case.left else ()
+    ours = (y, *gradients, *left)
     theirs = peer(case, dy)
-    allowed = [tolerance(dtype, case.terms) for dtype in (np.float64, *[case.peer_dtype] * len(case.differentiated))]
+    dtypes = (np.float64, *[case.peer_dtype] * len(gradients), *[np.float64] * len(left))
+    allowed = [tolerance(dtype, case.terms) for dtype in dtypes]
     magnitude = np.array(case.magnitude)
     with np.errstate(invalid="ignore"):
         return [relative_error(a, e, magnitude) / t for a, e, t in zip(ours, theirs, allowed, strict=True)]

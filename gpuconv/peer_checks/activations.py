@@ -37,6 +37,8 @@ CANCELLING = ("tanh", "sigmoid")
 5e-16 of sigmoid's derivative in extended precision, where PyTorch's form is off by all of it."""
 CROSSING = ("silu", "mish", "gelu", "hardswish")
 """Their derivatives cross 0: sums of terms that cancel there, so errors are compared with the terms."""
+TWO_MINDS = ("elu", "selu", "hardswish", "relu6", "hardtanh")
+"""PyTorch's gradients at NaN depend on where in an array it stands: its vectors and its scalar rest differ there."""
 LARGEST_TERM = 4.0
 """Of the derivative of gelu's approximation, x u'(x) (1 - tanh(u)^2) / 2, before PyTorch's difference is formed."""
 
@@ -57,6 +59,17 @@ def activation(rng: np.random.Generator) -> Case:
         magnitude=_magnitude(name, options),
         peer_dtype=np.float32 if name == "hardsigmoid" else np.float64,  # PyTorch multiplies by 1.0f / 6.0f
     )
+
+
+def infinite(rng: np.random.Generator) -> Case:
+    """The same at infinities and NaN, among ordinary arguments."""
+    case = activation(rng)
+    x = case.inputs[0]
+    assert x is not None
+    some = rng.random(x.shape) < 0.3
+    found = (np.inf, -np.inf) if case.function in TWO_MINDS else (np.inf, -np.inf, np.nan)
+    x[some] = rng.choice(found, x.shape)[some]
+    return case
 
 
 def _magnitude(name: str, options: dict[str, Any]) -> float:
@@ -104,4 +117,4 @@ def values(rng: np.random.Generator) -> Array:
     return x
 
 
-FAMILIES = {"activations": activation, "prelu": prelu, "softmax": softmax}
+FAMILIES = {"activations": activation, "activations, not finite": infinite, "prelu": prelu, "softmax": softmax}

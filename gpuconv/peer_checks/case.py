@@ -31,7 +31,13 @@ class Case(NamedTuple):
     peer_dtype: Any = np.float64
     """Precision of the peer's gradients, where it is known to round a constant to float32."""
     named: dict[str, Array] | None = None
-    """Arrays the peer takes by name, not differentiated."""
+    """Arrays the peer takes by name; their gradients come after the others', if `name_differentiated`."""
+    name_differentiated: bool = False
+    together: bool = False
+    """Whether the peer takes its inputs as one list."""
+    changed: tuple[int, ...] = ()
+    """Positions of the inputs that the call moves in place, and with `left`, what ours are afterwards."""
+    left: Callable[[], Sequence[Array]] | None = None
 
     def __str__(self) -> str:
         shapes = ", ".join("None" if a is None else f"{a.dtype}{list(a.shape)}" for a in self.inputs)

@@ -1,4 +1,4 @@
-"""Fully connected layers, normalisation, padding, resizing."""
+"""Fully connected layers, padding, resizing."""
 
 import numpy as np
 
@@ -21,29 +21,6 @@ def linear(rng: np.random.Generator) -> Case:
     differentiated = (0, 1) if b is None else (0, 1, 2)
     return Case(
         "linear", (x, w, b), {}, differentiated, lambda: gpuconv.linear(x, w, b), backward, x.size + w.size, 1.0
-    )
-
-
-def group_norm(rng: np.random.Generator) -> Case:
-    """Any number of groups and axes; at least 8 values a group, for a variance well away from 0."""
-    groups = integer(rng, 1, 4)
-    channels = groups * integer(rng, 1, 3)
-    x = rng.standard_normal(
-        (integer(rng, 1, 3), channels, integer(rng, 8, 12), *integers(rng, 1, 3, integer(rng, 0, 1)))
-    )
-
-    def backward(dy: Array) -> tuple[Array, ...]:
-        return gpuconv.group_norm_grad(dy, x, groups, *gpuconv.group_norm_statistics(x, groups))[:1]
-
-    return Case(
-        "group_norm",
-        (x,),
-        {"num_groups": groups},
-        (0,),
-        lambda: gpuconv.group_norm(x, groups),
-        backward,
-        x.size,
-        1.0,
     )
 
 
@@ -85,4 +62,4 @@ def upsample(rng: np.random.Generator) -> Case:
     )
 
 
-FAMILIES = {"linear": linear, "group_norm": group_norm, "pad": pad, "upsample": upsample}
+FAMILIES = {"linear": linear, "pad": pad, "upsample": upsample}

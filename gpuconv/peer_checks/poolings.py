@@ -72,6 +72,32 @@ def adaptive(rank: int, rng: np.random.Generator) -> Case:
     )
 
 
+def whole(rank: int, rng: np.random.Generator) -> Case:
+    """The mean or the maximum of each plane: what the peer calls adaptive pooling to one window."""
+    kind = choice(rng, ("avg", "max"))
+    x = _image(rank, rng, integers(rng, 1, LARGEST[rank], rank))
+    forward, backward = (getattr(gpuconv, f"global_{kind}_pool{rank}d{suffix}") for suffix in ("", "_input_grad"))
+    means = kind == "avg"
+
+    def gradients(dy: Array) -> tuple[Array, ...]:
+        return (backward(dy, x.shape) if means else backward(dy, forward(x)[1], x.shape),)
+
+    name, asked = f"adaptive_{kind}_pool{rank}d", {"output_size": 1}
+    return Case(name, (x,), asked, (0,), lambda: forward(x) if means else forward(x)[0], gradients, x.size, 1.0)
+
+
+def max_unpool(rank: int, rng: np.random.Generator) -> Case:
+    """Of what a pooling without overlap found, to its own size."""
+    kernel = integers(rng, 1, 3, rank)
+    x = _image(rank, rng, tuple(k * integer(rng, 1, LARGEST[rank] // 3) for k in kernel))
+    y, mask = getattr(gpuconv, f"max_pool{rank}d")(x, kernel)
+    indices = gpuconv.pool_indices(mask, x.shape, kernel)
+    name, values = f"max_unpool{rank}d", rng.standard_normal(y.shape)
+    forward, backward = getattr(gpuconv, name), getattr(gpuconv, f"{name}_input_grad")
+    asked, inputs = {"kernel_size": kernel}, (values, indices)
+    return Case(name, inputs, asked, (0,), lambda: forward(*inputs, kernel), lambda dy: (backward(dy, indices),))
+
+
 def _image(rank: int, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
     x = rng.standard_normal((*integers(rng, 1, 3, 2), *size))
     return np.round(x * 2) if rng.random() < 0.3 else x
@@ -94,5 +120,7 @@ def _windows(rank: int, rng: np.random.Generator, *, dilated: bool) -> tuple[dic
 FAMILIES = {
     **{f"max_pool{rank}d": partial(max_pool, rank) for rank in (1, 2, 3)},
     **{f"avg_pool{rank}d": partial(avg_pool, rank) for rank in (1, 2, 3)},
+    **{f"global pooling, {rank}d": partial(whole, rank) for rank in (1, 2, 3)},
+    **{f"max_unpool{rank}d": partial(max_unpool, rank) for rank in (1, 2, 3)},
     **{f"adaptive pooling, {rank}d": partial(adaptive, rank) for rank in (1, 2, 3)},
 }

@@ -47,7 +47,7 @@ class TorchProcess:
             raise PeerError(f"{command[0]} cannot import torch; --peer-python names an interpreter that can") from error
 
     def __call__(self, case: Case, dy: Array) -> tuple[Array, ...]:
-        """Result and gradients of a case; PeerError if it is refused."""
+        """Result, gradients and what was moved in place, of a case; PeerError if it is refused."""
         call = {
             "function": case.function,
             "given": [a is not None for a in case.inputs],
@@ -55,6 +55,9 @@ class TorchProcess:
             "options": case.options,
             "named": list(case.named or {}),
             "before": case.before,
+            "name_differentiated": case.name_differentiated,
+            "together": case.together,
+            "changed": case.changed,
         }
         arrays = {f"input{i}": a for i, a in enumerate(case.inputs) if a is not None}
         arrays.update({f"named_{name}": a for name, a in (case.named or {}).items()})
@@ -67,7 +70,9 @@ class TorchProcess:
         answer = self._receive()
         if "refused" in answer:
             raise PeerError(str(answer["refused"]))
-        return (answer["y"], *(answer[f"gradient{i}"] for i in range(len(case.differentiated))))
+        gradients = len(case.differentiated) + (len(case.named or ()) if case.name_differentiated else 0)
+        names = [*(f"gradient{i}" for i in range(gradients)), *(f"changed{i}" for i in range(len(case.changed)))]
+        return (answer["y"], *(answer[name] for name in names))
 
     def _receive(self) -> Any:
         stdout = self._process.stdout
