@@ -209,6 +209,10 @@ def output_size(
 ) -> int:
     """Number of windows along one axis; with `ceil`, PyTorch's rule for the last one."""
     extent = dilation * (kernel - 1) + 1
+    if size + before + after >= 2**31:  # kernels keep positions in 32 bits
+        raise ValueError(
+            f"{op}: padding {before} and {after} makes the {axis} {size + before + after}, expected less than 2**31"
+        )
     room = size + before + after - extent
     if room < 0:
         raise ValueError(

@@ -81,6 +81,7 @@ ERRORS = [
     ({"padding": "same", "stride": 2}, ValueError, r"padding 'same' needs stride 1, got stride \(2, 2\)"),
     ({"padding": 1.0}, TypeError, "padding is 1.0, expected an integer"),
     ({"padding": 2**31}, ValueError, r"padding is 2147483648, expected less than 2\*\*31"),
+    ({"padding": 2**30}, ValueError, "padding 1073741824 and 1073741824 makes the height 2147483657"),
     ({"w": (4, 6, 10, 2)}, ValueError, "kernel is larger than the padded input: height 10 > 9"),
     ({"w": (4, 6, 3, 9)}, ValueError, "kernel is larger than the padded input: width 9 > 8"),
     ({"dilation": 5}, ValueError, "kernel is larger than the padded input: height 11 > 9"),
