@@ -239,7 +239,10 @@ def integer(op: str, name: str, value: Any, *, at_least: int) -> int:
     """One integer that fits 32 bits."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{op}: {name} is {value!r}, expected an integer")
-    number = int(value.__index__())
+    try:
+        number = int(value.__index__())
+    except TypeError:  # an array of several
+        raise TypeError(f"{op}: {name} is {value!r}, expected an integer") from None
     if number < at_least:
         raise ValueError(f"{op}: {name} is {number}, expected at least {at_least}")
     if number >= 2**31:

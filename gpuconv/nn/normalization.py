@@ -9,6 +9,7 @@ from ..arguments import finite, flag
 from ..backend import Array, to_device
 from ..geometry import positive
 from ..half import wide
+from ..initializers import ones, zeros
 from .module import Buffer, Module, Parameter
 
 
@@ -31,10 +32,10 @@ class _BatchNorm(Module):
         features, self.eps = positive(op, "num_features", num_features), finite(op, "eps", eps, at_least=0)
         self.momentum = None if momentum is None else finite(op, "momentum", momentum)
         affine, tracked = flag(op, "affine", affine), flag(op, "track_running_stats", track_running_stats)
-        self.weight = Parameter(to_device(np.ones(features, dtype))) if affine else None
-        self.bias = Parameter(to_device(np.zeros(features, dtype))) if affine else None
-        self.running_mean = Buffer(to_device(np.zeros(features, wide(dtype)))) if tracked else None
-        self.running_var = Buffer(to_device(np.ones(features, wide(dtype)))) if tracked else None
+        self.weight = Parameter(ones((features,), dtype=dtype)) if affine else None
+        self.bias = Parameter(zeros((features,), dtype=dtype)) if affine else None
+        self.running_mean = Buffer(zeros((features,), dtype=wide(dtype))) if tracked else None
+        self.running_var = Buffer(ones((features,), dtype=wide(dtype))) if tracked else None
         self.num_batches_tracked = Buffer(to_device(np.zeros((), np.int64))) if tracked else None
         self._saved: tuple[Array, Array, Array, bool] | None = None
 
@@ -130,8 +131,8 @@ class GroupNorm(Module):
         if channels % self.num_groups:
             raise ValueError(f"{op}: num_groups is {num_groups}, expected a divisor of num_channels={num_channels}")
         self.eps, affine = finite(op, "eps", eps, at_least=0), flag(op, "affine", affine)
-        self.weight = Parameter(to_device(np.ones(channels, dtype))) if affine else None
-        self.bias = Parameter(to_device(np.zeros(channels, dtype))) if affine else None
+        self.weight = Parameter(ones((channels,), dtype=dtype)) if affine else None
+        self.bias = Parameter(zeros((channels,), dtype=dtype)) if affine else None
         self._saved: tuple[Array, Array, Array] | None = None
 
     def forward(self, x: Array) -> Array:

@@ -39,7 +39,9 @@ def _rows():
 @pytest.mark.parametrize(("name", "argument", "variant"), list(_rows()))
 def test_a_shape_that_does_not_fit_is_named(name, argument, variant):
     given = SHAPES[variant](CALLS[name][argument])
-    follows = name.startswith(("cross", "nll", "group")) or name.endswith("d_weight_grad")  # what follows from it is named
+    follows = name.startswith(("cross", "nll", "group")) or name.endswith(
+        "d_weight_grad"
+    )  # what follows from it is named
     expected = ("expected",) if follows else (str(given.shape[-1] if given.ndim else "()"),)
     refused(name, {**CALLS[name], argument: given}, ValueError, expected)
 
