@@ -180,8 +180,9 @@ def _binary(case, dy):
     x, target = case.inputs
     weights = [case.named.get(name, np.ones(x.shape)) for name in ("weight", "pos_weight")]
     reduction = case.options["reduction"]
-    losses = reference.binary_loss(x, target, *weights)
-    return _reduced(losses, reduction), _spread(reference.binary_loss_grad(x, target, *weights), dy, reduction)
+    with np.errstate(over="ignore"):  # 1 / (1 + inf) is right
+        losses, slopes = reference.binary_loss(x, target, *weights), reference.binary_loss_grad(x, target, *weights)
+    return _reduced(losses, reduction), _spread(slopes, dy, reduction)
 
 
 def _reduced(losses, reduction):
