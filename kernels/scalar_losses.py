@@ -63,8 +63,9 @@ def smooth_l1_grad(dloss, x, target, beta):
 @inlined
 def bce_with_logits(x, target, weight, pos_weight):
     """-weight (pos_weight t log s + (1 - t) log(1 - s)), s = sigmoid(x): nothing overflows, no digit is lost."""
-    softplus = log1p(exp(-abs(x))) + (-x if x < ZERO else ZERO)  # -log s
-    return weight * ((ONE - target) * x + ((pos_weight - ONE) * target + ONE) * softplus)
+    near = log1p(exp(-abs(x)))
+    yes, no = near + (-x if x < ZERO else ZERO), near + (x if x > ZERO else ZERO)  # -log s, -log(1 - s)
+    return weight * (pos_weight * target * yes + (ONE - target) * no)
 
 
 @inlined

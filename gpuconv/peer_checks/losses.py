@@ -32,7 +32,10 @@ def binary(rng: np.random.Generator) -> Case:
     shape = integers(rng, 1, 5, integer(rng, 1, 4))
     x, target = rng.standard_normal(shape) * choice(rng, (1.0, 300.0)), rng.random(shape)
     weights = {name: rng.random(shape) for name in ("weight", "pos_weight") if rng.random() < 0.4}
-    return _case("bce_with_logits", (x, target), {"reduction": choice(rng, REDUCTIONS)}, weights)
+    options, size = {"reduction": choice(rng, REDUCTIONS)}, max(1.0, float(np.abs(x).max()))
+    return _case(
+        "bce_with_logits", (x, target), options, weights, size
+    )  # PyTorch adds (1 - t) x, and takes it off again
 
 
 def classes(rng: np.random.Generator) -> Case:
@@ -59,7 +62,9 @@ def classes(rng: np.random.Generator) -> Case:
 PEERS = {"bce_with_logits": "binary_cross_entropy_with_logits"}
 
 
-def _case(name: str, inputs: tuple[Array, Array], options: dict[str, Any], weights: dict[str, Array]) -> Case:
+def _case(
+    name: str, inputs: tuple[Array, Array], options: dict[str, Any], weights: dict[str, Array], magnitude: float = 1.0
+) -> Case:
     x, target = inputs
     forward, backward = getattr(gpuconv, name), getattr(gpuconv, f"{name}_grad")
     everything = {**options, **weights}
@@ -71,7 +76,7 @@ def _case(name: str, inputs: tuple[Array, Array], options: dict[str, Any], weigh
         lambda: forward(x, target, **everything),
         lambda dy: (backward(x, target, dloss=dy, **everything),),
         x.size,
-        1.0,
+        magnitude,
         named=weights,
     )
 
