@@ -211,7 +211,7 @@ def given(*arrays: Array | None) -> list[Array]:
 
 def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
     """New memory beside an array; the tests poison it. MemoryError says what was asked for and what a GPU has left."""
-    if type(like) is np.ndarray or not is_cupy(like):
+    if kernels_for(like).INDEX_BITS != 32:
         new: Array = memory.new(shape, dtype)
         return new
     from .kernels.cuda import launch

@@ -70,15 +70,18 @@ class use_device:  # noqa: N801  used like a function
         resolved = _resolve(name, "use_device")
         self._before, _chosen = _chosen, resolved
         self._resolved = resolved
+        _direct_launches()
 
     def __enter__(self) -> "use_device":
         global _chosen  # noqa: PLW0603
         _chosen = self._resolved
+        _direct_launches()
         return self
 
     def __exit__(self, *exc: object) -> None:
         global _chosen  # noqa: PLW0603
         _chosen = self._before
+        _direct_launches()
 
 
 def to_device(a: Array, device_name: str | None = None) -> Array:
@@ -182,14 +185,18 @@ def _resolve(name: str, source: str) -> str:
     if name == "cuda" and (missing := missing_for_cuda()):
         raise DeviceError(f"{source}: device 'cuda' was asked for, but {missing}")
     if name == "emulator":
-        _switch_emulator_on(source)
+        if missing := missing_for_emulator():
+            raise DeviceError(f"{source}: device 'emulator' was asked for, but {missing}")
+        importlib.import_module("gpuconv.emulator.device").switch_on()
     return name
 
 
-def _switch_emulator_on(source: str) -> None:
-    if missing := missing_for_emulator():
-        raise DeviceError(f"{source}: device 'emulator' was asked for, but {missing}")
-    importlib.import_module("gpuconv.emulator.device").switch_on()
+def _direct_launches() -> None:
+    """Let the launches on NumPy arrays go to the emulator while it is the device, and only then."""
+    emulated = sys.modules.get("gpuconv.emulator.device")
+    if emulated is not None:
+        wanted = _chosen or os.environ.get("GPUCONV_DEVICE", "auto")
+        (emulated.switch_on if wanted == "emulator" else emulated.switch_off)()
 
 
 def missing_for_emulator() -> str | None:

@@ -4,14 +4,18 @@ import numpy as np
 import pytest
 
 import gpuconv.arguments
-from gpuconv.backend import array_module, use_device
+from gpuconv.backend import array_module, device, use_device
 
 
 @pytest.fixture(autouse=True)
 def poisoned_results(monkeypatch):
     """Fill every result with NaN or the largest integer first: a kernel that leaves an element out is found."""
 
+    plain = gpuconv.arguments.empty
+
     def poisoned(shape, dtype, like):
+        if device() == "emulator":  # which reports what is read before a kernel has written it
+            return plain(shape, dtype, like)
         fill = np.nan if np.dtype(dtype).kind in "fV" else np.iinfo(dtype).max
         return array_module(like).full(shape, fill, dtype)
 

@@ -6,13 +6,25 @@ import numpy as np
 
 from gpuconv.kernels.cuda import launch as kernel_launch
 
+from .buffers import empty
 from .launcher import run_blocks_of
 
 
 def switch_on() -> None:
-    """Send launches on NumPy arrays to the emulator; those on CuPy arrays still go to the GPU."""
+    """Send launches on NumPy arrays to the emulator; those on CuPy arrays still go to the GPU.
+
+    The library's results come from `emulator.empty`, so that a kernel that reads what none has written is reported.
+    """
     if kernel_launch.run is kernel_launch.run_on_device:
         kernel_launch.run = _run
+        kernel_launch.empty = empty
+
+
+def switch_off() -> None:
+    """Send launches to the GPU again, whatever they are on."""
+    if kernel_launch.run is _run:
+        kernel_launch.run = kernel_launch.run_on_device
+        kernel_launch.empty = np.empty
 
 
 def _run(kernel: Any, blocks: int, threads: int, arguments: list[Any]) -> None:

@@ -102,7 +102,9 @@ def conv2d_dgrad_plain(
                         k = int32(k + 1)
                 s = int32(s + 1)
         r = int32(r + 1)
-    dx[i] = activate_grad(total, pre_activation[i], activation, slope)
+    if activation != IDENTITY:
+        total = activate_grad(total, pre_activation[i], activation, slope)
+    dx[i] = total
 
 
 @cuda.jit(cache=True)

@@ -71,7 +71,7 @@ def beside(like, shape, dtype=None):
     library = sys.modules[type(like).__module__.partition(".")[0]]
     dtype = like.dtype if dtype is None else np.dtype(dtype)
     try:
-        return library.empty(shape, dtype)
+        return empty(shape, dtype) if library is np else library.empty(shape, dtype)
     except MemoryError as error:  # CuPy's OutOfMemoryError is one
         if library is np:
             raise
@@ -146,6 +146,9 @@ def run_on_device(kernel, blocks, threads, arguments):
 
 run = run_on_device
 """Every launch goes through here: tests and tools put something else in its place."""
+
+empty = np.empty
+"""Memory of NumPy arrays that stand for device arrays; the emulator keeps account of its own."""
 
 
 def _stream(arguments):

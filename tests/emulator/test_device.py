@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import ml_dtypes  # noqa: F401  teaches NumPy the name of bfloat16
 import numpy as np
 import pytest
 
@@ -58,3 +59,34 @@ def test_the_environment_says_what_to_compile_for(emulated, monkeypatch):
     monkeypatch.setenv("GPUCONV_EMULATOR_ARCHITECTURE", "sm_90")
     with pytest.raises(ValueError, match="GPUCONV_EMULATOR_ARCHITECTURE is 'sm_90', expected a compute capability"):
         gpuconv.relu(x)
+
+
+def test_another_device_gets_its_launches_back():
+    from gpuconv.kernels.cuda import launch
+
+    with gpuconv.use_device("emulator"):
+        assert launch.run is not launch.run_on_device
+        with gpuconv.use_device("cpu"):
+            assert launch.run is launch.run_on_device
+            assert launch.empty is np.empty
+        assert launch.run is not launch.run_on_device
+    assert launch.run is launch.run_on_device
+
+
+def test_reading_a_result_that_no_kernel_has_written_is_reported(emulated):
+    x = np.ones(8, np.float32)
+    y = gpuconv.arguments.empty(x.shape, x.dtype, x)
+    with pytest.raises(emulator.EmulatorError, match="uninitialised"):
+        gpuconv.relu(y)
+    gpuconv.relu(x, out=y)
+    assert gpuconv.relu(y).tolist() == [1] * 8
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_16_bits(dtype, emulated):
+    rng = np.random.default_rng(0)
+    x, w = (rng.standard_normal(shape).astype(dtype) for shape in ((2, 3, 7, 6), (4, 3, 3, 3)))
+    y = gpuconv.conv2d(x, w, padding=1)
+    assert y.dtype == x.dtype
+    with gpuconv.use_device("cpu"):
+        assert_close(y, gpuconv.conv2d(x.astype(np.float64), w.astype(np.float64), padding=1), terms=27)
