@@ -241,3 +241,19 @@ def _sum_rounded_once(product, total):
     bits = s.view(np.int64)
     odd = np.where((error != 0) & (bits % 2 == 0), bits + np.where((error > 0) == (s > 0), 1, -1), bits)
     return odd.view(np.float64).astype(np.float32)
+
+
+@pytest.mark.parametrize("type_", ["f32", "f64"])
+def test_without_a_rounding_the_nearest_is_meant(type_):
+    a, b = pairs(special_floats(type_, np.random.default_rng(20)), DTYPES[type_])
+    names = ("add", "sub", "mul")
+    plain = execute([f"{op}.{type_} %d, %a, %b;" for op in names], {"a": (type_, a), "b": (type_, b)}, type_)
+    for op, found in zip(names, plain, strict=True):
+        assert same(found, execute([f"{op}.rn.{type_} %d, %a, %b;"], {"a": (type_, a), "b": (type_, b)}, type_)[0]), op
+
+
+def test_the_gross_reciprocal_of_a_double():
+    a = padded([1.0, -3.0, 7e100, 1e-300, np.inf, -0.0, 0.1], np.float64)
+    found = execute(["rcp.approx.ftz.f64 %d, %a;"], {"a": ("f64", a)}, "f64")[0]
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(found, 1 / a, rtol=2.0**-20)

@@ -28,7 +28,7 @@ def count_bits(code: Code, item: Instruction) -> None:
     code.write(item.operands[0], result, "u32")
 
 
-@instruction("bfe", "bfi", "prmt", "dp4a", "dp2a", "sad", "szext", "bmsk", "fns")
+@instruction("bfe", "bfi", "prmt", "dp4a", "dp2a", "sad")
 def bit_fields(code: Code, item: Instruction) -> None:
     """Operations of several operands that are a function of runtime/lanes.py each."""
     type_ = first_type(item)
