@@ -49,13 +49,20 @@ def record(work):
 
 def every_instance(dtypes=("float32", "float64")):
     """An Instance of every kernel and signature that the operations launch, and the identities of the kernels seen."""
-    found, seen = {}, set()
+    found, seen = [], set()
     for dtype in dtypes:
-        for kernel, _, threads, arguments in record(lambda dtype=dtype: every_operation(np.dtype(dtype))):
-            signature, name = _signature(arguments), kernel.py_func.__name__
-            found[dtype, name, signature] = Instance(name, kernel, signature, threads, dtype)
-            seen.add(id(kernel))
-    return list(found.values()), seen
+        found += instances_of(lambda dtype=dtype: every_operation(np.dtype(dtype)), dtype)
+        seen |= {id(instance.kernel) for instance in found}
+    return found, seen
+
+
+def instances_of(work, dtype):
+    """An Instance of every kernel and signature that some work on NumPy arrays of a type launches."""
+    found = {}
+    for kernel, _, threads, arguments in record(work):
+        signature, name = _signature(arguments), kernel.py_func.__name__
+        found[name, signature] = Instance(name, kernel, signature, threads, dtype)
+    return list(found.values())
 
 
 def convolution_tiles():

@@ -13,7 +13,7 @@ from .geometry import ConvGeometry, Padding, Size, conv_geometry, shape_of
 from .half import takes_half
 
 ACTIVATIONS = (None, "relu", "leaky_relu")
-ALGORITHMS = ("auto", "direct", "winograd", "implicit_gemm")
+ALGORITHMS = ("auto", "direct", "winograd", "implicit_gemm", "depthwise")
 
 
 @takes_half
@@ -45,7 +45,7 @@ def conv2d(
         Applied to each output before it is stored.
     negative_slope : float
         Slope of leaky_relu.
-    algorithm : {"auto", "direct", "winograd", "implicit_gemm"}
+    algorithm : {"auto", "direct", "winograd", "implicit_gemm", "depthwise"}
         "auto" is a pure function of the geometry and the target.
     out : array (N, K, P, Q), optional
         Memory for the result; must not overlap an input.

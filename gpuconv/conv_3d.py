@@ -37,7 +37,7 @@ def conv3d(
         Applied to each output before it is stored.
     negative_slope : float
         Slope of leaky_relu.
-    algorithm : {"auto", "direct", "winograd", "implicit_gemm"}
+    algorithm : {"auto", "direct", "winograd", "implicit_gemm", "depthwise"}
         As for conv2d, for the images that compute it.
     out : array (N, K, O, P, Q), optional
         Memory for the result; must not overlap an input.

@@ -6,7 +6,9 @@ Every thread gathers, and sums are added in an order that the geometry fixes: re
 from functools import lru_cache
 
 from ..scalar import IDENTITY
+from .conv_depthwise import correlate_depthwise, serves
 from .conv_plain import input_grad_plain, plain, weight_grad_plain
+from .conv_thin_weight_grad import correlate_thin_with_gradient, filters_of
 from .conv_tiles import DEPTH, Correlation, correlate, pack
 from .conv_tiles_weight_grad import addressable, correlate_with_gradient
 from .launch import multiprocessors
@@ -17,12 +19,17 @@ from .tile_plan import best_shape, best_split, pays
 def algorithms(g, operation):
     """Names of the algorithms that serve a geometry in "conv2d" or one of its gradients, besides "auto"."""
     tiled = operation != "conv2d_weight_grad" or addressable(g)
-    return ("direct", "implicit_gemm") if tiled else ("direct",)
+    offered = {"implicit_gemm": tiled, "depthwise": _depthwise(g, operation)}
+    return ("direct", *(name for name, offers in offered.items() if offers))
 
 
 def conv2d_forward(g, x, w, b, activation, slope, y, algorithm):
     """y[n,k,p,q] = f(sum_{c,r,s} w[k,c,r,s] x[n,c,p st + r d - pad,...] + b[k]): the forward pass."""
     filters, pixels, channels = g.k // g.groups, g.n * g.p * g.q, g.c // g.groups
+    if algorithm in ("auto", "depthwise") and pixels and _depthwise(g, "conv2d"):
+        correlation = _forward_correlation(g)
+        correlate_depthwise(correlation, g.n, w, x, b, (activation, slope), (None, IDENTITY), y)
+        return
     if not _tiled(g, "conv2d", algorithm, x, filters, pixels, channels):
         plain(g, x, w, b, activation, slope, y)
         return
@@ -39,6 +46,13 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
     channels, filters, positions = g.c // g.groups, g.k // g.groups, g.n * g.h * g.w
     phases, complete = _phases(g)
     pixels = positions // max(1, len(phases))
+    factor = (None, IDENTITY) if pre_activation is None else (pre_activation, activation)
+    if positions and algorithm in ("auto", "depthwise") and _depthwise(g, "conv2d_input_grad"):
+        if not complete:
+            dx.fill(0)
+        for phase in phases:
+            correlate_depthwise(phase, g.n, w, dy, None, (IDENTITY, slope), factor, dx)
+        return
     if not _tiled(g, "conv2d_input_grad", algorithm, dy, channels, pixels, filters):
         input_grad_plain(g, dy, w, pre_activation, activation, slope, dx)
         return
@@ -46,7 +60,6 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
         dx.fill(0)
     shape = best_shape(dy.dtype.itemsize, g.groups, channels, pixels, multiprocessors(dy))
     packed = pack(w, g.w_shape, g.groups, True, shape.rows)
-    factor = (None, IDENTITY) if pre_activation is None else (pre_activation, activation)
     for phase in phases:
         correlate(phase, g.n, shape, dy, packed, None, (IDENTITY, slope), factor, dx)
 
@@ -54,6 +67,9 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
 def conv2d_weight_grad(g, x, dy, dw, algorithm):
     """dw[k,c,r,s] = sum_{n,p,q} dy[n,k,p,q] x[n,c,p st + r d - pad,...]: equation (13)."""
     filters, windows, pixels = g.k // g.groups, g.c // g.groups * g.r * g.s, g.n * g.p * g.q
+    if pixels and algorithm in ("auto", "depthwise") and _depthwise(g, "conv2d_weight_grad"):
+        correlate_thin_with_gradient(_forward_correlation(g), g.n, x, dy, dw)
+        return
     if pixels == 0 or not _tiled(g, "conv2d_weight_grad", algorithm, x, filters, windows, pixels):
         weight_grad_plain(g, x, dy, dw)
         return
@@ -73,6 +89,17 @@ def _tiled(g, operation, algorithm, array, rows, columns, depth):
         return False
     wanted = algorithm == "implicit_gemm"
     return wanted or pays(array.dtype.itemsize, g.groups, rows, columns, depth, DEPTH)
+
+
+@lru_cache(maxsize=1024)
+def _depthwise(g, operation):
+    """Whether each filter reads one channel, and the depthwise kernels have the registers for its taps."""
+    if g.c != g.groups:
+        return False
+    if operation == "conv2d_input_grad":
+        return all(serves(phase) for phase in _phases(g)[0])
+    forward = _forward_correlation(g)
+    return filters_of(forward) > 0 if operation == "conv2d_weight_grad" else serves(forward)
 
 
 @lru_cache(maxsize=1024)

@@ -64,5 +64,10 @@ def test_a_stride_of_two_is_a_launch_for_each_phase():
 
 
 def test_what_would_leave_a_tile_empty_is_computed_without_one():
+    x, w = np.zeros((1, 64, 20, 20), np.float32), np.zeros((8, 8, 3, 3), np.float32)
+    assert _names(record(lambda: gpuconv.conv2d(x, w, groups=8))) == ["conv2d_fwd_plain"]
+
+
+def test_filters_of_one_channel_walk():
     x, w = np.zeros((1, 64, 20, 20), np.float32), np.zeros((64, 1, 3, 3), np.float32)
-    assert _names(record(lambda: gpuconv.conv2d(x, w, groups=64))) == ["conv2d_fwd_plain"]
+    assert _names(record(lambda: gpuconv.conv2d(x, w, groups=64))) == ["conv2d_depthwise_3x3_1"]

@@ -1,0 +1,59 @@
+"""All passes of a convolution against the oracle, on NumPy arrays that the tests send to the emulator."""
+
+import numpy as np
+
+import gpuconv
+from gpuconv.testing import assert_close
+from tests import reference
+
+PASSES = "forward", "input_grad", "weight_grad"
+
+
+def geometries(count, seed, *, groups, channels, multiples, sizes, strides=(1, 1, 2)):
+    """(x shape, w shape, options) of all kinds: strides, dilation, padding on one side, an image or a few.
+
+    `channels` are those of a group, which has as many filters as one of `multiples`; `sizes` are those of the kernel.
+    """
+    rng = np.random.default_rng(seed)
+
+    def one_of(choices):
+        return int(rng.choice(choices))
+
+    for _ in range(count):
+        g, c, k, n = (one_of(choices) for choices in (groups, channels, multiples, [1, 2, 3]))
+        r, s = one_of(sizes), one_of(sizes)
+        options = {
+            "stride": (one_of(strides), one_of(strides)),
+            "padding": tuple(tuple(int(i) for i in rng.integers(0, 3, 2)) for _ in range(2)),
+            "dilation": (one_of([1, 1, 2, 3]), one_of([1, 1, 2])),
+            "groups": g,
+        }
+        sides = zip(options["dilation"], (r, s), options["padding"], strict=True)
+        h, w = (max(int(rng.integers(1, 13)), d * (e - 1) + 1 - sum(p)) for d, e, p in sides)
+        yield (n, g * c, h, w), (g * k, c, r, s), options
+
+
+def compare(x_shape, w_shape, options, dtype=np.float32, *, algorithm, passes=PASSES):
+    """Run the passes by one algorithm and compare each with the oracle."""
+    rng = np.random.default_rng(sum(x_shape + w_shape))
+    x, w, b = (rng.standard_normal(shape).astype(dtype) for shape in (x_shape, w_shape, w_shape[:1]))
+    kw = {**options, "algorithm": algorithm}
+    y_shape = reference.conv2d(x, w, b, **options).shape
+    dy = rng.standard_normal(y_shape).astype(dtype)
+    if "forward" in passes:
+        y = gpuconv.conv2d(x, w, b, **kw)
+        _agree(y, reference.conv2d, (x, w, b), options, np.prod(w_shape[1:]), algorithm)
+    if "input_grad" in passes:
+        dx = gpuconv.conv2d_input_grad(dy, w, x_shape, **kw)
+        _agree(dx, reference.conv2d_input_grad, (dy, w, x_shape), options, w[:, 0].size, algorithm)
+    if "weight_grad" in passes:
+        dw = gpuconv.conv2d_weight_grad(x, dy, w_shape, **kw)
+        _agree(dw, reference.conv2d_weight_grad, (x, dy, w_shape), options, dy[:, 0].size, algorithm)
+
+
+def _agree(actual, oracle, arguments, options, terms, algorithm):
+    """Compare with the oracle; the same sums over squares say how large their terms were."""
+    squares = [a.astype(np.float64) ** 2 if isinstance(a, np.ndarray) else a for a in arguments]
+    magnitude = np.sqrt(oracle(*squares, **options))
+    row = "winograd" if algorithm == "winograd" else "direct"
+    assert_close(actual, oracle(*arguments, **options), terms=terms, magnitude=magnitude, algorithm=row)
