@@ -22,6 +22,8 @@ def checks() -> Iterator[OperationCheck]:
         ("conv2d same, 2 groups", (2, 4, 5, 6), (6, 2, 3, 4), {"padding": "same", "groups": 2}),
         ("conv2d depthwise, stride (1, 3)", (2, 3, 6, 7), (3, 1, 3, 3), {"groups": 3, "stride": (1, 3), "padding": 1}),
         ("conv2d 24 filters of 18 channels, stride 2", (1, 18, 9, 12), (24, 18, 3, 2), {"stride": 2}),
+        # Plain loops, where CUDA has shorter ones.
+        ("conv2d direct", (2, 3, 5, 6), (4, 3, 3, 3), {"algorithm": "direct", "padding": 1}),
         ("conv2d 1x1", (2, 5, 4, 4), (3, 5, 1, 1), {}),
     ]
     for name, x_shape, w_shape, kw in options:

@@ -6,36 +6,37 @@ Every thread gathers, and sums are added in an order that the geometry fixes: re
 from functools import lru_cache
 
 from ..scalar import IDENTITY
-from .conv_depthwise import correlate_depthwise, serves
+from .conv_choice import cheapest, offered
+from .conv_depthwise import correlate_depthwise
 from .conv_plain import input_grad_plain, plain, weight_grad_plain
-from .conv_thin_weight_grad import correlate_thin_with_gradient, filters_of
-from .conv_tiles import DEPTH, Correlation, correlate, pack
-from .conv_tiles_weight_grad import addressable, correlate_with_gradient
+from .conv_thin import correlate_thin
+from .conv_thin_weight_grad import correlate_thin_with_gradient
+from .conv_tiles import Correlation, correlate, pack
+from .conv_tiles_weight_grad import correlate_with_gradient
 from .launch import multiprocessors
 from .sums import sum_columns
-from .tile_plan import best_shape, best_split, pays
+from .tile_plan import best_shape, best_split
 
 
 def algorithms(g, operation):
     """Names of the algorithms that serve a geometry in "conv2d" or one of its gradients, besides "auto"."""
-    tiled = operation != "conv2d_weight_grad" or addressable(g)
-    offered = {"implicit_gemm": tiled, "depthwise": _depthwise(g, operation)}
-    return ("direct", *(name for name, offers in offered.items() if offers))
+    return offered(g, operation, _correlations(g, operation))
 
 
 def conv2d_forward(g, x, w, b, activation, slope, y, algorithm):
     """y[n,k,p,q] = f(sum_{c,r,s} w[k,c,r,s] x[n,c,p st + r d - pad,...] + b[k]): the forward pass."""
-    filters, pixels, channels = g.k // g.groups, g.n * g.p * g.q, g.c // g.groups
-    if algorithm in ("auto", "depthwise") and pixels and _depthwise(g, "conv2d"):
-        correlation = _forward_correlation(g)
-        correlate_depthwise(correlation, g.n, w, x, b, (activation, slope), (None, IDENTITY), y)
-        return
-    if not _tiled(g, "conv2d", algorithm, x, filters, pixels, channels):
+    chosen, correlation = _chosen(g, "conv2d", algorithm, y), _forward_correlation(g)
+    if chosen == "direct":
         plain(g, x, w, b, activation, slope, y)
-        return
-    shape = best_shape(x.dtype.itemsize, g.groups, filters, pixels, multiprocessors(x))
-    packed = pack(w, g.w_shape, g.groups, False, shape.rows)
-    correlate(_forward_correlation(g), g.n, shape, x, packed, b, (activation, slope), (None, IDENTITY), y)
+    elif chosen == "thin":
+        correlate_thin(correlation, g.n, w, x, b, (activation, slope), y)
+    elif chosen == "depthwise":
+        correlate_depthwise(correlation, g.n, w, x, b, (activation, slope), (None, IDENTITY), y)
+    else:
+        pixels = g.n * g.p * g.q
+        shape = best_shape(x.dtype.itemsize, g.groups, correlation.k, pixels, multiprocessors(x))
+        packed = pack(w, g.w_shape, g.groups, False, shape.rows)
+        correlate(correlation, g.n, shape, x, packed, b, (activation, slope), (None, IDENTITY), y)
 
 
 def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm):
@@ -43,38 +44,35 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
 
     A correlation with the rotated kernel for each phase of the stride; a phase that no tap reaches is zero.
     """
-    channels, filters, positions = g.c // g.groups, g.k // g.groups, g.n * g.h * g.w
-    phases, complete = _phases(g)
-    pixels = positions // max(1, len(phases))
-    factor = (None, IDENTITY) if pre_activation is None else (pre_activation, activation)
-    if positions and algorithm in ("auto", "depthwise") and _depthwise(g, "conv2d_input_grad"):
-        if not complete:
-            dx.fill(0)
-        for phase in phases:
-            correlate_depthwise(phase, g.n, w, dy, None, (IDENTITY, slope), factor, dx)
-        return
-    if not _tiled(g, "conv2d_input_grad", algorithm, dy, channels, pixels, filters):
+    chosen, (phases, complete) = _chosen(g, "conv2d_input_grad", algorithm, dx), _phases(g)
+    factor, identity = (None, IDENTITY) if pre_activation is None else (pre_activation, activation), (IDENTITY, slope)
+    if chosen == "direct":
         input_grad_plain(g, dy, w, pre_activation, activation, slope, dx)
         return
     if not complete:
         dx.fill(0)
+    if chosen == "depthwise":
+        for phase in phases:
+            correlate_depthwise(phase, g.n, w, dy, None, identity, factor, dx)
+        return
+    channels, pixels = g.c // g.groups, g.n * g.h * g.w // max(1, len(phases))
     shape = best_shape(dy.dtype.itemsize, g.groups, channels, pixels, multiprocessors(dy))
     packed = pack(w, g.w_shape, g.groups, True, shape.rows)
     for phase in phases:
-        correlate(phase, g.n, shape, dy, packed, None, (IDENTITY, slope), factor, dx)
+        correlate(phase, g.n, shape, dy, packed, None, identity, factor, dx)
 
 
 def conv2d_weight_grad(g, x, dy, dw, algorithm):
     """dw[k,c,r,s] = sum_{n,p,q} dy[n,k,p,q] x[n,c,p st + r d - pad,...]: equation (13)."""
-    filters, windows, pixels = g.k // g.groups, g.c // g.groups * g.r * g.s, g.n * g.p * g.q
-    if pixels and algorithm in ("auto", "depthwise") and _depthwise(g, "conv2d_weight_grad"):
-        correlate_thin_with_gradient(_forward_correlation(g), g.n, x, dy, dw)
-        return
-    if pixels == 0 or not _tiled(g, "conv2d_weight_grad", algorithm, x, filters, windows, pixels):
+    chosen = _chosen(g, "conv2d_weight_grad", algorithm, dy)
+    if chosen == "direct":
         weight_grad_plain(g, x, dy, dw)
-        return
-    plan = best_split(x.dtype.itemsize, g.groups, filters, windows, pixels, multiprocessors(x))
-    correlate_with_gradient(g, plan, x, dy, dw)
+    elif chosen in ("thin", "depthwise"):
+        correlate_thin_with_gradient(_forward_correlation(g), g.n, x, dy, dw)
+    else:
+        filters, windows, pixels = g.k // g.groups, g.c // g.groups * g.r * g.s, g.n * g.p * g.q
+        plan = best_split(x.dtype.itemsize, g.groups, filters, windows, pixels, multiprocessors(x))
+        correlate_with_gradient(g, plan, x, dy, dw)
 
 
 def conv2d_bias_grad(dy, db):
@@ -83,23 +81,22 @@ def conv2d_bias_grad(dy, db):
     sum_columns(dy.reshape(n, k, p * q), db)
 
 
-def _tiled(g, operation, algorithm, array, rows, columns, depth):
-    """Whether a product of matrices (rows x depth) x (depth x columns) for each group is computed in tiles."""
-    if columns == 0 or algorithm == "direct" or "implicit_gemm" not in algorithms(g, operation):
-        return False
-    wanted = algorithm == "implicit_gemm"
-    return wanted or pays(array.dtype.itemsize, g.groups, rows, columns, depth, DEPTH)
+def _chosen(g, operation, algorithm, pixels):
+    """The kernels for an algorithm, given an array of an element for each pixel: of none, the plain ones do nothing."""
+    if pixels.size == 0:
+        return "direct"
+    return _cheapest(g, operation, pixels.dtype.itemsize) if algorithm == "auto" else algorithm
 
 
 @lru_cache(maxsize=1024)
-def _depthwise(g, operation):
-    """Whether each filter reads one channel, and the depthwise kernels have the registers for its taps."""
-    if g.c != g.groups:
-        return False
-    if operation == "conv2d_input_grad":
-        return all(serves(phase) for phase in _phases(g)[0])
-    forward = _forward_correlation(g)
-    return filters_of(forward) > 0 if operation == "conv2d_weight_grad" else serves(forward)
+def _cheapest(g, operation, itemsize):
+    """What "auto" is for a geometry and a type."""
+    return cheapest(g, operation, itemsize, _correlations(g, operation))
+
+
+def _correlations(g, operation):
+    """The correlations of a pass; the weight gradient has the windows of the forward pass."""
+    return _phases(g)[0] if operation == "conv2d_input_grad" else [_forward_correlation(g)]
 
 
 @lru_cache(maxsize=1024)

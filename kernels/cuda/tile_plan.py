@@ -72,15 +72,14 @@ def cost(shape, groups, rows, columns, multiprocessors):
     return rounds * shape.rows * shape.columns / shape.share / speed
 
 
-@lru_cache(maxsize=1024)
-def pays(itemsize, groups, rows, columns, depth, chunk):
-    """Whether a tile multiplies the matrices with fewer instructions than the plain kernels, zeros included."""
+def multiplied(itemsize, groups, rows, columns, depth, chunk):
+    """Instructions of the tile that multiplies the matrices with the fewest, zeros included."""
 
-    def multiplied(shape):
+    def of_shape(shape):
         padded = groups * -(-rows // shape.rows) * shape.rows * -(-columns // shape.columns) * shape.columns
         return padded * -(-depth // chunk) * chunk / shape.share
 
-    return min(map(multiplied, SHAPES[itemsize])) < PLAIN * groups * rows * columns * depth
+    return min(map(of_shape, SHAPES[itemsize]))
 
 
 @lru_cache(maxsize=1024)

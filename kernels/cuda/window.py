@@ -132,6 +132,59 @@ def multiply_gradients(typing_context, sums, gradients, window, age, length, row
 
 
 @intrinsic
+def multiply_filters(typing_context, sums, weights, offset, values, filters, count):
+    """sums[f count + i] += weights[offset + f] values[i]: one tap of `filters` filters for `count` outputs.
+
+    filters / 4 times `ld.global.nc.v4.f32`, whole vectors; filters x count times `fma.rn.f32`.
+    """
+    if not tile.constant(filters, count):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        totals, reads = (ptx.data(context, builder, signature.args[i], arguments[i]) for i in (0, 3))
+        start = ptx.element(context, builder, signature, arguments, 1)
+        length, always = ptx.vector_length(signature.args[1].dtype), ir.Constant(ir.IntType(1), 1)
+        across = count.literal_value
+        for first in range(0, filters.literal_value, length):
+            vector = ptx.emit_load_if(builder, ptx.moved(builder, start, first), always, length)
+            for f, weight in enumerate(vector, first):
+                for i in range(across):
+                    total = ptx.moved(builder, totals, f * across + i)
+                    value = builder.load(ptx.moved(builder, reads, i))
+                    builder.store(builder.fma(weight, value, builder.load(total)), total)
+        return context.get_dummy_value()
+
+    return types.void(sums, weights, offset, values, filters, count), generate
+
+
+@intrinsic
+def chosen(typing_context, registers, position, count):
+    """registers[position] for the position of a loop, below count: a jump for each, as registers have no index."""
+    if not tile.constant(count):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        start = ptx.data(context, builder, signature.args[0], arguments[0])
+        done, blocks = builder.append_basic_block("chosen"), []
+        last = builder.append_basic_block("last")
+        choice = builder.switch(arguments[1], last)
+        for i in range(count.literal_value):
+            block = last if i == count.literal_value - 1 else builder.append_basic_block(f"value{i}")
+            if block is not last:
+                choice.add_case(ir.Constant(arguments[1].type, i), block)
+            builder.position_at_end(block)
+            blocks.append((builder.load(ptx.moved(builder, start, i)), block))
+            builder.branch(done)
+        builder.position_at_end(done)
+        result = builder.phi(start.type.pointee)
+        for value, block in blocks:
+            result.add_incoming(value, block)
+        return result
+
+    return registers.dtype(registers, types.uint32, count), generate
+
+
+@intrinsic
 def age(typing_context, registers, count, filters):
     """registers[f, t] = registers[f, t - 1] and registers[f, 0] = 0, for t < count and f < filters: a step further."""
     if not tile.constant(count, filters):

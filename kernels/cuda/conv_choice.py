@@ -1,0 +1,107 @@
+"""Which kernels compute a convolution: those that take the fewest instructions by what was counted in machine code.
+
+Instructions of one thread, of all threads together; how many multiprocessors share them, and whether loads are hidden,
+is left out. Nothing here was timed.
+"""
+
+from . import conv_depthwise, conv_thin, conv_thin_weight_grad, tile_plan
+from .conv_tiles import DEPTH, rounded_up
+from .conv_tiles_weight_grad import addressable
+from .window import ages
+
+FORWARD, INPUT_GRAD, WEIGHT_GRAD = "conv2d", "conv2d_input_grad", "conv2d_weight_grad"
+
+FEW = 4
+"""Channels of a group up to which "thin" is worth a thought: with more its loads, which a tile shares, would count."""
+
+EPILOGUE = 40
+"""Instructions for a result of a walk or of `conv_thin`: bias, activation, address, store."""
+
+LOAD, STEP = 5, 15
+"""Instructions for an element that a walk loads, its address and whether it is there; for a step besides."""
+
+THIN = {4: {32: 89 / 64, 16: 90 / 64, 8: 107 / 64}, 8: {32: 59 / 32, 16: 57 / 32, 8: 60 / 32}}
+"""Instructions for a product in the main loop of `conv_thin`, by bytes of an element and filters (sm_80)."""
+
+
+def offered(g, operation, correlations):
+    """Names of the algorithms for a geometry, "direct" first; its correlations: the forward pass, or the phases."""
+    names = {
+        "implicit_gemm": operation != WEIGHT_GRAD or addressable(g),
+        "depthwise": g.c == g.groups and _walks(operation, correlations),
+    }
+    return "direct", *(name for name, serves in names.items() if serves)
+
+
+def cheapest(g, operation, itemsize, correlations):
+    """The kernels of the fewest instructions: an algorithm's name, or "thin", which "auto" alone chooses."""
+    names = offered(g, operation, correlations)
+    costs = {name: COSTS[name](g, operation, itemsize, correlations) for name in names}
+    few = g.c // g.groups <= FEW
+    if operation == FORWARD and (few or g.k // g.groups <= conv_thin.FILTERS[-1]):
+        costs["thin"] = _thin(correlations[0], g.n, itemsize)
+    elif operation == WEIGHT_GRAD and few and _walks(operation, correlations):
+        costs["thin"] = _thin_weight_grad(correlations[0], g.n)
+    return min(costs, key=costs.get)
+
+
+def _walks(operation, correlations):
+    """Whether the kernels that walk down columns have the registers for the taps."""
+    if operation == WEIGHT_GRAD:
+        return conv_thin_weight_grad.filters_of(correlations[0]) > 0
+    return all(map(conv_depthwise.serves, correlations))
+
+
+def _plain(g, operation, itemsize, correlations):
+    """A thread for each result."""
+    return tile_plan.PLAIN * sum(map(_products, correlations)) * g.n
+
+
+def _tiles(g, operation, itemsize, correlations):
+    """Products of matrices in tiles, of which the padding is multiplied too."""
+    if operation == WEIGHT_GRAD:
+        correlation = correlations[0]
+        problem = correlation.k, correlation.c * correlation.a * correlation.b, g.n * correlation.u * correlation.v
+        return tile_plan.multiplied(itemsize, g.groups, *problem, DEPTH)
+    return sum(
+        tile_plan.multiplied(itemsize, g.groups, e.k, g.n * e.u * e.v, e.c, DEPTH) * e.a * e.b for e in correlations
+    )
+
+
+def _depthwise(g, operation, itemsize, correlations):
+    """Walks down columns; of the weight gradient for a few filters at a time."""
+    if operation == WEIGHT_GRAD:
+        return _thin_weight_grad(correlations[0], g.n)
+    return sum(map(_walk, correlations)) * g.n
+
+
+def _walk(g):
+    """Instructions for one image of a correlation: of every step, and of the steps above a walk's first output."""
+    stride = conv_depthwise.path_of(g).stride
+    making = ages(g.a, stride)
+    step = g.a * g.b + LOAD * min(g.a, stride) * g.b + making + STEP
+    length = min(conv_depthwise.LENGTHS[0], g.u)
+    return g.groups * g.k * g.c * g.u * g.v * (step * (length + making - 1) / length + EPILOGUE)
+
+
+def _thin(g, n, itemsize):
+    """Some filters a thread, whose last ones are padding."""
+    filters = conv_thin.filters_of(g.k)
+    outputs = n * g.groups * rounded_up(g.k, filters) * g.u * g.v
+    return outputs * (g.c * g.a * g.b * THIN[itemsize][filters] + EPILOGUE)
+
+
+def _thin_weight_grad(g, n):
+    """Walks down columns for a few filters at a time."""
+    filters, stride = conv_thin_weight_grad.filters_of(g), conv_depthwise.path_of(g).stride
+    loads = min(g.a, stride) * g.b + filters
+    step = filters * g.a * g.b + LOAD * loads + filters * ages(g.a, stride) + STEP
+    return n * g.groups * g.c * -(-g.k // filters) * g.u * g.v * step
+
+
+def _products(g):
+    """Multiplications of one image."""
+    return g.groups * g.k * g.c * g.a * g.b * g.u * g.v
+
+
+COSTS = {"direct": _plain, "implicit_gemm": _tiles, "depthwise": _depthwise}
