@@ -31,16 +31,23 @@ def checks() -> Iterator[OperationCheck]:
     # Enough filters, channels and positions for CUDA's tiles, and for a split sum.
     shapes = (2, 16, 16, 17), (24, 16, 3, 3), (24,)
     yield OperationCheck("conv2d 24 filters of 16 channels", *_conv_pair({"padding": 1}), shapes, terms=544)
+    shapes = (1, 3, 6, 7), (4, 3, 3, 3), (4,)
+    yield OperationCheck("conv2d winograd", *_conv_pair({"padding": 1}, {"algorithm": "winograd"}), shapes, terms=256)
     yield OperationCheck("conv2d + leaky_relu, fused", _fused, _fused_grad, ((1, 2, 6, 6), (3, 2, 3, 3)), terms=256)
 
 
-def _conv_pair(kw: dict[str, Any]) -> tuple[Callable[..., Array], Callable[..., Sequence[Array]]]:
+def _conv_pair(
+    kw: dict[str, Any], of_correlations: dict[str, Any] | None = None
+) -> tuple[Callable[..., Array], Callable[..., Sequence[Array]]]:
+    """A convolution and its gradients, with options, and options of all but the weight gradient."""
+    both = {**kw, **(of_correlations or {})}
+
     def forward(x: Array, w: Array, b: Array) -> Array:
-        return conv.conv2d(x, w, b, **kw)
+        return conv.conv2d(x, w, b, **both)
 
     def backward(dy: Array, x: Array, w: Array, b: Array) -> Sequence[Array]:
         return (
-            conv.conv2d_input_grad(dy, w, x.shape, **kw),
+            conv.conv2d_input_grad(dy, w, x.shape, **both),
             conv.conv2d_weight_grad(x, dy, w.shape, **kw),
             conv.conv2d_bias_grad(dy),
         )

@@ -13,6 +13,7 @@ from .conv_thin import correlate_thin
 from .conv_thin_weight_grad import correlate_thin_with_gradient
 from .conv_tiles import Correlation, correlate, pack
 from .conv_tiles_weight_grad import correlate_with_gradient
+from .conv_winograd import correlate_winograd
 from .launch import multiprocessors
 from .sums import sum_columns
 from .tile_plan import best_shape, best_split
@@ -30,6 +31,8 @@ def conv2d_forward(g, x, w, b, activation, slope, y, algorithm):
         plain(g, x, w, b, activation, slope, y)
     elif chosen == "thin":
         correlate_thin(correlation, g.n, w, x, b, (activation, slope), y)
+    elif chosen == "winograd":
+        correlate_winograd(correlation, g.n, w, x, b, (activation, slope), (None, IDENTITY), y)
     elif chosen == "depthwise":
         correlate_depthwise(correlation, g.n, w, x, b, (activation, slope), (None, IDENTITY), y)
     else:
@@ -51,9 +54,10 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
         return
     if not complete:
         dx.fill(0)
-    if chosen == "depthwise":
+    if chosen in ("depthwise", "winograd"):
+        launch = correlate_depthwise if chosen == "depthwise" else correlate_winograd
         for phase in phases:
-            correlate_depthwise(phase, g.n, w, dy, None, identity, factor, dx)
+            launch(phase, g.n, w, dy, None, identity, factor, dx)
         return
     channels, pixels = g.c // g.groups, g.n * g.h * g.w // max(1, len(phases))
     shape = best_shape(dy.dtype.itemsize, g.groups, channels, pixels, multiprocessors(dy))

@@ -4,7 +4,7 @@ Instructions of one thread, of all threads together; how many multiprocessors sh
 is left out. Nothing here was timed.
 """
 
-from . import conv_depthwise, conv_thin, conv_thin_weight_grad, tile_plan
+from . import conv_depthwise, conv_thin, conv_thin_weight_grad, conv_winograd, tile_plan
 from .conv_tiles import DEPTH, rounded_up
 from .conv_tiles_weight_grad import addressable
 from .window import ages
@@ -14,11 +14,23 @@ FORWARD, INPUT_GRAD, WEIGHT_GRAD = "conv2d", "conv2d_input_grad", "conv2d_weight
 FEW = 4
 """Channels of a group up to which "thin" is worth a thought: with more its loads, which a tile shares, would count."""
 
+FLOAT32 = 4
+"""Bytes of an element; Winograd's algorithm, which loses digits, is for float32 alone where nobody asks for it."""
+
+MANY = 64
+"""Channels and filters of a group from which Winograd's algorithm is worth its launches: a tile is full. A guess."""
+
 EPILOGUE = 40
 """Instructions for a result of a walk or of `conv_thin`: bias, activation, address, store."""
 
 LOAD, STEP = 5, 15
 """Instructions for an element that a walk loads, its address and whether it is there; for a step besides."""
+
+TRANSFORM = 216
+"""Instructions that transform one tile's inputs (194 on sm_80) or products (238)."""
+
+BYTE = 4
+"""Instructions in the time in which a byte comes from an A100's second-level cache; a guess."""
 
 THIN = {4: {32: 89 / 64, 16: 90 / 64, 8: 107 / 64}, 8: {32: 59 / 32, 16: 57 / 32, 8: 60 / 32}}
 """Instructions for a product in the main loop of `conv_thin`, by bytes of an element and filters (sm_80)."""
@@ -28,6 +40,7 @@ def offered(g, operation, correlations):
     """Names of the algorithms for a geometry, "direct" first; its correlations: the forward pass, or the phases."""
     names = {
         "implicit_gemm": operation != WEIGHT_GRAD or addressable(g),
+        "winograd": operation != WEIGHT_GRAD and all(map(conv_winograd.serves, correlations)),
         "depthwise": g.c == g.groups and _walks(operation, correlations),
     }
     return "direct", *(name for name, serves in names.items() if serves)
@@ -35,7 +48,8 @@ def offered(g, operation, correlations):
 
 def cheapest(g, operation, itemsize, correlations):
     """The kernels of the fewest instructions: an algorithm's name, or "thin", which "auto" alone chooses."""
-    names = offered(g, operation, correlations)
+    worth = itemsize == FLOAT32 and min(g.c, g.k) >= g.groups * MANY
+    names = [name for name in offered(g, operation, correlations) if name != "winograd" or worth]
     costs = {name: COSTS[name](g, operation, itemsize, correlations) for name in names}
     few = g.c // g.groups <= FEW
     if operation == FORWARD and (few or g.k // g.groups <= conv_thin.FILTERS[-1]):
@@ -99,9 +113,17 @@ def _thin_weight_grad(g, n):
     return n * g.groups * g.c * -(-g.k // filters) * g.u * g.v * step
 
 
+def _winograd(g, operation, itemsize, correlations):
+    """Products of matrices for 16 positions, transforms, and what passes through memory in between, twice each way."""
+    [e] = correlations
+    tiles, sides = g.n * conv_winograd.tiles_of(e), e.c + e.k
+    products = tile_plan.multiplied(itemsize, conv_winograd.POSITIONS * g.groups, e.k, tiles, e.c, DEPTH)
+    return products + tiles * g.groups * sides * (TRANSFORM + 2 * conv_winograd.POSITIONS * itemsize * BYTE)
+
+
 def _products(g):
     """Multiplications of one image."""
     return g.groups * g.k * g.c * g.a * g.b * g.u * g.v
 
 
-COSTS = {"direct": _plain, "implicit_gemm": _tiles, "depthwise": _depthwise}
+COSTS = {"direct": _plain, "implicit_gemm": _tiles, "depthwise": _depthwise, "winograd": _winograd}

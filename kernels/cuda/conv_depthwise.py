@@ -137,7 +137,7 @@ def depthwise_kernel(rows, columns, stride, dtype):
         c = int32(0)
         while c < C:
             w_at = uint32(int32(int32(channel) * C + c) * taps + first_tap)
-            window.load_taps(weights, w, w_at, tap_h, tap_w, rows, columns)
+            window.load_taps(weights, w, w_at, tap_h, tap_w, True, rows, columns)
             tile.zero(sums, making)
             u, h = int32(u0 - int32(oldest) * apart), int32(u0 * st_h + h0)
             x_at = uint32(uint32(uint32(uint32(group * uint32(C)) + uint32(c)) * uint32(H * W)) + uint32(h * W + j))

@@ -61,20 +61,23 @@ def load_window(
 
 
 @intrinsic
-def load_taps(typing_context, weights, array, offset, row_step, column_step, rows, columns):
-    """weights[r columns + s] = array[offset + r row_step + s column_step]: `ld.global.nc.f32` each; steps are int32."""
+def load_taps(typing_context, weights, array, offset, row_step, column_step, predicate, rows, columns):
+    """weights[r columns + s] = array[offset + r row_step + s column_step] where the predicate holds, else 0.
+
+    rows x columns times `@p ld.global.nc.f32`; steps are int32.
+    """
     if not tile.constant(rows, columns):
         return None
-    signature = types.void(weights, array, offset, types.int32, types.int32, rows, columns)
+    signature = types.void(weights, array, offset, types.int32, types.int32, types.boolean, rows, columns)
 
     def generate(context, builder, signature, arguments):
         start, across = ptx.data(context, builder, signature.args[0], arguments[0]), columns.literal_value
-        at, always = arguments[2], ir.Constant(ir.IntType(1), 1)
+        at, wanted = arguments[2], ptx.truth(builder, arguments[5])
         for r in range(rows.literal_value):
             place = at
             for s in range(across):
                 pointer = ptx.element(context, builder, signature, [*arguments[:2], place], 1)
-                [value] = ptx.emit_load_if(builder, pointer, always, 1)
+                [value] = ptx.emit_load_if(builder, pointer, wanted, 1)
                 builder.store(value, ptx.moved(builder, start, r * across + s))
                 place = builder.add(place, arguments[4])
             at = builder.add(at, arguments[3])
