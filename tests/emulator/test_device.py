@@ -1,5 +1,8 @@
 """The library's own kernels on the emulator, as one launch and as a device."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import ml_dtypes  # noqa: F401  teaches NumPy the name of bfloat16
@@ -12,6 +15,7 @@ from gpuconv.backend import kernels_for
 from gpuconv.kernels.cuda import activations
 from gpuconv.operation_checks import operation_checks
 from gpuconv.testing import assert_close
+from tests.test_data import write_mnist
 
 
 def test_one_kernel():
@@ -90,3 +94,15 @@ def test_16_bits(dtype, emulated):
     assert y.dtype == x.dtype
     with gpuconv.use_device("cpu"):
         assert_close(y, gpuconv.conv2d(x.astype(np.float64), w.astype(np.float64), padding=1), terms=27)
+
+
+def test_a_network_is_trained_by_the_command(tmp_path):
+    """`GPUCONV_DEVICE=emulator gpuconv train` on a handful of images: the kernels of CUDA from end to end."""
+    data = write_mnist(tmp_path / "data", count=32)
+    command = [sys.executable, "-c", "import gpuconv.cli; gpuconv.cli.main()", "train", "--data", str(data)]
+    options = ["--epochs", "1", "--batch-size", "16", "--out", str(tmp_path / "run")]
+    environment = {**os.environ, "GPUCONV_DEVICE": "emulator"}
+    done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "emulator" in done.stdout
+    assert (tmp_path / "run" / "model.safetensors").exists()
