@@ -266,7 +266,7 @@ def finite(op: str, name: str, value: Any, *, at_least: float = -math.inf) -> fl
 
 def one_of(op: str, name: str, value: Any, choices: Sequence[Any]) -> None:
     """Refuse an option that is none of the choices."""
-    if value not in choices:
+    if not any(type(value) is type(choice) and value == choice for choice in choices):
         raise ValueError(f"{op}: {name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
 
 

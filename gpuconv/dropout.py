@@ -1,6 +1,7 @@
 """Dropout with random numbers that follow from a seed, for NumPy and CuPy arrays."""
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -117,8 +118,12 @@ def _dropout(op: str, x: Array, p: float, training: bool, seed: int, offset: int
 
 
 def _word64(op: str, name: str, value: Any) -> np.uint64:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    try:
+        word = operator.index(value)
+    except TypeError:
+        word = None
+    if word is None or isinstance(value, bool):
         raise TypeError(f"{op}: {name} is {value!r}, expected an integer")
-    if not 0 <= value.__index__() < 2**64:
+    if not 0 <= word < 2**64:
         raise ValueError(f"{op}: {name} is {value}, expected 0 <= {name} < 2**64")
-    return np.uint64(value)
+    return np.uint64(word)
