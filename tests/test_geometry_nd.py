@@ -119,7 +119,7 @@ def test_a_wrong_shape_or_option_is_named(name, shapes, options, message):
 
 KINDS = [
     (lambda x, w: gpuconv.conv3d(x.tolist(), w), TypeError, "conv3d: x is a list, expected a NumPy or CuPy array"),
-    (lambda x, w: gpuconv.conv3d(x, w.astype(int)), TypeError, "conv3d: w has dtype int64, expected float32 or"),
+    (lambda x, w: gpuconv.conv3d(x, w.astype(int)), TypeError, "conv3d: w has dtype int64, expected float32, float64"),
     (lambda x, w: gpuconv.conv3d(x, w.astype(float)), TypeError, "conv3d: w has dtype float64, expected float32"),
     (lambda x, w: gpuconv.conv3d(x, w, w[0]), ValueError, r"conv3d: b has shape .*, expected \(4,\)"),
     (lambda x, w: gpuconv.conv3d(x, w, stride=1.5), TypeError, "conv3d: stride is 1.5, expected an integer"),

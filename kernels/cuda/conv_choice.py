@@ -32,6 +32,9 @@ TRANSFORM = 216
 BYTE = 4
 """Instructions in the time in which a byte comes from an A100's second-level cache; a guess."""
 
+LAUNCH = 1 << 26
+"""Instructions that an A100 issues in the 3.5 us between one launch's end and the next one's results; a guess."""
+
 THIN = {4: {32: 89 / 64, 16: 90 / 64, 8: 107 / 64}, 8: {32: 59 / 32, 16: 57 / 32, 8: 60 / 32}}
 """Instructions for a product in the main loop of `conv_thin`, by bytes of an element and filters (sm_80)."""
 
@@ -50,13 +53,24 @@ def cheapest(g, operation, itemsize, correlations):
     """The kernels of the fewest instructions: an algorithm's name, or "thin", which "auto" alone chooses."""
     worth = itemsize == FLOAT32 and min(g.c, g.k) >= g.groups * MANY
     names = [name for name in offered(g, operation, correlations) if name != "winograd" or worth]
-    costs = {name: COSTS[name](g, operation, itemsize, correlations) for name in names}
+    costs = {
+        name: COSTS[name](g, operation, itemsize, correlations) + _launches(name, operation, correlations) * LAUNCH
+        for name in names
+    }
     few = g.c // g.groups <= FEW
     if operation == FORWARD and (few or g.k // g.groups <= conv_thin.FILTERS[-1]):
-        costs["thin"] = _thin(correlations[0], g.n, itemsize)
+        costs["thin"] = _thin(correlations[0], g.n, itemsize) + 2 * LAUNCH
     elif operation == WEIGHT_GRAD and few and _walks(operation, correlations):
-        costs["thin"] = _thin_weight_grad(correlations[0], g.n)
+        costs["thin"] = _thin_weight_grad(correlations[0], g.n) + 2 * LAUNCH
     return min(costs, key=costs.get)
+
+
+def _launches(name, operation, correlations):
+    """Of an algorithm, one at least: packing weights, phases of the stride, transforms, adding up the parts."""
+    phases = max(1, len(correlations))
+    if operation == WEIGHT_GRAD:
+        return 1 if name == "direct" else 2
+    return {"direct": 1, "depthwise": phases, "implicit_gemm": 1 + phases, "winograd": 4}[name]
 
 
 def _walks(operation, correlations):

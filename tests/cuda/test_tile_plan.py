@@ -58,8 +58,8 @@ def test_ten_geometries_share_their_kernels():
 
 
 def test_a_stride_of_two_is_a_launch_for_each_phase():
-    dy, w = np.zeros((1, 32, 10, 10), np.float32), np.zeros((32, 32, 3, 3), np.float32)
-    launches = record(lambda: gpuconv.conv2d_input_grad(dy, w, (1, 32, 21, 21), stride=2))
+    dy, w = np.zeros((64, 32, 10, 10), np.float32), np.zeros((32, 32, 3, 3), np.float32)
+    launches = record(lambda: gpuconv.conv2d_input_grad(dy, w, (64, 32, 21, 21), stride=2))
     assert [name.partition("_tile_")[0] for name in _names(launches)] == ["pack_kernel", *["conv2d"] * 4]
 
 
