@@ -32,8 +32,9 @@ TRANSFORM = 216
 BYTE = 4
 """Instructions in the time in which a byte comes from an A100's second-level cache; a guess."""
 
-LAUNCH = 1 << 26
-"""Instructions that an A100 issues in the 3.5 us between one launch's end and the next one's results; a guess."""
+LAUNCH = 1 << 19
+"""Instructions that stand for a launch, so that what is tiny takes one. A guess on the low side: in the microseconds of
+a launch an A100 issues a hundred times as many."""
 
 THIN = {4: {32: 89 / 64, 16: 90 / 64, 8: 107 / 64}, 8: {32: 59 / 32, 16: 57 / 32, 8: 60 / 32}}
 """Instructions for a product in the main loop of `conv_thin`, by bytes of an element and filters (sm_80)."""
