@@ -20,9 +20,9 @@ def moments(x, mean, variance):
     """mean[b] and variance[b] (biased) of x[:, b, :]."""
     A, B, L = x.shape
     blocks = stretches(A * L)
-    means, squares = beside(x, B * blocks), beside(x, B * blocks)
-    reduce(MOMENTS[x.dtype.itemsize], B * blocks, x, means, squares, A, B, L, blocks)
-    each(merge_kernel, B, means, squares, mean, variance, A * L, x.dtype.type(A * L), blocks)
+    parts = [beside(x, B * blocks) for _ in range(3)]
+    reduce(MOMENTS[x.dtype.itemsize], B * blocks, x, *parts, A, B, L, blocks)
+    each(merge_kernel, B, *parts, mean, variance, A * L, x.dtype.type(A * L), blocks)
 
 
 def move_running(mean, variance, momentum, unbias, running_mean, running_var):
@@ -91,13 +91,15 @@ def _place(i, b, B, L):
 def _moments_kernel(dtype):
     """A kernel for one type: shared memory wants its type known."""
 
-    def moments_kernel(x, means, squares, A, B, L, blocks):
+    def moments_kernel(x, shifts, offsets, squares, A, B, L, blocks):
         """Mean and sum of squared deviations of stretch s of x[:, b, :]; block b * blocks + s.
 
         A thread takes every THREADS-th element, less its first one: of TERMS differences nothing is lost. The block
-        merges its threads by halves (Chan, Golub and LeVeque). Bytes: x once.
+        merges its threads by halves (Chan, Golub and LeVeque). A mean is a shift and an offset from there: as one
+        number it would lose the digits that tell two parts' means apart. Bytes: x once.
         """
         counts = cuda.shared.array(THREADS, dtype)
+        starts = cuda.shared.array(THREADS, dtype)
         centres = cuda.shared.array(THREADS, dtype)
         spreads = cuda.shared.array(THREADS, dtype)
         thread, block = uint32(cuda.threadIdx.x), uint32(cuda.blockIdx.x)
@@ -112,19 +114,22 @@ def _moments_kernel(dtype):
             count, total, square = count + ONE, total + difference, square + difference * difference
             i = uint32(i + uint32(THREADS))
         offset = total / count if count > ZERO else dtype(0)
-        counts[thread], centres[thread], spreads[thread] = count, shift + offset, square - offset * total
+        counts[thread], starts[thread] = count, shift
+        centres[thread], spreads[thread] = offset, square - offset * total
         cuda.syncthreads()
         half = uint32(THREADS // 2)
         while half:
             if thread < half:
                 other = uint32(thread + half)
+                its_centre = (starts[other] - starts[thread]) + centres[other]
                 counts[thread], centres[thread], spreads[thread] = merged(
-                    counts[thread], centres[thread], spreads[thread], counts[other], centres[other], spreads[other]
+                    counts[thread], centres[thread], spreads[thread], counts[other], its_centre, spreads[other]
                 )
             cuda.syncthreads()
             half = uint32(half // uint32(2))
         if thread == 0:
-            means[block], squares[block] = centres[uint32(0)], spreads[uint32(0)]
+            shifts[block], offsets[block] = starts[uint32(0)], centres[uint32(0)]
+            squares[block] = spreads[uint32(0)]
 
     return cuda.jit(cache=True)(moments_kernel)
 
@@ -160,19 +165,19 @@ GRADIENT_SUMS = {4: _gradient_sums_kernel(float32), 8: _gradient_sums_kernel(flo
 
 
 @cuda.jit(cache=True)
-def merge_kernel(means, squares, mean, variance, terms, divisor, blocks):
-    """mean[b] and variance[b] from the stretches' means and sums of squares (B, blocks); thread b."""
+def merge_kernel(shifts, offsets, squares, mean, variance, terms, divisor, blocks):
+    """mean[b] and variance[b] from the stretches' means (shift + offset) and sums of squares (B, blocks); thread b."""
     b = uint32(cuda.grid(1))
     if b >= mean.size:
         return
     count, centre, spread = _typed(mean, 0), _typed(mean, 0), _typed(mean, 0)
-    stretch = int32(0)
+    shift, stretch = shifts[uint32(b * uint32(blocks))], int32(0)
     while stretch < blocks:
         j = uint32(b * uint32(blocks) + stretch)
         size = _typed(mean, min(int32(STRETCH), int32(terms - stretch * int32(STRETCH))))
-        count, centre, spread = merged(count, centre, spread, size, means[j], squares[j])
+        count, centre, spread = merged(count, centre, spread, size, (shifts[j] - shift) + offsets[j], squares[j])
         stretch = int32(stretch + 1)
-    mean[b] = centre
+    mean[b] = shift + centre
     variance[b] = ZERO if spread < ZERO else spread / divisor
 
 
