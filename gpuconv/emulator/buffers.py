@@ -10,6 +10,9 @@ import numpy as np
 from .program import Static
 from .runtime import state as s
 
+FILL = 0xCB
+"""Bytes of memory that nothing has been written to."""
+
 _UNWRITTEN: dict[int, tuple[Any, Any]] = {}
 """Address of an array's memory -> (weak reference to its owner, one byte for each of its bytes: 1 once written)."""
 
@@ -25,10 +28,11 @@ def empty(shape: Any, dtype: Any = np.float32) -> Any:
     Returns
     -------
     numpy.ndarray
-        Filled with bytes 0xCB. What Python code writes into it later is not noticed; only kernels are.
+        Filled with bytes 0xCB. What Python code writes into it counts as written from the next launch on, where it is
+        anything else than such bytes.
     """
     array = np.empty(shape, dtype)
-    array.view(np.uint8).reshape(-1)[...] = 0xCB
+    array.reshape(-1).view(np.uint8)[...] = FILL
     address = array.ctypes.data
     _UNWRITTEN[address] = (
         weakref.ref(array, lambda _: _UNWRITTEN.pop(address, None)),
@@ -84,8 +88,10 @@ class Memory:
             end = max(end, high)
         for low, high, names, members in groups:
             raw = np.ctypeslib.as_array((ctypes.c_uint8 * (high - low)).from_address(low))
-            read_only = all(not a.flags.writeable for a in members)
-            self._add(" = ".join(dict.fromkeys(names)), raw, read_only, _shadow(low, high), _phase(members[0]))
+            read_only, shadow = all(not a.flags.writeable for a in members), _shadow(low, high)
+            if shadow is not None:
+                shadow |= raw != FILL
+            self._add(" = ".join(dict.fromkeys(names)), raw, read_only, shadow, _phase(members[0]))
         return [self.address(a) for _, a in arrays]
 
     def _add(self, name: str, memory: Any, read_only: bool, written: Any = None, phase: int = 0) -> None:

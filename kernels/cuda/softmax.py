@@ -12,22 +12,27 @@ from .launch import cuda, each, int32, uint32
 
 def softmax(x, y):
     """y_c = exp(x_c - max) / sum_c exp(x_c - max)."""
-    each(softmax_kernel, x.shape[0] * x.shape[2], x, y, *x.shape)
+    each(softmax_kernel, _rows(x), x, y, *x.shape)
 
 
 def softmax_grad(dy, x, dx):
     """dx_c = y_c (dy_c - sum_j dy_j y_j), y = softmax(x)."""
-    each(softmax_grad_kernel, x.shape[0] * x.shape[2], dy, x, dx, *x.shape)
+    each(softmax_grad_kernel, _rows(x), dy, x, dx, *x.shape)
 
 
 def log_softmax(x, y):
     """y_c = (x_c - max) - log sum_j exp(x_j - max)."""
-    each(log_softmax_kernel, x.shape[0] * x.shape[2], x, y, *x.shape)
+    each(log_softmax_kernel, _rows(x), x, y, *x.shape)
 
 
 def log_softmax_grad(dy, x, dx):
     """dx_c = dy_c - softmax(x)_c sum_j dy_j."""
-    each(log_softmax_grad_kernel, x.shape[0] * x.shape[2], dy, x, dx, *x.shape)
+    each(log_softmax_grad_kernel, _rows(x), dy, x, dx, *x.shape)
+
+
+def _rows(x):
+    """Rows with something in them: a kernel reads the first class before it looks for others."""
+    return x.shape[0] * x.shape[2] if x.size else 0
 
 
 @cuda.jit(device=True, inline="always")
