@@ -211,12 +211,9 @@ def given(*arrays: Array | None) -> list[Array]:
 
 def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
     """New memory beside an array; the tests poison it. MemoryError says what was asked for and what a GPU has left."""
-    if kernels_for(like).INDEX_BITS != 32:
-        new: Array = memory.new(shape, dtype)
-        return new
-    from .kernels.cuda import launch
-
-    return launch.beside(like, shape, dtype)
+    kernels = kernels_for(like)
+    new: Array = memory.new(shape, dtype) if kernels.INDEX_BITS != 32 else kernels.launch.beside(like, shape, dtype)
+    return new
 
 
 def labels(op: str, name: str, target: Array, classes: int, ignore_index: int, like: Array) -> Array:
@@ -266,7 +263,7 @@ def finite(op: str, name: str, value: Any, *, at_least: float = -math.inf) -> fl
 
 def one_of(op: str, name: str, value: Any, choices: Sequence[Any]) -> None:
     """Refuse an option that is none of the choices."""
-    if not any(type(value) is type(choice) and value == choice for choice in choices):
+    if value is not choices[0] and not any(type(value) is type(choice) and value == choice for choice in choices):
         raise ValueError(f"{op}: {name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
 
 

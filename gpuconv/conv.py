@@ -251,7 +251,6 @@ def serving(op: str, a: Array, algorithm: str, g: ConvGeometry, computed_by: str
     """The convolution launchers for this array, if they have the algorithm for this geometry in `computed_by` or op."""
     one_of(op, "algorithm", algorithm, ALGORITHMS)
     kernels = kernels_for(a).conv
-    offered = kernels.algorithms(g, computed_by or op)
-    if algorithm not in ("auto", *offered):
+    if algorithm != "auto" and algorithm not in (offered := kernels.algorithms(g, computed_by or op)):
         raise ValueError(f"{op}: algorithm {algorithm!r} does not serve this geometry here, expected one of {offered}")
     return kernels

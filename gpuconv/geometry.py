@@ -164,6 +164,8 @@ def sizes(op: str, name: str, shape: Sequence[int], layout: str) -> tuple[int, .
     if len(shape) != rank:
         hint = f"; one sample is x[None], of shape {(1, *shape)}" if name == "x" and len(shape) == rank - 1 else ""
         raise ValueError(f"{op}: {name} has shape {tuple(shape)}, expected {COUNTS[rank]} dimensions {layout}{hint}")
+    if set(map(type, shape)) == {int} and min(shape) >= 0 and max(shape) < 2**31:
+        return tuple(shape)
     return tuple(integer(op, f"{name}.shape[{axis}]", size, at_least=0) for axis, size in enumerate(shape))
 
 

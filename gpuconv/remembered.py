@@ -7,7 +7,8 @@ from typing import Any, ParamSpec, TypeVar
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-SIMPLE = (int, str, bool, type(None))
+SIMPLE = {int, str, bool, type(None)}
+INTEGER = {int}
 
 
 def remembered(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -39,4 +40,8 @@ def remembered(function: Callable[Arguments, Result]) -> Callable[Arguments, Res
 
 def _plain(value: Any) -> bool:
     kind = type(value)
-    return kind in SIMPLE or (kind is tuple and all(type(v) is int or (type(v) is tuple and _plain(v)) for v in value))
+    if kind is tuple:
+        return set(map(type, value)) <= INTEGER or all(
+            type(v) is int or (type(v) is tuple and _plain(v)) for v in value
+        )
+    return kind in SIMPLE

@@ -1,6 +1,7 @@
 """Shapes of poolings in one, two and three dimensions, and every error about them."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,7 +64,13 @@ class PoolGeometry(NamedTuple):
     @property
     def mask_dtype(self) -> np.dtype[np.unsignedinteger]:
         """The smallest unsigned type that holds every position in a window."""
-        return np.min_scalar_type(self.taps - 1)
+        return _smallest_holding(self.taps - 1)
+
+
+@lru_cache
+def _smallest_holding(number: int) -> np.dtype[np.unsignedinteger]:
+    """The smallest unsigned type for a number; NumPy takes microseconds to say."""
+    return np.min_scalar_type(number)
 
 
 @remembered

@@ -68,7 +68,7 @@ def beside(like, shape, dtype=None):
 
     CuPy's comes from its pool. Where there is none left, MemoryError says what was asked for and what is free.
     """
-    library = sys.modules[type(like).__module__.partition(".")[0]]
+    library = np if type(like) is np.ndarray else sys.modules[type(like).__module__.partition(".")[0]]
     dtype = like.dtype if dtype is None else np.dtype(dtype)
     try:
         return empty(shape, dtype) if library is np else library.empty(shape, dtype)
@@ -110,29 +110,54 @@ def _multiprocessors(device):
     return cuda.gpus[device].MULTIPROCESSOR_COUNT
 
 
+class _Narrowed(dict):
+    """Python integers as int32: a launch has up to forty of them, and making one takes longer than finding it."""
+
+    def __missing__(self, number):
+        """An integer that was not met before; kept while there is room. OverflowError past 32 bits."""
+        narrowed = np.int32(number)
+        if len(self) < 1 << 16:
+            self[number] = narrowed
+        return narrowed
+
+
+_narrowed = _Narrowed()
+
+
 def _launch(kernel, blocks, threads, arguments):
-    _require_one_type(kernel, arguments)
-    run(kernel, blocks, threads, [np.int32(a) if type(a) is int else _argument(a) for a in arguments])
+    """Launch with arguments as kernels take them: flat arrays, integers as int32, numbers of their own NumPy type."""
+    prepared, types = [], set()
+    for a in arguments:
+        kind = type(a)
+        if kind is int or kind is bool:
+            prepared.append(_narrowed[a])
+        elif kind is np.float32 or kind is np.float64:
+            types.add(a.dtype)
+            prepared.append(a)
+        elif hasattr(a, "ndim") and not isinstance(a, np.generic):  # of no dimensions it is memory all the same
+            types.add(a.dtype)
+            prepared.append(_flat(a))
+        else:
+            types.add(getattr(a, "dtype", FLOAT64))
+            prepared.append(np.int32(a) if kind is np.bool_ else a)
+    if len(types) > 1:
+        _require_one_type(kernel, types)
+    run(kernel, blocks, threads, prepared)
 
 
-def _require_one_type(kernel, arguments):
+def _require_one_type(kernel, types):
     """Refuse arguments of two floating types: float64 arithmetic would creep into a float32 kernel."""
-    types = {getattr(a, "dtype", FLOAT64) for a in arguments if not isinstance(a, (int, np.integer))}
     floating = [dtype for dtype in types if dtype.kind == "f"]
     if len(floating) > 1:
         names = ", ".join(sorted(dtype.name for dtype in floating))
         raise TypeError(f"{_name(kernel)}: arguments are of types {names}, expected one")
 
 
-def _argument(a):
-    """An argument as kernels take it: a flat array of the same memory, a number as int32 or of its own NumPy type."""
-    if isinstance(a, (int, np.bool_)):
-        return np.int32(a)
-    if isinstance(a, np.generic) or not hasattr(a, "ndim"):  # an array of no dimensions is memory all the same
-        return a
+def _flat(a):
+    """An array as one row of the same memory."""
     if not a.flags.c_contiguous:  # reshape would copy, and what a kernel writes to the copy would be lost
         raise ValueError(f"array of shape {a.shape} has strides {a.strides}, expected a C-contiguous one")
-    return a.reshape(-1)
+    return a if a.ndim == 1 else a.reshape(-1)
 
 
 def _name(kernel):

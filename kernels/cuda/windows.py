@@ -1,14 +1,17 @@
 """Windows along an axis, as the CUDA pooling kernels see them: device functions of int32 scalars."""
 
+from functools import lru_cache
+
 from numba import int64
 
 from .launch import cuda, int32, uint32
 
 
+@lru_cache(maxsize=1024)
 def scalars(g):
     """Sizes, taps, windows, strides, paddings before and dilations, each for depth, height and width."""
     fields = "size", "taps", "windows", "stride", "before", "dilation"
-    return [getattr(axis, field) for field in fields for axis in (g.d, g.h, g.w)]
+    return tuple(getattr(axis, field) for field in fields for axis in (g.d, g.h, g.w))
 
 
 @cuda.jit(device=True, inline="always")
