@@ -1,5 +1,7 @@
 """What the machine code of each kernel may cost, on every architecture; checked by `make sass` and the test suite."""
 
+from .sass import MULTIPROCESSORS
+
 REGISTERS = {
     "adaptive_avg_pool_grad_kernel": (64, 64),
     "adaptive_max_pool_grad_kernel": (48, 48),
@@ -18,7 +20,7 @@ FILE = 65536
 """Registers of a multiprocessor."""
 
 
-def faults(instance, code):
+def faults(instance, code, architecture):
     """What breaks a limit, in words; nothing may spill, use local memory or reach float64 by accident."""
     single = instance.dtype == "float32"
     counts = {"bytes spilled": code.spilled, "local accesses and bytes": code.local}
@@ -26,15 +28,19 @@ def faults(instance, code):
         counts["float64 instructions"] = code.float64
         counts["atomics"] = sum(code.all[name] for name in ("ATOM", "ATOMG", "ATOMS", "RED"))
     found = [f"{count} {what}, expected 0" for what, count in counts.items() if count]
-    most = most_registers(instance)
+    most = most_registers(instance, architecture)
     if code.registers > most:
         found.append(f"{code.registers} registers, expected at most {most}")
-    return [f"{instance.name}, {instance.dtype}: {fault}" for fault in found]
+    return ["{}, {}, sm_{}{}: {}".format(instance.name, instance.dtype, *architecture, fault) for fault in found]
 
 
-def most_registers(instance):
-    """Of a kernel that says how many blocks are to be resident, as many as those leave; else its row's."""
+def most_registers(instance, architecture):
+    """Of a kernel that says how many blocks are to be resident, as many as those leave; else its row's.
+
+    Never fewer than leave all of a multiprocessor's threads resident: 64 on Turing, whose compiler takes more.
+    """
     bounds = getattr(instance.kernel, "targetoptions", {}).get("launch_bounds")
     if isinstance(bounds, tuple) and len(bounds) > 1:
         return FILE // (bounds[0] * bounds[1])
-    return REGISTERS.get(instance.name, OTHERS)[instance.dtype == "float64"]
+    full = FILE // MULTIPROCESSORS[architecture].threads // 8 * 8
+    return max(REGISTERS.get(instance.name, OTHERS)[instance.dtype == "float64"], full)

@@ -30,7 +30,7 @@ class Row(NamedTuple):
 
     def faults(self):
         """What breaks a limit, in words."""
-        return sass_limits.faults(self.instance, self.code)
+        return sass_limits.faults(self.instance, self.code, self.architecture)
 
 
 def rows(instances, architectures):

@@ -64,6 +64,7 @@ from .conv_transpose_3d import (
     conv_transpose3d_weight_grad,
 )
 from .dropout import dropout, dropout2d, dropout2d_grad, dropout_grad
+from .graphs import cuda_graph
 from .group_normalization import group_norm, group_norm_grad, group_norm_statistics
 from .joining import add, concatenate, concatenate_grad
 from .linear import linear, linear_bias_grad, linear_input_grad, linear_weight_grad
@@ -211,6 +212,7 @@ __all__ = [
     "conv_transpose3d_weight_grad",
     "cross_entropy",
     "cross_entropy_grad",
+    "cuda_graph",
     "device",
     "dropout",
     "dropout2d",

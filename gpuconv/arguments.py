@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .backend import Array, array_module, is_cupy, kernels_for
+from .graphs import recording
 from .kernels import memory
 
 FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
@@ -217,7 +218,7 @@ def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
 
 
 def labels(op: str, name: str, target: Array, classes: int, ignore_index: int, like: Array) -> Array:
-    """Class indices as C-contiguous int64, every one in range or ignored.
+    """Class indices as C-contiguous int64, every one in range or ignored; not looked at while a step is recorded.
 
     Raises
     ------
@@ -230,7 +231,7 @@ def labels(op: str, name: str, target: Array, classes: int, ignore_index: int, l
     same_device(op, input=like, **{name: target})
     if target.dtype.kind not in "iu":
         raise TypeError(f"{op}: {name} has dtype {target.dtype}, expected integer class indices")
-    if type(target) is not np.ndarray or not _all_within(target, classes):
+    if not recording() and (type(target) is not np.ndarray or not _all_within(target, classes)):
         wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
         if bool(wrong.any()):
             raise ValueError(

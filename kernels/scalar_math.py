@@ -67,6 +67,7 @@ def constant(value, single=None):
 
 # What float32 holds exactly widens to the type of the other operand.
 ZERO, HALF, ONE, TWO, FOUR = (np.float32(number) for number in (0, 0.5, 1, 2, 4))
+NAN = np.float32(np.nan)
 SATURATED = np.float32(-64)  # e^x - 1 is -1 below
 
 SHIFT = constant(1.5 * 2.0**52, single=1.5 * 2.0**23)  # x + SHIFT - SHIFT is x rounded to an integer

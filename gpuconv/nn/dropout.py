@@ -3,8 +3,9 @@
 import numpy as np
 
 from ..arguments import number
-from ..backend import Array
+from ..backend import Array, array_module
 from ..dropout import dropout, dropout2d, dropout2d_grad, dropout_grad
+from ..graphs import every_time, recording
 from ..initializers import Seed
 from .module import Module
 
@@ -37,14 +38,30 @@ class Dropout(Module):
 
     def forward(self, x: Array) -> Array:
         """With a new mask in training; x itself in evaluation."""
-        seed = int(self._rng.integers(2**64, dtype=np.uint64)) if self.training else 0
-        self._last = self.training, seed
-        return self._forward(x, self.p, training=self.training, seed=seed)
+        if not recording():
+            return self._masked(x, None)
+        y = array_module(x).empty_like(x)
+        every_time(lambda: self._masked(x, y))  # the seed is the host's
+        return y
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
         """With the mask of the last forward pass, drawn again."""
+        if not input_grad:
+            return None
+        if not recording():
+            return self._masked_grad(dy, None)
+        dx = array_module(dy).empty_like(dy)
+        every_time(lambda: self._masked_grad(dy, dx))
+        return dx
+
+    def _masked(self, x: Array, out: Array | None) -> Array:
+        seed = int(self._rng.integers(2**64, dtype=np.uint64)) if self.training else 0
+        self._last = self.training, seed
+        return self._forward(x, self.p, training=self.training, seed=seed, out=out)
+
+    def _masked_grad(self, dy: Array, out: Array | None) -> Array:
         training, seed = self.saved(self._last)
-        return self._backward(dy, self.p, training=training, seed=seed) if input_grad else None
+        return self._backward(dy, self.p, training=training, seed=seed, out=out)
 
 
 class Dropout2d(Dropout):

@@ -8,6 +8,7 @@ from .. import group_normalization, normalization
 from ..arguments import finite, flag
 from ..backend import Array, to_device
 from ..geometry import positive
+from ..graphs import refuse_recording
 from ..half import wide
 from ..initializers import ones, zeros
 from .module import Buffer, Module, Parameter
@@ -62,6 +63,8 @@ class _BatchNorm(Module):
         """The batch's statistics; the running ones follow, by momentum or as the mean over all batches so far."""
         if not self.training or self.num_batches_tracked is None:
             return normalization.batch_norm_statistics(x)
+        if self.momentum is None:
+            refuse_recording(type(self).__name__, "momentum None reads how many batches there were")
         self.num_batches_tracked.data += 1
         momentum = 1 / int(self.num_batches_tracked.data) if self.momentum is None else self.momentum
         running = _data(self.running_mean), _data(self.running_var)

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from ..arguments import FLOATING, contiguous, floating, same_device, shaped
 from ..backend import Array, array_module, device_of, kernels_for, on_device_of, to_device
+from ..graphs import every_time
 from ..half import alike, is_half, store, wide, widened
 from ..nn.module import Parameter
 
@@ -57,6 +58,9 @@ class Optimizer:
             If it has another shape, or a parameter's array is not C-contiguous or is read-only. Nothing is moved then.
         """
         gradients = [self._gradient(i) for i in range(len(self.parameters))]
+        every_time(lambda: self._move(gradients))  # rates and counts are the host's
+
+    def _move(self, gradients: list[Array | None]) -> None:
         for parameter, gradient, state in zip(self.parameters, gradients, self.state, strict=True):
             if gradient is not None:
                 w = parameter.data

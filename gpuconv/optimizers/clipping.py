@@ -7,6 +7,7 @@ import numpy as np
 
 from ..arguments import empty, number
 from ..backend import Array, kernels_for, on_device_of, to_device
+from ..graphs import refuse_recording
 from ..half import alike, store, widened
 from ..nn.module import Parameter
 
@@ -55,6 +56,8 @@ def clip_grad_norm(
         raise ValueError(f"{op}: max_norm is {max_norm:g}, expected at least 0")
     if not p > 0:
         raise ValueError(f"{op}: norm_type is {p:g}, expected a number above 0, or infinity")
+    if error_if_nonfinite:
+        refuse_recording(op, "error_if_nonfinite reads the norm")
     if not gradients:
         return to_device(np.zeros((), np.float32))
     computed = [widened(g) for g in gradients]

@@ -159,6 +159,8 @@ def tile_kernel(shape, dtype, ragged):
     bytes_each = dtype.bitwidth // 8
     w_half, x_half = w_tile * bytes_each, x_tile * bytes_each
     last, n_results, n_fragments = DEPTH - 1, tile.RESULTS, tile.FRAGMENTS
+    # With this many pixels to load, each with a predicate, the compiler spills on Turing and Ampere at 128 registers.
+    resident = shape.resident - (ragged and columns_tile < 128)
 
     def conv2d_tile(
         x, wt, bias, has_bias, activation, slope, before, factor, y,
@@ -258,4 +260,4 @@ def tile_kernel(shape, dtype, ragged):
 
     conv2d_tile.__name__ = f"conv2d_tile_{rows_tile}x{columns_tile}{'_ragged' if ragged else ''}"
     conv2d_tile.__qualname__ = conv2d_tile.__name__
-    return cuda.jit(cache=True, launch_bounds=(threads, shape.resident))(conv2d_tile)
+    return cuda.jit(cache=True, launch_bounds=(threads, resident))(conv2d_tile)

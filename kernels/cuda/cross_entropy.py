@@ -10,7 +10,7 @@ import numpy as np
 from numba import float32
 
 from .. import scalar
-from ..scalar_math import ONE, ZERO, exp
+from ..scalar_math import NAN, ONE, ZERO, exp
 from .launch import beside, cuda, each, int32, one, uint32
 from .softmax import exponential_sum, largest_of, row_start
 from .sums import few_sums
@@ -47,7 +47,7 @@ def cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, mean, 
     """dx_c = dloss (softmax(x)_c sum_j d_j - d_c), for the mean divided by the labels' total weight."""
     options = *_class_weights(x, weight), np.int64(ignore_index)
     rows = x.shape[0] * x.shape[2]
-    dloss = _of_mean(target, options, dloss) if mean else dloss
+    dloss = _of_mean(target, options, dloss, x.shape[1]) if mean else dloss
     each(cross_entropy_grad_kernel, rows, x, target, *options, smoothing, dloss, dx, *x.shape)
 
 
@@ -60,14 +60,14 @@ def cross_entropy_of_probabilities_grad(x, target, weight, smoothing, dloss, sca
 def nll_grad(target, weight, ignore_index, dloss, mean, dx):
     """dx[label] = -dloss weight[label], for the mean divided by the labels' total weight; 0 elsewhere."""
     options = *_class_weights(dx, weight), np.int64(ignore_index)
-    dloss = _of_mean(target, options, dloss) if mean else dloss
+    dloss = _of_mean(target, options, dloss, dx.shape[1]) if mean else dloss
     each(nll_grad_kernel, dx.shape[0] * dx.shape[2], target, *options, dloss, dx, *dx.shape)
 
 
-def _of_mean(target, options, dloss):
+def _of_mean(target, options, dloss, classes):
     """Dloss over the labels' total weight, 0 if there is none."""
     weights, share = beside(dloss, max(target.size, 1)), beside(dloss, 1)
-    each(label_weight_kernel, target.size, target, *options, weights, target.size)
+    each(label_weight_kernel, target.size, target, *options, weights, target.size, classes)
     one(finish_ratio_kernel, dloss, few_sums(weights[: target.size]), share)
     return share
 
@@ -78,16 +78,25 @@ def _class_weights(x, weight):
 
 
 @cuda.jit(device=True, inline="always")
-def _weight_of(label, weight, weighted):
+def _weight_of(label, classes, weight, weighted):
+    """A class's weight; NaN where there is no such class, so that its loss and gradient are NaN too."""
+    if label < 0 or label >= classes:
+        return NAN
     return weight[uint32(label)] if weighted else ONE
 
 
+@cuda.jit(device=True, inline="always")
+def _place_of(label, classes):
+    """Where a label's class lies in its row; where there is no such class, some place in it."""
+    return int32(label) if 0 <= label < classes else int32(0)
+
+
 @cuda.jit(cache=True)
-def label_weight_kernel(target, weight, weighted, ignore_index, weights, rows):
+def label_weight_kernel(target, weight, weighted, ignore_index, weights, rows, classes):
     """weights[i] = the weight of the class of label i, 0 where it is ignored."""
     i = uint32(cuda.grid(1))
     if i < rows:
-        weights[i] = ZERO if target[i] == ignore_index else _weight_of(target[i], weight, weighted)
+        weights[i] = ZERO if target[i] == ignore_index else _weight_of(target[i], classes, weight, weighted)
 
 
 @cuda.jit(cache=True)
@@ -102,16 +111,16 @@ def cross_entropy_kernel(
         losses[i] = ZERO
         weights[i] = ZERO
         return
-    label, start = int32(target[i]), row_start(i, classes, inner)
+    label, start = _place_of(target[i], classes), row_start(i, classes, inner)
     largest = largest_of(x, start, classes, inner)
     log_total = x.dtype.type(math.log(exponential_sum(x, start, classes, inner, largest)))
     spread = ZERO
     c = int32(0)
     while c < classes and smoothing > ZERO:
         loss = scalar.negative_log(x[uint32(start + c * inner)], largest, log_total)
-        spread += _weight_of(c, weight, weighted) * loss
+        spread += _weight_of(c, classes, weight, weighted) * loss
         c = int32(c + 1)
-    weights[i] = _weight_of(label, weight, weighted)
+    weights[i] = _weight_of(target[i], classes, weight, weighted)
     hit = weights[i] * scalar.negative_log(x[uint32(start + label * inner)], largest, log_total)
     losses[i] = scalar.smoothed(hit, spread, smoothing, float32(classes))
 
@@ -124,7 +133,7 @@ def cross_entropy_grad_kernel(
     i = uint32(cuda.grid(1))
     if i >= outer * inner:
         return
-    label, start = int32(target[i]), row_start(i, classes, inner)
+    label, start = _place_of(target[i], classes), row_start(i, classes, inner)
     if target[i] == ignore_index:
         c = int32(0)
         while c < classes:
@@ -132,11 +141,11 @@ def cross_entropy_grad_kernel(
             c = int32(c + 1)
         return
     even = smoothing / float32(classes)
-    sure = (ONE - smoothing) * _weight_of(label, weight, weighted)
+    sure = (ONE - smoothing) * _weight_of(target[i], classes, weight, weighted)
     mass = sure
     c = int32(0)
     while c < classes:
-        mass += even * _weight_of(c, weight, weighted)
+        mass += even * _weight_of(c, classes, weight, weighted)
         c = int32(c + 1)
     largest = largest_of(x, start, classes, inner)
     total = exponential_sum(x, start, classes, inner, largest)
@@ -144,7 +153,7 @@ def cross_entropy_grad_kernel(
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
-        expected = even * _weight_of(c, weight, weighted) + (sure if c == label else ZERO)
+        expected = even * _weight_of(c, classes, weight, weighted) + (sure if c == label else ZERO)
         dx[j] = factor * (mass * exp(x[j] - largest) / total - expected)
         c = int32(c + 1)
 
@@ -164,7 +173,7 @@ def of_probabilities_kernel(x, target, weight, weighted, smoothing, losses, oute
     while c < classes:
         j = uint32(start + c * inner)
         chance = (ONE - smoothing) * target[j] + even
-        loss += _weight_of(c, weight, weighted) * chance * scalar.negative_log(x[j], largest, log_total)
+        loss += _weight_of(c, classes, weight, weighted) * chance * scalar.negative_log(x[j], largest, log_total)
         c = int32(c + 1)
     losses[i] = loss
 
@@ -185,13 +194,13 @@ def of_probabilities_grad_kernel(
     c = int32(0)
     while c < classes:
         chance = (ONE - smoothing) * target[uint32(start + c * inner)] + even
-        mass += _weight_of(c, weight, weighted) * chance
+        mass += _weight_of(c, classes, weight, weighted) * chance
         c = int32(c + 1)
     factor = scale * dloss[i if dloss.size > 1 else uint32(0)]
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
-        expected = _weight_of(c, weight, weighted) * ((ONE - smoothing) * target[j] + even)
+        expected = _weight_of(c, classes, weight, weighted) * ((ONE - smoothing) * target[j] + even)
         dx[j] = factor * (mass * exp(x[j] - largest) / total - expected)
         c = int32(c + 1)
 
@@ -206,8 +215,8 @@ def nll_kernel(x, target, weight, weighted, ignore_index, losses, weights, outer
         losses[i] = ZERO
         weights[i] = ZERO
         return
-    label = int32(target[i])
-    weights[i] = _weight_of(label, weight, weighted)
+    label = _place_of(target[i], classes)
+    weights[i] = _weight_of(target[i], classes, weight, weighted)
     losses[i] = -weights[i] * x[uint32(row_start(i, classes, inner) + label * inner)]
 
 
@@ -220,10 +229,10 @@ def nll_grad_kernel(target, weight, weighted, ignore_index, dloss, dx, outer, cl
     start, label = row_start(i, classes, inner), target[i]
     value = ZERO
     if label != ignore_index:
-        value = -dloss[i if dloss.size > 1 else uint32(0)] * _weight_of(label, weight, weighted)
+        value = -dloss[i if dloss.size > 1 else uint32(0)] * _weight_of(label, classes, weight, weighted)
     c = int32(0)
     while c < classes:
-        dx[uint32(start + c * inner)] = value if c == label else ZERO
+        dx[uint32(start + c * inner)] = value if c == label or math.isnan(value) else ZERO
         c = int32(c + 1)
 
 

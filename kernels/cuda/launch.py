@@ -180,5 +180,11 @@ def _stream(arguments):
     """CuPy's current stream, as Numba takes it; the default one where no argument is a CuPy array."""
     cupy = sys.modules.get("cupy")
     if cupy is not None and any(isinstance(a, cupy.ndarray) for a in arguments):
-        return cuda.external_stream(cupy.cuda.get_current_stream().ptr)
+        return _external_stream(cupy.cuda.get_current_stream().ptr)
     return 0
+
+
+@lru_cache(maxsize=64)
+def _external_stream(pointer):
+    """A stream of CuPy's as Numba takes it; always the same object, by which Numba looks up its configurations."""
+    return cuda.external_stream(pointer) if pointer else 0

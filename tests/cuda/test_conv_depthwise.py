@@ -90,4 +90,5 @@ def test_machine_code_spills_nothing_whatever_the_kernels_size(dtype, architectu
     found = _instances(dtype)
     assert len(found) >= 7
     for instance in found:
-        assert sass_limits.faults(instance, sass.assemble(instance.kernel, instance.signature, architecture)) == []
+        code = sass.assemble(instance.kernel, instance.signature, architecture)
+        assert sass_limits.faults(instance, code, architecture) == []

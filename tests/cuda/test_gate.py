@@ -79,17 +79,22 @@ def test_occupancy(registers, shared, threads, architecture, expected):
     ],
 )
 def test_what_breaks_a_limit_is_said(changes, complaint):
-    [fault] = sass_limits.faults(_instance(), _code(**changes))
-    assert fault.startswith(f"some_kernel, float32: {complaint}")
+    [fault] = sass_limits.faults(_instance(), _code(**changes), (8, 0))
+    assert fault.startswith(f"some_kernel, float32, sm_80: {complaint}")
 
 
 def test_what_keeps_the_limits_is_passed_and_float64_kernels_may_compute_in_it():
-    assert sass_limits.faults(_instance(), _code(registers=40)) == []
-    assert sass_limits.faults(_instance(dtype="float64"), _code(float64=3)) == []
+    assert sass_limits.faults(_instance(), _code(registers=40), (8, 0)) == []
+    assert sass_limits.faults(_instance(dtype="float64"), _code(float64=3), (8, 0)) == []
 
 
 def test_launch_bounds_say_how_many_registers_there_are():
     class Bounded:
         targetoptions = {"launch_bounds": (256, 2)}  # noqa: RUF012
 
-    assert sass_limits.most_registers(_instance(kernel=Bounded())) == 128
+    assert sass_limits.most_registers(_instance(kernel=Bounded()), (8, 0)) == 128
+
+
+def test_registers_that_leave_all_threads_resident_are_never_too_many():
+    most = {architecture: sass_limits.most_registers(_instance(), architecture) for architecture in sass.ARCHITECTURES}
+    assert most == {(7, 5): 64, (8, 0): 40, (8, 6): 40, (9, 0): 40, (10, 0): 40, (12, 0): 40}

@@ -115,10 +115,14 @@ def test_cupy_arrays_run_on_cupys_current_stream(monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     monkeypatch.setattr(launch.cuda, "external_stream", lambda pointer: f"stream at {pointer}")
+    launch._external_stream.cache_clear()
     kernel = Kernel()
     launch.each(kernel, 3, np.zeros(3).view(FakeArray))
     launch.each(kernel, 3, np.zeros(3))
-    assert [configuration[2] for configuration, _ in kernel.calls] == ["stream at 1234", 0]
+    stream.ptr = 0  # the default one
+    launch.each(kernel, 3, np.zeros(3).view(FakeArray))
+    launch._external_stream.cache_clear()
+    assert [configuration[2] for configuration, _ in kernel.calls] == ["stream at 1234", 0, 0]
 
 
 def test_memory_is_made_beside_an_array():

@@ -52,5 +52,5 @@ def test_machine_code_spills_nothing_and_keeps_to_its_registers(dtype, architect
     faults = []
     for instance in instances[dtype]:
         code = sass.assemble(instance.kernel, instance.signature, architecture)
-        faults += sass_limits.faults(instance, code)
+        faults += sass_limits.faults(instance, code, architecture)
     assert faults == []
