@@ -16,6 +16,9 @@ sm_80 and sm_90, rounded up to 8, by which registers are given out."""
 OTHERS = (40, 56)
 """Of all other kernels: with 40 three quarters of a multiprocessor's threads are resident on sm_80, with 56 half."""
 
+BLACKWELL = 8
+"""Registers that a kernel may take besides from sm_100 on: the unrolled loops of ptxas 13.0 are longer there."""
+
 FILE = 65536
 """Registers of a multiprocessor."""
 
@@ -43,4 +46,5 @@ def most_registers(instance, architecture):
     if isinstance(bounds, tuple) and len(bounds) > 1:
         return FILE // (bounds[0] * bounds[1])
     full = FILE // MULTIPROCESSORS[architecture].threads // 8 * 8
-    return max(REGISTERS.get(instance.name, OTHERS)[instance.dtype == "float64"], full)
+    more = BLACKWELL if architecture >= (10, 0) else 0
+    return max(REGISTERS.get(instance.name, OTHERS)[instance.dtype == "float64"] + more, full)

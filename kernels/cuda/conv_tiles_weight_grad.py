@@ -111,6 +111,7 @@ def weight_grad_kernel(shape, dtype, ragged):
         rows_tile // tile.SIDE,
         threads // columns_tile,
     )
+    square = rows_tile == columns_tile
     half, last, n_results, n_fragments = DEPTH // 2, DEPTH - 1, tile.RESULTS, tile.FRAGMENTS
 
     def conv2d_wgrad_tile(
@@ -182,7 +183,8 @@ def weight_grad_kernel(shape, dtype, ragged):
             )
             tile.load_rows(dy_next, dy, dy_at, dy_row, there, limit, apart, dy_loads)
             tile.multiply_steps(fragments, dy_shared, dy_from, x_shared, x_from, results, dy_pitch, x_pitch, 0, half)
-            dy_to, x_to = uint32(dy_to ^ uint32(dy_half)), uint32(x_to ^ uint32(x_half))
+            dy_to = uint32(dy_to ^ uint32(dy_half))
+            x_to = dy_to if square else uint32(x_to ^ uint32(x_half))  # a register less for two that are equal
             tile.store_rows(dy_next, dy_shared, dy_to, apart, dy_loads)
             tile.load_windows(x_next, x, x_at, tables, table, place, height, W, there, x_loads)
             tile.multiply_steps(fragments, dy_shared, dy_from, x_shared, x_from, results, dy_pitch, x_pitch, half, last)

@@ -67,7 +67,9 @@ def _instances(dtype):
 def test_machine_code(dtype, architecture):
     found = {instance.name: instance for instance in _instances(dtype)}
     codes = {name: sass.assemble(i.kernel, i.signature, architecture) for name, i in found.items()}
-    assert [fault for name, code in codes.items() for fault in sass_limits.faults(found[name], code, architecture)] == []
+    assert [
+        fault for name, code in codes.items() for fault in sass_limits.faults(found[name], code, architecture)
+    ] == []
     if dtype == "float32":  # instructions for 64 multiplications
         assert {name: sum(code.loop.values()) <= 110 for name, code in codes.items() if "conv2d_thin" in name} == {
             "conv2d_thin_32x2": True, "conv2d_thin_16x4": True, "conv2d_thin_8x8": True,
