@@ -132,6 +132,8 @@ def _signature(arguments):
 def _type(a):
     from numba import types
 
+    if hasattr(a, "_numba_type_"):
+        return a._numba_type_
     if isinstance(a, np.ndarray):
         return types.Array(getattr(types, a.dtype.name), 1, "C", aligned=True)
     return getattr(types, np.dtype(type(a)).name)

@@ -102,3 +102,42 @@ def root(total, p, infinite):
     if infinite or p == ONE:
         return total
     return math.sqrt(total) if p == TWO else total ** (ONE / p)
+
+
+@inlined
+def pushed(w, dw, v, options):
+    """(w, v) after a step of gradient descent along a velocity."""
+    sign, weight_decay, lr, momentum, rate, nesterov, first = options
+    g = decayed(dw, w, sign, weight_decay)
+    v = velocity(g, v, momentum, rate, first)
+    return w - lr * direction(g, v, momentum, nesterov), v
+
+
+@inlined
+def adam(w, dw, mean, square, largest, options):
+    """(w, mean, square, largest) after a step of Adam; `largest` counts with AMSGrad alone."""
+    amsgrad, sign, weight_decay, shrink, rate, kept, square_rate, size, correction, eps = options
+    g = decayed(dw, w, sign, weight_decay)
+    mean, square = moved_towards(mean, g, rate), mean_square(square, g, kept, square_rate)
+    largest = larger(largest, square) if amsgrad else square
+    return shrink * w - adam_step(mean, largest, size, correction, eps), mean, square, largest
+
+
+@inlined
+def rmsprop(w, dw, square, mean, v, options):
+    """(w, square, mean, v) after a step of RMSprop; mean counts where it is centered, v where it has momentum."""
+    centered, moving, sign, weight_decay, lr, kept, rate, momentum, eps = options
+    g = decayed(dw, w, sign, weight_decay)
+    square, mean = mean_square(square, g, kept, rate), moved_towards(mean, g, rate) if centered else mean
+    step = normalized(g, variance(square, mean) if centered else square, eps)
+    v = momentum * v + step if moving else step
+    return w - lr * v, square, mean, v
+
+
+@inlined
+def adagrad(w, dw, total, options):
+    """(w, total) after a step of Adagrad."""
+    sign, weight_decay, lr, eps = options
+    g = decayed(dw, w, sign, weight_decay)
+    total += g * g
+    return w - lr * normalized(g, total, eps), total

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from gpuconv.kernels.cuda.segments import Segments
+
 from .buffers import Memory
 from .errors import KINDS, EmulatorError, Place
 from .program import Compiled
@@ -49,6 +51,8 @@ def flatten(arguments: list[Any]) -> list[Any]:
     for argument in arguments:
         if isinstance(argument, np.ndarray):
             flat += [0, 0, argument.size, argument.itemsize, argument, *argument.shape, *argument.strides]
+        elif isinstance(argument, Segments):
+            flat += [0, 0, argument.size, 8, argument, argument.size, 8]
         elif isinstance(argument, tuple):
             flat += flatten(list(argument))
         elif isinstance(argument, (complex, np.complexfloating)):
@@ -76,14 +80,26 @@ def launch(compiled: Compiled, how: Launch, flat: list[Any], names: list[str]) -
     _check_launch(compiled, how, flat)
     memory = Memory()
     memory.add_variables(compiled.static)
-    arrays = [(name, a) for name, a in zip(names, flat, strict=True) if isinstance(a, np.ndarray)]
-    addresses = iter(memory.add_arrays(arrays))
+    flat = _placed(memory, flat, names)
     parameters = np.zeros(compiled.parameter_bytes + 16, np.uint8)
     for value, variable, offset in zip(flat, compiled.parameters, compiled.offsets, strict=True):
-        bits = np.int64(next(addresses)) if isinstance(value, np.ndarray) else value
-        data = np.asarray(bits).tobytes().ljust(variable.size, b"\0")[: variable.size]
+        data = np.asarray(value).tobytes().ljust(variable.size, b"\0")[: variable.size]
         parameters[offset : offset + variable.size] = np.frombuffer(data, np.uint8)
     return _run(compiled, how, memory, parameters)
+
+
+def _placed(memory: Memory, flat: list[Any], names: list[str]) -> list[Any]:
+    """The arguments with each array's address in its place; tables hold the addresses of the arrays behind them."""
+    tables = {i: np.zeros(a.size, np.uint64) for i, a in enumerate(flat) if isinstance(a, Segments)}
+    arrays = {i: tables.get(i, a) for i, a in enumerate(flat) if isinstance(a, (np.ndarray, Segments))}
+    behind = [
+        (f"{names[i]}[{r}, {k}]", a) for i in tables for r, row in enumerate(flat[i].rows) for k, a in enumerate(row)
+    ]
+    memory.add_arrays([(names[i], a) for i, a in arrays.items()] + behind)
+    for i, table in tables.items():
+        table[...] = flat[i].table(memory.address)
+        memory.keep.append(table)
+    return [np.int64(memory.address(arrays[i])) if i in arrays else value for i, value in enumerate(flat)]
 
 
 def _check_launch(compiled: Compiled, how: Launch, flat: list[Any]) -> None:

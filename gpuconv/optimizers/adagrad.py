@@ -39,6 +39,7 @@ class Adagrad(Optimizer):
     s <- s + g^2, w <- w - eta g / (sqrt(s) + eps). In place, one pass, deterministic.
     """
 
+    kernel = "adagrad"
     options = ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps", "maximize")
     buffers = ("sum",)
 
@@ -60,10 +61,10 @@ class Adagrad(Optimizer):
         )
         self.maximize = bool(maximize)
 
-    def _update(self, kernels: Any, w: Array, dw: Array, state: dict[str, Any]) -> None:
+    def _step_of(self, w: Array, dw: Array, state: dict[str, Any]) -> tuple[tuple[Array | None, ...], tuple[Any, ...]]:
         step = state["step"] = state.get("step", 0) + 1
         if "sum" not in state:
             state["sum"] = array_module(w).full_like(w, self.initial_accumulator_value)
         rate = self.lr / (1 + (step - 1) * self.lr_decay)
         sign = -1.0 if self.maximize else 1.0
-        kernels.adagrad(w, dw, state["sum"], sign, self.weight_decay, rate, self.eps)
+        return (w, dw, state["sum"]), (sign, self.weight_decay, rate, self.eps)

@@ -43,6 +43,7 @@ class Adam(Optimizer):
     w <- w - eta m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps). In place, one pass, deterministic.
     """
 
+    kernel = "adam"
     options = ("lr", "betas", "eps", "weight_decay", "amsgrad", "maximize")
     buffers = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
     decoupled: ClassVar[bool] = False
@@ -64,7 +65,7 @@ class Adam(Optimizer):
         self.betas = two_decays(self.name, betas)
         self.amsgrad, self.maximize = bool(amsgrad), bool(maximize)
 
-    def _update(self, kernels: Any, w: Array, dw: Array, state: dict[str, Any]) -> None:
+    def _step_of(self, w: Array, dw: Array, state: dict[str, Any]) -> tuple[tuple[Array | None, ...], tuple[Any, ...]]:
         step = state["step"] = state.get("step", 0) + 1
         mean, square = self._zeros(state, "exp_avg", w), self._zeros(state, "exp_avg_sq", w)
         largest = self._zeros(state, "max_exp_avg_sq", w) if self.amsgrad else None
@@ -72,7 +73,7 @@ class Adam(Optimizer):
         size, correction = self.lr / (1 - beta1**step), 1 / math.sqrt(1 - beta2**step)
         coupled, shrink = (0.0, 1 - self.lr * self.weight_decay) if self.decoupled else (self.weight_decay, 1.0)
         constants = (-1.0 if self.maximize else 1.0, coupled, shrink, 1 - beta1, beta2, 1 - beta2, size, correction)
-        kernels.adam(w, dw, mean, square, largest, *constants, self.eps)
+        return (w, dw, mean, square, largest), (*constants, self.eps)
 
 
 class AdamW(Adam):

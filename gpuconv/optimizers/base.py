@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ..arguments import FLOATING, contiguous, floating, same_device, shaped
 from ..backend import Array, array_module, device_of, kernels_for, on_device_of, to_device
 from ..graphs import every_time
@@ -13,8 +15,8 @@ from ..nn.module import Parameter
 class Optimizer:
     """Base of the optimisers.
 
-    A subclass names its options, which are attributes, and the arrays it keeps for each parameter, and moves one
-    parameter in `_update`.
+    A subclass names its options, which are attributes, the arrays it keeps for each parameter, and its kernel;
+    `_step_of` says what a step of one parameter works on.
 
     Parameters
     ----------
@@ -31,6 +33,8 @@ class Optimizer:
     lr: float
     initial_lr: float | None = None
     """The rate the first schedule found; the ones after it start from there too."""
+    kernel: ClassVar[str]
+    """The launcher's name."""
     options: ClassVar[tuple[str, ...]] = ()
     buffers: ClassVar[tuple[str, ...]] = ()
     """Arrays that a parameter's state may hold, each like the parameter; of 16-bit parameters in float32."""
@@ -61,14 +65,25 @@ class Optimizer:
         every_time(lambda: self._move(gradients))  # rates and counts are the host's
 
     def _move(self, gradients: list[Array | None]) -> None:
+        """All parameters that have a gradient; those of one kind with one launch."""
+        alike: dict[Any, list[tuple[Array | None, ...]]] = {}
+        narrow = []
         for parameter, gradient, state in zip(self.parameters, gradients, self.state, strict=True):
             if gradient is not None:
                 w = parameter.data
                 with on_device_of(w):
                     moved = widened(w)
-                    self._update(kernels_for(w).optimizers, moved, widened(gradient), state)
-                    if moved is not w:
-                        store(moved, w)
+                    arrays, constants = self._step_of(moved, widened(gradient), state)
+                if moved is not w:
+                    narrow.append((moved, w))
+                absent = tuple(a is None for a in arrays)
+                home = None if type(w) is np.ndarray else w.device.id
+                alike.setdefault((home, moved.dtype, absent, constants), []).append(arrays)
+        for (*_, constants), several in alike.items():
+            with on_device_of(several[0][0]):
+                getattr(kernels_for(several[0][0]).optimizers, self.kernel)(several, *constants)
+        for moved, w in narrow:
+            store(moved, w)
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -118,9 +133,9 @@ class Optimizer:
         self.initial_lr = groups[0].get("initial_lr")
         self.state = loaded
 
-    def _update(self, kernels: Any, w: Array, dw: Array, state: dict[str, Any]) -> None:
-        """Move one parameter's array in place, and its state."""
-        raise TypeError(f"{type(self).__name__} defines no update")
+    def _step_of(self, w: Array, dw: Array, state: dict[str, Any]) -> tuple[tuple[Array | None, ...], tuple[Any, ...]]:
+        """The arrays of one parameter's next step, w first, and the kernel's constants; the state counts the step."""
+        raise TypeError(f"{type(self).__name__} defines no step")
 
     def _zeros(self, state: dict[str, Any], name: str, w: Array) -> Array:
         """An array of a parameter's state, zero at first."""

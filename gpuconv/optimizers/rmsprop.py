@@ -40,6 +40,7 @@ class RMSprop(Optimizer):
     g / (sqrt(v) + eps). In place, one pass, deterministic.
     """
 
+    kernel = "rmsprop"
     options = ("lr", "alpha", "eps", "weight_decay", "momentum", "centered", "maximize")
     buffers = ("square_avg", "grad_avg", "momentum_buffer")
 
@@ -60,10 +61,10 @@ class RMSprop(Optimizer):
         self.lr, self.alpha, self.eps, self.weight_decay, self.momentum = at_least_zero(self.name, **options)
         self.centered, self.maximize = bool(centered), bool(maximize)
 
-    def _update(self, kernels: Any, w: Array, dw: Array, state: dict[str, Any]) -> None:
+    def _step_of(self, w: Array, dw: Array, state: dict[str, Any]) -> tuple[tuple[Array | None, ...], tuple[Any, ...]]:
         state["step"] = state.get("step", 0) + 1
         square = self._zeros(state, "square_avg", w)
         mean = self._zeros(state, "grad_avg", w) if self.centered else None
         v = self._zeros(state, "momentum_buffer", w) if self.momentum else None
         constants = (-1.0 if self.maximize else 1.0, self.weight_decay, self.lr, self.alpha, 1 - self.alpha)
-        kernels.rmsprop(w, dw, square, mean, v, *constants, self.momentum, self.eps)
+        return (w, dw, square, mean, v), (*constants, self.momentum, self.eps)

@@ -36,6 +36,7 @@ class SGD(Optimizer):
     (1 - dampening) g. In place, one pass, deterministic.
     """
 
+    kernel = "sgd"
     options = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
     buffers = ("momentum_buffer",)
 
@@ -57,11 +58,11 @@ class SGD(Optimizer):
             raise ValueError(f"SGD: nesterov needs momentum > 0 and dampening 0, got {momentum} and {dampening}")
         self.nesterov, self.maximize = bool(nesterov), bool(maximize)
 
-    def _update(self, kernels: Any, w: Array, dw: Array, state: dict[str, Any]) -> None:
+    def _step_of(self, w: Array, dw: Array, state: dict[str, Any]) -> tuple[tuple[Array | None, ...], tuple[Any, ...]]:
         v, first = state.get("momentum_buffer"), False
         if self.momentum and v is None:
             v, first = array_module(w).empty_like(w), True
             state["momentum_buffer"] = v
         sign = -1.0 if self.maximize else 1.0
         constants = (sign, self.weight_decay, self.lr, self.momentum, 1 - self.dampening)
-        kernels.sgd(w, dw, v if self.momentum else None, *constants, self.nesterov, first)
+        return (w, dw, v if self.momentum else None), (*constants, self.nesterov, first)

@@ -1,5 +1,6 @@
 """Parameter updates on the CPU: one pass, in place, every array read and written once.
 
+Launchers take a list with a tuple of arrays for each parameter, as on CUDA, where that is one launch.
 Constants come as Python numbers and are rounded once, to the arrays' type. `sign` is -1 to maximise, else 1. The
 kernels divide as NumPy does, as all that stream do.
 """
@@ -8,52 +9,58 @@ from .. import scalar_updates as scalar
 from .parallel import part, streaming
 
 
-def sgd(w, dw, v, sign, weight_decay, lr, momentum, rate, nesterov, first):
-    """w <- w - lr g with g = sign dw + weight_decay w, through the velocity v where there is momentum.
+def sgd(several, sign, weight_decay, lr, momentum, rate, nesterov, first):
+    """w <- w - lr g with g = sign dw + weight_decay w, through the velocity v where there is momentum; (w, dw, v).
 
     Bytes a call: 3 w.nbytes without momentum, 5 with it.
     """
-    if v is None:
-        _descend(w.size, w.size, *_flat(w, dw), *_typed(w, sign, weight_decay, lr))
-    else:
-        constants = _typed(w, sign, weight_decay, lr, momentum, rate)
-        _descend_with_momentum(w.size, w.size, *_flat(w, dw, v), *constants, bool(nesterov), bool(first))
+    descent = _typed(several, sign, weight_decay, lr)
+    push = *_typed(several, sign, weight_decay, lr, momentum, rate), bool(nesterov), bool(first)
+    for w, dw, v in several:
+        if v is None:
+            _descend(w.size, w.size, *_flat(w, dw), *descent)
+        else:
+            _descend_with_momentum(w.size, w.size, *_flat(w, dw, v), *push)
 
 
-def adam(w, dw, mean, square, largest, sign, weight_decay, shrink, rate, kept, square_rate, size, correction, eps):
+def adam(several, sign, weight_decay, shrink, rate, kept, square_rate, size, correction, eps):
     """w <- shrink w - size m / (sqrt(v) correction + eps), m and v the moving averages of g and g^2.
 
-    g = sign dw + weight_decay w; v is replaced by the largest so far where `largest` is given (AMSGrad).
-    Bytes a call: 7 w.nbytes, 9 with `largest`.
+    (w, dw, mean, square, largest); g = sign dw + weight_decay w; v is replaced by the largest so far where `largest`
+    is given (AMSGrad). Bytes a call: 7 w.nbytes, 9 with `largest`.
     """
-    constants = _typed(w, sign, weight_decay, shrink, rate, kept, square_rate, size, correction, eps)
-    _adam(w.size, w.size, *_flat(w, dw, mean, square, largest), *constants)
+    constants = _typed(several, sign, weight_decay, shrink, rate, kept, square_rate, size, correction, eps)
+    for arrays in several:
+        _adam(arrays[0].size, arrays[0].size, *_flat(*arrays), *constants)
 
 
-def rmsprop(w, dw, square, mean, v, sign, weight_decay, lr, kept, rate, momentum, eps):
+def rmsprop(several, sign, weight_decay, lr, kept, rate, momentum, eps):
     """w <- w - lr g / (sqrt(E[g^2] - E[g]^2) + eps), through the velocity v where there is momentum.
 
-    g = sign dw + weight_decay w; E[g] is the array `mean`, left out where that is None.
+    (w, dw, square, mean, v); g = sign dw + weight_decay w; E[g] is the array `mean`, left out where that is None.
     Bytes a call: 5 w.nbytes, 2 more for each of mean and v.
     """
-    constants = _typed(w, sign, weight_decay, lr, kept, rate, momentum, eps)
-    _rmsprop(w.size, w.size, *_flat(w, dw, square, mean, v), *constants)
+    constants = _typed(several, sign, weight_decay, lr, kept, rate, momentum, eps)
+    for arrays in several:
+        _rmsprop(arrays[0].size, arrays[0].size, *_flat(*arrays), *constants)
 
 
-def adagrad(w, dw, total, sign, weight_decay, lr, eps):
-    """w <- w - lr g / (sqrt(total) + eps), total the sum of all g^2, g = sign dw + weight_decay w.
+def adagrad(several, sign, weight_decay, lr, eps):
+    """w <- w - lr g / (sqrt(total) + eps), total the sum of all g^2, g = sign dw + weight_decay w; (w, dw, total).
 
     Bytes a call: 5 w.nbytes.
     """
-    _adagrad(w.size, w.size, *_flat(w, dw, total), *_typed(w, sign, weight_decay, lr, eps))
+    constants = _typed(several, sign, weight_decay, lr, eps)
+    for arrays in several:
+        _adagrad(arrays[0].size, arrays[0].size, *_flat(*arrays), *constants)
 
 
 def _flat(*arrays):
     return (None if a is None else a.reshape(-1) for a in arrays)
 
 
-def _typed(like, *constants):
-    return map(like.dtype.type, constants)
+def _typed(several, *constants):
+    return tuple(map(several[0][0].dtype.type, constants))
 
 
 @streaming

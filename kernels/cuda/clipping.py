@@ -5,8 +5,9 @@ import math
 from numba import float32, float64
 
 from .. import scalar_updates as scalar
-from .launch import THREADS, beside, cuda, each, one, reduce, uint32
-from .sums import STRETCH, stretches
+from .launch import WARP, beside, cuda, int32, one, reduce, uint32
+from .streams import FOUR, aligned, any_four, four, put_four, single_of, stream
+from .sums import ALL, ROUND, WARPS, stretch_of, stretches
 
 
 def norm_power(g, p, total):
@@ -16,7 +17,7 @@ def norm_power(g, p, total):
     while True:
         blocks = stretches(values.size)
         partials = total if blocks == 1 else beside(g, blocks)
-        reduce(kernel, blocks, values, g.dtype.type(power), infinite, partials)
+        reduce(kernel, blocks, values, aligned(values), g.dtype.type(power), infinite, partials)
         if blocks == 1:
             return
         values, power = partials, 1.0  # what a pass leaves behind are powers already
@@ -30,40 +31,47 @@ def clip_factor(totals, p, max_norm, norm, factor):
 
 def scale(g, factor):
     """g <- factor g. Bytes a launch: 2 g.nbytes, none where the factor is 1."""
-    each(scale_kernel, g.size, g, factor)
+    stream(scale_kernel, (g,), factor)
 
 
 def clip(g, bound):
     """g <- g within [-bound, bound]. Bytes a launch: 2 g.nbytes."""
-    each(clip_kernel, g.size, g, g.dtype.type(bound))
+    stream(clip_kernel, (g,), g.dtype.type(bound))
 
 
 def _norm_power_kernel(dtype):
     """A kernel for one type: shared memory wants its type known."""
 
-    def norm_power_kernel(g, p, infinite, partials):
+    def norm_power_kernel(g, reachable, p, infinite, partials):
         """partials[b] = the sum of |g[i]|^p over stretch b, or the maximum of |g[i]|; a block for each b.
 
-        Neighbouring threads read neighbours, and join what they have by halves in shared memory. Bytes: g once.
+        Warps join what they have by shuffles, the first thread the warps. Bytes: g once.
         """
-        memory = cuda.shared.array(THREADS, dtype)
-        thread = uint32(cuda.threadIdx.x)
-        i = uint32(cuda.blockIdx.x * uint32(STRETCH) + thread)
-        end = min(uint32(g.size), uint32(uint32(cuda.blockIdx.x + uint32(1)) * uint32(STRETCH)))
+        memory = cuda.shared.array(WARPS, dtype)
+        j, whole, end = stretch_of(cuda.blockIdx.x, g.size)
         total = dtype(0)
-        while i < end:
-            total = scalar.joined(total, scalar.power(g[i], p), infinite)
-            i = uint32(i + uint32(THREADS))
-        memory[thread] = total
+        while j < whole:
+            a, b, c, d = any_four(g, j, reachable)
+            left = scalar.joined(scalar.power(a, p), scalar.power(b, p), infinite)
+            right = scalar.joined(scalar.power(c, p), scalar.power(d, p), infinite)
+            total = scalar.joined(total, scalar.joined(left, right, infinite), infinite)
+            j = uint32(j + uint32(ROUND))
+        j = uint32(whole + uint32(cuda.threadIdx.x))
+        if j < end:
+            total = scalar.joined(total, scalar.power(g[j], p), infinite)
+        apart = int32(WARP // 2)
+        while apart:
+            total = scalar.joined(total, cuda.shfl_down_sync(ALL, total, apart), infinite)
+            apart = int32(apart // 2)
+        if cuda.threadIdx.x % WARP == 0:
+            memory[uint32(cuda.threadIdx.x // WARP)] = total
         cuda.syncthreads()
-        half = uint32(THREADS // 2)
-        while half:
-            if thread < half:
-                memory[thread] = scalar.joined(memory[thread], memory[uint32(thread + half)], infinite)
-            cuda.syncthreads()
-            half = uint32(half // uint32(2))
-        if thread == 0:
-            partials[uint32(cuda.blockIdx.x)] = memory[uint32(0)]
+        if cuda.threadIdx.x == 0:
+            w = uint32(1)
+            while w < uint32(WARPS):
+                total = scalar.joined(total, memory[w], infinite)
+                w = uint32(w + uint32(1))
+            partials[uint32(cuda.blockIdx.x)] = total
 
     return cuda.jit(cache=True)(norm_power_kernel)
 
@@ -84,17 +92,31 @@ def clip_factor_kernel(totals, p, infinite, max_norm, norm, factor):
 
 
 @cuda.jit(cache=True)
-def scale_kernel(g, factor):
+def scale_kernel(g, vectors, factor):
     """g[i] <- factor[0] g[i]."""
-    i = uint32(cuda.grid(1))
-    f = factor[uint32(0)]
-    if i < g.size and f != 1:
-        g[i] = f * g[i]
+    i, f = uint32(cuda.grid(1)), factor[uint32(0)]
+    if f == 1:
+        return
+    if i < vectors:
+        j = uint32(i * uint32(FOUR))
+        a, b, c, d = four(g, j)
+        put_four(g, j, (f * a, f * b, f * c, f * d))
+        return
+    j = single_of(i, vectors)
+    if j < g.size:
+        g[j] = f * g[j]
 
 
 @cuda.jit(cache=True)
-def clip_kernel(g, bound):
+def clip_kernel(g, vectors, bound):
     """g[i] <- g[i] within [-bound, bound]."""
     i = uint32(cuda.grid(1))
-    if i < g.size:
-        g[i] = scalar.clipped(g[i], bound)
+    if i < vectors:
+        j = uint32(i * uint32(FOUR))
+        a, b, c, d = four(g, j)
+        f = scalar.clipped
+        put_four(g, j, (f(a, bound), f(b, bound), f(c, bound), f(d, bound)))
+        return
+    j = single_of(i, vectors)
+    if j < g.size:
+        g[j] = scalar.clipped(g[j], bound)

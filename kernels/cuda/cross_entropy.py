@@ -1,5 +1,6 @@
-"""Cross-entropy and the negative log-likelihood on CUDA; a thread takes one row of classes of (outer, classes, inner).
+"""Cross-entropy and the negative log-likelihood on CUDA, of rows of classes in (outer, classes, inner).
 
+A warp takes a row of logits that lie side by side (rows.py), else a thread takes one, next to its neighbours'.
 A row's loss is -sum_c d_c log softmax(x)_c with the label's smoothed, weighted distribution d, or the one given. Sums
 go in passes of blocks (sums.py), the last few numbers by one thread: deterministic, without atomics.
 """
@@ -10,8 +11,10 @@ import numpy as np
 from numba import float32
 
 from .. import scalar
-from ..scalar_math import NAN, ONE, ZERO, exp
+from ..scalar_math import ONE, ZERO, exp
+from .cross_entropy_rows import cross_entropy_grad_rows_kernel, cross_entropy_rows_kernel, place_of, weight_of
 from .launch import beside, cuda, each, int32, one, uint32
+from .rows import rows
 from .softmax import exponential_sum, largest_of, row_start
 from .sums import few_sums
 
@@ -22,14 +25,25 @@ def cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights):
     Both are 0 where the label is ignored.
     """
     options = *_class_weights(x, weight), np.int64(ignore_index)
-    rows = x.shape[0] * x.shape[2]
-    each(cross_entropy_kernel, rows, x, target, *options, smoothing, losses, weights, *x.shape)
+    if x.shape[2] == 1 and x.size:
+        rows(cross_entropy_rows_kernel, [_matrix(x)], target, *options, smoothing, losses, weights, x.shape[0])
+    else:
+        count = x.shape[0] * x.shape[2]
+        each(cross_entropy_kernel, count, x, target, *options, smoothing, losses, weights, *x.shape)
 
 
 def cross_entropy_of_probabilities(x, target, weight, smoothing, losses):
     """The same for distributions like x, each class times its weight; losses (outer, inner)."""
-    rows = x.shape[0] * x.shape[2]
-    each(of_probabilities_kernel, rows, x, target, *_class_weights(x, weight), smoothing, losses, *x.shape)
+    each(
+        of_probabilities_kernel,
+        x.shape[0] * x.shape[2],
+        x,
+        target,
+        *_class_weights(x, weight),
+        smoothing,
+        losses,
+        *x.shape,
+    )
 
 
 def nll(x, target, weight, ignore_index, losses, weights):
@@ -46,9 +60,13 @@ def ratio_of_sums(losses, weights, loss):
 def cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, mean, dx):
     """dx_c = dloss (softmax(x)_c sum_j d_j - d_c), for the mean divided by the labels' total weight."""
     options = *_class_weights(x, weight), np.int64(ignore_index)
-    rows = x.shape[0] * x.shape[2]
     dloss = _of_mean(target, options, dloss, x.shape[1]) if mean else dloss
-    each(cross_entropy_grad_kernel, rows, x, target, *options, smoothing, dloss, dx, *x.shape)
+    if x.shape[2] == 1 and x.size:
+        arrays = _matrix(x), _matrix(dx)
+        rows(cross_entropy_grad_rows_kernel, arrays, target, *options, smoothing, dloss, x.shape[0])
+    else:
+        count = x.shape[0] * x.shape[2]
+        each(cross_entropy_grad_kernel, count, x, target, *options, smoothing, dloss, dx, *x.shape)
 
 
 def cross_entropy_of_probabilities_grad(x, target, weight, smoothing, dloss, scale, dx):
@@ -72,23 +90,14 @@ def _of_mean(target, options, dloss, classes):
     return share
 
 
+def _matrix(x):
+    """(outer, classes, 1) as (outer, classes)."""
+    return x.reshape(x.shape[:2])
+
+
 def _class_weights(x, weight):
     """The class weights and whether there are any; without them some array, so that it is the same kernel."""
     return (x.reshape(-1)[:1], 0) if weight is None else (weight, 1)
-
-
-@cuda.jit(device=True, inline="always")
-def _weight_of(label, classes, weight, weighted):
-    """A class's weight; NaN where there is no such class, so that its loss and gradient are NaN too."""
-    if label < 0 or label >= classes:
-        return NAN
-    return weight[uint32(label)] if weighted else ONE
-
-
-@cuda.jit(device=True, inline="always")
-def _place_of(label, classes):
-    """Where a label's class lies in its row; where there is no such class, some place in it."""
-    return int32(label) if 0 <= label < classes else int32(0)
 
 
 @cuda.jit(cache=True)
@@ -96,7 +105,7 @@ def label_weight_kernel(target, weight, weighted, ignore_index, weights, rows, c
     """weights[i] = the weight of the class of label i, 0 where it is ignored."""
     i = uint32(cuda.grid(1))
     if i < rows:
-        weights[i] = ZERO if target[i] == ignore_index else _weight_of(target[i], classes, weight, weighted)
+        weights[i] = ZERO if target[i] == ignore_index else weight_of(target[i], classes, weight, weighted)
 
 
 @cuda.jit(cache=True)
@@ -111,16 +120,16 @@ def cross_entropy_kernel(
         losses[i] = ZERO
         weights[i] = ZERO
         return
-    label, start = _place_of(target[i], classes), row_start(i, classes, inner)
+    label, start = place_of(target[i], classes), row_start(i, classes, inner)
     largest = largest_of(x, start, classes, inner)
     log_total = x.dtype.type(math.log(exponential_sum(x, start, classes, inner, largest)))
     spread = ZERO
     c = int32(0)
     while c < classes and smoothing > ZERO:
         loss = scalar.negative_log(x[uint32(start + c * inner)], largest, log_total)
-        spread += _weight_of(c, classes, weight, weighted) * loss
+        spread += weight_of(c, classes, weight, weighted) * loss
         c = int32(c + 1)
-    weights[i] = _weight_of(target[i], classes, weight, weighted)
+    weights[i] = weight_of(target[i], classes, weight, weighted)
     hit = weights[i] * scalar.negative_log(x[uint32(start + label * inner)], largest, log_total)
     losses[i] = scalar.smoothed(hit, spread, smoothing, float32(classes))
 
@@ -133,7 +142,7 @@ def cross_entropy_grad_kernel(
     i = uint32(cuda.grid(1))
     if i >= outer * inner:
         return
-    label, start = _place_of(target[i], classes), row_start(i, classes, inner)
+    label, start = place_of(target[i], classes), row_start(i, classes, inner)
     if target[i] == ignore_index:
         c = int32(0)
         while c < classes:
@@ -141,11 +150,11 @@ def cross_entropy_grad_kernel(
             c = int32(c + 1)
         return
     even = smoothing / float32(classes)
-    sure = (ONE - smoothing) * _weight_of(target[i], classes, weight, weighted)
+    sure = (ONE - smoothing) * weight_of(target[i], classes, weight, weighted)
     mass = sure
     c = int32(0)
     while c < classes:
-        mass += even * _weight_of(c, classes, weight, weighted)
+        mass += even * weight_of(c, classes, weight, weighted)
         c = int32(c + 1)
     largest = largest_of(x, start, classes, inner)
     total = exponential_sum(x, start, classes, inner, largest)
@@ -153,7 +162,7 @@ def cross_entropy_grad_kernel(
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
-        expected = even * _weight_of(c, classes, weight, weighted) + (sure if c == label else ZERO)
+        expected = even * weight_of(c, classes, weight, weighted) + (sure if c == label else ZERO)
         dx[j] = factor * (mass * exp(x[j] - largest) / total - expected)
         c = int32(c + 1)
 
@@ -173,7 +182,7 @@ def of_probabilities_kernel(x, target, weight, weighted, smoothing, losses, oute
     while c < classes:
         j = uint32(start + c * inner)
         chance = (ONE - smoothing) * target[j] + even
-        loss += _weight_of(c, classes, weight, weighted) * chance * scalar.negative_log(x[j], largest, log_total)
+        loss += weight_of(c, classes, weight, weighted) * chance * scalar.negative_log(x[j], largest, log_total)
         c = int32(c + 1)
     losses[i] = loss
 
@@ -194,13 +203,13 @@ def of_probabilities_grad_kernel(
     c = int32(0)
     while c < classes:
         chance = (ONE - smoothing) * target[uint32(start + c * inner)] + even
-        mass += _weight_of(c, classes, weight, weighted) * chance
+        mass += weight_of(c, classes, weight, weighted) * chance
         c = int32(c + 1)
     factor = scale * dloss[i if dloss.size > 1 else uint32(0)]
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
-        expected = _weight_of(c, classes, weight, weighted) * ((ONE - smoothing) * target[j] + even)
+        expected = weight_of(c, classes, weight, weighted) * ((ONE - smoothing) * target[j] + even)
         dx[j] = factor * (mass * exp(x[j] - largest) / total - expected)
         c = int32(c + 1)
 
@@ -215,8 +224,8 @@ def nll_kernel(x, target, weight, weighted, ignore_index, losses, weights, outer
         losses[i] = ZERO
         weights[i] = ZERO
         return
-    label = _place_of(target[i], classes)
-    weights[i] = _weight_of(target[i], classes, weight, weighted)
+    label = place_of(target[i], classes)
+    weights[i] = weight_of(target[i], classes, weight, weighted)
     losses[i] = -weights[i] * x[uint32(row_start(i, classes, inner) + label * inner)]
 
 
@@ -229,7 +238,7 @@ def nll_grad_kernel(target, weight, weighted, ignore_index, dloss, dx, outer, cl
     start, label = row_start(i, classes, inner), target[i]
     value = ZERO
     if label != ignore_index:
-        value = -dloss[i if dloss.size > 1 else uint32(0)] * _weight_of(label, classes, weight, weighted)
+        value = -dloss[i if dloss.size > 1 else uint32(0)] * weight_of(label, classes, weight, weighted)
     c = int32(0)
     while c < classes:
         dx[uint32(start + c * inner)] = value if c == label or math.isnan(value) else ZERO

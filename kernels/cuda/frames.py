@@ -5,6 +5,7 @@ images.nbytes more where a scatter adds.
 """
 
 from .launch import cuda, each, int32, uint32
+from .streams import FOUR, four, put_four, single_of, stream
 
 CHUNK = 1 << 24
 """Bytes gathered at once, not tuned: enough threads for a whole GPU; one image at least."""
@@ -24,7 +25,7 @@ def scatter(images, frames, start, add, volumes):
 
 def add_bias(b, y):
     """y[n, k, i] += b[k] for y (N, K, positions)."""
-    each(add_bias_kernel, y.size, b, *y.shape[1:], y)
+    stream(add_bias_kernel, (y,), b, *y.shape[1:], rows=y.shape[2])
 
 
 @cuda.jit(device=True, inline="always")
@@ -59,8 +60,15 @@ def scatter_kernel(images, channels, depth, size, count, first, step, taps, reac
 
 
 @cuda.jit(cache=True)
-def add_bias_kernel(b, K, positions, y):
-    """y (N, K, positions), b (K,); thread i adds to y[i]."""
+def add_bias_kernel(y, vectors, b, K, positions):
+    """y (N, K, positions) += b (K,); where rows are a multiple of 4, a thread's four have one filter."""
     i = uint32(cuda.grid(1))
-    if i < y.size:
-        y[i] += b[uint32(i // uint32(positions)) % uint32(K)]
+    if i < vectors:
+        j = uint32(i * uint32(FOUR))
+        own = b[uint32(uint32(j // uint32(positions)) % uint32(K))]
+        y0, y1, y2, y3 = four(y, j)
+        put_four(y, j, (y0 + own, y1 + own, y2 + own, y3 + own))
+        return
+    j = single_of(i, vectors)
+    if j < y.size:
+        y[j] += b[uint32(uint32(j // uint32(positions)) % uint32(K))]

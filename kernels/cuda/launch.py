@@ -15,6 +15,9 @@ from numba import cuda, float32, float64, int32, uint32, uint64
 THREADS = 256
 """Threads a block, of every kernel but the tiles': occupancy is full with it wherever registers allow."""
 
+WARP = 32
+"""Threads that run together, and can shuffle."""
+
 STAND_IN = 108
 """Multiprocessors of the device that NumPy arrays stand for."""
 
@@ -25,6 +28,8 @@ FLOAT64 = np.dtype(np.float64)
 
 __all__ = [
     "THREADS",
+    "WARP",
+    "address",
     "beside",
     "cuda",
     "each",
@@ -88,6 +93,11 @@ def _shortage(cupy, shape, dtype):
         f"an array of shape {shape}, {dtype} takes {asked / MIB:.1f} MiB; GPU {cupy.cuda.Device().id} has "
         f"{free / MIB:.1f} of {total / MIB:.1f} MiB free, CuPy's pool keeps {kept / MIB:.1f} MiB in pieces"
     )
+
+
+def address(a):
+    """Where an array's first element lies."""
+    return a.data.ptr if hasattr(a, "get") else a.__array_interface__["data"][0]
 
 
 def upload(like, host):
@@ -166,6 +176,7 @@ def _name(kernel):
 
 def run_on_device(kernel, blocks, threads, arguments):
     """Hand a launch to Numba, on CuPy's current stream."""
+    arguments = [a.on_device() if hasattr(a, "on_device") else a for a in arguments]
     kernel[blocks, threads, _stream(arguments)](*arguments)
 
 

@@ -13,7 +13,8 @@ from numba import float32, float64
 from ..scalar import ONE, ZERO
 from ..scalar_normalization import inverse_deviation, merged, moved, normalized, normalized_grad
 from .launch import THREADS, beside, cuda, each, int32, reduce, uint32
-from .sums import STRETCH, block_sum, stretches, sum_columns
+from .streams import FOUR, aligned, any_four, four, put_four, single_of, stream
+from .sums import ROUND, STRETCH, WARPS, block_sum, place_of, stretch_of, stretches, sum_columns
 
 
 def moments(x, mean, variance):
@@ -21,7 +22,7 @@ def moments(x, mean, variance):
     A, B, L = x.shape
     blocks = stretches(A * L)
     parts = [beside(x, B * blocks) for _ in range(3)]
-    reduce(MOMENTS[x.dtype.itemsize], B * blocks, x, *parts, A, B, L, blocks)
+    reduce(MOMENTS[x.dtype.itemsize], B * blocks, x, aligned(x), *parts, A, B, L, blocks)
     each(merge_kernel, B, *parts, mean, variance, A * L, x.dtype.type(A * L), blocks)
 
 
@@ -33,7 +34,7 @@ def move_running(mean, variance, momentum, unbias, running_mean, running_var):
 def normalize(x, mean, variance, weight, bias, eps, y):
     """y = weight (x - mean) / sqrt(variance + eps) + bias."""
     affine = *_each_channel(weight, x), *_each_channel(bias, x)
-    each(normalize_kernel, x.size, x, mean, variance, *affine, eps, y, *x.shape[1:], *mean.shape)
+    stream(normalize_kernel, (x, y), mean, variance, *affine, eps, *x.shape[1:], *mean.shape, rows=x.shape[2])
 
 
 def gradient_sums(dy, x, mean, variance, eps, dy_sums, dyx_sums):
@@ -41,8 +42,8 @@ def gradient_sums(dy, x, mean, variance, eps, dy_sums, dyx_sums):
     A, B, L = x.shape
     blocks, sharing = stretches(A * L), B // mean.size
     partials, products = beside(x, (1, B, blocks)), beside(x, (1, B, blocks))
-    options = A, B, L, blocks, sharing
-    reduce(GRADIENT_SUMS[x.dtype.itemsize], B * blocks, dy, x, mean, variance, eps, partials, products, *options)
+    arrays, options = (dy, x, aligned(dy, x), mean, variance), (A, B, L, blocks, sharing)
+    reduce(GRADIENT_SUMS[x.dtype.itemsize], B * blocks, *arrays, eps, partials, products, *options)
     sum_columns(partials, dy_sums)
     sum_columns(products, dyx_sums)
 
@@ -57,8 +58,8 @@ def set_means(dy_sums, dyx_sums, weight, terms, mean_dy, mean_dyx, dweight, dbia
 
 def input_grad(dy, x, mean, variance, weight, eps, mean_dy, mean_dyx, dx):
     """dx = (weight dy - mean_dy - xhat mean_dyx) / sqrt(variance + eps)."""
-    arrays = dy, x, mean, variance, *_each_channel(weight, x), eps, mean_dy, mean_dyx, dx
-    each(input_grad_kernel, x.size, *arrays, *x.shape[1:], *mean.shape)
+    values = mean, variance, *_each_channel(weight, x), eps, mean_dy, mean_dyx
+    stream(input_grad_kernel, (dy, x, dx), *values, *x.shape[1:], *mean.shape, rows=x.shape[2])
 
 
 def _each_channel(values, x):
@@ -82,21 +83,22 @@ def _set_of(i, C, L, M, G):
 
 
 @cuda.jit(device=True, inline="always")
-def _place(i, b, B, L):
-    """Where element i of the set x[:, b, :] lies."""
-    a, position = uint32(i // uint32(L)), uint32(i % uint32(L))
-    return uint32(uint32(a * uint32(B) + b) * uint32(L) + position)
+def _with(x, count, total, square, shift):
+    """Count, sum and sum of squares of the differences from a shift, with one element more."""
+    difference = x - shift
+    return count + ONE, total + difference, square + difference * difference
 
 
 def _moments_kernel(dtype):
     """A kernel for one type: shared memory wants its type known."""
 
-    def moments_kernel(x, shifts, offsets, squares, A, B, L, blocks):
+    def moments_kernel(x, reachable, shifts, offsets, squares, A, B, L, blocks):
         """Mean and sum of squared deviations of stretch s of x[:, b, :]; block b * blocks + s.
 
-        A thread takes every THREADS-th element, less its first one: of TERMS differences nothing is lost. The block
-        merges its threads by halves (Chan, Golub and LeVeque). A mean is a shift and an offset from there: as one
-        number it would lose the digits that tell two parts' means apart. Bytes: x once.
+        A thread takes TERMS elements less its first one, four neighbours at a time where rows are a multiple of four:
+        of so few differences nothing is lost. The block merges its threads by halves (Chan, Golub and LeVeque). A mean
+        is a shift and an offset from there: as one number it would lose the digits that tell two parts' means apart.
+        Bytes: x once.
         """
         counts = cuda.shared.array(THREADS, dtype)
         starts = cuda.shared.array(THREADS, dtype)
@@ -104,15 +106,24 @@ def _moments_kernel(dtype):
         spreads = cuda.shared.array(THREADS, dtype)
         thread, block = uint32(cuda.threadIdx.x), uint32(cuda.blockIdx.x)
         b, stretch = uint32(block // uint32(blocks)), uint32(block % uint32(blocks))
-        i = uint32(stretch * uint32(STRETCH) + thread)
-        end = min(uint32(A * L), uint32(uint32(stretch + uint32(1)) * uint32(STRETCH)))
+        i, whole, end = stretch_of(stretch, uint32(A * L))
         count, total, square, shift = dtype(0), dtype(0), dtype(0), dtype(0)
-        if i < end:
-            shift = x[_place(i, b, B, L)]
-        while i < end:
-            difference = x[_place(i, b, B, L)] - shift
-            count, total, square = count + ONE, total + difference, square + difference * difference
-            i = uint32(i + uint32(THREADS))
+        in_rows, step = L % FOUR == 0, uint32(ROUND)
+        if not in_rows:
+            i, whole, step = uint32(stretch * uint32(STRETCH) + thread), end, uint32(THREADS)
+        if i < whole:
+            shift = x[place_of(i, b, B, L)]
+        while i < whole:
+            at = place_of(i, b, B, L)
+            if in_rows:
+                x0, x1, x2, x3 = any_four(x, at, reachable)
+                count, total, square = _with(x0, count, total, square, shift)
+                count, total, square = _with(x1, count, total, square, shift)
+                count, total, square = _with(x2, count, total, square, shift)
+                count, total, square = _with(x3, count, total, square, shift)
+            else:
+                count, total, square = _with(x[at], count, total, square, shift)
+            i = uint32(i + step)
         offset = total / count if count > ZERO else dtype(0)
         counts[thread], starts[thread] = count, shift
         centres[thread], spreads[thread] = offset, square - offset * total
@@ -137,21 +148,28 @@ def _moments_kernel(dtype):
 def _gradient_sums_kernel(dtype):
     """A kernel for one type."""
 
-    def gradient_sums_kernel(dy, x, mean, variance, eps, dy_sums, dyx_sums, A, B, L, blocks, sharing):
+    def gradient_sums_kernel(dy, x, reachable, mean, variance, eps, dy_sums, dyx_sums, A, B, L, blocks, sharing):
         """Sums of dy and of dy xhat over stretch s of the set b; block b * blocks + s. Bytes: dy and x once."""
-        memory = cuda.shared.array(THREADS, dtype)
-        others = cuda.shared.array(THREADS, dtype)
+        memory = cuda.shared.array(WARPS, dtype)
+        others = cuda.shared.array(WARPS, dtype)
         block = uint32(cuda.blockIdx.x)
         b, stretch = uint32(block // uint32(blocks)), uint32(block % uint32(blocks))
-        i = uint32(stretch * uint32(STRETCH) + cuda.threadIdx.x)
-        end = min(uint32(A * L), uint32(uint32(stretch + uint32(1)) * uint32(STRETCH)))
+        i, _, end = stretch_of(stretch, uint32(A * L))
+        in_rows, step = L % FOUR == 0, uint32(ROUND)
+        if not in_rows:
+            i, step = uint32(stretch * uint32(STRETCH) + uint32(cuda.threadIdx.x)), uint32(THREADS)
         statistic = uint32(b // uint32(sharing))
         centre, total, product = mean[statistic], dtype(0), dtype(0)
         while i < end:
-            place = _place(i, b, B, L)
-            total += dy[place]
-            product += dy[place] * (x[place] - centre)
-            i = uint32(i + uint32(THREADS))
+            at = place_of(i, b, B, L)
+            if in_rows:
+                (d0, d1, d2, d3), (x0, x1, x2, x3) = any_four(dy, at, reachable), any_four(x, at, reachable)
+                total += (d0 + d1) + (d2 + d3)
+                product += (d0 * (x0 - centre) + d1 * (x1 - centre)) + (d2 * (x2 - centre) + d3 * (x3 - centre))
+            else:
+                total += dy[at]
+                product += dy[at] * (x[at] - centre)
+            i = uint32(i + step)
         total, product = block_sum(memory, total), block_sum(others, product)
         if cuda.threadIdx.x == 0:
             dy_sums[block] = total
@@ -191,14 +209,21 @@ def move_running_kernel(mean, variance, momentum, unbias, running_mean, running_
 
 
 @cuda.jit(cache=True)
-def normalize_kernel(x, mean, variance, weight, weighted, bias, biased, eps, y, C, L, M, G):
-    """y = weight (x - mean) / sqrt(variance + eps) + bias; x and y (N, C, L), statistics (M, G); thread i: y[i]."""
+def normalize_kernel(x, y, vectors, mean, variance, weight, weighted, bias, biased, eps, C, L, M, G):
+    """y = weight (x - mean) / sqrt(variance + eps) + bias; x and y (N, C, L), statistics (M, G). Bytes: 2 x.nbytes."""
     i = uint32(cuda.grid(1))
-    if i >= x.size:
+    j = uint32(i * uint32(FOUR)) if i < vectors else single_of(i, vectors)
+    if j >= x.size:
         return
-    c, s = _set_of(i, C, L, M, G)
-    factor, offset = weight[c] if weighted else ONE, bias[c] if biased else ZERO
-    y[i] = normalized(x[i], mean[s], factor * inverse_deviation(_typed(x, 1), variance[s], eps), offset)
+    c, s = _set_of(j, C, L, M, G)
+    factor, offset, centre = weight[c] if weighted else ONE, bias[c] if biased else ZERO, mean[s]
+    factor *= inverse_deviation(_typed(x, 1), variance[s], eps)
+    if i < vectors:
+        x0, x1, x2, x3 = four(x, j)
+        y0, y1 = normalized(x0, centre, factor, offset), normalized(x1, centre, factor, offset)
+        put_four(y, j, (y0, y1, normalized(x2, centre, factor, offset), normalized(x3, centre, factor, offset)))
+    else:
+        y[j] = normalized(x[j], centre, factor, offset)
 
 
 @cuda.jit(cache=True)
@@ -236,11 +261,20 @@ def sum_samples_kernel(dy_sums, dyx_sums, dweight, dbias, M, C):
 
 
 @cuda.jit(cache=True)
-def input_grad_kernel(dy, x, mean, variance, weight, weighted, eps, mean_dy, mean_dyx, dx, C, L, M, G):
-    """dx = (weight dy - mean_dy - xhat mean_dyx) / sqrt(variance + eps); thread i writes dx[i]. Bytes: 3 x.nbytes."""
-    i = uint32(cuda.grid(1))
-    if i >= x.size:
+def input_grad_kernel(dy, x, dx, vectors, mean, variance, weight, weighted, eps, mean_dy, mean_dyx, C, L, M, G):
+    """dx = (weight dy - mean_dy - xhat mean_dyx) / sqrt(variance + eps). Bytes: 3 x.nbytes."""
+    i, f = uint32(cuda.grid(1)), normalized_grad
+    j = uint32(i * uint32(FOUR)) if i < vectors else single_of(i, vectors)
+    if j >= x.size:
         return
-    c, s = _set_of(i, C, L, M, G)
+    c, s = _set_of(j, C, L, M, G)
     inverse, factor = inverse_deviation(_typed(x, 1), variance[s], eps), weight[c] if weighted else ONE
-    dx[i] = normalized_grad(dy[i], x[i], mean[s], inverse, factor, mean_dy[s], mean_dyx[s])
+    centre, offset, slope = mean[s], mean_dy[s], mean_dyx[s]
+    if i < vectors:
+        (d0, d1, d2, d3), (x0, x1, x2, x3) = four(dy, j), four(x, j)
+        dx0 = f(d0, x0, centre, inverse, factor, offset, slope)
+        dx1 = f(d1, x1, centre, inverse, factor, offset, slope)
+        dx2 = f(d2, x2, centre, inverse, factor, offset, slope)
+        put_four(dx, j, (dx0, dx1, dx2, f(d3, x3, centre, inverse, factor, offset, slope)))
+    else:
+        dx[j] = f(dy[j], x[j], centre, inverse, factor, offset, slope)

@@ -58,7 +58,7 @@ def emit_vector_load(builder, pointer):
     """The elements of one 128-bit load: `ld.v4.f32` or `ld.v2.f64`, of the memory that the compiler finds it to be."""
     length = VECTOR_BYTES // _bytes(pointer.type.pointee)
     vector = ir.VectorType(pointer.type.pointee, length)
-    loaded = builder.load(builder.bitcast(pointer, vector.as_pointer()), align=VECTOR_BYTES)
+    loaded = builder.load(builder.bitcast(pointer, vector.as_pointer(pointer.type.addrspace)), align=VECTOR_BYTES)
     return [builder.extract_element(loaded, ir.Constant(I32, i)) for i in range(length)]
 
 
@@ -68,7 +68,7 @@ def emit_vector_store(builder, pointer, values):
     packed = ir.Constant(vector, ir.Undefined)
     for i, value in enumerate(values):
         packed = builder.insert_element(packed, value, ir.Constant(I32, i))
-    builder.store(packed, builder.bitcast(pointer, vector.as_pointer()), align=VECTOR_BYTES)
+    builder.store(packed, builder.bitcast(pointer, vector.as_pointer(pointer.type.addrspace)), align=VECTOR_BYTES)
 
 
 def emit_load_if(builder, pointer, predicate, count):

@@ -1,6 +1,7 @@
-"""Softmax and its logarithm on CUDA; x is viewed as (outer, classes, inner), and a thread takes one row of classes.
+"""Softmax and its logarithm on CUDA; x is viewed as (outer, classes, inner).
 
-Bytes a launch: the row is read again for each pass over it, from the cache where it fits.
+A warp takes a row of classes that lie side by side (rows.py), else a thread takes one, next to its neighbours'. Bytes a
+launch: the row is read again for each pass over it, from the cache where it fits.
 """
 
 import math
@@ -8,26 +9,36 @@ import math
 from .. import scalar
 from ..scalar_math import ZERO, exp
 from .launch import cuda, each, int32, uint32
+from .rows import STEP, classes_of, exponentials, put_classes, row_and_class, rows, warp_sum
 
 
 def softmax(x, y):
     """y_c = exp(x_c - max) / sum_c exp(x_c - max)."""
-    each(softmax_kernel, _rows(x), x, y, *x.shape)
+    _launch(softmax_rows_kernel, softmax_kernel, x, y)
 
 
 def softmax_grad(dy, x, dx):
     """dx_c = y_c (dy_c - sum_j dy_j y_j), y = softmax(x)."""
-    each(softmax_grad_kernel, _rows(x), dy, x, dx, *x.shape)
+    _launch(softmax_grad_rows_kernel, softmax_grad_kernel, dy, x, dx)
 
 
 def log_softmax(x, y):
     """y_c = (x_c - max) - log sum_j exp(x_j - max)."""
-    each(log_softmax_kernel, _rows(x), x, y, *x.shape)
+    _launch(log_softmax_rows_kernel, log_softmax_kernel, x, y)
 
 
 def log_softmax_grad(dy, x, dx):
     """dx_c = dy_c - softmax(x)_c sum_j dy_j."""
-    each(log_softmax_grad_kernel, _rows(x), dy, x, dx, *x.shape)
+    _launch(log_softmax_grad_rows_kernel, log_softmax_grad_kernel, dy, x, dx)
+
+
+def _launch(of_rows, of_columns, *arrays):
+    """A warp for each row of classes that lie side by side, else a thread for each."""
+    outer, classes, inner = arrays[0].shape
+    if inner == 1 and arrays[0].size:
+        rows(of_rows, [a.reshape(outer, classes) for a in arrays], outer)
+    else:
+        each(of_columns, _rows(arrays[0]), *arrays, outer, classes, inner)
 
 
 def _rows(x):
@@ -61,6 +72,83 @@ def exponential_sum(x, start, classes, inner, largest):
         total += exp(x[uint32(start + c * inner)] - largest)
         c = int32(c + 1)
     return total
+
+
+@cuda.jit(cache=True)
+def softmax_rows_kernel(x, y, vectors, classes, count):
+    """y_c = math.exp(x_c - max) / sum_c math.exp(x_c - max); x and y (count, classes)."""
+    row, start, first = row_and_class(classes)
+    if row >= count:
+        return
+    largest, total = exponentials(x, start, first, classes, vectors)
+    c = first
+    while c < classes:
+        x0, x1, x2, x3 = classes_of(x, start, c, classes, vectors, ZERO)
+        y0, y1, y2, y3 = math.exp(x0 - largest), math.exp(x1 - largest), math.exp(x2 - largest), math.exp(x3 - largest)
+        put_classes(y, start, c, classes, vectors, (y0 / total, y1 / total, y2 / total, y3 / total))
+        c = int32(c + STEP)
+
+
+@cuda.jit(cache=True)
+def softmax_grad_rows_kernel(dy, x, dx, vectors, classes, count):
+    """dx_c = y_c (dy_c - sum_j dy_j y_j); dy, x and dx (count, classes)."""
+    row, start, first = row_and_class(classes)
+    if row >= count:
+        return
+    largest, total = exponentials(x, start, first, classes, vectors)
+    product, c = x.dtype.type(0), first
+    while c < classes:
+        d0, d1, d2, d3 = classes_of(dy, start, c, classes, vectors, ZERO)
+        x0, x1, x2, x3 = classes_of(x, start, c, classes, vectors, largest)
+        y0, y1, y2, y3 = math.exp(x0 - largest), math.exp(x1 - largest), math.exp(x2 - largest), math.exp(x3 - largest)
+        product += (d0 * (y0 / total) + d1 * (y1 / total)) + (d2 * (y2 / total) + d3 * (y3 / total))
+        c = int32(c + STEP)
+    product, c, f = warp_sum(product), first, scalar.softmax_grad
+    while c < classes:
+        d0, d1, d2, d3 = classes_of(dy, start, c, classes, vectors, ZERO)
+        x0, x1, x2, x3 = classes_of(x, start, c, classes, vectors, largest)
+        y0, y1, y2, y3 = math.exp(x0 - largest), math.exp(x1 - largest), math.exp(x2 - largest), math.exp(x3 - largest)
+        dx0, dx1 = f(d0, y0 / total, product), f(d1, y1 / total, product)
+        values = dx0, dx1, f(d2, y2 / total, product), f(d3, y3 / total, product)
+        put_classes(dx, start, c, classes, vectors, values)
+        c = int32(c + STEP)
+
+
+@cuda.jit(cache=True)
+def log_softmax_rows_kernel(x, y, vectors, classes, count):
+    """y_c = (x_c - max) - log sum_j math.exp(x_j - max); x and y (count, classes)."""
+    row, start, first = row_and_class(classes)
+    if row >= count:
+        return
+    largest, total = exponentials(x, start, first, classes, vectors)
+    log_total, c = x.dtype.type(math.log(total)), first
+    while c < classes:
+        x0, x1, x2, x3 = classes_of(x, start, c, classes, vectors, ZERO)
+        y0, y1 = x0 - largest - log_total, x1 - largest - log_total
+        put_classes(y, start, c, classes, vectors, (y0, y1, x2 - largest - log_total, x3 - largest - log_total))
+        c = int32(c + STEP)
+
+
+@cuda.jit(cache=True)
+def log_softmax_grad_rows_kernel(dy, x, dx, vectors, classes, count):
+    """dx_c = dy_c - softmax(x)_c sum_j dy_j; dy, x and dx (count, classes)."""
+    row, start, first = row_and_class(classes)
+    if row >= count:
+        return
+    largest, total = exponentials(x, start, first, classes, vectors)
+    mass, c = x.dtype.type(0), first
+    while c < classes:
+        d0, d1, d2, d3 = classes_of(dy, start, c, classes, vectors, ZERO)
+        mass += (d0 + d1) + (d2 + d3)
+        c = int32(c + STEP)
+    mass, c = warp_sum(mass) / total, first
+    while c < classes:
+        d0, d1, d2, d3 = classes_of(dy, start, c, classes, vectors, ZERO)
+        x0, x1, x2, x3 = classes_of(x, start, c, classes, vectors, largest)
+        dx0, dx1 = d0 - mass * math.exp(x0 - largest), d1 - mass * math.exp(x1 - largest)
+        values = dx0, dx1, d2 - mass * math.exp(x2 - largest), d3 - mass * math.exp(x3 - largest)
+        put_classes(dx, start, c, classes, vectors, values)
+        c = int32(c + STEP)
 
 
 @cuda.jit(cache=True)

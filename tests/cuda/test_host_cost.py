@@ -14,7 +14,7 @@ from gpuconv.bench import host_cost
 @pytest.mark.parametrize(("name", "call"), host_cost.cases(), ids=[name for name, _ in host_cost.cases()])
 def test_a_call_is_measured_and_its_launches_counted(name, call):
     cost = host_cost.measure(name, call, calls=2, rounds=1)
-    assert cost.launches == {"cross_entropy": 2, "Adam.step, 10 parameters": 10}.get(name, 1)
+    assert cost.launches == {"cross_entropy": 2}.get(name, 1)
     assert cost.microseconds > 0
 
 

@@ -20,20 +20,20 @@ from tests.test_data import write_mnist
 
 def test_one_kernel():
     x, y = np.random.default_rng(0).standard_normal(1000).astype(np.float32), np.zeros(1000, np.float32)
-    emulator.run(activations.FORWARD["relu"], 4, 256, x, y)
+    emulator.run(activations.FORWARD["relu"], 4, 256, x, y, 0)
     assert (y == np.maximum(x, 0)).all()
 
 
 def test_a_result_that_is_too_small_is_reported_with_its_line():
     x, y = np.ones(1000, np.float32), np.zeros(500, np.float32)
     with pytest.raises(emulator.EmulatorError, match="4 bytes at byte 2000 of y, which has 2000") as found:
-        emulator.run(activations.FORWARD["relu"], 4, 256, x, y)
+        emulator.run(activations.FORWARD["relu"], 4, 256, x, y, 0)
     place = found.value.place
     assert (found.value.kind, place.kernel, place.block, place.thread) == (
         "out-of-bounds", "relu_kernel", (1, 0, 0), (244, 0, 0),
     )  # fmt: skip
     assert place.source_file.endswith("activations.py")
-    assert "y[i]" in Path(place.source_file).read_text().splitlines()[place.source_line - 1]
+    assert "y[j]" in Path(place.source_file).read_text().splitlines()[place.source_line - 1]
 
 
 def test_numpy_arrays_go_to_the_cuda_kernels(emulated):
