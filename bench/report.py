@@ -15,6 +15,9 @@ from .timing import Limits
 def table(rows: list[Row], limits: Limits, peer: str | None) -> Table:
     """One row for each case; times in milliseconds, medians with quartiles."""
     result = Table("operation", "problem", "ms", "quartiles", "GFLOP/s", "of the limit")
+    queued = any(host != device for row in rows for host, device in zip(row.hosts, (row.ours, row.peer), strict=False))
+    if queued:
+        result.add_column("host, ms")
     if peer:
         result.add_column(f"{peer}, ms")
         result.add_column("ratio")
@@ -27,15 +30,17 @@ def table(rows: list[Row], limits: Limits, peer: str | None) -> Table:
             f"{row.ours.low * 1e3:.3f} to {row.ours.high * 1e3:.3f}",
             f"{row.case.flops / row.ours.median / 1e9:.0f}" if row.case.flops else "",
             f"{row.share(limits):.0%}",
+            *([f"{row.hosts[0].median * 1e3:.3f}"] if queued else []),
         ]
         if row.peer is not None and row.ratio is not None:
-            cells += [f"{row.peer.median * 1e3:.3f}", f"[{'green' if row.ratio >= 1 else 'red'}]{row.ratio:.2f}[/]"]
+            theirs = f"{row.peer.median * 1e3:.3f}" + (f" (host {row.hosts[1].median * 1e3:.3f})" if queued else "")
+            cells += [theirs, f"[{'green' if row.ratio >= 1 else 'red'}]{row.ratio:.2f}[/]"]
         result.add_row(*cells)
     return result
 
 
-def machine(threads: int) -> dict[str, Any]:
-    """Processor, threads and versions: what a figure means nothing without."""
+def machine(threads: int, device: str = "cpu") -> dict[str, Any]:
+    """Processor, GPU, threads and versions: what a figure means nothing without."""
     import llvmlite.binding as llvm
     import numba
     import numpy
@@ -47,7 +52,17 @@ def machine(threads: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "numba": numba.__version__,
         "numpy": numpy.__version__,
+        **({"gpu": _gpu()} if device == "cuda" else {}),
     }
+
+
+def _gpu() -> dict[str, Any]:
+    """Name, driver and CuPy."""
+    import cupy
+
+    runtime = cupy.cuda.runtime
+    name = runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
+    return {"name": name, "driver": runtime.driverGetVersion(), "cupy": cupy.__version__}
 
 
 def commit() -> str:
@@ -63,11 +78,13 @@ def commit() -> str:
     return answers[0] + "+" * bool(answers[1])
 
 
-def write_json(path: Path, rows: list[Row], limits: Limits, peer: str | None, threads: int) -> None:
+def write_json(
+    path: Path, rows: list[Row], limits: Limits, peer: str | None, threads: int, device: str = "cpu"
+) -> None:
     """Everything measured, for a later comparison."""
     record = {
         "commit": commit(),
-        "machine": machine(threads),
+        "machine": machine(threads, device),
         "limits": limits._asdict(),
         "peer": peer,
         "geometric_mean_ratio": geometric_mean(rows),
@@ -79,6 +96,7 @@ def write_json(path: Path, rows: list[Row], limits: Limits, peer: str | None, th
                 "peer_seconds": row.peer._asdict() if row.peer else None,
                 "ratio": row.ratio,
                 "share_of_limit": row.share(limits),
+                "host_seconds": [host._asdict() for host in row.hosts],
                 "difference": row.error,
             }
             for row in rows

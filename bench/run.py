@@ -12,7 +12,7 @@ from gpuconv.testing import relative_error, tolerance
 
 from .problems import NETWORKS, ConvProblem
 from .timing import Limits, Sample, Worker, alternate
-from .worker import network
+from .worker_data import network
 
 PASSES = ("forward", "input_grad", "weight_grad")
 LARGE, SMALL = (64, 64, 64, 64), (1, 16, 32, 32)  # 64 MB and 64 KB of float32
@@ -41,6 +41,9 @@ class Row(NamedTuple):
     case: Case
     ours: Sample
     peer: Sample | None
+    """Both of the device, where there is one."""
+    hosts: tuple[Sample, ...]
+    """What the libraries' calls cost on the host: the same on the CPU, the time until all is queued on a GPU."""
     error: float | None
     """Of our result against the peer's, relative to its largest element."""
 
@@ -146,7 +149,8 @@ def measure(
         results = [worker.prepare(case.operation, case.arguments) for worker in workers]
         error = _compare(case, *results) if len(results) > 1 else None
         samples = alternate(workers, repeats)
-        rows.append(Row(case, samples[0], samples[1] if len(samples) > 1 else None, error))
+        devices, hosts = zip(*samples, strict=True)
+        rows.append(Row(case, devices[0], devices[1] if len(devices) > 1 else None, hosts, error))
     return rows
 
 

@@ -59,6 +59,7 @@ class Worker:
         Where it leaves results for comparison.
     python : str, optional
         Interpreter of the environment the library lives in.
+    device : {"cpu", "cuda"}
 
     Raises
     ------
@@ -66,11 +67,13 @@ class Worker:
         If the process does not start; the message holds what it printed.
     """
 
-    def __init__(self, library: str, threads: int, folder: Path, python: str | None = None) -> None:
+    def __init__(
+        self, library: str, threads: int, folder: Path, python: str | None = None, device: str = "cpu"
+    ) -> None:
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads)}
         self.result = folder / f"{library}.npy"
         self.process = subprocess.Popen(
-            [python or sys.executable, str(WORKER), library, str(threads)],
+            [python or sys.executable, str(WORKER), library, str(threads), device],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -84,9 +87,10 @@ class Worker:
         result: np.ndarray[Any, Any] = np.load(self.result)
         return result
 
-    def time(self, repeats: int, calls: int = 1) -> list[float]:
-        """Seconds a call, for each of the repeats, after a call that does not count."""
-        return list(self._ask({"repeats": repeats, "calls": calls})["seconds"])
+    def time(self, repeats: int, calls: int = 1) -> tuple[list[float], list[float]]:
+        """Seconds a call of the device and of the host, for each of the repeats, after a call that does not count."""
+        answer = self._ask({"repeats": repeats, "calls": calls})
+        return answer["seconds"], answer["host"]
 
     def close(self) -> None:
         """End the process."""
@@ -112,30 +116,36 @@ class Worker:
 
 
 @contextlib.contextmanager
-def workers(libraries: list[str], threads: int, python: str | None = None) -> Iterator[list[Worker]]:
+def workers(
+    libraries: list[str], threads: int, python: str | None = None, device: str = "cpu"
+) -> Iterator[list[Worker]]:
     """A process for each library, the first with this interpreter, ended when the block ends."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         started = []
         for library in libraries:
-            worker = Worker(library, threads, Path(folder), python if library == "torch" else None)
+            worker = Worker(library, threads, Path(folder), python if library == "torch" else None, device)
             stack.callback(worker.close)
             started.append(worker)
         yield started
 
 
-def alternate(several: list[Worker], repeats: int) -> list[Sample]:
-    """Time the workers in turn, so that a change of the machine's speed meets them all."""
-    calls = [max(1, int(SHORTEST / max(worker.time(1)[0], 1e-7))) for worker in several]
-    seconds: list[list[float]] = [[] for _ in several]
+def alternate(several: list[Worker], repeats: int) -> list[tuple[Sample, Sample]]:
+    """Time the workers in turn, so that a change of the machine's speed meets them all; (device, host) of each."""
+    calls = [max(1, int(SHORTEST / max(worker.time(1)[0][0], 1e-7))) for worker in several]
+    taken: list[tuple[list[float], list[float]]] = [([], []) for _ in several]
     for _ in range(repeats):
-        for worker, count, taken in zip(several, calls, seconds, strict=True):
+        for worker, count, (devices, hosts) in zip(several, calls, taken, strict=True):
             time.sleep(PAUSE)
-            taken.extend(worker.time(1, count))
-    return [Sample.of(taken) for taken in seconds]
+            seconds, host = worker.time(1, count)
+            devices.extend(seconds)
+            hosts.extend(host)
+    return [(Sample.of(devices), Sample.of(hosts)) for devices, hosts in taken]
 
 
-def measure_limits(threads: int) -> Limits:
-    """The peak of fused multiply-adds and of copying, on this machine with so many threads."""
+def measure_limits(threads: int, device: str = "cpu") -> Limits:
+    """The peak of fused multiply-adds and of copying, on this machine with so many threads, or on its GPU."""
+    if device == "cuda":
+        return _gpu_limits()
     from gpuconv.kernels.cpu import microkernel
 
     return Limits(microkernel.measure_peak(threads) / 1e9, _copy_bandwidth(threads) / 1e9)
@@ -155,3 +165,24 @@ def _copy_bandwidth(threads: int, size: int = 1 << 26) -> float:
             list(pool.map(lambda part: np.copyto(*part), parts))
             seconds.append(time.perf_counter() - start)
     return 2 * x.nbytes / min(seconds)
+
+
+LANES = {70: 64, 75: 64, 80: 64}
+"""Multiply-adds in float32 that a multiprocessor begins in a cycle, by compute capability; 128 on all others."""
+
+
+def _gpu_limits(size: int = 1 << 28) -> Limits:
+    """Multiprocessors times lanes times clock, as the data sheet has it; and copying 256 MB, the best of several."""
+    import cupy
+
+    from .worker_data import EventClock
+
+    device = cupy.cuda.Device()
+    properties = device.attributes
+    lanes = LANES.get(int(device.compute_capability), 128)
+    gflops = 2 * lanes * properties["MultiProcessorCount"] * properties["ClockRate"] / 1e6  # of kHz
+    x = cupy.ones(size // 4, cupy.float32)
+    y = cupy.empty_like(x)
+    clock = EventClock(cupy.cuda.Event, cupy.cuda.get_elapsed_time)
+    seconds = min(clock.time(lambda: cupy.copyto(y, x), 10)[0] for _ in range(5))
+    return Limits(gflops, 2 * x.nbytes / seconds / 1e9)

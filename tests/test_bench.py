@@ -1,16 +1,74 @@
 """The bench's own side: what it times is the real thing."""
 
+import io
+
 import numpy as np
 import pytest
+from rich.console import Console
 
-from gpuconv.bench import run, worker
+from gpuconv.backend import missing_for_cuda
+from gpuconv.bench import report, run, worker_data, worker_gpuconv
+from gpuconv.bench.timing import Limits, Sample
+from gpuconv.cli import main
 
 
 @pytest.mark.parametrize("network", ["LeNet-5", "ResNet-8"])
 def test_training_starts_from_the_weights_it_is_given(network, tmp_path):
     (case,) = (case for case in run.train_cases(tmp_path) if network in case.name)
-    losses = [worker.GpuconvOperations(1).train(**{**case.arguments, "steps": 3})() for _ in range(2)]
+    losses = [worker_gpuconv.GpuconvOperations(1).train(**{**case.arguments, "steps": 3})() for _ in range(2)]
     assert losses[0] == losses[1]
     assert abs(losses[0][0] - np.log(10)) < 0.5
     assert losses[0][2] < losses[0][0]
     assert case.flops > 0
+
+
+class _Events:
+    """Stands for a GPU that takes 2 ms for each call that is queued; its events tell its own time."""
+
+    def __init__(self):
+        self.queued, self.recorded, self.waited = 0.0, [], 0
+
+    def call(self):
+        self.queued += 2.0
+
+    def event(self):
+        events = self
+
+        class Event:
+            def record(self):
+                events.recorded.append(self)
+                self.at = events.queued
+
+            def synchronize(self):
+                events.waited += 1
+
+        return Event()
+
+
+def test_a_gpus_clock_tells_the_time_of_the_device_and_of_the_host_apart():
+    gpu = _Events()
+    clock = worker_data.EventClock(gpu.event, lambda first, last: last.at - first.at)
+    device, host = clock.time(gpu.call, 5)
+    assert device == pytest.approx(2e-3)
+    assert 0 < host < 2e-3  # five calls of an empty function
+    assert gpu.waited == 1
+    assert len(gpu.recorded) == 2
+
+
+def test_the_hosts_time_is_shown_where_it_is_another_one():
+    case = next(iter(run.pool_cases()))
+    one, two, three = (Sample(seconds, seconds, seconds) for seconds in (1e-3, 2e-3, 5e-4))
+    for hosts, expected in (((one, two), False), ((three, three), True)):
+        output = io.StringIO()
+        rows = [run.Row(case, one, two, hosts, 0.0)]
+        Console(file=output, width=200).print(report.table(rows, Limits(100, 10), "torch"))
+        assert ("host" in output.getvalue()) == expected
+
+
+@pytest.mark.skipif(not missing_for_cuda(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_said_before_anything_is_timed(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["gpuconv", "bench", "pool", "--device", "cuda"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code
+    assert "device 'cuda' was asked for, but" in capsys.readouterr().err

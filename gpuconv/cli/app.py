@@ -69,6 +69,13 @@ class Suite(StrEnum):
     TRAIN = "train"
 
 
+class Timed(StrEnum):
+    """Where kernels are timed."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
 class Peer(StrEnum):
     """What it is compared with."""
 
@@ -152,6 +159,7 @@ def check(
 @one_line_errors
 def bench(
     suite: Suite,
+    device: Annotated[Timed, typer.Option(help="Whose kernels; the peer's are cuDNN's on cuda.")] = Timed.CPU,
     against: Annotated[Peer | None, typer.Option(help="Time a peer too, in a process of its own, in turns.")] = None,
     problems: Annotated[
         str, typer.Option(help="standard, lenet, resnet, depthwise, deepbench, or a tab-separated file.")
@@ -162,7 +170,7 @@ def bench(
     json: Annotated[Path | None, typer.Option(help="File for everything measured.")] = None,
     plot: Annotated[Path | None, typer.Option(help="File for a roofline plot (PNG).")] = None,
 ) -> None:
-    """Time kernels on the CPU, and say how far they are from the machine's limit."""
+    """Time kernels, and say how far they are from the machine's limit. On a GPU: of the device, and of the host."""
     from . import bench as command
 
-    command.execute(command.Settings(suite, against, problems, threads, repeats, peer_python, json, plot))
+    command.execute(command.Settings(suite, device, against, problems, threads, repeats, peer_python, json, plot))

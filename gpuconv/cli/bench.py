@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rich.console import Console
 
+from ..backend import use_device
 from ..bench import problems, report, run, timing
 from .errors import UsageError
 
@@ -15,6 +16,7 @@ class Settings(NamedTuple):
     """The options of the command."""
 
     suite: str
+    device: str
     against: str | None
     problems: str
     threads: int | None
@@ -31,7 +33,10 @@ def execute(settings: Settings) -> None:
     ------
     UsageError
         If there are no such problems, or the peer cannot be started.
+    DeviceError
+        If there is no such device.
     """
+    use_device(settings.device)
     with tempfile.TemporaryDirectory() as folder:
         try:
             cases = list(_cases(settings, Path(folder)))
@@ -45,12 +50,13 @@ def _measure(settings: Settings, cases: "list[run.Case]") -> None:
     libraries = ["gpuconv"] + ([settings.against] if settings.against else [])
     python = str(settings.peer_python) if settings.peer_python else None
     console = Console(width=max(Console().width, 132))  # a table of figures wants room, also in a file
-    limits = timing.measure_limits(threads)
-    console.print(
-        f"{threads} threads; limits measured: {limits.gflops:.0f} GFLOP/s, {limits.gbytes:.1f} GB/s", highlight=False
+    limits = timing.measure_limits(threads, settings.device)
+    where = (
+        f"{threads} threads; limits measured" if settings.device == "cpu" else "GPU; limits of its clock and measured"
     )
+    console.print(f"{where}: {limits.gflops:.0f} GFLOP/s, {limits.gbytes:.1f} GB/s", highlight=False)
     try:
-        with timing.workers(libraries, threads, python) as workers, console.status("") as status:
+        with timing.workers(libraries, threads, python, settings.device) as workers, console.status("") as status:
             rows = run.measure(
                 cases, workers, settings.repeats, lambda case: status.update(f"{case.name} of {case.problem}")
             )
@@ -58,7 +64,7 @@ def _measure(settings: Settings, cases: "list[run.Case]") -> None:
         raise UsageError(str(error)) from error
     console.print(report.table(rows, limits, settings.against))
     if settings.json:
-        report.write_json(settings.json, rows, limits, settings.against, threads)
+        report.write_json(settings.json, rows, limits, settings.against, threads, settings.device)
     if settings.plot:
         report.roofline(settings.plot, rows, limits, settings.against)
 
