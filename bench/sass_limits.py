@@ -3,12 +3,15 @@
 from .sass import MULTIPROCESSORS
 
 REGISTERS = {
+    "adam_kernel": (48, 72),
     "adaptive_avg_pool_grad_kernel": (64, 64),
     "adaptive_max_pool_grad_kernel": (48, 48),
     "adaptive_max_pool_kernel": (48, 48),
     "avg_pool_grad_kernel": (48, 56),
+    "bce_grad_kernel": (40, 64),
     "cross_entropy_grad_kernel": (40, 64),
     "resample_kernel": (64, 56),
+    "rmsprop_kernel": (48, 72),
 }
 """Most registers a thread, (float32, float64), of kernels that take more than the others: what ptxas 13.0 gives them on
 sm_80 and sm_90, rounded up to 8, by which registers are given out."""
@@ -18,6 +21,12 @@ OTHERS = (40, 56)
 
 BLACKWELL = 8
 """Registers that a kernel may take besides from sm_100 on: the unrolled loops of ptxas 13.0 are longer there."""
+
+STREAMS, SUMS = {"vectors", "table"}, {"reachable"}
+"""Arguments by which kernels that stream are known, and those that add up: 128-bit accesses are a must for them."""
+
+ONLY_READ = {"cross_entropy_rows_kernel"}
+"""Streams whose results are a number for each row."""
 
 FILE = 65536
 """Registers of a multiprocessor."""
@@ -31,10 +40,20 @@ def faults(instance, code, architecture):
         counts["float64 instructions"] = code.float64
         counts["atomics"] = sum(code.all[name] for name in ("ATOM", "ATOMG", "ATOMS", "RED"))
     found = [f"{count} {what}, expected 0" for what, count in counts.items() if count]
+    found += [f"no {access}, expected 128-bit accesses" for access in _wide(instance) if not code.widths[access]]
     most = most_registers(instance, architecture)
     if code.registers > most:
         found.append(f"{code.registers} registers, expected at most {most}")
     return ["{}, {}, sm_{}{}: {}".format(instance.name, instance.dtype, *architecture, fault) for fault in found]
+
+
+def _wide(instance):
+    """The accesses that a kernel's machine code must have, by the arguments it takes."""
+    code = getattr(instance.kernel, "py_func", _wide).__code__
+    taken = set(code.co_varnames[: code.co_argcount])
+    if taken & STREAMS and instance.name not in ONLY_READ:
+        return ["LDG.128", "STG.128"]
+    return ["LDG.128"] if taken & (STREAMS | SUMS) else []
 
 
 def most_registers(instance, architecture):

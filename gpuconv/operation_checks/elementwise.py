@@ -24,7 +24,9 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("gelu", {}),
     ("gelu", {"approximate": "tanh"}),
     ("softmax", {}),
+    ("softmax", {"axis": 0}),
     ("log_softmax", {}),
+    ("log_softmax", {"axis": 0}),
 ]
 
 
@@ -33,6 +35,8 @@ def checks() -> Iterator[OperationCheck]:
     for name, options in OPTIONS:
         title = ", ".join((name, *(f"{option} {value}" for option, value in options.items())))
         yield OperationCheck(title, *_pair(name, options), ((5, 7),), terms=7 if "softmax" in name else 1)
+    for name in ("softmax", "log_softmax"):
+        yield OperationCheck(f"{name}, eight classes", *_pair(name, {}), ((3, 8),), terms=8)
     yield OperationCheck("prelu", activations.prelu, _prelu_grad, ((3, 4, 5), (4,)), terms=15)
 
 

@@ -29,6 +29,9 @@ def checks() -> Iterator[OperationCheck]:
         yield OperationCheck(
             f"cross_entropy, {reduction}", *_of_labels("cross_entropy", smoothed), ((4, 5, 2),), terms=40
         )
+        for classes in (5, 8):
+            row = _of_labels("cross_entropy", smoothed, LABELS[:, 0])
+            yield OperationCheck(f"cross_entropy, {reduction}, {classes} classes", *row, ((4, classes),), terms=40)
         yield OperationCheck(
             f"cross_entropy of probabilities, {reduction}",
             *_pair("cross_entropy", smoothed),
@@ -53,13 +56,15 @@ def _pair(name: str, options: dict[str, Any]) -> tuple[Callable[..., Array], Cal
     return forward, backward
 
 
-def _of_labels(name: str, options: dict[str, Any]) -> tuple[Callable[..., Array], Callable[..., Sequence[Array]]]:
+def _of_labels(
+    name: str, options: dict[str, Any], labels: Any = LABELS
+) -> tuple[Callable[..., Array], Callable[..., Sequence[Array]]]:
     loss, gradient = getattr(losses, name), getattr(losses, f"{name}_grad")
 
     def forward(x: Array) -> Array:
-        return loss(x, to_device(LABELS), **options)
+        return loss(x, to_device(labels), **options)
 
     def backward(dy: Array, x: Array) -> Sequence[Array]:
-        return (gradient(x, to_device(LABELS), dloss=dy, **options),)
+        return (gradient(x, to_device(labels), dloss=dy, **options),)
 
     return forward, backward

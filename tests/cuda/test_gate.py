@@ -98,3 +98,14 @@ def test_launch_bounds_say_how_many_registers_there_are():
 def test_registers_that_leave_all_threads_resident_are_never_too_many():
     most = {architecture: sass_limits.most_registers(_instance(), architecture) for architecture in sass.ARCHITECTURES}
     assert most == {(7, 5): 64, (8, 0): 40, (8, 6): 40, (9, 0): 40, (10, 0): 48, (12, 0): 48}
+
+
+def _streaming(x, y, vectors):
+    """A kernel by its arguments."""
+
+
+def test_a_stream_without_wide_accesses_is_complained_of():
+    kernel = type("Kernel", (), {"py_func": _streaming, "targetoptions": {}})()
+    narrow = sass_limits.faults(_instance(kernel=kernel), _code(widths={"LDG.128": 1, "STG.32": 4}), (8, 0))
+    assert narrow == ["some_kernel, float32, sm_80: no STG.128, expected 128-bit accesses"]
+    assert sass_limits.faults(_instance(kernel=kernel), _code(widths={"LDG.128": 1, "STG.128": 1}), (8, 0)) == []
