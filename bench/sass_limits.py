@@ -10,6 +10,9 @@ REGISTERS = {
     "avg_pool_grad_kernel": (48, 56),
     "bce_grad_kernel": (40, 64),
     "cross_entropy_grad_kernel": (40, 64),
+    "cross_entropy_grad_rows_kernel": (40, 64),
+    "mse_sums_kernel": (40, 66),
+    "softmax_grad_rows_kernel": (40, 64),
     "resample_kernel": (64, 56),
     "rmsprop_kernel": (48, 72),
 }

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..scalar import IDENTITY
 from .conv_direct import Lattice, correlate
+from .conv_pointwise import correlate_pointwise_with_gradient, is_small_and_pointwise
 from .conv_scatter import pays, scatter_gradient
 from .conv_weight_grad import correlate_with_gradient
 from .conv_winograd import correlate_winograd
@@ -72,6 +73,8 @@ def conv2d_weight_grad(g, x, dy, dw, algorithm):
     """dw[k,c,r,s] = sum_{n,p,q} dy[n,k,p,q] x[n,c,p st + r d - pad,...]: equation (13)."""
     if _winograd(g, x, algorithm):
         correlate_with_gradient_winograd(g, x, dy, dw)
+    elif is_small_and_pointwise(g):
+        correlate_pointwise_with_gradient(g, x, dy, dw)
     else:
         correlate_with_gradient(g, _forward_taps(g)[0], x, dy, dw)
 

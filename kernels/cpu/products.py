@@ -33,11 +33,11 @@ def multiply(a, b, bias, c, *, transposed_a=False, transposed_b=False):
     bias = np.zeros(columns, c.dtype) if bias is None else bias
     panels = np.empty((-(-rows // MR), length, MR), c.dtype)
     threads = threads_for(-(-columns // tile_columns(c.dtype)), rows * columns * length < SERIAL)
-    _launch(a, transposed_a, b, transposed_b, panels, *_places(c.dtype), bias, c, threads)
+    _launch(a, transposed_a, b, transposed_b, panels, *places_of(c.dtype), bias, c, threads)
 
 
 @lru_cache
-def _places(dtype):
+def places_of(dtype):
     """Where the rows of a tile of B lie, and the vectors of a row."""
     rows, vectors = np.arange(STEPS) * tile_columns(dtype), np.arange(NV) * lanes(dtype)
     return rows.astype(np.int32), vectors.astype(np.int32)
