@@ -190,3 +190,11 @@ def test_a_parameter_that_changed_its_shape_is_named():
     parameter.data = parameter.grad = np.ones(4)
     with pytest.raises(ValueError, match=r"exp_avg of parameters\[0\] has shape \(3,\), expected \(4,\)"):
         optimizer.step()
+
+
+def test_a_parameter_in_a_mapped_file_is_moved(tmp_path):
+    data = np.memmap(tmp_path / "weights", np.float32, "w+", shape=(4,))
+    parameter = gpuconv.nn.Parameter(data)
+    parameter.grad = np.ones(4, np.float32)
+    gpuconv.SGD([parameter], lr=0.5).step()
+    assert (data == -0.5).all()

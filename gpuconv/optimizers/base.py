@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-
 from ..arguments import FLOATING, contiguous, floating, same_device, shaped
-from ..backend import Array, array_module, device_of, kernels_for, on_device_of, to_device
+from ..backend import Array, array_module, device_of, is_cupy, kernels_for, on_device_of, to_device
 from ..graphs import every_time
 from ..half import alike, is_half, store, wide, widened
 from ..nn.module import Parameter
@@ -77,7 +75,7 @@ class Optimizer:
                 if moved is not w:
                     narrow.append((moved, w))
                 absent = tuple(a is None for a in arrays)
-                home = None if type(w) is np.ndarray else w.device.id
+                home = w.device.id if is_cupy(w) else None
                 alike.setdefault((home, moved.dtype, absent, constants), []).append(arrays)
         for (*_, constants), several in alike.items():
             with on_device_of(several[0][0]):
