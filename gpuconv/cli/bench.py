@@ -36,8 +36,7 @@ def execute(settings: Settings) -> None:
     DeviceError
         If there is no such device.
     """
-    use_device(settings.device)
-    with tempfile.TemporaryDirectory() as folder:
+    with use_device(settings.device), tempfile.TemporaryDirectory() as folder:
         try:
             cases = list(_cases(settings, Path(folder)))
         except ValueError as error:
