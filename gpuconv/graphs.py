@@ -6,6 +6,7 @@ A recording is a list of parts. Most are CUDA graphs; between them stands what t
 
 import contextlib
 import importlib
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -186,7 +187,7 @@ def _recorder(arrays: tuple[Array, ...]) -> Recorder:
     if not any(map(is_cupy, arrays)) and device() == "emulator":
         made: Recorder = importlib.import_module("gpuconv.emulator.recorder").EmulatedRecorder()
         return made
-    return _Capture(importlib.import_module("cupy"))
+    return _Capture(sys.modules["cupy"])  # whoever has its arrays, or found its device, imported it
 
 
 class _Capture:

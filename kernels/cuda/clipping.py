@@ -5,9 +5,9 @@ import math
 from numba import float32, float64
 
 from .. import scalar_updates as scalar
-from .launch import WARP, beside, cuda, int32, one, reduce, uint32
+from .launch import beside, cuda, one, reduce, uint32
 from .streams import FOUR, aligned, any_four, four, put_four, single_of, stream
-from .sums import ALL, ROUND, WARPS, stretch_of, stretches
+from .sums import ROUND, WARPS, block_joined, stretch_of, stretches
 
 
 def norm_power(g, p, total):
@@ -59,18 +59,8 @@ def _norm_power_kernel(dtype):
         j = uint32(whole + uint32(cuda.threadIdx.x))
         if j < end:
             total = scalar.joined(total, scalar.power(g[j], p), infinite)
-        apart = int32(WARP // 2)
-        while apart:
-            total = scalar.joined(total, cuda.shfl_down_sync(ALL, total, apart), infinite)
-            apart = int32(apart // 2)
-        if cuda.threadIdx.x % WARP == 0:
-            memory[uint32(cuda.threadIdx.x // WARP)] = total
-        cuda.syncthreads()
+        total = block_joined(memory, total, infinite)
         if cuda.threadIdx.x == 0:
-            w = uint32(1)
-            while w < uint32(WARPS):
-                total = scalar.joined(total, memory[w], infinite)
-                w = uint32(w + uint32(1))
             partials[uint32(cuda.blockIdx.x)] = total
 
     return cuda.jit(cache=True)(norm_power_kernel)

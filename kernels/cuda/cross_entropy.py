@@ -16,6 +16,7 @@ from .cross_entropy_rows import cross_entropy_grad_rows_kernel, cross_entropy_ro
 from .launch import beside, cuda, each, int32, one, uint32
 from .rows import rows
 from .softmax import exponential_sum, largest_of, row_start
+from .streams import each_or_one
 from .sums import few_sums
 
 
@@ -34,16 +35,8 @@ def cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights):
 
 def cross_entropy_of_probabilities(x, target, weight, smoothing, losses):
     """The same for distributions like x, each class times its weight; losses (outer, inner)."""
-    each(
-        of_probabilities_kernel,
-        x.shape[0] * x.shape[2],
-        x,
-        target,
-        *_class_weights(x, weight),
-        smoothing,
-        losses,
-        *x.shape,
-    )
+    count = x.shape[0] * x.shape[2]
+    each(of_probabilities_kernel, count, x, target, *_class_weights(x, weight), smoothing, losses, *x.shape)
 
 
 def nll(x, target, weight, ignore_index, losses, weights):
@@ -158,7 +151,7 @@ def cross_entropy_grad_kernel(
         c = int32(c + 1)
     largest = largest_of(x, start, classes, inner)
     total = exponential_sum(x, start, classes, inner, largest)
-    factor = dloss[i if dloss.size > 1 else uint32(0)]
+    factor = each_or_one(dloss, i)
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
@@ -205,7 +198,7 @@ def of_probabilities_grad_kernel(
         chance = (ONE - smoothing) * target[uint32(start + c * inner)] + even
         mass += weight_of(c, classes, weight, weighted) * chance
         c = int32(c + 1)
-    factor = scale * dloss[i if dloss.size > 1 else uint32(0)]
+    factor = scale * each_or_one(dloss, i)
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
@@ -238,7 +231,7 @@ def nll_grad_kernel(target, weight, weighted, ignore_index, dloss, dx, outer, cl
     start, label = row_start(i, classes, inner), target[i]
     value = ZERO
     if label != ignore_index:
-        value = -dloss[i if dloss.size > 1 else uint32(0)] * weight_of(label, classes, weight, weighted)
+        value = -each_or_one(dloss, i) * weight_of(label, classes, weight, weighted)
     c = int32(0)
     while c < classes:
         dx[uint32(start + c * inner)] = value if c == label or math.isnan(value) else ZERO

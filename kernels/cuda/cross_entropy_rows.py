@@ -12,6 +12,7 @@ from ..scalar import negative_log, smoothed
 from ..scalar_math import NAN, ONE, ZERO
 from .launch import cuda, int32, uint32
 from .rows import STEP, classes_of, exponentials, put_classes, row_and_class, warp_sum
+from .streams import each_or_one
 
 
 @cuda.jit(device=True, inline="always")
@@ -94,7 +95,7 @@ def cross_entropy_grad_rows_kernel(
         c = int32(c + STEP)
     mass = sure + warp_sum(mass)
     largest, total = exponentials(x, start, first, classes, vectors)
-    factor, share, c = dloss[row if dloss.size > 1 else uint32(0)], mass / total, first
+    factor, share, c = each_or_one(dloss, row), mass / total, first
     while c < classes:
         x0, x1, x2, x3 = classes_of(x, start, c, classes, vectors, ZERO)
         w0, w1, w2, w3 = _weights_of(c, classes, weight, weighted)

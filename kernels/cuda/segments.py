@@ -32,18 +32,20 @@ class Segments:
         self.rows = [tuple(arrays[1] if a is None else a for a in arrays) for arrays in several]
         self.dtype = self.rows[0][0].dtype
         self.size = COLUMNS * len(self.rows)
+        self.addresses = [tuple(map(address, row)) for row in self.rows]
         self.numbers, self.blocks = [], 0
-        for row in self.rows:
+        for row, addresses in zip(self.rows, self.addresses, strict=True):
             size = row[0].size
-            vectors = not any(address(a) % VECTOR_BYTES for a in row)
+            vectors = not any(place % VECTOR_BYTES for place in addresses)
             self.numbers.append((self.blocks, size, vectors))
             self.blocks += -(-size // (THREADS * FOUR if vectors else THREADS))
 
-    def table(self, address_of=address):
-        """The table as a NumPy array, flat."""
+    def table(self, address_of=None):
+        """The table as a NumPy array, flat; address_of says where an array lies for who is not at its own address."""
+        places = self.addresses if address_of is None else [map(address_of, row) for row in self.rows]
         table = np.zeros((len(self.rows), COLUMNS), np.uint64)
-        for line, numbers, row in zip(table, self.numbers, self.rows, strict=True):
-            line[: FIELDS + len(row)] = (*numbers, *map(address_of, row))
+        for line, numbers, row, addresses in zip(table, self.numbers, self.rows, places, strict=True):
+            line[: FIELDS + len(row)] = (*numbers, *addresses)
         return table.reshape(-1)
 
     def on_device(self):

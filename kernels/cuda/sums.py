@@ -7,6 +7,7 @@ and its bits depend on nothing but its length.
 
 from numba import float32, float64
 
+from ..scalar_updates import joined
 from .launch import THREADS, WARP, beside, cuda, int32, reduce, uint32
 from .streams import FOUR, aligned, any_four
 
@@ -68,14 +69,14 @@ def place_of(i, k, K, positions):
 
 
 @cuda.jit(device=True, inline="always")
-def block_sum(memory, total):
-    """The sum of `total` over the threads of a block, for its first thread: warps by shuffles, then their sums.
+def block_joined(memory, total, infinite):
+    """The sum of `total` over the threads of a block, or the maximum, for its first thread: warps by shuffles first.
 
     memory holds an element for each warp.
     """
     apart = int32(WARP // 2)
     while apart:
-        total += cuda.shfl_down_sync(ALL, total, apart)
+        total = joined(total, cuda.shfl_down_sync(ALL, total, apart), infinite)
         apart = int32(apart // 2)
     if cuda.threadIdx.x % WARP == 0:
         memory[uint32(cuda.threadIdx.x // WARP)] = total
@@ -83,9 +84,15 @@ def block_sum(memory, total):
     if cuda.threadIdx.x == 0:
         w = uint32(1)
         while w < uint32(WARPS):
-            total += memory[w]
+            total = joined(total, memory[w], infinite)
             w = uint32(w + uint32(1))
     return total
+
+
+@cuda.jit(device=True, inline="always")
+def block_sum(memory, total):
+    """The sum of `total` over the threads of a block, for its first thread."""
+    return block_joined(memory, total, False)
 
 
 def _sum_kernel(dtype):
