@@ -81,7 +81,7 @@ def correlate(g, n, shape, x, packed, bias, activation, factor, y):
     kernel = tile_kernel(shape, numba_type(x.dtype), g.c % DEPTH != 0)
     blocks = g.groups * (filters // shape.rows) * -(-pixels // shape.columns)
     tiles(
-        kernel, blocks, shape.threads, x, packed, *_given(bias, x), *activation, *_given(before, x)[:1], code, y,
+        kernel, blocks, shape.threads, x, packed, *given(bias, x), *activation, *given(before, x)[:1], code, y,
         g.groups, g.c, channels, g.h, g.w, g.h * g.w, g.k, filters, g.u * g.v, g.v, pixels, g.a, g.b,
         g.st_h, g.st_w, g.h0, g.w0, g.d_h, g.d_w, w_back, g.taps * per_tap, g.first_tap * per_tap,
         *w_skips, g.d_w - channels * g.h * g.w, g.d_h * g.w + w_back, g.plane, g.first, g.row, g.column,
@@ -94,7 +94,7 @@ def rounded_up(size, multiple):
     return -(-size // multiple) * multiple
 
 
-def _given(array, like):
+def given(array, like):
     """(array, 1), or any memory and 0 where there is none."""
     return (like.reshape(-1)[:1], 0) if array is None else (array, 1)
 

@@ -1,0 +1,97 @@
+"""Channels side by side: what tensor cores multiply is read 16 bytes at a time, so channels are packed beside each other.
+
+A matrix channels x positions is turned over, for images as for weights, and padded by zeros to a whole line of shared
+memory.
+"""
+
+from functools import lru_cache
+
+from llvmlite import ir
+from numba import types
+from numba.cuda.extending import intrinsic
+
+from . import ptx
+from .launch import beside, cuda, each, int32, uint32
+from .tensor_core import FINGERPRINT, LINE
+from .tensor_types import KINDS, emit_to_tf32
+from .tile import constant
+
+SECTOR = 32
+"""Bytes that memory moves at once, and a thread packs: two vectors."""
+
+
+def packed_channels(kind, channels):
+    """Channels after packing: a multiple of a line's."""
+    line = LINE // ptx.VECTOR_BYTES * kind.vector
+    return -(-channels // line) * line
+
+
+def channels_last(kind, a, outer, inner, channels, positions, *, distances):
+    """Matrices a[o, i] of channels x positions as [o][i][position][channel], channels padded by zeros.
+
+    `distances` are the elements from one to the next o, i and channel; positions lie side by side.
+    """
+    padded = packed_channels(kind, channels)
+    packed = beside(a, outer * inner * positions * padded)
+    threads = packed.size // (SECTOR // ptx.VECTOR_BYTES * kind.vector)
+    each(pack_kernel(kind.name), threads, a, packed, inner, channels, positions, padded, *distances)
+    return packed
+
+
+@lru_cache
+def pack_kernel(name):
+    """The kernel for a kind."""
+    vector, fingerprint = KINDS[name].vector, FINGERPRINT
+    count = SECTOR // ptx.VECTOR_BYTES * vector
+
+    def pack_channels(a, vectors, inner, channels, positions, padded, outer_apart, inner_apart, channel_apart):
+        """vectors [o][i][position][c] = a[o outer_apart + i inner_apart + c channel_apart + position], 0 from C on.
+
+        A thread packs 32 bytes of a position's channels; its neighbours have the next position, so that a warp reads
+        a piece of each channel. Bytes: a once, vectors once.
+        """
+        fingerprint  # noqa: B018 (in the closure for Numba's cache)
+        thread, pieces = uint32(cuda.grid(1)), uint32(uint32(padded) // uint32(count))
+        position, rest = uint32(thread % uint32(positions)), uint32(thread // uint32(positions))
+        piece, matrix = uint32(rest % pieces), uint32(rest // pieces)
+        first = uint32(piece * uint32(count))
+        to = uint32(uint32(uint32(matrix * uint32(positions)) + position) * uint32(padded) + first)
+        if to >= vectors.size:
+            return
+        at = uint32(uint32(matrix // uint32(inner)) * uint32(outer_apart))
+        at = uint32(at + uint32(uint32(matrix % uint32(inner)) * uint32(inner_apart)) + position)
+        at = uint32(at + uint32(first * uint32(channel_apart)))
+        pack(vectors, to, a, at, uint32(channel_apart), int32(int32(channels) - int32(first)), count)
+
+    pack_channels.__name__ = pack_channels.__qualname__ = f"pack_channels_{name}"
+    return cuda.jit(cache=True)(pack_channels)
+
+
+@intrinsic
+def pack(typing_context, packed, to, array, at, step, limit, count):
+    """packed[to + l] = array[at + l step] for l < limit, zeros for the others; l < count.
+
+    `ld.global` of each, without a branch: past the limit array[0] is read for nothing. `st.global.v4.b32`; float32 is
+    rounded to tf32.
+    """
+    if not constant(count):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        source, zero, limit = arguments[3], ir.Constant(ptx.I32, 0), arguments[5]
+        values = []
+        for i in range(count.literal_value):
+            inside = builder.icmp_signed("<", ir.Constant(ptx.I32, i), limit)
+            near = [*arguments[:3], builder.select(inside, source, zero)]
+            value = builder.load(ptx.element(context, builder, signature, near, 2))
+            values.append(builder.select(inside, value, ir.Constant(value.type, 0)))
+            source = builder.add(source, arguments[4])
+        if isinstance(values[0].type, ir.FloatType):
+            values = [emit_to_tf32(builder, value) for value in values]
+        target = ptx.element(context, builder, signature, arguments, 0)
+        for i in range(0, len(values), length):
+            ptx.emit_vector_store(builder, ptx.moved(builder, target, i), values[i : i + length])
+        return context.get_dummy_value()
+
+    length = ptx.vector_length(array.dtype)
+    return types.void(packed, to, array, at, types.uint32, types.int32, count), generate

@@ -1,0 +1,316 @@
+"""Tensor cores: copies to shared memory that nobody waits for, fragments, and products of matrices by a warp.
+
+A product of 16 x 8 results takes a depth of 32 bytes: 16 elements of 16 bits or 8 of tf32. Lane l, of row l // 4 and
+pair l % 4, holds rows l // 4 and l // 4 + 8 of the first operand, column l // 4 of the second and, of the results,
+two rows of two neighbours each (PTX ISA, "Matrix Fragments for mma.m16n8k16" and "m16n8k8"). Operands lie in shared
+memory in lines of 64 bytes, four vectors of 128 bits, of which line i holds vector c at place c ^ (i // 2 % 4): eight
+lines' vectors, which one `ldmatrix` reads, lie in all 32 banks, and so do eight vectors of two lines, which are stored.
+
+As in tile.py, each function is an intrinsic that emits its instructions unrolled, counts and distances being constants;
+offsets into shared memory are bytes, into global memory elements. They need sm_80.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.cuda.extending import intrinsic
+
+from . import ptx, tile
+from .tile import constant
+
+LINE = 64
+"""Bytes of a line: two depths of a product."""
+
+VECTORS = LINE // ptx.VECTOR_BYTES
+SHARED = 3
+"""LLVM's number for a block's shared memory."""
+
+ROWS, COLUMNS = 16, 8
+"""Of one product."""
+
+MULTIPLY = {
+    "f16": "m16n8k16.row.col.f32.f16.f16.f32",
+    "bf16": "m16n8k16.row.col.f32.bf16.bf16.f32",
+    "tf32": "m16n8k8.row.col.f32.tf32.tf32.f32",
+}
+"""Instructions by the type of the operands; all add up in float32."""
+
+FINGERPRINT = ptx.fingerprint(ptx.__file__, tile.__file__, __file__)
+"""For kernels to close over: see ptx.fingerprint."""
+
+VOID, F32 = ir.VoidType(), ir.FloatType()
+
+
+@intrinsic
+def copy_lines(typing_context, shared, to, array, offset, step, limit, places, apart, count):
+    """16 bytes of array[offset + l step] to shared[to + l places] for l apart < limit, zeros for the others; l < count.
+
+    `count` times `cp.async.cg.shared.global`; step is uint32, limit int32.
+    """
+    if not constant(places, apart, count):
+        return None
+    signature = types.void(shared, to, array, offset, types.uint32, types.int32, places, apart, count)
+
+    def generate(context, builder, signature, arguments):
+        target, at = _shared_address(context, builder, signature, arguments, 0), arguments[3]
+        for i in range(count.literal_value):
+            near = builder.icmp_signed("<", ir.Constant(ptx.I32, i * apart.literal_value), arguments[5])
+            source = ptx.element(context, builder, signature, [*arguments[:3], at], 2)
+            _copy(builder, target, i * places.literal_value, source, near)
+            at = builder.add(at, arguments[4])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def copy_pixels(typing_context, shared, to, array, offset, bases, outside, here, places, count):
+    """16 bytes of array[offset + bases[l]] to shared[to + l places] where outside[l] & here is 0, else zeros; l < count.
+
+    A bit of `outside` stands for a tap that falls outside of the image. `count` times `cp.async.cg.shared.global`.
+    """
+    if not constant(places, count):
+        return None
+    signature = types.void(shared, to, array, types.uint32, bases, outside, types.uint32, places, count)
+
+    def generate(context, builder, signature, arguments):
+        target = _shared_address(context, builder, signature, arguments, 0)
+        starts, masks = (ptx.data(context, builder, signature.args[i], arguments[i]) for i in (4, 5))
+        for i in range(count.literal_value):
+            base, mask = (builder.load(ptx.moved(builder, registers, i)) for registers in (starts, masks))
+            inside = builder.icmp_unsigned("==", builder.and_(mask, arguments[6]), ir.Constant(ptx.I32, 0))
+            at = [*arguments[:3], builder.add(base, arguments[3])]
+            source = ptx.element(context, builder, signature, at, 2)
+            _copy(builder, target, i * places.literal_value, source, inside)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def copy_windows(typing_context, shared, to, array, offset, shifts, place, moves, height, width, there, places, count):
+    """16 bytes of array[offset + shifts[l]] to shared[to + l places], zeros outside of the image; l < count.
+
+    Inside is where place + moves[l], a row and a column in one number as in tile.load_windows, lies in the image.
+    `count` times `cp.async.cg.shared.global`.
+    """
+    if not constant(places, count):
+        return None
+    numbers = types.int32, moves, types.int32, types.int32
+    signature = types.void(shared, to, array, offset, shifts, *numbers, types.boolean, places, count)
+
+    def generate(context, builder, signature, arguments):
+        target = _shared_address(context, builder, signature, arguments, 0)
+        shifts, moves = (ptx.data(context, builder, signature.args[i], arguments[i]) for i in (4, 6))
+        height, width, there = arguments[7], arguments[8], ptx.truth(builder, arguments[9])
+        for i in range(count.literal_value):
+            shift, move = (builder.load(ptx.moved(builder, registers, i)) for registers in (shifts, moves))
+            here = builder.add(arguments[5], move)
+            column = builder.and_(here, ir.Constant(ptx.I32, 0xFFFF))
+            inside = builder.and_(there, builder.icmp_unsigned("<", here, height))
+            inside = builder.and_(inside, builder.icmp_unsigned("<", column, width))
+            at = [*arguments[:3], builder.add(arguments[3], shift)]
+            source = ptx.element(context, builder, signature, at, 2)
+            _copy(builder, target, i * places.literal_value, source, inside)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def end_of_copies(typing_context):
+    """What was copied since the last call is one group: `cp.async.commit_group`."""
+
+    def generate(context, builder, signature, arguments):
+        _emit(builder, VOID, "cp.async.commit_group;", "~{memory}", [])
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic
+def wait_for_copies(typing_context, left):
+    """Wait until no more than `left` groups of this thread's copies are under way: `cp.async.wait_group`."""
+    if not constant(left):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        _emit(builder, VOID, f"cp.async.wait_group {left.literal_value};", "~{memory}", [])
+        return context.get_dummy_value()
+
+    return types.void(left), generate
+
+
+@intrinsic
+def load_numbers(typing_context, registers, shared, offset, places, count):
+    """registers[l] = the 32 bits at shared[offset + l places]; l < count: `ld.shared.u32`."""
+    if not constant(places, count):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        start = ptx.data(context, builder, signature.args[0], arguments[0])
+        source = _shared_address(context, builder, signature, arguments, 1)
+        for i in range(count.literal_value):
+            text = f"ld.shared.b32 $0, [$1+{i * places.literal_value}];"
+            builder.store(_emit(builder, ptx.I32, text, "=r,r,~{memory}", [source]), ptx.moved(builder, start, i))
+        return context.get_dummy_value()
+
+    return types.void(registers, shared, offset, places, count), generate
+
+
+@intrinsic
+def load_matrices(typing_context, registers, first, shared, even, odd, further, apart, count, transposed):
+    """Four matrices of 8 x 16 bytes a time, a line of which starts at each lane's offset; l < count times.
+
+    Time l starts from `even`, or `further` on from `odd`, l // 2 apart more, and fills registers[first + 4 l :][:4].
+    `ldmatrix.sync.aligned.m8n8.x4.shared.b16`, with `.trans` where the depth runs across the lines.
+    """
+    if not (constant(first, further, apart, count) and isinstance(transposed, types.BooleanLiteral)):
+        return None
+    name = f"ldmatrix.sync.aligned.m8n8.x4{'.trans' if transposed.literal_value else ''}.shared.b16"
+
+    def generate(context, builder, signature, arguments):
+        start = ptx.data(context, builder, signature.args[0], arguments[0])
+        base = _shared_base(context, builder, signature, arguments, 2)
+        sources = [builder.add(base, arguments[i]) for i in (3, 4)]
+        four = ir.LiteralStructType([ptx.I32] * 4)
+        for i in range(count.literal_value):
+            displacement = i // 2 * apart.literal_value + i % 2 * further.literal_value
+            text = f"{name} {{$0, $1, $2, $3}}, [$4+{displacement}];"
+            loaded = _emit(builder, four, text, "=r,=r,=r,=r,r,~{memory}", [sources[i % 2]])
+            _keep(builder, loaded, start, first.literal_value + 4 * i)
+        return context.get_dummy_value()
+
+    return types.void(registers, first, shared, even, odd, further, apart, count, transposed), generate
+
+
+@intrinsic
+def load_columns(typing_context, registers, first, shared, even, odd, rows, step, apart, count):
+    """The operand of tf32 whose depth runs across the lines, which `ldmatrix` cannot turn: `ld.shared.b32`.
+
+    For l < count, of each pair of 8 columns `rows` at a time: those of `even`, then those of `odd`, first at the depth
+    of the lane and then `step` bytes on, l apart. In the order of the first operand, or of the second one's two products.
+    """
+    if not constant(first, rows, step, apart, count):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        start = ptx.data(context, builder, signature.args[0], arguments[0])
+        base = _shared_base(context, builder, signature, arguments, 2)
+        sources = [builder.add(base, arguments[i]) for i in (3, 4)]
+        deep = step.literal_value
+        first_operand = [(0, 0), (1, 0), (0, deep), (1, deep)]
+        order = first_operand if rows.literal_value == ROWS else [(0, 0), (0, deep), (1, 0), (1, deep)]
+        for i in range(count.literal_value):
+            for j, (side, below) in enumerate(order):
+                text = f"ld.shared.b32 $0, [$1+{i * apart.literal_value + below}];"
+                value = _emit(builder, ptx.I32, text, "=r,r,~{memory}", [sources[side]])
+                builder.store(value, ptx.moved(builder, start, first.literal_value + 4 * i + j))
+        return context.get_dummy_value()
+
+    return types.void(registers, first, shared, even, odd, rows, step, apart, count), generate
+
+
+@intrinsic
+def multiply(typing_context, results, a, a_first, b, b_first, rows, columns, kind):
+    """results += A B for `rows` x `columns` products, in serpentine order: `mma.sync.aligned` of the operands' type.
+
+    A has four registers a product from a[a_first] on, B two from b[b_first] on, the results four.
+    """
+    if not (constant(a_first, b_first, rows, columns) and isinstance(kind, types.StringLiteral)):
+        return None
+    n_rows, n_columns = rows.literal_value, columns.literal_value
+    text = f"mma.sync.aligned.{MULTIPLY[kind.literal_value]} "
+    text += "{$0, $1, $2, $3}, {$4, $5, $6, $7}, {$8, $9}, {$10, $11, $12, $13};"
+    constraints = ",".join(["=f"] * 4 + ["r"] * 6 + ["f"] * 4)
+
+    def generate(context, builder, signature, arguments):
+        totals, a, b = (ptx.data(context, builder, signature.args[i], arguments[i]) for i in (0, 1, 3))
+        a_values = _values(builder, a, a_first.literal_value, 4 * n_rows)
+        b_values = _values(builder, b, b_first.literal_value, 2 * n_columns)
+        four = ir.LiteralStructType([F32] * 4)
+        for i in range(n_rows):
+            for j in range(n_columns) if i % 2 == 0 else reversed(range(n_columns)):
+                at = 4 * (i * n_columns + j)
+                operands = [*a_values[4 * i : 4 * i + 4], *b_values[2 * j : 2 * j + 2], *_values(builder, totals, at, 4)]
+                asm = ir.InlineAsm(ir.FunctionType(four, [o.type for o in operands]), text, constraints)
+                _keep(builder, builder.call(asm, operands), totals, at)
+        return context.get_dummy_value()
+
+    return types.void(results, a, a_first, b, b_first, rows, columns, kind), generate
+
+
+@intrinsic
+def stage_rows(typing_context, results, row, shared, offset, pitch, rows, columns):
+    """A lane's results of one row of the `rows` x `columns` products, for the row of a loop; lines are `pitch` apart.
+
+    A branch for each row, as registers have no index. `st.shared.v2.f32`, two a product.
+    """
+    if not constant(pitch, rows, columns):
+        return None
+    n_columns = columns.literal_value
+
+    def generate(context, builder, signature, arguments):
+        totals = ptx.data(context, builder, signature.args[0], arguments[0])
+        target = _shared_address(context, builder, signature, arguments, 2)
+        done = builder.append_basic_block("staged")
+        choice = builder.switch(arguments[1], done)
+        for i in range(rows.literal_value):
+            block = builder.append_basic_block(f"row{i}")
+            choice.add_case(ir.Constant(arguments[1].type, i), block)
+            builder.position_at_end(block)
+            for j in range(2 * n_columns):
+                low, high = _values(builder, totals, 4 * i * n_columns + 2 * j, 2)
+                below = j % 2 * COLUMNS * pitch.literal_value + j // 2 * COLUMNS * 4
+                text = f"st.shared.v2.f32 [$0+{below}], {{$1, $2}};"
+                _emit(builder, VOID, text, "r,f,f,~{memory}", [target, low, high])
+            builder.branch(done)
+        builder.position_at_end(done)
+        return context.get_dummy_value()
+
+    return types.void(results, row, shared, offset, pitch, rows, columns), generate
+
+
+@intrinsic
+def load_float(typing_context, shared, offset):
+    """The float32 at shared[offset]: `ld.shared.f32`."""
+
+    def generate(context, builder, signature, arguments):
+        source = _shared_address(context, builder, signature, arguments, 0)
+        return _emit(builder, F32, "ld.shared.f32 $0, [$1];", "=f,r,~{memory}", [source])
+
+    return types.float32(shared, offset), generate
+
+
+def _shared_base(context, builder, signature, arguments, position):
+    """Where an array in shared memory begins, in 32 bits."""
+    start = ptx.data(context, builder, signature.args[position], arguments[position])
+    return builder.ptrtoint(builder.addrspacecast(start, start.type.pointee.as_pointer(SHARED)), ptx.I32)
+
+
+def _shared_address(context, builder, signature, arguments, position):
+    """Byte arguments[position + 1] of the array arguments[position] in shared memory."""
+    return builder.add(_shared_base(context, builder, signature, arguments, position), arguments[position + 1])
+
+
+def _copy(builder, target, displacement, source, predicate):
+    """16 bytes from global to shared memory, zeros where the predicate is false: `cp.async` of no source bytes."""
+    length = builder.select(predicate, ir.Constant(ptx.I32, ptx.VECTOR_BYTES), ir.Constant(ptx.I32, 0))
+    text = f"cp.async.cg.shared.global [$0+{displacement}], [$1], {ptx.VECTOR_BYTES}, $2;"
+    _emit(builder, VOID, text, "r,l,r,~{memory}", [target, builder.ptrtoint(source, ptx.I64), length])
+
+
+def _emit(builder, result, text, constraints, operands):
+    """An instruction that stays where it is."""
+    function = ir.FunctionType(result, [operand.type for operand in operands])
+    return builder.call(ir.InlineAsm(function, text, constraints, side_effect=True), operands)
+
+
+def _values(builder, start, first, count):
+    """Registers as values."""
+    return [builder.load(ptx.moved(builder, start, first + i)) for i in range(count)]
+
+
+def _keep(builder, values, start, first):
+    """The members of a struct into registers."""
+    for i in range(4):
+        builder.store(builder.extract_value(values, i), ptx.moved(builder, start, first + i))

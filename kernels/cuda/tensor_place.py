@@ -1,0 +1,66 @@
+"""What a thread copies, reads and stages of a tensor core's tile; see tensor_core.py for the lines in shared memory.
+
+Inlined where they are called. Four warps compute a tile, two below and two beside each other.
+"""
+
+from . import tensor_core as core
+from .launch import cuda, uint32
+
+LINE, VECTORS, VECTOR_BYTES = core.LINE, core.VECTORS, core.LINE // core.VECTORS
+ROWS, COLUMNS = core.ROWS, core.COLUMNS
+WARPS = 2
+"""Of a tile, below and beside each other."""
+
+THREADS = 32 * WARPS * WARPS
+BANKS = 32
+
+
+@cuda.jit(device=True, inline="always")
+def place_of(line, vector):
+    """Bytes to a line's vector."""
+    turned = uint32(vector ^ uint32(uint32(line >> uint32(1)) & uint32(VECTORS - 1)))
+    return uint32(uint32(line * uint32(LINE)) + uint32(turned * uint32(VECTOR_BYTES)))
+
+
+@cuda.jit(device=True, inline="always")
+def warp_of(thread):
+    """(row of the thread's warp, column of the warp, lane)."""
+    warp = uint32(thread >> uint32(5))
+    return uint32(warp // uint32(WARPS)), uint32(warp % uint32(WARPS)), uint32(thread & uint32(31))
+
+
+@cuda.jit(device=True, inline="always")
+def operands_of(thread, warp_rows, warp_columns, a_bytes):
+    """Bytes to the line that the lane names in `ldmatrix`, of both operands: A's rows and B's columns are lines.
+
+    A's four matrices are two of eight rows, then their second vectors; B's one of eight columns and its second vector,
+    then the next one.
+    """
+    row, column, lane = warp_of(thread)
+    line = uint32(uint32(row * uint32(warp_rows)) + uint32(lane & uint32(15)))
+    a = place_of(line, uint32(lane >> uint32(4)))
+    line = uint32(uint32(column * uint32(warp_columns)) + uint32(lane & uint32(7)))
+    line = uint32(line + uint32(uint32(lane >> uint32(4)) * uint32(COLUMNS)))
+    b = place_of(line, uint32(uint32(lane >> uint32(3)) & uint32(1)))
+    return a, uint32(b + uint32(a_bytes))
+
+
+def staging_pitch(columns):
+    """Floats from a line of staged results to the next: four lines of eight floats fill all banks."""
+    return columns + COLUMNS
+
+
+@cuda.jit(device=True, inline="always")
+def staged_of(thread, warp_columns, pitch):
+    """Bytes to the lane's first results when all warps stage one row of their products below each other."""
+    row, column, lane = warp_of(thread)
+    line = uint32(uint32(row * uint32(ROWS)) + uint32(lane >> uint32(2)))
+    at = uint32(uint32(column * uint32(warp_columns)) + uint32(uint32(lane & uint32(3)) * uint32(2)))
+    return uint32(uint32(uint32(line * uint32(pitch)) + at) * uint32(4))
+
+
+@cuda.jit(device=True, inline="always")
+def row_of(line, i, warp_rows):
+    """The row of the tile in a staged line, when all warps stage row i of their products."""
+    below = uint32(uint32(line // uint32(ROWS)) * uint32(warp_rows))
+    return uint32(uint32(below + uint32(i * uint32(ROWS))) + uint32(line % uint32(ROWS)))
