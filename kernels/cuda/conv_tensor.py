@@ -140,7 +140,7 @@ def correlation_kernel(name, shape):
     step, table = 4 * apart, 4 * columns_tile
     warp_rows, warp_columns = rows_tile // WARPS, columns_tile // WARPS
     n_rows, n_columns = warp_rows // core.ROWS, warp_columns // core.COLUMNS
-    pairs, lines, two_lines, half = n_columns // 2, core.ROWS * core.LINE, 2 * core.ROWS * core.LINE, core.LINE // 2
+    pairs, lines, half = n_columns // 2, core.ROWS * core.LINE, core.LINE // 2
     n_a, n_b, n_results = 4 * n_rows, 2 * n_columns, 4 * n_rows * n_columns
     a_slots, b_slots = 2 * n_a, 2 * n_b
     pitch, staged_lines, lines_apart = staging_pitch(columns_tile), WARPS * core.ROWS, THREADS // columns_tile
@@ -203,13 +203,13 @@ def correlation_kernel(name, shape):
             written = uint32(written + uint32(stage))
         core.wait_for_copies(ahead)
         cuda.syncthreads()
-        core.load_matrices(a, 0, shared, a_from, a_from, lines, two_lines, n_rows, False)
-        core.load_matrices(b, 0, shared, b_from, b_from, lines, two_lines, pairs, False)
+        core.load_matrices(a, 0, shared, a_from, lines, n_rows)
+        core.load_matrices(b, 0, shared, b_from, lines, pairs)
         while True:
             # The first half of the channels is multiplied while the second is read and a chunk is asked for.
             a_at, b_at = uint32(uint32(read + a_from) ^ uint32(half)), uint32(uint32(read + b_from) ^ uint32(half))
-            core.load_matrices(a, n_a, shared, a_at, a_at, lines, two_lines, n_rows, False)
-            core.load_matrices(b, n_b, shared, b_at, b_at, lines, two_lines, pairs, False)
+            core.load_matrices(a, n_a, shared, a_at, lines, n_rows)
+            core.load_matrices(b, n_b, shared, b_at, lines, pairs)
             core.copy_lines(shared, uint32(written + w_to), wt, w_at, w_step, limit, places, apart, a_loads)
             here = uint32(bits[0] | bits[1])
             core.copy_pixels(shared, uint32(written + x_to), x, x_at, bases, outside, here, places, b_loads)
@@ -222,8 +222,8 @@ def correlation_kernel(name, shape):
             core.wait_for_copies(ahead)
             cuda.syncthreads()
             a_at, b_at = uint32(read + a_from), uint32(read + b_from)
-            core.load_matrices(a, 0, shared, a_at, a_at, lines, two_lines, n_rows, False)
-            core.load_matrices(b, 0, shared, b_at, b_at, lines, two_lines, pairs, False)
+            core.load_matrices(a, 0, shared, a_at, lines, n_rows)
+            core.load_matrices(b, 0, shared, b_at, lines, pairs)
             core.multiply(results, a, n_a, b, n_b, n_rows, n_columns, name)
             chunks = int32(chunks - 1)
             if chunks == 0:

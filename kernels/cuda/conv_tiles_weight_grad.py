@@ -54,15 +54,20 @@ def correlate_with_gradient(g, plan, x, dy, dw):
 def add_parts_kernel(parts, dw, splits):
     """dw[i] = sum_z parts[z, i], z in order; thread i adds up dw[i]. Bytes: parts and dw once."""
     i = uint32(cuda.grid(1))
-    if i >= dw.size:
-        return
+    if i < dw.size:
+        dw[i] = total_of(parts, i, dw.size, splits)
+
+
+@cuda.jit(device=True, inline="always")
+def total_of(parts, i, size, splits):
+    """sum_z parts[z, i] in order."""
     total, at = parts[i], uint32(i)
     z = int32(1)
     while z < splits:
-        at = uint32(at + uint32(dw.size))
+        at = uint32(at + uint32(size))
         total += parts[at]
         z = int32(z + 1)
-    dw[i] = total
+    return total
 
 
 @cuda.jit(device=True, inline="always")

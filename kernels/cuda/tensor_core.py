@@ -27,6 +27,9 @@ SHARED = 3
 ROWS, COLUMNS = 16, 8
 """Of one product."""
 
+TURNED_DEPTH = 4
+"""Lines between a lane's two depths of tf32."""
+
 MULTIPLY = {
     "f16": "m16n8k16.row.col.f32.f16.f16.f32",
     "bf16": "m16n8k16.row.col.f32.bf16.bf16.f32",
@@ -158,56 +161,52 @@ def load_numbers(typing_context, registers, shared, offset, places, count):
 
 
 @intrinsic
-def load_matrices(typing_context, registers, first, shared, even, odd, further, apart, count, transposed):
-    """Four matrices of 8 x 16 bytes a time, a line of which starts at each lane's offset; l < count times.
+def load_matrices(typing_context, registers, first, shared, offset, apart, count):
+    """An operand whose depth runs along the lines: registers[first + 4 l :][:4] = four matrices of 8 x 16 bytes.
 
-    Time l starts from `even`, or `further` on from `odd`, l // 2 apart more, and fills registers[first + 4 l :][:4].
-    `ldmatrix.sync.aligned.m8n8.x4.shared.b16`, with `.trans` where the depth runs across the lines.
+    Each lane names a line by its offset, l apart further on; l < count. `ldmatrix.sync.aligned.m8n8.x4.shared.b16`.
     """
-    if not (constant(first, further, apart, count) and isinstance(transposed, types.BooleanLiteral)):
+    if not constant(first, apart, count):
         return None
-    name = f"ldmatrix.sync.aligned.m8n8.x4{'.trans' if transposed.literal_value else ''}.shared.b16"
 
     def generate(context, builder, signature, arguments):
         start = ptx.data(context, builder, signature.args[0], arguments[0])
-        base = _shared_base(context, builder, signature, arguments, 2)
-        sources = [builder.add(base, arguments[i]) for i in (3, 4)]
-        four = ir.LiteralStructType([ptx.I32] * 4)
+        source = _shared_address(context, builder, signature, arguments, 2)
         for i in range(count.literal_value):
-            displacement = i // 2 * apart.literal_value + i % 2 * further.literal_value
-            text = f"{name} {{$0, $1, $2, $3}}, [$4+{displacement}];"
-            loaded = _emit(builder, four, text, "=r,=r,=r,=r,r,~{memory}", [sources[i % 2]])
+            loaded = _matrices(builder, "", source, i * apart.literal_value)
             _keep(builder, loaded, start, first.literal_value + 4 * i)
         return context.get_dummy_value()
 
-    return types.void(registers, first, shared, even, odd, further, apart, count, transposed), generate
+    return types.void(registers, first, shared, offset, apart, count), generate
 
 
 @intrinsic
-def load_columns(typing_context, registers, first, shared, even, odd, rows, step, apart, count):
-    """The operand of tf32 whose depth runs across the lines, which `ldmatrix` cannot turn: `ld.shared.b32`.
+def load_turned(typing_context, registers, first, shared, offset, apart, count, rows, kind):
+    """An operand whose depth runs across the lines: registers[first + 4 l :][:4] = those of 16 channels; l < count.
 
-    For l < count, of each pair of 8 columns `rows` at a time: those of `even`, then those of `odd`, first at the depth
-    of the lane and then `step` bytes on, l apart. In the order of the first operand, or of the second one's two products.
+    One of `rows` = 16, or two of 8. Of 16 bits `ldmatrix` turns them (`.trans`), and each lane names a line of two
+    vectors by its offset; the next two are those of the turned bit 32, and then `apart` on. tf32 it cannot turn: 4
+    times `ld.shared.b32` of the lane's channel and the one 8 on, each again 4 lines on.
     """
-    if not constant(first, rows, step, apart, count):
+    if not (constant(first, apart, count, rows) and isinstance(kind, types.StringLiteral)):
         return None
+    single, both = kind.literal_value == "tf32", rows.literal_value == ROWS
 
     def generate(context, builder, signature, arguments):
         start = ptx.data(context, builder, signature.args[0], arguments[0])
         base = _shared_base(context, builder, signature, arguments, 2)
-        sources = [builder.add(base, arguments[i]) for i in (3, 4)]
-        deep = step.literal_value
-        first_operand = [(0, 0), (1, 0), (0, deep), (1, deep)]
-        order = first_operand if rows.literal_value == ROWS else [(0, 0), (0, deep), (1, 0), (1, deep)]
+        turned = builder.xor(arguments[3], ir.Constant(ptx.I32, LINE // 2))
+        sources = [builder.add(base, offset) for offset in (arguments[3], turned)]
         for i in range(count.literal_value):
-            for j, (side, below) in enumerate(order):
-                text = f"ld.shared.b32 $0, [$1+{i * apart.literal_value + below}];"
-                value = _emit(builder, ptx.I32, text, "=r,r,~{memory}", [sources[side]])
-                builder.store(value, ptx.moved(builder, start, first.literal_value + 4 * i + j))
+            at = first.literal_value + 4 * i
+            if single:
+                _channels(builder, sources, i * apart.literal_value, both, ptx.moved(builder, start, at))
+            else:
+                loaded = _matrices(builder, ".trans", sources[i % 2], i // 2 * apart.literal_value)
+                _keep(builder, loaded, start, at)
         return context.get_dummy_value()
 
-    return types.void(registers, first, shared, even, odd, rows, step, apart, count), generate
+    return types.void(registers, first, shared, offset, apart, count, rows, kind), generate
 
 
 @intrinsic
@@ -303,6 +302,23 @@ def _emit(builder, result, text, constraints, operands):
     """An instruction that stays where it is."""
     function = ir.FunctionType(result, [operand.type for operand in operands])
     return builder.call(ir.InlineAsm(function, text, constraints, side_effect=True), operands)
+
+
+def _matrices(builder, turned, source, displacement):
+    """Four matrices of 8 x 16 bytes, a line of which starts at each lane's source."""
+    text = f"ldmatrix.sync.aligned.m8n8.x4{turned}.shared.b16 {{$0, $1, $2, $3}}, [$4+{displacement}];"
+    four = ir.LiteralStructType([ptx.I32] * 4)
+    return _emit(builder, four, text, "=r,=r,=r,=r,r,~{memory}", [source])
+
+
+def _channels(builder, sources, displacement, both, start):
+    """tf32 of a lane's channel and the one 8 on, at two depths, in the order of one operand or of two products."""
+    below = displacement + TURNED_DEPTH * LINE
+    for j in range(4):
+        channel, deeper = (j % 2, j // 2) if both else (j // 2, j % 2)
+        text = f"ld.shared.b32 $0, [$1+{below if deeper else displacement}];"
+        value = _emit(builder, ptx.I32, text, "=r,r,~{memory}", [sources[channel]])
+        builder.store(value, ptx.moved(builder, start, j))
 
 
 def _values(builder, start, first, count):

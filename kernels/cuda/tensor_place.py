@@ -64,3 +64,29 @@ def row_of(line, i, warp_rows):
     """The row of the tile in a staged line, when all warps stage row i of their products."""
     below = uint32(uint32(line // uint32(ROWS)) * uint32(warp_rows))
     return uint32(uint32(below + uint32(i * uint32(ROWS))) + uint32(line % uint32(ROWS)))
+
+
+@cuda.jit(device=True, inline="always")
+def turned_place_of(line, vector):
+    """As `place_of`, for tf32 whose depth runs across the lines: the first eight channels of four lines fill all banks."""
+    turned = uint32(vector ^ uint32(uint32(line) & uint32(2)))
+    return uint32(uint32(line * uint32(LINE)) + uint32(turned * uint32(VECTOR_BYTES)))
+
+
+@cuda.jit(device=True, inline="always")
+def turned_operands_of(thread, a_panels, b_panels, panel, a_bytes, single):
+    """Bytes to the lane's place in `load_turned`, of both operands: pixels are lines, in panels of channels.
+
+    A's four matrices are two of eight channels, then their next eight pixels; B's one of eight channels and its next
+    pixels, then the next one. A `single` lane has its own channel and pixel.
+    """
+    row, column, lane = warp_of(thread)
+    a, b = uint32(row * uint32(a_panels * panel)), uint32(uint32(column * uint32(b_panels * panel)) + uint32(a_bytes))
+    if single:
+        channel = uint32(lane >> uint32(2))
+        at = turned_place_of(uint32(lane & uint32(3)), uint32(channel >> uint32(2)))
+        at = uint32(at + uint32(uint32(channel & uint32(3)) * uint32(4)))
+        return uint32(a + at), uint32(b + at)
+    line, low, high = uint32(lane & uint32(7)), uint32(uint32(lane >> uint32(3)) & uint32(1)), uint32(lane >> uint32(4))
+    a = uint32(a + place_of(uint32(line + uint32(high * uint32(8))), low))
+    return a, uint32(b + place_of(uint32(line + uint32(low * uint32(8))), high))
