@@ -1,7 +1,7 @@
-"""Channels side by side: what tensor cores multiply is read 16 bytes at a time, so channels are packed beside each other.
+"""What tensor cores add up lies side by side: operands are packed so that it is read 16 bytes at a time.
 
-A matrix channels x positions is turned over, for images as for weights, and padded by zeros to a whole line of shared
-memory.
+For a sum over channels a matrix channels x positions is turned over, of images as of weights; for a sum over pixels the
+images of each channel are put in a row. Both are padded by zeros to a whole line of shared memory.
 """
 
 from functools import lru_cache
@@ -38,6 +38,42 @@ def channels_last(kind, a, outer, inner, channels, positions, *, distances):
     return packed
 
 
+def pixels_last(kind, a, n, channels, plane):
+    """Images (N, C, H, W) as [c][n h w], pixels padded by zeros."""
+    padded = packed_channels(kind, n * plane)
+    packed = beside(a, channels * padded)
+    threads = packed.size // (SECTOR // ptx.VECTOR_BYTES * kind.vector)
+    each(pixel_kernel(kind.name), threads, a, packed, n * plane, padded, plane, channels * plane)
+    return packed
+
+
+@lru_cache
+def pixel_kernel(name):
+    """The kernel for a kind."""
+    vector, fingerprint = KINDS[name].vector, FINGERPRINT
+    count = SECTOR // ptx.VECTOR_BYTES * vector
+
+    def pack_pixels(a, vectors, pixels, padded, plane, image):
+        """vectors [c][n plane + i] = a[n image + c plane + i], 0 from `pixels` on; a thread packs 32 bytes of them.
+
+        Bytes: a once, vectors once.
+        """
+        fingerprint  # noqa: B018 (in the closure for Numba's cache)
+        to = uint32(uint32(cuda.grid(1)) * uint32(count))
+        if to >= vectors.size:
+            return
+        c = uint32(to // uint32(padded))
+        pixel = uint32(to - uint32(c * uint32(padded)))
+        n = uint32(pixel // uint32(plane))
+        i = uint32(pixel - uint32(n * uint32(plane)))
+        at = uint32(uint32(n * uint32(image)) + uint32(c * uint32(plane)) + i)
+        limit, runs = int32(pixels - int32(pixel)), (int32(plane - int32(i)), plane)
+        pack(vectors, to, a, at, uint32(1), limit, count, runs, uint32(image - plane))
+
+    pack_pixels.__name__ = pack_pixels.__qualname__ = f"pack_pixels_{name}"
+    return cuda.jit(cache=True)(pack_pixels)
+
+
 @lru_cache
 def pack_kernel(name):
     """The kernel for a kind."""
@@ -61,16 +97,18 @@ def pack_kernel(name):
         at = uint32(uint32(matrix // uint32(inner)) * uint32(outer_apart))
         at = uint32(at + uint32(uint32(matrix % uint32(inner)) * uint32(inner_apart)) + position)
         at = uint32(at + uint32(first * uint32(channel_apart)))
-        pack(vectors, to, a, at, uint32(channel_apart), int32(int32(channels) - int32(first)), count)
+        limit, runs = int32(channels - int32(first)), (channels, channels)
+        pack(vectors, to, a, at, uint32(channel_apart), limit, count, runs, uint32(0))
 
     pack_channels.__name__ = pack_channels.__qualname__ = f"pack_channels_{name}"
     return cuda.jit(cache=True)(pack_channels)
 
 
 @intrinsic
-def pack(typing_context, packed, to, array, at, step, limit, count):
+def pack(typing_context, packed, to, array, at, step, limit, count, runs, jump):
     """packed[to + l] = array[at + l step] for l < limit, zeros for the others; l < count.
 
+    After the first of `runs` elements, and again each time after the second, it is `jump` more to the next one.
     `ld.global` of each, without a branch: past the limit array[0] is read for nothing. `st.global.v4.b32`; float32 is
     rounded to tf32.
     """
@@ -78,14 +116,18 @@ def pack(typing_context, packed, to, array, at, step, limit, count):
         return None
 
     def generate(context, builder, signature, arguments):
-        source, zero, limit = arguments[3], ir.Constant(ptx.I32, 0), arguments[5]
+        source, zero, limit, jump = arguments[3], ir.Constant(ptx.I32, 0), arguments[5], arguments[8]
+        left, run = (builder.extract_value(arguments[7], i) for i in range(2))
         values = []
         for i in range(count.literal_value):
             inside = builder.icmp_signed("<", ir.Constant(ptx.I32, i), limit)
             near = [*arguments[:3], builder.select(inside, source, zero)]
             value = builder.load(ptx.element(context, builder, signature, near, 2))
             values.append(builder.select(inside, value, ir.Constant(value.type, 0)))
-            source = builder.add(source, arguments[4])
+            left, source = builder.sub(left, ir.Constant(ptx.I32, 1)), builder.add(source, arguments[4])
+            over = builder.icmp_signed("==", left, zero)
+            source = builder.add(source, builder.select(over, jump, zero))
+            left = builder.select(over, run, left)
         if isinstance(values[0].type, ir.FloatType):
             values = [emit_to_tf32(builder, value) for value in values]
         target = ptx.element(context, builder, signature, arguments, 0)
@@ -94,4 +136,5 @@ def pack(typing_context, packed, to, array, at, step, limit, count):
         return context.get_dummy_value()
 
     length = ptx.vector_length(array.dtype)
-    return types.void(packed, to, array, at, types.uint32, types.int32, count), generate
+    runs = types.UniTuple(types.int32, 2)
+    return types.void(packed, to, array, at, types.uint32, types.int32, count, runs, types.uint32), generate

@@ -18,7 +18,7 @@ from .channels_last import channels_last, packed_channels
 from .conv_tiles import given
 from .launch import cuda, float32, int32, tiles, uint32
 from .ptx import reciprocal, thread_and_block
-from .tensor_place import THREADS, WARPS, operands_of, place_of, row_of, staged_of, staging_pitch
+from .tensor_place import THREADS, WARPS, columns_of, place_of, row_of, rows_of, staged_of, staging_pitch
 from .tensor_types import KINDS, bits_of
 from .tile_place import position_of, tile_of
 
@@ -188,7 +188,7 @@ def correlation_kernel(name, shape):
         w_step, limit = uint32(uint32(apart) * uint32(filter_size)), int32(K - int32(k0) - int32(own))
         w_to = place_of(own, piece)
         x_to = uint32(w_to + uint32(a_bytes))
-        a_from, b_from = operands_of(thread, warp_rows, warp_columns, a_bytes)
+        a_from, b_from = rows_of(thread, warp_rows), uint32(columns_of(thread, warp_columns) + uint32(a_bytes))
 
         bits, left = (uint32(ROW), uint32(1)), (A, B, channels)
         sizes, skips = (B, channels, depth), (w_skip, w_skip_row, x_skip, x_skip_row)

@@ -181,32 +181,29 @@ def load_matrices(typing_context, registers, first, shared, offset, apart, count
 
 
 @intrinsic
-def load_turned(typing_context, registers, first, shared, offset, apart, count, rows, kind):
-    """An operand whose depth runs across the lines: registers[first + 4 l :][:4] = those of 16 channels; l < count.
+def load_turned(typing_context, registers, first, shared, offset, panel, count, kind):
+    """The first operand where its depth runs across the lines: registers[first + 4 l :][:4] for l < count.
 
-    One of `rows` = 16, or two of 8. Of 16 bits `ldmatrix` turns them (`.trans`), and each lane names a line of two
-    vectors by its offset; the next two are those of the turned bit 32, and then `apart` on. tf32 it cannot turn: 4
-    times `ld.shared.b32` of the lane's channel and the one 8 on, each again 4 lines on.
+    16-bit elements `ldmatrix` turns over (`.trans`): each lane names a line of two vectors by its offset, the next two
+    are those of the turned bit 32, and then come the next panel's. tf32 it cannot turn; a panel has 16 channels, and a
+    lane takes two neighbours from each of two lines, `ld.shared.v2.b32`, as a product's rows l // 4 and l // 4 + 8.
     """
-    if not (constant(first, apart, count, rows) and isinstance(kind, types.StringLiteral)):
+    if not (constant(first, panel, count) and isinstance(kind, types.StringLiteral)):
         return None
-    single, both = kind.literal_value == "tf32", rows.literal_value == ROWS
 
     def generate(context, builder, signature, arguments):
-        start = ptx.data(context, builder, signature.args[0], arguments[0])
-        base = _shared_base(context, builder, signature, arguments, 2)
+        start = ptx.moved(builder, ptx.data(context, builder, signature.args[0], arguments[0]), first.literal_value)
+        base, step = _shared_base(context, builder, signature, arguments, 2), panel.literal_value
         turned = builder.xor(arguments[3], ir.Constant(ptx.I32, LINE // 2))
         sources = [builder.add(base, offset) for offset in (arguments[3], turned)]
         for i in range(count.literal_value):
-            at = first.literal_value + 4 * i
-            if single:
-                _channels(builder, sources, i * apart.literal_value, both, ptx.moved(builder, start, at))
+            if kind.literal_value == "tf32":
+                _pairs(builder, sources[0], i * step, ptx.moved(builder, start, 4 * i))
             else:
-                loaded = _matrices(builder, ".trans", sources[i % 2], i // 2 * apart.literal_value)
-                _keep(builder, loaded, start, at)
+                _keep(builder, _matrices(builder, ".trans", sources[i % 2], i // 2 * step), start, 4 * i)
         return context.get_dummy_value()
 
-    return types.void(registers, first, shared, offset, apart, count, rows, kind), generate
+    return types.void(registers, first, shared, offset, panel, count, kind), generate
 
 
 @intrinsic
@@ -258,10 +255,9 @@ def stage_rows(typing_context, results, row, shared, offset, pitch, rows, column
             choice.add_case(ir.Constant(arguments[1].type, i), block)
             builder.position_at_end(block)
             for j in range(2 * n_columns):
-                low, high = _values(builder, totals, 4 * i * n_columns + 2 * j, 2)
+                pair = _values(builder, totals, 4 * i * n_columns + 2 * j, 2)
                 below = j % 2 * COLUMNS * pitch.literal_value + j // 2 * COLUMNS * 4
-                text = f"st.shared.v2.f32 [$0+{below}], {{$1, $2}};"
-                _emit(builder, VOID, text, "r,f,f,~{memory}", [target, low, high])
+                _emit(builder, VOID, f"st.shared.v2.f32 [$0+{below}], {{$1, $2}};", "r,f,f,~{memory}", [target, *pair])
             builder.branch(done)
         builder.position_at_end(done)
         return context.get_dummy_value()
@@ -311,14 +307,14 @@ def _matrices(builder, turned, source, displacement):
     return _emit(builder, four, text, "=r,=r,=r,=r,r,~{memory}", [source])
 
 
-def _channels(builder, sources, displacement, both, start):
-    """tf32 of a lane's channel and the one 8 on, at two depths, in the order of one operand or of two products."""
-    below = displacement + TURNED_DEPTH * LINE
-    for j in range(4):
-        channel, deeper = (j % 2, j // 2) if both else (j // 2, j % 2)
-        text = f"ld.shared.b32 $0, [$1+{below if deeper else displacement}];"
-        value = _emit(builder, ptx.I32, text, "=r,r,~{memory}", [sources[channel]])
-        builder.store(value, ptx.moved(builder, start, j))
+def _pairs(builder, source, displacement, start):
+    """Two channels of two lines: four registers of one product."""
+    two = ir.LiteralStructType([ptx.I32] * 2)
+    for i in range(2):
+        text = f"ld.shared.v2.b32 {{$0, $1}}, [$2+{displacement + i * TURNED_DEPTH * LINE}];"
+        loaded = _emit(builder, two, text, "=r,=r,r,~{memory}", [source])
+        for j in range(2):
+            builder.store(builder.extract_value(loaded, j), ptx.moved(builder, start, 2 * i + j))
 
 
 def _values(builder, start, first, count):

@@ -12,7 +12,6 @@ WARPS = 2
 """Of a tile, below and beside each other."""
 
 THREADS = 32 * WARPS * WARPS
-BANKS = 32
 
 
 @cuda.jit(device=True, inline="always")
@@ -30,19 +29,46 @@ def warp_of(thread):
 
 
 @cuda.jit(device=True, inline="always")
-def operands_of(thread, warp_rows, warp_columns, a_bytes):
-    """Bytes to the line that the lane names in `ldmatrix`, of both operands: A's rows and B's columns are lines.
+def rows_of(thread, warp_rows):
+    """Bytes to the line that the lane names in `load_matrices` of the first operand, whose rows are lines.
 
-    A's four matrices are two of eight rows, then their second vectors; B's one of eight columns and its second vector,
-    then the next one.
+    The four matrices are two of eight rows, then their second vectors.
     """
-    row, column, lane = warp_of(thread)
+    row, _, lane = warp_of(thread)
     line = uint32(uint32(row * uint32(warp_rows)) + uint32(lane & uint32(15)))
-    a = place_of(line, uint32(lane >> uint32(4)))
+    return place_of(line, uint32(lane >> uint32(4)))
+
+
+@cuda.jit(device=True, inline="always")
+def columns_of(thread, warp_columns):
+    """As `rows_of`, of the second operand: one of eight columns and its second vector, then the next one."""
+    _, column, lane = warp_of(thread)
     line = uint32(uint32(column * uint32(warp_columns)) + uint32(lane & uint32(7)))
     line = uint32(line + uint32(uint32(lane >> uint32(4)) * uint32(COLUMNS)))
-    b = place_of(line, uint32(uint32(lane >> uint32(3)) & uint32(1)))
-    return a, uint32(b + uint32(a_bytes))
+    return place_of(line, uint32(uint32(lane >> uint32(3)) & uint32(1)))
+
+
+@cuda.jit(device=True, inline="always")
+def turned_place_of(line, vector):
+    """As `place_of`, for tf32 whose depth runs across the lines: two vectors of four lines fill all banks."""
+    turned = uint32(vector ^ uint32(line & uint32(2)))
+    return uint32(uint32(line * uint32(LINE)) + uint32(turned * uint32(VECTOR_BYTES)))
+
+
+@cuda.jit(device=True, inline="always")
+def turned_rows_of(thread, panels, panel, single):
+    """Bytes to the lane's place in `load_turned`; a warp has some panels of channels, whose pixels are lines.
+
+    The four matrices are two of eight channels, then their next eight pixels. Of tf32 (`single`) a lane has a pair.
+    """
+    row, _, lane = warp_of(thread)
+    first = uint32(row * uint32(panels * panel))
+    if single:
+        own = uint32(lane >> uint32(2))
+        at = turned_place_of(uint32(lane & uint32(3)), uint32(own >> uint32(1)))
+        return uint32(uint32(first + at) + uint32(uint32(own & uint32(1)) * uint32(8)))
+    line = uint32(uint32(lane & uint32(7)) + uint32(uint32(lane >> uint32(4)) * uint32(8)))
+    return uint32(first + place_of(line, uint32(uint32(lane >> uint32(3)) & uint32(1))))
 
 
 def staging_pitch(columns):
@@ -67,26 +93,8 @@ def row_of(line, i, warp_rows):
 
 
 @cuda.jit(device=True, inline="always")
-def turned_place_of(line, vector):
-    """As `place_of`, for tf32 whose depth runs across the lines: the first eight channels of four lines fill all banks."""
-    turned = uint32(vector ^ uint32(uint32(line) & uint32(2)))
-    return uint32(uint32(line * uint32(LINE)) + uint32(turned * uint32(VECTOR_BYTES)))
-
-
-@cuda.jit(device=True, inline="always")
-def turned_operands_of(thread, a_panels, b_panels, panel, a_bytes, single):
-    """Bytes to the lane's place in `load_turned`, of both operands: pixels are lines, in panels of channels.
-
-    A's four matrices are two of eight channels, then their next eight pixels; B's one of eight channels and its next
-    pixels, then the next one. A `single` lane has its own channel and pixel.
-    """
-    row, column, lane = warp_of(thread)
-    a, b = uint32(row * uint32(a_panels * panel)), uint32(uint32(column * uint32(b_panels * panel)) + uint32(a_bytes))
-    if single:
-        channel = uint32(lane >> uint32(2))
-        at = turned_place_of(uint32(lane & uint32(3)), uint32(channel >> uint32(2)))
-        at = uint32(at + uint32(uint32(channel & uint32(3)) * uint32(4)))
-        return uint32(a + at), uint32(b + at)
-    line, low, high = uint32(lane & uint32(7)), uint32(uint32(lane >> uint32(3)) & uint32(1)), uint32(lane >> uint32(4))
-    a = uint32(a + place_of(uint32(line + uint32(high * uint32(8))), low))
-    return a, uint32(b + place_of(uint32(line + uint32(low * uint32(8))), high))
+def turned_row_of(line, i, warp_rows):
+    """As `row_of`, where a lane's pair of neighbours is rows l // 4 and l // 4 + 8 of a product."""
+    within = uint32(line % uint32(ROWS))
+    own = uint32(uint32(uint32(within & uint32(7)) << uint32(1)) | uint32(within >> uint32(3)))
+    return uint32(row_of(uint32(line - within), i, warp_rows) + own)
