@@ -104,15 +104,22 @@ def outside_of(h, w, there, H, W, A, B, d_h, d_w):
 
 
 @cuda.jit(device=True, inline="always")
-def advanced(w_at, x_at, limit, bits, left, sizes, skips):
-    """The next chunk: other channels of this tap, or the next tap. Past the last one nothing is to be copied.
+def copy_chunk(
+    shared, w_to, wt, w_at, w_step, limit, x_to, x, x_at, bases, outside, bits, left, sizes, skips,
+    places, apart, a_loads, b_loads, depth,
+):  # fmt: skip
+    """Ask for a chunk, and (w_at, x_at, limit, bits, left) of the next: other channels of this tap, or the next tap.
 
-    `bits` are the tap's row and column, `left` the rows, taps and channels to come, this chunk's included.
+    `bits` are the tap's row and column, `left` the rows, taps and channels to come, this chunk's included. Past the
+    last one nothing is copied.
     """
     row_bit, column_bit = bits
     rows_left, taps_left, channels_left = left
-    B, channels, depth = sizes
+    B, channels = sizes
     w_skip, w_skip_row, x_skip, x_skip_row = skips
+    core.copy_lines(shared, w_to, wt, w_at, w_step, limit, places, apart, a_loads)
+    core.copy_pixels(shared, x_to, x, x_at, bases, outside, uint32(row_bit | column_bit), places, b_loads)
+    core.end_of_copies()
     w_at, x_at = uint32(w_at + uint32(depth)), uint32(x_at + uint32(depth))
     channels_left = int32(channels_left - int32(depth))
     if channels_left == 0:
@@ -191,15 +198,14 @@ def correlation_kernel(name, shape):
         a_from, b_from = rows_of(thread, warp_rows), uint32(columns_of(thread, warp_columns) + uint32(a_bytes))
 
         bits, left = (uint32(ROW), uint32(1)), (A, B, channels)
-        sizes, skips = (B, channels, depth), (w_skip, w_skip_row, x_skip, x_skip_row)
+        sizes, skips = (B, channels), (w_skip, w_skip_row, x_skip, x_skip_row)
         chunks, read, written = int32(int32(A * B) * int32(channels // depth)), uint32(0), uint32(0)
         tile.zero(results, n_results)
         while written < uint32(last_stage):
-            core.copy_lines(shared, uint32(written + w_to), wt, w_at, w_step, limit, places, apart, a_loads)
-            here = uint32(bits[0] | bits[1])
-            core.copy_pixels(shared, uint32(written + x_to), x, x_at, bases, outside, here, places, b_loads)
-            core.end_of_copies()
-            w_at, x_at, limit, bits, left = advanced(w_at, x_at, limit, bits, left, sizes, skips)
+            w_at, x_at, limit, bits, left = copy_chunk(
+                shared, uint32(written + w_to), wt, w_at, w_step, limit, uint32(written + x_to), x, x_at,
+                bases, outside, bits, left, sizes, skips, places, apart, a_loads, b_loads, depth,
+            )  # fmt: skip
             written = uint32(written + uint32(stage))
         core.wait_for_copies(ahead)
         cuda.syncthreads()
@@ -210,11 +216,10 @@ def correlation_kernel(name, shape):
             a_at, b_at = uint32(uint32(read + a_from) ^ uint32(half)), uint32(uint32(read + b_from) ^ uint32(half))
             core.load_matrices(a, n_a, shared, a_at, lines, n_rows)
             core.load_matrices(b, n_b, shared, b_at, lines, pairs)
-            core.copy_lines(shared, uint32(written + w_to), wt, w_at, w_step, limit, places, apart, a_loads)
-            here = uint32(bits[0] | bits[1])
-            core.copy_pixels(shared, uint32(written + x_to), x, x_at, bases, outside, here, places, b_loads)
-            core.end_of_copies()
-            w_at, x_at, limit, bits, left = advanced(w_at, x_at, limit, bits, left, sizes, skips)
+            w_at, x_at, limit, bits, left = copy_chunk(
+                shared, uint32(written + w_to), wt, w_at, w_step, limit, uint32(written + x_to), x, x_at,
+                bases, outside, bits, left, sizes, skips, places, apart, a_loads, b_loads, depth,
+            )  # fmt: skip
             written = uint32(written + uint32(stage)) if written < uint32(last_stage) else uint32(0)
             core.multiply(results, a, 0, b, 0, n_rows, n_columns, name)
             # The second half, while the first of the next chunk is read.

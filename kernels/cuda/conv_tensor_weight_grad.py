@@ -80,12 +80,22 @@ def sum_kernel(name):
 
 
 @cuda.jit(device=True, inline="always")
-def corner_of(pixel, G, g, H, W, channels, PQ, pq_factor, pq_shift, Q, q_factor, q_shift, st_h, st_w):
-    """(offset in x of the corner of a pixel's window, that corner's place)."""
+def copy_chunk(
+    shared, x_to, x, x_first, shifts, moves, dy_to, dy, dy_at, dy_step, limit, pixel, own_pixel, end, image, corner,
+    a_places, a_loads, b_places, b_apart, b_loads,
+):  # fmt: skip
+    """Ask for a line of pixels: the thread's own one of x, a vector of some filters of dy. Nothing from `end` on."""
+    G, g, H, W, height, channels = image
+    PQ, pq_factor, pq_shift, Q, q_factor, q_shift, st_h, st_w = corner
     n, p, q = position_of(pixel, PQ, pq_factor, pq_shift, Q, q_factor, q_shift)
     h, w = int32(int32(p) * st_h), int32(int32(q) * st_w)
     row = uint32(uint32(uint32(uint32(n * uint32(G)) + g) * uint32(H)) + uint32(h))
-    return uint32(uint32(uint32(row * uint32(W)) + uint32(w)) * uint32(channels)), int32(h * ROW + w)
+    x_at = uint32(uint32(uint32(uint32(row * uint32(W)) + uint32(w)) * uint32(channels)) + x_first)
+    place, there = int32(h * ROW + w), pixel < end
+    core.copy_windows(shared, x_to, x, x_at, shifts, place, moves, height, W, there, a_places, a_loads)
+    near = limit if uint32(pixel - own_pixel) < end else int32(0)
+    core.copy_lines(shared, dy_to, dy, dy_at, dy_step, near, b_places, b_apart, b_loads)
+    core.end_of_copies()
 
 
 @lru_cache
@@ -160,21 +170,15 @@ def weight_grad_kernel(name, shape):
         pixel, end = uint32(first + own_pixel), min(uint32(first + uint32(length)), uint32(pixels))
         dy_at = uint32(uint32(uint32(uint32(g * uint32(K)) + k0 + line) * uint32(padded)) + first + x_first)
         dy_step, limit = uint32(uint32(b_apart) * uint32(padded)), int32(K - int32(k0) - int32(line))
+        image = G, g, H, W, height, channels
+        corner = PQ, pq_factor, pq_shift, Q, q_factor, q_shift, st_h, st_w
         chunks, read, written = int32(int32(end - first + uint32(depth - 1)) // int32(depth)), uint32(0), uint32(0)
         tile.zero(results, n_results)
         while written < uint32(last_stage):
-            x_at, place = corner_of(
-                pixel, G, g, H, W, channels, PQ, pq_factor, pq_shift, Q, q_factor, q_shift, st_h, st_w
-            )
-            x_at, there = uint32(x_at + x_first), pixel < end
-            core.copy_windows(
-                shared, uint32(written + x_to), x, x_at, shifts, place, moves, height, W, there, a_places, a_loads
-            )
-            near = limit if uint32(pixel - own_pixel) < end else int32(0)
-            core.copy_lines(
-                shared, uint32(written + dy_to), dy, dy_at, dy_step, near, b_places, b_apart, b_loads
-            )
-            core.end_of_copies()
+            copy_chunk(
+                shared, uint32(written + x_to), x, x_first, shifts, moves, uint32(written + dy_to), dy, dy_at, dy_step, limit,
+                pixel, own_pixel, end, image, corner, a_places, a_loads, b_places, b_apart, b_loads,
+            )  # fmt: skip
             pixel, dy_at = uint32(pixel + uint32(depth)), uint32(dy_at + uint32(depth))
             written = uint32(written + uint32(stage))
         core.wait_for_copies(ahead)
@@ -186,18 +190,10 @@ def weight_grad_kernel(name, shape):
             a_at, b_at = uint32(uint32(read + x_from) + uint32(a_half)), uint32(uint32(read + dy_from) ^ uint32(b_half))
             core.load_turned(a, n_a, shared, a_at, panel, n_rows, name)
             core.load_matrices(b, n_b, shared, b_at, b_lines, pairs)
-            x_at, place = corner_of(
-                pixel, G, g, H, W, channels, PQ, pq_factor, pq_shift, Q, q_factor, q_shift, st_h, st_w
-            )
-            x_at, there = uint32(x_at + x_first), pixel < end
-            core.copy_windows(
-                shared, uint32(written + x_to), x, x_at, shifts, place, moves, height, W, there, a_places, a_loads
-            )
-            near = limit if uint32(pixel - own_pixel) < end else int32(0)
-            core.copy_lines(
-                shared, uint32(written + dy_to), dy, dy_at, dy_step, near, b_places, b_apart, b_loads
-            )
-            core.end_of_copies()
+            copy_chunk(
+                shared, uint32(written + x_to), x, x_first, shifts, moves, uint32(written + dy_to), dy, dy_at, dy_step, limit,
+                pixel, own_pixel, end, image, corner, a_places, a_loads, b_places, b_apart, b_loads,
+            )  # fmt: skip
             pixel, dy_at = uint32(pixel + uint32(depth)), uint32(dy_at + uint32(depth))
             written = uint32(written + uint32(stage)) if written < uint32(last_stage) else uint32(0)
             core.multiply(results, a, 0, b, 0, n_rows, n_columns, name)
