@@ -30,6 +30,8 @@ class Instance(NamedTuple):
     threads: int
     """A block."""
     dtype: str
+    first: tuple = (7, 5)
+    """The architecture from which on it can be compiled."""
 
 
 def record(work):
@@ -83,6 +85,27 @@ def convolution_tiles():
         for shape, factory, signature in made:
             kernel = factory(shape, float32, ragged)
             yield Instance(kernel.py_func.__name__, kernel, signature, shape.threads, "float32")
+
+
+def tensor_cores():
+    """An Instance of every kernel for tensor cores: 16-bit types and tf32, both tiles, what packs and what adds."""
+    from gpuconv.half import half_types
+    from gpuconv.kernels.cuda.conv_tensor import FIRST
+
+    for dtype in (*half_types(), np.dtype(np.float32)):
+        options = {"algorithm": "tf32"} if dtype == np.float32 else {}
+        for instance in instances_of(lambda dtype=dtype, options=options: _passes(dtype, options), dtype.name):
+            yield instance._replace(first=FIRST)
+
+
+def _passes(dtype, options):
+    """Every pass of a convolution that large tiles compute on the stand-in, and of a small one."""
+    import gpuconv
+
+    for x_shape, w_shape in (((4, 64, 64, 64), (128, 64, 3, 3)), ((1, 8, 5, 5), (8, 8, 3, 3))):
+        x, w = np.zeros(x_shape, dtype), np.zeros(w_shape, dtype)
+        y = gpuconv.conv2d(x, w, padding=1, **options)
+        gpuconv.conv2d_weight_grad(x, y, w_shape, padding=1, **options)
 
 
 def every_operation(dtype):

@@ -31,19 +31,29 @@ STREAMS, SUMS = {"vectors", "table"}, {"reachable"}
 ONLY_READ = {"cross_entropy_rows_kernel"}
 """Streams whose results are a number for each row."""
 
+PRODUCTS = 64
+TENSOR_LOOPS = {"conv2d_wgrad_": 190, "conv2d_": 166}
+"""Most instructions in the main loop of a 128 x 128 tile on tensor cores for so many products of 16 x 8 (HMMA), by the
+beginning of its name: those of CUTLASS's forward pass are 196 (sm_80, see docs/cuda.md)."""
+
 FILE = 65536
 """Registers of a multiprocessor."""
 
 
 def faults(instance, code, architecture):
     """What breaks a limit, in words; nothing may spill, use local memory or reach float64 by accident."""
-    single = instance.dtype == "float32"
+    single = instance.dtype != "float64"
     counts = {"bytes spilled": code.spilled, "local accesses and bytes": code.local}
     if single:
         counts["float64 instructions"] = code.float64
         counts["atomics"] = sum(code.all[name] for name in ("ATOM", "ATOMG", "ATOMS", "RED"))
     found = [f"{count} {what}, expected 0" for what, count in counts.items() if count]
     found += [f"no {access}, expected 128-bit accesses" for access in _wide(instance) if not code.widths[access]]
+    longest = _longest_loop(instance, code)
+    if longest is not None and code.loop.total() * PRODUCTS > longest * code.loop["HMMA"]:
+        found.append(
+            f"{code.loop.total()} instructions for {code.loop['HMMA']} HMMA, expected {longest} for {PRODUCTS}"
+        )
     most = most_registers(instance, architecture)
     if code.registers > most:
         found.append(f"{code.registers} registers, expected at most {most}")
@@ -57,6 +67,13 @@ def _wide(instance):
     if taken & STREAMS and instance.name not in ONLY_READ:
         return ["LDG.128", "STG.128"]
     return ["LDG.128"] if taken & (STREAMS | SUMS) else []
+
+
+def _longest_loop(instance, code):
+    """Instructions for 64 products, of large tiles on tensor cores."""
+    if not (code.loop["HMMA"] and instance.name.endswith("_128x128")):
+        return None
+    return next(most for name, most in TENSOR_LOOPS.items() if instance.name.startswith(name))
 
 
 def most_registers(instance, architecture):

@@ -36,7 +36,7 @@ class Row(NamedTuple):
 def rows(instances, architectures):
     """Compile and assemble; a Row at a time."""
     for architecture in architectures:
-        for instance in instances:
+        for instance in (i for i in instances if i.first <= architecture):
             begin = time.perf_counter()
             ptx = sass.ptx_of(instance.kernel, instance.signature, architecture)
             numba = time.perf_counter() - begin
@@ -98,7 +98,8 @@ def main(arguments=None):
     tiles = list(launches.convolution_tiles())
     named = {tile.name for tile in tiles}  # of one type and signature, whoever launches them
     launched = [i for i in launches.every_instance()[0] if i.dtype != "float32" or i.name not in named]
-    instances = [i for i in tiles + launched if options.kernels in i.name]
+    tensor = list(launches.tensor_cores())
+    instances = [i for i in tiles + launched + tensor if options.kernels in i.name]
     found = list(rows(instances, [known[a] for a in options.architectures]))
     console = Console(width=max(Console().width, 160))
     console.print(table(found))

@@ -45,6 +45,15 @@ def floating(op: str, optional: Sequence[str] = (), **arrays: Array | None) -> t
     """
     if _nothing_to_say(optional, arrays):
         return tuple(arrays.values())
+    checked = floating_or_half(op, optional, **arrays)
+    for name, a in arrays.items():
+        if a is not None and a.dtype not in FLOATING:
+            raise TypeError(f"{op}: {name} has dtype {a.dtype}, expected float32 or float64")
+    return checked
+
+
+def floating_or_half(op: str, optional: Sequence[str] = (), **arrays: Array | None) -> tuple[Any, ...]:
+    """As `floating`, of 16-bit arrays too."""
     for name, a in arrays.items():
         if a is None and name not in optional:
             raise TypeError(f"{op}: {name} is None, expected a NumPy or CuPy array")
@@ -58,8 +67,6 @@ def floating(op: str, optional: Sequence[str] = (), **arrays: Array | None) -> t
     for name, a in others:
         if a.dtype != first[1].dtype:
             raise TypeError(f"{op}: {name} has dtype {a.dtype}, expected {first[1].dtype} like {first[0]}")
-    if first[1].dtype not in FLOATING:
-        raise TypeError(f"{op}: {first[0]} has dtype {first[1].dtype}, expected float32 or float64")
     if kernels_for(first[1]).INDEX_BITS == 32:
         for name, a in present.items():
             require_indexable(op, name, a.shape)

@@ -7,16 +7,16 @@ derivation, equation by equation).
 from collections.abc import Sequence
 from typing import Any
 
-from .arguments import floating, number, one_of, output, shaped
+from .arguments import floating, floating_or_half, number, one_of, output, shaped
 from .backend import Array, kernels_for, on_device_of
 from .geometry import ConvGeometry, Padding, Size, conv_geometry, shape_of
-from .half import takes_half
+from .half import takes_half, wide
 
 ACTIVATIONS = (None, "relu", "leaky_relu")
-ALGORITHMS = ("auto", "direct", "winograd", "implicit_gemm", "depthwise")
+ALGORITHMS = ("auto", "direct", "winograd", "implicit_gemm", "depthwise", "tf32")
 
 
-@takes_half
+@takes_half(natively=True)
 def conv2d(
     x: Array,
     w: Array,
@@ -45,8 +45,9 @@ def conv2d(
         Applied to each output before it is stored.
     negative_slope : float
         Slope of leaky_relu.
-    algorithm : {"auto", "direct", "winograd", "implicit_gemm", "depthwise"}
-        "auto" is a pure function of the geometry and the target.
+    algorithm : {"auto", "direct", "winograd", "implicit_gemm", "depthwise", "tf32"}
+        "auto" is a pure function of the geometry, the type and the target. "tf32" is for float32 on tensor cores: ten
+        bits of fraction of what is multiplied, sums in float32. It is never chosen by itself.
     out : array (N, K, P, Q), optional
         Memory for the result; must not overlap an input.
 
@@ -67,10 +68,11 @@ def conv2d(
     Forward pass of docs/backprop.md: x^l[i,j] = sum_m sum_n w^l[m,n] o^{l-1}[i+m, j+n] + b^l. Deterministic.
 
     On the CPU "auto" takes Winograd's F(4x4, 3x3) for large float32 problems with 3 x 3 kernels and stride 1: its error
-    is some 1e-5 of the largest output, and a NaN or infinity in x spreads over the 4 x 4 outputs of a tile.
+    is some 1e-5 of the largest output, and a NaN or infinity in x spreads over the 4 x 4 outputs of a tile. On a GPU
+    from sm_80 on, tensor cores multiply 16-bit arrays, and sums are float32.
     """
     op = "conv2d"
-    x, w, b = floating(op, ("b",), x=x, w=w, b=b)
+    x, w, b = floating_or_half(op, ("b",), x=x, w=w, b=b)
     g = conv_geometry(op, x.shape, w.shape, stride=stride, padding=padding, dilation=dilation, groups=groups)
     if b is not None:
         shaped(op, "b", b, (g.k,), "one bias for each filter")
@@ -82,7 +84,7 @@ def conv2d(
     return y
 
 
-@takes_half
+@takes_half(natively=True)
 def conv2d_input_grad(
     dy: Array,
     w: Array,
@@ -133,7 +135,7 @@ def conv2d_input_grad(
     Equations (17) to (21): dE/dx^l = (delta^{l+1} * rot180{w^{l+1}}) f'(x^l). Deterministic: each dx gathers.
     """
     op = "conv2d_input_grad"
-    dy, w, pre_activation = floating(op, ("pre_activation",), dy=dy, w=w, pre_activation=pre_activation)
+    dy, w, pre_activation = floating_or_half(op, ("pre_activation",), dy=dy, w=w, pre_activation=pre_activation)
     if (activation is None) != (pre_activation is None):
         raise ValueError(
             f"{op}: activation and pre_activation go together, got activation={activation!r} "
@@ -152,7 +154,7 @@ def conv2d_input_grad(
     return dx
 
 
-@takes_half
+@takes_half(natively=True)
 def conv2d_weight_grad(
     x: Array,
     dy: Array,
@@ -196,7 +198,7 @@ def conv2d_weight_grad(
     do not touch it.
     """
     op = "conv2d_weight_grad"
-    x, dy = floating(op, x=x, dy=dy)
+    x, dy = floating_or_half(op, x=x, dy=dy)
     w_shape = shape_of(op, "weight_shape", weight_shape, "(K, C/groups, R, S)")
     g = conv_geometry(op, x.shape, w_shape, stride=stride, padding=padding, dilation=dilation, groups=groups)
     shaped(op, "dy", dy, g.y_shape, "the forward result's shape for x and weight_shape")
@@ -244,13 +246,13 @@ def conv2d_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
 def activation_code(op: str, like: Array, activation: str | None, negative_slope: float) -> tuple[int, Any]:
     """The kernels' code of an activation, and its slope in the arrays' dtype."""
     one_of(op, "activation", activation, ACTIVATIONS)
-    return ACTIVATIONS.index(activation), like.dtype.type(number(op, "negative_slope", negative_slope))
+    return ACTIVATIONS.index(activation), wide(like.dtype).type(number(op, "negative_slope", negative_slope))
 
 
 def serving(op: str, a: Array, algorithm: str, g: ConvGeometry, computed_by: str | None = None) -> Any:
     """The convolution launchers for this array, if they have the algorithm for this geometry in `computed_by` or op."""
     one_of(op, "algorithm", algorithm, ALGORITHMS)
     kernels = kernels_for(a).conv
-    if algorithm != "auto" and algorithm not in (offered := kernels.algorithms(g, computed_by or op)):
+    if algorithm != "auto" and algorithm not in (offered := kernels.algorithms(g, computed_by or op, a)):
         raise ValueError(f"{op}: algorithm {algorithm!r} does not serve this geometry here, expected one of {offered}")
     return kernels

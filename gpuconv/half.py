@@ -1,8 +1,8 @@
 """float16 and bfloat16: arrays are converted, computed with in float32, and the results rounded once.
 
 16-bit types are for storage: sums in them lose what they add. So every function of arrays takes them in the same way,
-`takes_half`, and no kernel but a tensor core's knows of them. bfloat16 is the one of ml_dtypes, which CuPy uses too; it
-is recognised by its name, so that nobody needs ml_dtypes who does not use it.
+`takes_half`; on CUDA tensor cores multiply them as they are, and no other kernel knows of them. bfloat16 is the one of
+ml_dtypes, which CuPy uses too; it is recognised by its name, so that nobody needs ml_dtypes who does not use it.
 """
 
 import functools
@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 import numpy as np
 
 from .arguments import HALF, floating, require_array, require_out, same_device
-from .backend import Array, array_module
+from .backend import Array, array_module, kernels_for
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,8 +72,10 @@ def alike(op: str, **arrays: Array) -> None:
 @overload
 def takes_half(function: Callable[P, R]) -> Callable[P, R]: ...
 @overload
-def takes_half(*, single: Sequence[str] = (), rounds: bool = True) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
-def takes_half(function: Any = None, *, single: Sequence[str] = (), rounds: bool = True) -> Any:
+def takes_half(
+    *, single: Sequence[str] = (), rounds: bool = True, natively: bool = False
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def takes_half(function: Any = None, *, single: Sequence[str] = (), rounds: bool = True, natively: bool = False) -> Any:
     """Let a function of float32 and float64 arrays take float16 and bfloat16 too.
 
     Parameters
@@ -84,6 +86,8 @@ def takes_half(function: Any = None, *, single: Sequence[str] = (), rounds: bool
         Arguments that stay float32: statistics, of which 16 bits would keep too little.
     rounds : bool
         Whether the results are rounded to the arrays' type; statistics stay float32.
+    natively : bool
+        Whether the arrays are left to kernels that take 16 bits, where the target has them.
 
     Returns
     -------
@@ -91,12 +95,14 @@ def takes_half(function: Any = None, *, single: Sequence[str] = (), rounds: bool
         Of the same signature. It raises TypeError where types differ.
     """
     if function is None:
-        return functools.partial(takes_half, single=single, rounds=rounds)
+        return functools.partial(takes_half, single=single, rounds=rounds, natively=natively)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        dtype = _half_type(args or kwargs.values())
-        return function(*args, **kwargs) if dtype is None else in_float32(dtype, args, kwargs)
+        first = _first_half(args or kwargs.values())
+        if first is None or (natively and kernels_for(first).HALF):
+            return function(*args, **kwargs)
+        return in_float32(first.dtype, args, kwargs)
 
     def in_float32(dtype: Any, args: Any, kwargs: Any) -> Any:
         given = _Converted(function.__name__, dtype, single)
@@ -107,14 +113,13 @@ def takes_half(function: Any = None, *, single: Sequence[str] = (), rounds: bool
     return call
 
 
-def _half_type(arguments: Any) -> Any:
-    """The type of the first array among arguments, or lists of them, if it has 16 bits. Every call pays for this."""
+def _first_half(arguments: Any) -> Any:
+    """The first array among arguments, or lists of them, if it has 16 bits. Every call pays for this."""
     for a in arguments:
-        dtype = getattr(a, "dtype", None)
-        if dtype is None and isinstance(a, (list, tuple)) and a:
-            dtype = getattr(a[0], "dtype", None)
+        first = a[0] if isinstance(a, (list, tuple)) and a else a
+        dtype = getattr(first, "dtype", None)
         if dtype is not None:
-            return dtype if getattr(dtype, "itemsize", 0) == 2 and dtype.name in HALF else None
+            return first if getattr(dtype, "itemsize", 0) == 2 and dtype.name in HALF else None
     return None
 
 

@@ -68,7 +68,10 @@ def _algorithms(dtype: Any) -> None:
 
     for x_shape, w_shape in (((2, 16, 8, 8), (16, 16, 3, 3)), ((1, 2, 6, 6), (9, 2, 5, 5))):
         x, w = (to_device(np.zeros(shape, dtype)) for shape in (x_shape, w_shape))
-        for algorithm in ("auto", *kernels_for(x).conv.algorithms(conv_geometry("warmup", x_shape, w_shape), "conv2d")):
+        for algorithm in (
+            "auto",
+            *kernels_for(x).conv.algorithms(conv_geometry("warmup", x_shape, w_shape), "conv2d", x),
+        ):
             y = conv.conv2d(x, w, algorithm=algorithm)
             conv.conv2d_input_grad(y, w, x.shape, algorithm=algorithm)
             conv.conv2d_weight_grad(x, y, w.shape, algorithm=algorithm)

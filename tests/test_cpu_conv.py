@@ -187,13 +187,13 @@ def test_empty_batch():
 
 
 def test_winograd_serves_only_what_it_computes():
+    x, w = np.zeros((1, 4, 9, 9), np.float32), np.zeros((4, 4, 3, 3), np.float32)
     for options in ({"stride": 2}, {"dilation": 2}, {"groups": 2}):
         assert "winograd" not in conv.algorithms(
-            conv_geometry("test", (1, 4, 9, 9), (4, 4 // options.get("groups", 1), 3, 3), **options), "conv2d"
+            conv_geometry("test", (1, 4, 9, 9), (4, 4 // options.get("groups", 1), 3, 3), **options), "conv2d", x
         )
     g = conv_geometry("test", (1, 4, 9, 9), (4, 4, 3, 3))
-    assert [name for name in PASSES if "winograd" in conv.algorithms(g, name)] == list(PASSES)
-    x, w = np.zeros((1, 4, 9, 9), np.float32), np.zeros((4, 4, 3, 3), np.float32)
+    assert [name for name in PASSES if "winograd" in conv.algorithms(g, name, x)] == list(PASSES)
     with pytest.raises(ValueError, match="algorithm 'winograd' does not serve this geometry here"):
         gpuconv.conv2d(x, w, stride=2, algorithm="winograd")
 

@@ -8,7 +8,7 @@ from gpuconv.kernels.cuda import launch as kernel_launch
 from gpuconv.kernels.cuda.segments import Segments
 
 from .buffers import empty
-from .launcher import run_blocks_of
+from .launcher import architecture, run_blocks_of
 
 
 def switch_on() -> None:
@@ -19,6 +19,7 @@ def switch_on() -> None:
     if kernel_launch.run is kernel_launch.run_on_device:
         kernel_launch.run = _run
         kernel_launch.empty = empty
+        kernel_launch.architecture = architecture()
 
 
 def switch_off() -> None:

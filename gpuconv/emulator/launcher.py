@@ -127,7 +127,12 @@ def _launch(
 
 def run_blocks_of(kernel: Any, blocks: int, threads: int, arguments: list[Any]) -> None:
     """Run a launch of the library, checked, for the architecture that the environment asks for."""
-    _launch(kernel, Launch((blocks, 1, 1), (threads, 1, 1)), arguments, _architecture(os.environ.get(VARIABLE)))
+    _launch(kernel, Launch((blocks, 1, 1), (threads, 1, 1)), arguments, architecture())
+
+
+def architecture() -> tuple[int, int]:
+    """What the environment asks for."""
+    return _architecture(os.environ.get(VARIABLE))
 
 
 @lru_cache

@@ -16,8 +16,8 @@ from .sums import sum_columns
 WINOGRAD_FROM = 1 << 22  # N P Q C K: up to there a call gains less than 0.3 ms (Zen 3, 2 cores, 2026-11)
 
 
-def algorithms(g, operation):
-    """Names of the algorithms that serve a geometry in "conv2d" or one of its gradients, besides "auto"."""
+def algorithms(g, operation, like):
+    """Names of the algorithms for a geometry and an array, in "conv2d" or one of its gradients, besides "auto"."""
     three = (g.r, g.s, g.stride_h, g.stride_w, g.dilation_h, g.dilation_w, g.groups) == (3, 3, 1, 1, 1, 1, 1)
     return ("direct", "winograd") if three else ("direct",)
 
@@ -26,7 +26,7 @@ def _winograd(g, x, algorithm):
     """Whether Winograd's algorithm computes a pass from x: asked for, or worth it by the geometry alone."""
     if algorithm != "auto":
         return algorithm == "winograd"
-    return "winograd" in algorithms(g, "conv2d") and x.dtype == np.float32 and _winograd_pays(g)
+    return "winograd" in algorithms(g, "conv2d", x) and x.dtype == np.float32 and _winograd_pays(g)
 
 
 @lru_cache(maxsize=1024)

@@ -21,8 +21,11 @@ from . import (
 )
 
 INDEX_BITS = 32
+HALF = True
+"""Whether convolutions take 16-bit arrays as they are."""
 
 __all__ = [
+    "HALF",
     "INDEX_BITS",
     "activations",
     "adaptive_pooling",

@@ -38,6 +38,20 @@ def channels_last(kind, a, outer, inner, channels, positions, *, distances):
     return packed
 
 
+def pack_weights(kind, w, shape, groups, transposed):
+    """Weights (G K, C, R, S) as [g][k][tap][c], or [g][c][tap][k] if transposed."""
+    k, c, taps = shape[0] // groups, shape[1], shape[2] * shape[3]
+    if transposed:
+        return channels_last(kind, w, groups, c, k, taps, distances=(k * c * taps, taps, c * taps))
+    return channels_last(kind, w, groups, k, c, taps, distances=(k * c * taps, c * taps, taps))
+
+
+def pack_images(kind, x, n, groups, channels, plane):
+    """Images (N, G C, H, W) as [n][g][h][w][c]."""
+    apart = channels * plane
+    return channels_last(kind, x, n, groups, channels, plane, distances=(groups * apart, apart, plane))
+
+
 def pixels_last(kind, a, n, channels, plane):
     """Images (N, C, H, W) as [c][n h w], pixels padded by zeros."""
     padded = packed_channels(kind, n * plane)
@@ -53,14 +67,14 @@ def pixel_kernel(name):
     vector, fingerprint = KINDS[name].vector, FINGERPRINT
     count = SECTOR // ptx.VECTOR_BYTES * vector
 
-    def pack_pixels(a, vectors, pixels, padded, plane, image):
-        """vectors [c][n plane + i] = a[n image + c plane + i], 0 from `pixels` on; a thread packs 32 bytes of them.
+    def pack_pixels(a, packed, pixels, padded, plane, image):
+        """packed [c][n plane + i] = a[n image + c plane + i], 0 from `pixels` on; a thread packs 32 bytes of them.
 
-        Bytes: a once, vectors once.
+        Bytes: a once, packed once.
         """
         fingerprint  # noqa: B018 (in the closure for Numba's cache)
         to = uint32(uint32(cuda.grid(1)) * uint32(count))
-        if to >= vectors.size:
+        if to >= packed.size:
             return
         c = uint32(to // uint32(padded))
         pixel = uint32(to - uint32(c * uint32(padded)))
@@ -68,7 +82,7 @@ def pixel_kernel(name):
         i = uint32(pixel - uint32(n * uint32(plane)))
         at = uint32(uint32(n * uint32(image)) + uint32(c * uint32(plane)) + i)
         limit, runs = int32(pixels - int32(pixel)), (int32(plane - int32(i)), plane)
-        pack(vectors, to, a, at, uint32(1), limit, count, runs, uint32(image - plane))
+        pack(packed, to, a, at, uint32(1), limit, count, runs, uint32(image - plane))
 
     pack_pixels.__name__ = pack_pixels.__qualname__ = f"pack_pixels_{name}"
     return cuda.jit(cache=True)(pack_pixels)
@@ -80,11 +94,11 @@ def pack_kernel(name):
     vector, fingerprint = KINDS[name].vector, FINGERPRINT
     count = SECTOR // ptx.VECTOR_BYTES * vector
 
-    def pack_channels(a, vectors, inner, channels, positions, padded, outer_apart, inner_apart, channel_apart):
-        """vectors [o][i][position][c] = a[o outer_apart + i inner_apart + c channel_apart + position], 0 from C on.
+    def pack_channels(a, packed, inner, channels, positions, padded, outer_apart, inner_apart, channel_apart):
+        """packed [o][i][position][c] = a[o outer_apart + i inner_apart + c channel_apart + position], 0 from C on.
 
         A thread packs 32 bytes of a position's channels; its neighbours have the next position, so that a warp reads
-        a piece of each channel. Bytes: a once, vectors once.
+        a piece of each channel. Bytes: a once, packed once.
         """
         fingerprint  # noqa: B018 (in the closure for Numba's cache)
         thread, pieces = uint32(cuda.grid(1)), uint32(uint32(padded) // uint32(count))
@@ -92,13 +106,13 @@ def pack_kernel(name):
         piece, matrix = uint32(rest % pieces), uint32(rest // pieces)
         first = uint32(piece * uint32(count))
         to = uint32(uint32(uint32(matrix * uint32(positions)) + position) * uint32(padded) + first)
-        if to >= vectors.size:
+        if to >= packed.size:
             return
         at = uint32(uint32(matrix // uint32(inner)) * uint32(outer_apart))
         at = uint32(at + uint32(uint32(matrix % uint32(inner)) * uint32(inner_apart)) + position)
         at = uint32(at + uint32(first * uint32(channel_apart)))
         limit, runs = int32(channels - int32(first)), (channels, channels)
-        pack(vectors, to, a, at, uint32(channel_apart), limit, count, runs, uint32(0))
+        pack(packed, to, a, at, uint32(channel_apart), limit, count, runs, uint32(0))
 
     pack_channels.__name__ = pack_channels.__qualname__ = f"pack_channels_{name}"
     return cuda.jit(cache=True)(pack_channels)

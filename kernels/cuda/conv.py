@@ -5,10 +5,14 @@ Every thread gathers, and sums are added in an order that the geometry fixes: re
 
 from functools import lru_cache
 
+import numpy as np
+
 from ..scalar import IDENTITY
 from .conv_choice import cheapest, offered
 from .conv_depthwise import correlate_depthwise
 from .conv_plain import input_grad_plain, plain, weight_grad_plain
+from .conv_tensor import correlate_on_tensor_cores, serves
+from .conv_tensor_weight_grad import correlate_with_gradient_on_tensor_cores
 from .conv_thin import correlate_thin
 from .conv_thin_weight_grad import correlate_thin_with_gradient
 from .conv_tiles import Correlation, correlate, pack
@@ -17,17 +21,23 @@ from .conv_winograd import correlate_winograd
 from .launch import multiprocessors
 from .sums import sum_columns
 from .tile_plan import best_shape, best_split
+from .widening import widened_unless
 
 
-def algorithms(g, operation):
-    """Names of the algorithms that serve a geometry in "conv2d" or one of its gradients, besides "auto"."""
-    return offered(g, operation, _correlations(g, operation))
+def algorithms(g, operation, like):
+    """Names of the algorithms for a geometry and an array, in "conv2d" or one of its gradients, besides "auto"."""
+    names = offered(g, operation, _correlations(g, operation))
+    return (*names, "tf32") if like.dtype == np.float32 and _on_tensor_cores(g, operation, like) else names
 
 
+@widened_unless(lambda g, y, algorithm: _native(g, "conv2d", y, algorithm))
 def conv2d_forward(g, x, w, b, activation, slope, y, algorithm):
     """y[n,k,p,q] = f(sum_{c,r,s} w[k,c,r,s] x[n,c,p st + r d - pad,...] + b[k]): the forward pass."""
     chosen, correlation = _chosen(g, "conv2d", algorithm, y), _forward_correlation(g)
-    if chosen == "direct":
+    if chosen == "tf32":
+        identity = None, IDENTITY
+        correlate_on_tensor_cores([correlation], g.n, w, g.w_shape, False, x, b, (activation, slope), identity, y)
+    elif chosen == "direct":
         plain(g, x, w, b, activation, slope, y)
     elif chosen == "thin":
         correlate_thin(correlation, g.n, w, x, b, (activation, slope), y)
@@ -42,6 +52,7 @@ def conv2d_forward(g, x, w, b, activation, slope, y, algorithm):
         correlate(correlation, g.n, shape, x, packed, b, (activation, slope), (None, IDENTITY), y)
 
 
+@widened_unless(lambda g, dx, algorithm: _native(g, "conv2d_input_grad", dx, algorithm))
 def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm):
     """dx[n,c,i,j] = sum_{k,r,s} w[k,c,r,s] dy[n,k,p,q] f'(x[n,c,i,j]), p st + r d - pad = i: equation (20).
 
@@ -54,6 +65,10 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
         return
     if not complete:
         dx.fill(0)
+    if chosen == "tf32":
+        if phases:
+            correlate_on_tensor_cores(phases, g.n, w, g.w_shape, True, dy, None, identity, factor, dx)
+        return
     if chosen in ("depthwise", "winograd"):
         launch = correlate_depthwise if chosen == "depthwise" else correlate_winograd
         for phase in phases:
@@ -66,10 +81,13 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
         correlate(phase, g.n, shape, dy, packed, None, identity, factor, dx)
 
 
+@widened_unless(lambda g, dw, algorithm: _native(g, "conv2d_weight_grad", dw, algorithm))
 def conv2d_weight_grad(g, x, dy, dw, algorithm):
     """dw[k,c,r,s] = sum_{n,p,q} dy[n,k,p,q] x[n,c,p st + r d - pad,...]: equation (13)."""
     chosen = _chosen(g, "conv2d_weight_grad", algorithm, dy)
-    if chosen == "direct":
+    if chosen == "tf32":
+        correlate_with_gradient_on_tensor_cores(g, x, dy, dw)
+    elif chosen == "direct":
         weight_grad_plain(g, x, dy, dw)
     elif chosen in ("thin", "depthwise"):
         correlate_thin_with_gradient(_forward_correlation(g), g.n, x, dy, dw)
@@ -86,10 +104,26 @@ def conv2d_bias_grad(dy, db):
 
 
 def _chosen(g, operation, algorithm, pixels):
-    """The kernels for an algorithm, given an array of an element for each pixel: of none, the plain ones do nothing."""
+    """The kernels for an algorithm, given an array of an element for each pixel: of none, the plain ones do nothing.
+
+    16-bit arrays come here for tensor cores alone.
+    """
     if pixels.size == 0:
         return "direct"
+    if pixels.dtype.itemsize == 2:
+        return "tf32"
     return _cheapest(g, operation, pixels.dtype.itemsize) if algorithm == "auto" else algorithm
+
+
+def _native(g, operation, a, algorithm):
+    """Whether a pass takes a 16-bit array as it is."""
+    return algorithm == "auto" and _on_tensor_cores(g, operation, a)
+
+
+def _on_tensor_cores(g, operation, like):
+    """Whether tensor cores compute a pass of something for such an array."""
+    something = min(*g.x_shape, *g.y_shape, *g.w_shape) > 0
+    return something and serves(g, operation, _correlations(g, operation), like)
 
 
 @lru_cache(maxsize=1024)

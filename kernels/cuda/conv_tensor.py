@@ -12,14 +12,15 @@ from typing import NamedTuple
 import numpy as np
 
 from ..scalar import activate, activate_grad
+from . import async_copies, tile
 from . import tensor_core as core
-from . import tile
-from .channels_last import channels_last, packed_channels
+from .channels_last import pack_images, pack_weights, packed_channels
 from .conv_tiles import given
-from .launch import cuda, float32, int32, tiles, uint32
+from .conv_tiles_weight_grad import addressable
+from .launch import capability, cuda, float32, int32, multiprocessors, tiles, uint32
 from .ptx import reciprocal, thread_and_block
 from .tensor_place import THREADS, WARPS, columns_of, place_of, row_of, rows_of, staged_of, staging_pitch
-from .tensor_types import KINDS, bits_of
+from .tensor_types import KINDS, bits_of, kind_of
 from .tile_place import position_of, tile_of
 
 STAGES = 3
@@ -35,6 +36,14 @@ END = 1 << 31
 """The bit that is set for every pixel: here is nothing more to copy."""
 
 
+WEIGHT_GRAD = "conv2d_weight_grad"
+LARGEST = 1 << 31
+"""Elements of a packed array are fewer: it is read by 32-bit offsets."""
+
+FIRST = (8, 0)
+"""The compute capability from which on there are these instructions."""
+
+
 class Shape(NamedTuple):
     """A tile of results, computed by four warps, and the blocks a multiprocessor is to hold at once."""
 
@@ -46,6 +55,15 @@ class Shape(NamedTuple):
 LARGE, SMALL = Shape(128, 128, 2), Shape(64, 64, 4)
 
 
+def serves(g, operation, correlations, like):
+    """Whether tensor cores compute a pass on an array's device: from sm_80 on, where taps and places can be counted."""
+    channels = [packed_channels(kind_of(like.dtype), size // g.groups) for size in (g.c, g.k)]
+    images = g.n * g.groups * max(channels[0] * g.h * g.w, channels[1] * g.p * g.q)
+    weights = g.groups * channels[0] * channels[1] * g.r * g.s
+    counted = addressable(g) if operation == WEIGHT_GRAD else all(max(e.a, e.b) <= SIDES for e in correlations)
+    return counted and max(images, weights) < LARGEST and capability(like) >= FIRST
+
+
 def best_shape(groups, rows, columns, multiprocessors):
     """The large tile where it keeps every multiprocessor busy; it reads half as much for a product."""
     blocks = groups * -(-rows // LARGE.rows) * -(-columns // LARGE.columns)
@@ -53,25 +71,21 @@ def best_shape(groups, rows, columns, multiprocessors):
     return LARGE if blocks >= multiprocessors and filled else SMALL
 
 
-def pack_weights(kind, w, shape, groups, transposed):
-    """Weights (G K, C, R, S) as [g][k][tap][c], or [g][c][tap][k] if transposed."""
-    k, c, taps = shape[0] // groups, shape[1], shape[2] * shape[3]
-    if transposed:
-        return channels_last(kind, w, groups, c, k, taps, distances=(k * c * taps, taps, c * taps))
-    return channels_last(kind, w, groups, k, c, taps, distances=(k * c * taps, c * taps, taps))
+def correlate_on_tensor_cores(correlations, n, w, shape, transposed, x, bias, activation, factor, y):
+    """Launch the correlations of n images with weights of a shape, which the input gradient takes `transposed`.
 
-
-def pack_images(kind, x, n, groups, channels, plane):
-    """Images (N, G C, H, W) as [n][g][h][w][c]."""
-    apart = channels * plane
-    return channels_last(kind, x, n, groups, channels, plane, distances=(groups * apart, apart, plane))
-
-
-def correlate_on_tensor_cores(kind, e, n, shape, x, packed, bias, activation, factor, y):
-    """Launch one correlation e of n packed images; activation is (code, slope), factor (pre_activation or None, code).
-
-    The slope is a float32, arrays but the packed ones are as they were given.
+    activation is (code, slope), the slope a float32, and factor (pre_activation or None, code).
     """
+    e, kind = correlations[0], kind_of(y.dtype)
+    tile_shape = best_shape(e.groups, e.k, n * e.u * e.v, multiprocessors(y))
+    images = pack_images(kind, bits_of(x), n, e.groups, e.c, e.h * e.w)
+    weights = pack_weights(kind, bits_of(w), shape, e.groups, transposed)
+    for e in correlations:
+        correlate_packed(kind, e, n, tile_shape, images, weights, bias, activation, factor, y)
+
+
+def correlate_packed(kind, e, n, shape, x, packed, bias, activation, factor, y):
+    """Launch one correlation of packed images and weights; the other arrays are as they were given."""
     before, code = factor
     pixels, channels = n * e.u * e.v, packed_channels(kind, e.c)
     blocks = e.groups * -(-e.k // shape.rows) * -(-pixels // shape.columns)
@@ -117,9 +131,9 @@ def copy_chunk(
     rows_left, taps_left, channels_left = left
     B, channels = sizes
     w_skip, w_skip_row, x_skip, x_skip_row = skips
-    core.copy_lines(shared, w_to, wt, w_at, w_step, limit, places, apart, a_loads)
-    core.copy_pixels(shared, x_to, x, x_at, bases, outside, uint32(row_bit | column_bit), places, b_loads)
-    core.end_of_copies()
+    async_copies.copy_lines(shared, w_to, wt, w_at, w_step, limit, places, apart, a_loads)
+    async_copies.copy_pixels(shared, x_to, x, x_at, bases, outside, uint32(row_bit | column_bit), places, b_loads)
+    async_copies.end_of_copies()
     w_at, x_at = uint32(w_at + uint32(depth)), uint32(x_at + uint32(depth))
     channels_left = int32(channels_left - int32(depth))
     if channels_left == 0:
@@ -129,7 +143,7 @@ def copy_chunk(
             taps_left, column_bit = B, uint32(1)
             rows_left, row_bit = int32(rows_left - 1), uint32(row_bit << uint32(1))
             w_at, x_at = uint32(w_at + uint32(w_skip_row)), uint32(x_at + uint32(x_skip_row))
-            if rows_left == 0:
+            if rows_left <= 0:  # and again, if there are fewer chunks than stages
                 row_bit, limit = uint32(END), int32(0)
     return w_at, x_at, limit, (row_bit, column_bit), (rows_left, taps_left, channels_left)
 
@@ -207,7 +221,7 @@ def correlation_kernel(name, shape):
                 bases, outside, bits, left, sizes, skips, places, apart, a_loads, b_loads, depth,
             )  # fmt: skip
             written = uint32(written + uint32(stage))
-        core.wait_for_copies(ahead)
+        async_copies.wait_for_copies(ahead)
         cuda.syncthreads()
         core.load_matrices(a, 0, shared, a_from, lines, n_rows)
         core.load_matrices(b, 0, shared, b_from, lines, pairs)
@@ -224,7 +238,7 @@ def correlation_kernel(name, shape):
             core.multiply(results, a, 0, b, 0, n_rows, n_columns, name)
             # The second half, while the first of the next chunk is read.
             read = uint32(read + uint32(stage)) if read < uint32(last_stage) else uint32(0)
-            core.wait_for_copies(ahead)
+            async_copies.wait_for_copies(ahead)
             cuda.syncthreads()
             a_at, b_at = uint32(read + a_from), uint32(read + b_from)
             core.load_matrices(a, 0, shared, a_at, lines, n_rows)
@@ -243,7 +257,7 @@ def correlation_kernel(name, shape):
         y_at = uint32(uint32(uint32(n * uint32(G * K)) + channel0) * uint32(plane) + uint32(first))
         y_at = uint32(y_at + uint32(u * uint32(row)) + uint32(v * uint32(column)))
         there, staged, i = pixel < uint32(pixels), staged_of(thread, warp_columns, pitch), uint32(0)
-        core.wait_for_copies(0)
+        async_copies.wait_for_copies(0)
         while i < uint32(n_rows):
             cuda.syncthreads()
             core.stage_rows(results, i, shared, staged, pitch_bytes, n_rows, n_columns)

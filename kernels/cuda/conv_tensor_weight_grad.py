@@ -9,18 +9,26 @@ from functools import lru_cache
 
 import numpy as np
 
+from . import async_copies, tile
 from . import tensor_core as core
-from . import tile
-from .channels_last import packed_channels
+from .channels_last import pack_images, packed_channels, pixels_last
 from .conv_tensor import LARGE, SMALL, STAGES
 from .conv_tiles_weight_grad import OUTSIDE, ROW, total_of
-from .launch import beside, cuda, each, float32, int32, tiles, uint32
+from .launch import beside, cuda, each, float32, int32, multiprocessors, tiles, uint32
 from .ptx import divide, reciprocal, thread_and_block
 from .tensor_place import (
-    THREADS, WARPS, columns_of, place_of, row_of, staged_of, staging_pitch, turned_place_of, turned_row_of,
+    THREADS,
+    WARPS,
+    columns_of,
+    place_of,
+    row_of,
+    staged_of,
+    staging_pitch,
+    turned_place_of,
+    turned_row_of,
     turned_rows_of,
 )  # fmt: skip
-from .tensor_types import KINDS, bits_of
+from .tensor_types import KINDS, bits_of, kind_of
 from .tile_place import position_of, tile_of
 
 SHORTEST, LONGEST = 256, 16384
@@ -38,8 +46,17 @@ def best_split(kind, groups, windows, filters, pixels, multiprocessors):
     return shape, -(-pixels // length), length
 
 
-def correlate_with_gradient(kind, g, plan, x, dy, dw):
-    """Launch the products of packed images and gradients by a plan (shape, splits, pixels of a split), and their sum."""
+def correlate_with_gradient_on_tensor_cores(g, x, dy, dw):
+    """Pack x and dy, and launch the products that are cheapest."""
+    kind, pixels = kind_of(dw.dtype), g.n * g.p * g.q
+    windows = g.r * g.s * packed_channels(kind, g.c // g.groups)
+    plan = best_split(kind, g.groups, windows, g.k // g.groups, pixels, multiprocessors(dw))
+    images = pack_images(kind, bits_of(x), g.n, g.groups, g.c // g.groups, g.h * g.w)
+    correlate_packed(kind, g, plan, images, pixels_last(kind, bits_of(dy), g.n, g.k, g.p * g.q), dw)
+
+
+def correlate_packed(kind, g, plan, x, dy, dw):
+    """Launch the products of packed arrays by a plan (shape, splits, pixels of a split), and their sum."""
     shape, splits, length = plan
     filters, channels, pixels = g.k // g.groups, packed_channels(kind, g.c // g.groups), g.n * g.p * g.q
     windows = g.r * g.s * channels
@@ -92,10 +109,10 @@ def copy_chunk(
     row = uint32(uint32(uint32(uint32(n * uint32(G)) + g) * uint32(H)) + uint32(h))
     x_at = uint32(uint32(uint32(uint32(row * uint32(W)) + uint32(w)) * uint32(channels)) + x_first)
     place, there = int32(h * ROW + w), pixel < end
-    core.copy_windows(shared, x_to, x, x_at, shifts, place, moves, height, W, there, a_places, a_loads)
+    async_copies.copy_windows(shared, x_to, x, x_at, shifts, place, moves, height, W, there, a_places, a_loads)
     near = limit if uint32(pixel - own_pixel) < end else int32(0)
-    core.copy_lines(shared, dy_to, dy, dy_at, dy_step, near, b_places, b_apart, b_loads)
-    core.end_of_copies()
+    async_copies.copy_lines(shared, dy_to, dy, dy_at, dy_step, near, b_places, b_apart, b_loads)
+    async_copies.end_of_copies()
 
 
 @lru_cache
@@ -176,12 +193,12 @@ def weight_grad_kernel(name, shape):
         tile.zero(results, n_results)
         while written < uint32(last_stage):
             copy_chunk(
-                shared, uint32(written + x_to), x, x_first, shifts, moves, uint32(written + dy_to), dy, dy_at, dy_step, limit,
-                pixel, own_pixel, end, image, corner, a_places, a_loads, b_places, b_apart, b_loads,
+                shared, uint32(written + x_to), x, x_first, shifts, moves, uint32(written + dy_to), dy, dy_at, dy_step,
+                limit, pixel, own_pixel, end, image, corner, a_places, a_loads, b_places, b_apart, b_loads,
             )  # fmt: skip
             pixel, dy_at = uint32(pixel + uint32(depth)), uint32(dy_at + uint32(depth))
             written = uint32(written + uint32(stage))
-        core.wait_for_copies(ahead)
+        async_copies.wait_for_copies(ahead)
         cuda.syncthreads()
         core.load_turned(a, 0, shared, x_from, panel, n_rows, name)
         core.load_matrices(b, 0, shared, dy_from, b_lines, pairs)
@@ -191,15 +208,15 @@ def weight_grad_kernel(name, shape):
             core.load_turned(a, n_a, shared, a_at, panel, n_rows, name)
             core.load_matrices(b, n_b, shared, b_at, b_lines, pairs)
             copy_chunk(
-                shared, uint32(written + x_to), x, x_first, shifts, moves, uint32(written + dy_to), dy, dy_at, dy_step, limit,
-                pixel, own_pixel, end, image, corner, a_places, a_loads, b_places, b_apart, b_loads,
+                shared, uint32(written + x_to), x, x_first, shifts, moves, uint32(written + dy_to), dy, dy_at, dy_step,
+                limit, pixel, own_pixel, end, image, corner, a_places, a_loads, b_places, b_apart, b_loads,
             )  # fmt: skip
             pixel, dy_at = uint32(pixel + uint32(depth)), uint32(dy_at + uint32(depth))
             written = uint32(written + uint32(stage)) if written < uint32(last_stage) else uint32(0)
             core.multiply(results, a, 0, b, 0, n_rows, n_columns, name)
             # The second half, while the first of the next chunk is read.
             read = uint32(read + uint32(stage)) if read < uint32(last_stage) else uint32(0)
-            core.wait_for_copies(ahead)
+            async_copies.wait_for_copies(ahead)
             cuda.syncthreads()
             a_at, b_at = uint32(read + x_from), uint32(read + dy_from)
             core.load_turned(a, 0, shared, a_at, panel, n_rows, name)
@@ -214,7 +231,7 @@ def weight_grad_kernel(name, shape):
         part, k0, j0 = tile_of(block, int32(K + last_column), columns_tile, windows, rows_tile)
         own, first_line = uint32(thread % uint32(columns_tile)), uint32(thread // uint32(columns_tile))
         k, staged, i = uint32(k0 + own), staged_of(thread, warp_columns, pitch), uint32(0)
-        core.wait_for_copies(0)
+        async_copies.wait_for_copies(0)
         while i < uint32(n_rows):
             cuda.syncthreads()
             core.stage_rows(results, i, shared, staged, pitch_bytes, n_rows, n_columns)

@@ -21,6 +21,9 @@ WARP = 32
 STAND_IN = 108
 """Multiprocessors of the device that NumPy arrays stand for."""
 
+architecture = (8, 0)
+"""Its compute capability; the emulator sets that of the architecture it compiles for."""
+
 MIB = 1 << 20
 
 FLOAT64 = np.dtype(np.float64)
@@ -31,6 +34,7 @@ __all__ = [
     "WARP",
     "address",
     "beside",
+    "capability",
     "cuda",
     "each",
     "float32",
@@ -115,6 +119,16 @@ def numba_type(dtype):
 def multiprocessors(like):
     """How many multiprocessors the device of an array has; those of an A100 for NumPy arrays, which stand for it."""
     return _multiprocessors(like.device.id) if hasattr(like, "get") else STAND_IN
+
+
+def capability(like):
+    """The compute capability of an array's device, such as (8, 0); `architecture` for NumPy arrays."""
+    return _capability(like.device.id) if hasattr(like, "get") else architecture
+
+
+@lru_cache
+def _capability(device):
+    return cuda.gpus[device].compute_capability
 
 
 @lru_cache

@@ -1,4 +1,4 @@
-"""Tensor cores: copies to shared memory that nobody waits for, fragments, and products of matrices by a warp.
+"""Tensor cores: fragments, and products of matrices by a warp.
 
 A product of 16 x 8 results takes a depth of 32 bytes: 16 elements of 16 bits or 8 of tf32. Lane l, of row l // 4 and
 pair l % 4, holds rows l // 4 and l // 4 + 8 of the first operand, column l // 4 of the second and, of the results,
@@ -14,16 +14,14 @@ from llvmlite import ir
 from numba import types
 from numba.cuda.extending import intrinsic
 
-from . import ptx, tile
+from . import async_copies, ptx, tile
+from .async_copies import VOID, emit, shared_address, shared_base
 from .tile import constant
 
 LINE = 64
 """Bytes of a line: two depths of a product."""
 
 VECTORS = LINE // ptx.VECTOR_BYTES
-SHARED = 3
-"""LLVM's number for a block's shared memory."""
-
 ROWS, COLUMNS = 16, 8
 """Of one product."""
 
@@ -37,110 +35,10 @@ MULTIPLY = {
 }
 """Instructions by the type of the operands; all add up in float32."""
 
-FINGERPRINT = ptx.fingerprint(ptx.__file__, tile.__file__, __file__)
+FINGERPRINT = ptx.fingerprint(ptx.__file__, tile.__file__, async_copies.__file__, __file__)
 """For kernels to close over: see ptx.fingerprint."""
 
-VOID, F32 = ir.VoidType(), ir.FloatType()
-
-
-@intrinsic
-def copy_lines(typing_context, shared, to, array, offset, step, limit, places, apart, count):
-    """16 bytes of array[offset + l step] to shared[to + l places] for l apart < limit, zeros for the others; l < count.
-
-    `count` times `cp.async.cg.shared.global`; step is uint32, limit int32.
-    """
-    if not constant(places, apart, count):
-        return None
-    signature = types.void(shared, to, array, offset, types.uint32, types.int32, places, apart, count)
-
-    def generate(context, builder, signature, arguments):
-        target, at = _shared_address(context, builder, signature, arguments, 0), arguments[3]
-        for i in range(count.literal_value):
-            near = builder.icmp_signed("<", ir.Constant(ptx.I32, i * apart.literal_value), arguments[5])
-            source = ptx.element(context, builder, signature, [*arguments[:3], at], 2)
-            _copy(builder, target, i * places.literal_value, source, near)
-            at = builder.add(at, arguments[4])
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
-@intrinsic
-def copy_pixels(typing_context, shared, to, array, offset, bases, outside, here, places, count):
-    """16 bytes of array[offset + bases[l]] to shared[to + l places] where outside[l] & here is 0, else zeros; l < count.
-
-    A bit of `outside` stands for a tap that falls outside of the image. `count` times `cp.async.cg.shared.global`.
-    """
-    if not constant(places, count):
-        return None
-    signature = types.void(shared, to, array, types.uint32, bases, outside, types.uint32, places, count)
-
-    def generate(context, builder, signature, arguments):
-        target = _shared_address(context, builder, signature, arguments, 0)
-        starts, masks = (ptx.data(context, builder, signature.args[i], arguments[i]) for i in (4, 5))
-        for i in range(count.literal_value):
-            base, mask = (builder.load(ptx.moved(builder, registers, i)) for registers in (starts, masks))
-            inside = builder.icmp_unsigned("==", builder.and_(mask, arguments[6]), ir.Constant(ptx.I32, 0))
-            at = [*arguments[:3], builder.add(base, arguments[3])]
-            source = ptx.element(context, builder, signature, at, 2)
-            _copy(builder, target, i * places.literal_value, source, inside)
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
-@intrinsic
-def copy_windows(typing_context, shared, to, array, offset, shifts, place, moves, height, width, there, places, count):
-    """16 bytes of array[offset + shifts[l]] to shared[to + l places], zeros outside of the image; l < count.
-
-    Inside is where place + moves[l], a row and a column in one number as in tile.load_windows, lies in the image.
-    `count` times `cp.async.cg.shared.global`.
-    """
-    if not constant(places, count):
-        return None
-    numbers = types.int32, moves, types.int32, types.int32
-    signature = types.void(shared, to, array, offset, shifts, *numbers, types.boolean, places, count)
-
-    def generate(context, builder, signature, arguments):
-        target = _shared_address(context, builder, signature, arguments, 0)
-        shifts, moves = (ptx.data(context, builder, signature.args[i], arguments[i]) for i in (4, 6))
-        height, width, there = arguments[7], arguments[8], ptx.truth(builder, arguments[9])
-        for i in range(count.literal_value):
-            shift, move = (builder.load(ptx.moved(builder, registers, i)) for registers in (shifts, moves))
-            here = builder.add(arguments[5], move)
-            column = builder.and_(here, ir.Constant(ptx.I32, 0xFFFF))
-            inside = builder.and_(there, builder.icmp_unsigned("<", here, height))
-            inside = builder.and_(inside, builder.icmp_unsigned("<", column, width))
-            at = [*arguments[:3], builder.add(arguments[3], shift)]
-            source = ptx.element(context, builder, signature, at, 2)
-            _copy(builder, target, i * places.literal_value, source, inside)
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
-@intrinsic
-def end_of_copies(typing_context):
-    """What was copied since the last call is one group: `cp.async.commit_group`."""
-
-    def generate(context, builder, signature, arguments):
-        _emit(builder, VOID, "cp.async.commit_group;", "~{memory}", [])
-        return context.get_dummy_value()
-
-    return types.void(), generate
-
-
-@intrinsic
-def wait_for_copies(typing_context, left):
-    """Wait until no more than `left` groups of this thread's copies are under way: `cp.async.wait_group`."""
-    if not constant(left):
-        return None
-
-    def generate(context, builder, signature, arguments):
-        _emit(builder, VOID, f"cp.async.wait_group {left.literal_value};", "~{memory}", [])
-        return context.get_dummy_value()
-
-    return types.void(left), generate
+F32 = ir.FloatType()
 
 
 @intrinsic
@@ -151,10 +49,10 @@ def load_numbers(typing_context, registers, shared, offset, places, count):
 
     def generate(context, builder, signature, arguments):
         start = ptx.data(context, builder, signature.args[0], arguments[0])
-        source = _shared_address(context, builder, signature, arguments, 1)
+        source = shared_address(context, builder, signature, arguments, 1)
         for i in range(count.literal_value):
             text = f"ld.shared.b32 $0, [$1+{i * places.literal_value}];"
-            builder.store(_emit(builder, ptx.I32, text, "=r,r,~{memory}", [source]), ptx.moved(builder, start, i))
+            builder.store(emit(builder, ptx.I32, text, "=r,r,~{memory}", [source]), ptx.moved(builder, start, i))
         return context.get_dummy_value()
 
     return types.void(registers, shared, offset, places, count), generate
@@ -171,7 +69,7 @@ def load_matrices(typing_context, registers, first, shared, offset, apart, count
 
     def generate(context, builder, signature, arguments):
         start = ptx.data(context, builder, signature.args[0], arguments[0])
-        source = _shared_address(context, builder, signature, arguments, 2)
+        source = shared_address(context, builder, signature, arguments, 2)
         for i in range(count.literal_value):
             loaded = _matrices(builder, "", source, i * apart.literal_value)
             _keep(builder, loaded, start, first.literal_value + 4 * i)
@@ -193,7 +91,7 @@ def load_turned(typing_context, registers, first, shared, offset, panel, count, 
 
     def generate(context, builder, signature, arguments):
         start = ptx.moved(builder, ptx.data(context, builder, signature.args[0], arguments[0]), first.literal_value)
-        base, step = _shared_base(context, builder, signature, arguments, 2), panel.literal_value
+        base, step = shared_base(context, builder, signature, arguments, 2), panel.literal_value
         turned = builder.xor(arguments[3], ir.Constant(ptx.I32, LINE // 2))
         sources = [builder.add(base, offset) for offset in (arguments[3], turned)]
         for i in range(count.literal_value):
@@ -227,7 +125,11 @@ def multiply(typing_context, results, a, a_first, b, b_first, rows, columns, kin
         for i in range(n_rows):
             for j in range(n_columns) if i % 2 == 0 else reversed(range(n_columns)):
                 at = 4 * (i * n_columns + j)
-                operands = [*a_values[4 * i : 4 * i + 4], *b_values[2 * j : 2 * j + 2], *_values(builder, totals, at, 4)]
+                operands = [
+                    *a_values[4 * i : 4 * i + 4],
+                    *b_values[2 * j : 2 * j + 2],
+                    *_values(builder, totals, at, 4),
+                ]
                 asm = ir.InlineAsm(ir.FunctionType(four, [o.type for o in operands]), text, constraints)
                 _keep(builder, builder.call(asm, operands), totals, at)
         return context.get_dummy_value()
@@ -247,7 +149,7 @@ def stage_rows(typing_context, results, row, shared, offset, pitch, rows, column
 
     def generate(context, builder, signature, arguments):
         totals = ptx.data(context, builder, signature.args[0], arguments[0])
-        target = _shared_address(context, builder, signature, arguments, 2)
+        target = shared_address(context, builder, signature, arguments, 2)
         done = builder.append_basic_block("staged")
         choice = builder.switch(arguments[1], done)
         for i in range(rows.literal_value):
@@ -257,7 +159,7 @@ def stage_rows(typing_context, results, row, shared, offset, pitch, rows, column
             for j in range(2 * n_columns):
                 pair = _values(builder, totals, 4 * i * n_columns + 2 * j, 2)
                 below = j % 2 * COLUMNS * pitch.literal_value + j // 2 * COLUMNS * 4
-                _emit(builder, VOID, f"st.shared.v2.f32 [$0+{below}], {{$1, $2}};", "r,f,f,~{memory}", [target, *pair])
+                emit(builder, VOID, f"st.shared.v2.f32 [$0+{below}], {{$1, $2}};", "r,f,f,~{memory}", [target, *pair])
             builder.branch(done)
         builder.position_at_end(done)
         return context.get_dummy_value()
@@ -270,41 +172,17 @@ def load_float(typing_context, shared, offset):
     """The float32 at shared[offset]: `ld.shared.f32`."""
 
     def generate(context, builder, signature, arguments):
-        source = _shared_address(context, builder, signature, arguments, 0)
-        return _emit(builder, F32, "ld.shared.f32 $0, [$1];", "=f,r,~{memory}", [source])
+        source = shared_address(context, builder, signature, arguments, 0)
+        return emit(builder, F32, "ld.shared.f32 $0, [$1];", "=f,r,~{memory}", [source])
 
     return types.float32(shared, offset), generate
-
-
-def _shared_base(context, builder, signature, arguments, position):
-    """Where an array in shared memory begins, in 32 bits."""
-    start = ptx.data(context, builder, signature.args[position], arguments[position])
-    return builder.ptrtoint(builder.addrspacecast(start, start.type.pointee.as_pointer(SHARED)), ptx.I32)
-
-
-def _shared_address(context, builder, signature, arguments, position):
-    """Byte arguments[position + 1] of the array arguments[position] in shared memory."""
-    return builder.add(_shared_base(context, builder, signature, arguments, position), arguments[position + 1])
-
-
-def _copy(builder, target, displacement, source, predicate):
-    """16 bytes from global to shared memory, zeros where the predicate is false: `cp.async` of no source bytes."""
-    length = builder.select(predicate, ir.Constant(ptx.I32, ptx.VECTOR_BYTES), ir.Constant(ptx.I32, 0))
-    text = f"cp.async.cg.shared.global [$0+{displacement}], [$1], {ptx.VECTOR_BYTES}, $2;"
-    _emit(builder, VOID, text, "r,l,r,~{memory}", [target, builder.ptrtoint(source, ptx.I64), length])
-
-
-def _emit(builder, result, text, constraints, operands):
-    """An instruction that stays where it is."""
-    function = ir.FunctionType(result, [operand.type for operand in operands])
-    return builder.call(ir.InlineAsm(function, text, constraints, side_effect=True), operands)
 
 
 def _matrices(builder, turned, source, displacement):
     """Four matrices of 8 x 16 bytes, a line of which starts at each lane's source."""
     text = f"ldmatrix.sync.aligned.m8n8.x4{turned}.shared.b16 {{$0, $1, $2, $3}}, [$4+{displacement}];"
     four = ir.LiteralStructType([ptx.I32] * 4)
-    return _emit(builder, four, text, "=r,=r,=r,=r,r,~{memory}", [source])
+    return emit(builder, four, text, "=r,=r,=r,=r,r,~{memory}", [source])
 
 
 def _pairs(builder, source, displacement, start):
@@ -312,7 +190,7 @@ def _pairs(builder, source, displacement, start):
     two = ir.LiteralStructType([ptx.I32] * 2)
     for i in range(2):
         text = f"ld.shared.v2.b32 {{$0, $1}}, [$2+{displacement + i * TURNED_DEPTH * LINE}];"
-        loaded = _emit(builder, two, text, "=r,=r,r,~{memory}", [source])
+        loaded = emit(builder, two, text, "=r,=r,r,~{memory}", [source])
         for j in range(2):
             builder.store(builder.extract_value(loaded, j), ptx.moved(builder, start, 2 * i + j))
 
