@@ -68,6 +68,11 @@ def cases(dtype=np.float32):
         g.conv2d(conv_x, conv_w, algorithm=algorithm, **options)
         g.conv2d_input_grad(conv_dy, conv_w, conv_x.shape, algorithm=algorithm, **options)
 
+    def on_tensor_cores(dtype, **chosen):
+        images, weights, gradients = (array.astype(dtype) for array in (conv_x, conv_w, conv_dy))
+        g.conv2d(images, weights, **options, **chosen)
+        g.conv2d_weight_grad(images, gradients, weights.shape, **options, **chosen)
+
     def pooled(size):
         result, mask = g.max_pool2d(x, size, stride=2)
         g.max_pool2d_input_grad(result, mask, x.shape, size, stride=2)
@@ -76,6 +81,8 @@ def cases(dtype=np.float32):
     return [
         ("tiles", lambda: convolutions("implicit_gemm")),
         ("tiles", lambda: g.conv2d_weight_grad(conv_x, conv_dy, conv_w.shape, algorithm="implicit_gemm", **options)),
+        ("tensor cores", lambda: on_tensor_cores(np.float16)),
+        ("tensor cores", lambda: on_tensor_cores(np.float32, algorithm="tf32")),
         ("winograd", lambda: convolutions("winograd")),
         ("depthwise", lambda: g.conv2d(x, deep_w, groups=8, algorithm="depthwise", **options)),
         ("few channels", lambda: g.conv2d(first_x, first_w, **options)),

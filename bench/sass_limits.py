@@ -69,7 +69,7 @@ def _wide(instance):
 
 
 def _longest_loop(instance, code, architecture):
-    """Instructions for 64 products, of large tiles on tensor cores before Blackwell, which has other ones of its own."""
+    """Instructions for 64 products, of large tiles on tensor cores; from Blackwell on, which has other ones, none."""
     if not (code.loop["HMMA"] and instance.name.endswith("_128x128")) or architecture >= (10, 0):
         return None
     return next(most for name, most in TENSOR_LOOPS.items() if instance.name.startswith(name))

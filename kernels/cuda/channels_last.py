@@ -16,14 +16,19 @@ from .tensor_core import FINGERPRINT, LINE
 from .tensor_types import KINDS, emit_to_tf32
 from .tile import constant
 
-SECTOR = 32
-"""Bytes that memory moves at once, and a thread packs: two vectors."""
+SECTOR, WORD = 32, 4
+"""Bytes that memory moves at once, and a thread packs of channels: two vectors; and what it packs of pixels."""
 
 
 def packed_channels(kind, channels):
     """Channels after packing: a multiple of a line's."""
     line = LINE // ptx.VECTOR_BYTES * kind.vector
     return -(-channels // line) * line
+
+
+def elements_of(kind, n_bytes):
+    """Elements of so many bytes."""
+    return n_bytes * kind.vector // ptx.VECTOR_BYTES
 
 
 def channels_last(kind, a, outer, inner, channels, positions, *, distances):
@@ -33,8 +38,17 @@ def channels_last(kind, a, outer, inner, channels, positions, *, distances):
     """
     padded = packed_channels(kind, channels)
     packed = beside(a, outer * inner * positions * padded)
-    threads = packed.size // (SECTOR // ptx.VECTOR_BYTES * kind.vector)
-    each(pack_kernel(kind.name), threads, a, packed, inner, channels, positions, padded, *distances)
+    each(
+        pack_kernel(kind.name),
+        packed.size // elements_of(kind, SECTOR),
+        a,
+        packed,
+        inner,
+        channels,
+        positions,
+        padded,
+        *distances,
+    )
     return packed
 
 
@@ -56,19 +70,26 @@ def pixels_last(kind, a, n, channels, plane):
     """Images (N, C, H, W) as [c][n h w], pixels padded by zeros."""
     padded = packed_channels(kind, n * plane)
     packed = beside(a, channels * padded)
-    threads = packed.size // (SECTOR // ptx.VECTOR_BYTES * kind.vector)
-    each(pixel_kernel(kind.name), threads, a, packed, n * plane, padded, plane, channels * plane)
+    each(
+        pixel_kernel(kind.name),
+        packed.size // elements_of(kind, WORD),
+        a,
+        packed,
+        n * plane,
+        padded,
+        plane,
+        channels * plane,
+    )
     return packed
 
 
 @lru_cache
 def pixel_kernel(name):
     """The kernel for a kind."""
-    vector, fingerprint = KINDS[name].vector, FINGERPRINT
-    count = SECTOR // ptx.VECTOR_BYTES * vector
+    count, fingerprint = elements_of(KINDS[name], WORD), FINGERPRINT
 
     def pack_pixels(a, packed, pixels, padded, plane, image):
-        """packed [c][n plane + i] = a[n image + c plane + i], 0 from `pixels` on; a thread packs 32 bytes of them.
+        """packed [c][n plane + i] = a[n image + c plane + i], 0 from `pixels` on; a thread packs 4 bytes of them.
 
         Bytes: a once, packed once.
         """
@@ -91,8 +112,7 @@ def pixel_kernel(name):
 @lru_cache
 def pack_kernel(name):
     """The kernel for a kind."""
-    vector, fingerprint = KINDS[name].vector, FINGERPRINT
-    count = SECTOR // ptx.VECTOR_BYTES * vector
+    count, fingerprint = elements_of(KINDS[name], SECTOR), FINGERPRINT
 
     def pack_channels(a, packed, inner, channels, positions, padded, outer_apart, inner_apart, channel_apart):
         """packed [o][i][position][c] = a[o outer_apart + i inner_apart + c channel_apart + position], 0 from C on.
@@ -123,8 +143,8 @@ def pack(typing_context, packed, to, array, at, step, limit, count, runs, jump):
     """packed[to + l] = array[at + l step] for l < limit, zeros for the others; l < count.
 
     After the first of `runs` elements, and again each time after the second, it is `jump` more to the next one.
-    `ld.global` of each, without a branch: past the limit array[0] is read for nothing. `st.global.v4.b32`; float32 is
-    rounded to tf32.
+    `ld.global` of each, without a branch: past the limit array[0] is read for nothing. `st.global.v4.b32` for 16 bytes,
+    `st.global.b32` for less; float32 is rounded to tf32.
     """
     if not constant(count):
         return None
@@ -144,11 +164,24 @@ def pack(typing_context, packed, to, array, at, step, limit, count, runs, jump):
             left = builder.select(over, run, left)
         if isinstance(values[0].type, ir.FloatType):
             values = [emit_to_tf32(builder, value) for value in values]
+        words, per_store = _words(builder, values), ptx.VECTOR_BYTES // WORD
         target = ptx.element(context, builder, signature, arguments, 0)
-        for i in range(0, len(values), length):
-            ptx.emit_vector_store(builder, ptx.moved(builder, target, i), values[i : i + length])
+        target = builder.bitcast(target, ptx.I32.as_pointer())
+        for i in range(0, len(words), per_store):
+            if len(words) < per_store:
+                builder.store(words[i], ptx.moved(builder, target, i))
+            else:
+                ptx.emit_vector_store(builder, ptx.moved(builder, target, i), words[i : i + per_store])
         return context.get_dummy_value()
 
-    length = ptx.vector_length(array.dtype)
     runs = types.UniTuple(types.int32, 2)
     return types.void(packed, to, array, at, types.uint32, types.int32, count, runs, types.uint32), generate
+
+
+def _words(builder, values):
+    """Elements as 32-bit words, two of 16 bits in each: LLVM would store eight of those in two halves."""
+    if isinstance(values[0].type, ir.FloatType):
+        return [builder.bitcast(value, ptx.I32) for value in values]
+    wide = [builder.zext(value, ptx.I32) for value in values]
+    high = [builder.shl(value, ir.Constant(ptx.I32, 16)) for value in wide[1::2]]
+    return [builder.or_(*pair) for pair in zip(wide[::2], high, strict=True)]

@@ -11,7 +11,7 @@ from numba import cuda, float32, uint32
 
 import gpuconv
 from gpuconv import emulator
-from gpuconv.bench import launches, sass, sass_limits
+from gpuconv.bench import launches, meter, sass, sass_limits
 from gpuconv.kernels.cuda import async_copies, channels_last, conv_tensor, conv_tensor_weight_grad, launch, tile
 from gpuconv.kernels.cuda import tensor_core as core
 from gpuconv.kernels.cuda.tensor_place import (
@@ -190,7 +190,7 @@ def test_conversions_are_numpys(name):
 
 
 def _one_warp(name, turned):
-    """A kernel of one warp for c = a b of 32 x 16 results and two depths; a [row][depth] or turned, b [column][depth]."""
+    """A kernel of one warp, c = a b of 32 x 16 results and two depths; a [row][depth] or turned, b [column][depth]."""
     kind, single = KINDS[name], name == "tf32"
     depth, n_results, vector = 4 * kind.vector, 4 * 2 * 2, kind.vector
     pitch, a_bytes, words, panel = staging_pitch(32), 32 * core.LINE, 48 * core.LINE // 4 + 1024, depth * core.LINE
@@ -284,3 +284,17 @@ def test_machine_code_keeps_to_its_limits(architecture):
         code = sass.assemble(instance.kernel, instance.signature, architecture)
         faults += sass_limits.faults(instance, code, architecture)
     assert faults == []
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_memory_is_asked_for_as_little_as_the_widths_allow(dtype):
+    """No bank conflicts in shared memory, and no sector of global memory for less than its bytes."""
+    rng = np.random.default_rng(0)
+    x, w = (rng.standard_normal(s).astype(dtype) for s in ((2, 64, 16, 16), (64, 64, 3, 3)))
+    options = {"padding": 1, **({"algorithm": "tf32"} if dtype == np.float32 else {})}
+    counts = meter.measured(lambda: gpuconv.conv2d_weight_grad(x, gpuconv.conv2d(x, w, **options), w.shape, **options))
+    products = [count for count in counts if count.kernel.startswith("conv2d")]
+    assert len(products) == 2
+    for count in products:
+        assert count.wavefronts == count.least_wavefronts
+        assert count.sectors <= 1.25 * count.least_sectors
