@@ -54,6 +54,8 @@ def floating(op: str, optional: Sequence[str] = (), **arrays: Array | None) -> t
 
 def floating_or_half(op: str, optional: Sequence[str] = (), **arrays: Array | None) -> tuple[Any, ...]:
     """As `floating`, of 16-bit arrays too."""
+    if _nothing_to_say(optional, arrays):
+        return tuple(arrays.values())
     for name, a in arrays.items():
         if a is None and name not in optional:
             raise TypeError(f"{op}: {name} is None, expected a NumPy or CuPy array")

@@ -11,14 +11,14 @@ from ..scalar import IDENTITY
 from .conv_choice import cheapest, offered
 from .conv_depthwise import correlate_depthwise
 from .conv_plain import input_grad_plain, plain, weight_grad_plain
-from .conv_tensor import correlate_on_tensor_cores, serves
+from .conv_tensor import FIRST, correlate_on_tensor_cores, serves
 from .conv_tensor_weight_grad import correlate_with_gradient_on_tensor_cores
 from .conv_thin import correlate_thin
 from .conv_thin_weight_grad import correlate_thin_with_gradient
 from .conv_tiles import Correlation, correlate, pack
 from .conv_tiles_weight_grad import correlate_with_gradient
 from .conv_winograd import correlate_winograd
-from .launch import multiprocessors
+from .launch import capability, multiprocessors
 from .sums import sum_columns
 from .tile_plan import best_shape, best_split
 from .widening import widened_unless
@@ -121,9 +121,15 @@ def _native(g, operation, a, algorithm):
 
 
 def _on_tensor_cores(g, operation, like):
-    """Whether tensor cores compute a pass of something for such an array."""
+    """Whether tensor cores compute a pass for such an array."""
+    return capability(like) >= FIRST and _multiplied(g, operation, like.dtype)
+
+
+@lru_cache(maxsize=1024)
+def _multiplied(g, operation, dtype):
+    """Whether there is something to multiply, and a kernel for tensor cores that does."""
     something = min(*g.x_shape, *g.y_shape, *g.w_shape) > 0
-    return something and serves(g, operation, _correlations(g, operation), like)
+    return something and serves(g, operation, _correlations(g, operation), dtype)
 
 
 @lru_cache(maxsize=1024)

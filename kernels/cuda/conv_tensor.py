@@ -17,7 +17,7 @@ from . import tensor_core as core
 from .channels_last import pack_images, pack_weights, packed_channels
 from .conv_tiles import given
 from .conv_tiles_weight_grad import addressable
-from .launch import capability, cuda, float32, int32, multiprocessors, tiles, uint32
+from .launch import cuda, float32, int32, multiprocessors, tiles, uint32
 from .ptx import reciprocal, thread_and_block
 from .tensor_place import THREADS, WARPS, columns_of, place_of, row_of, rows_of, staged_of, staging_pitch
 from .tensor_types import KINDS, bits_of, kind_of
@@ -55,13 +55,13 @@ class Shape(NamedTuple):
 LARGE, SMALL = Shape(128, 128, 2), Shape(64, 64, 4)
 
 
-def serves(g, operation, correlations, like):
-    """Whether tensor cores compute a pass on an array's device: from sm_80 on, where taps and places can be counted."""
-    channels = [packed_channels(kind_of(like.dtype), size // g.groups) for size in (g.c, g.k)]
+def serves(g, operation, correlations, dtype):
+    """Whether these kernels compute a pass for arrays of a type: where taps, places and offsets can be counted."""
+    channels = [packed_channels(kind_of(dtype), size // g.groups) for size in (g.c, g.k)]
     images = g.n * g.groups * max(channels[0] * g.h * g.w, channels[1] * g.p * g.q)
     weights = g.groups * channels[0] * channels[1] * g.r * g.s
     counted = addressable(g) if operation == WEIGHT_GRAD else all(max(e.a, e.b) <= SIDES for e in correlations)
-    return counted and max(images, weights) < LARGEST and capability(like) >= FIRST
+    return counted and max(images, weights) < LARGEST
 
 
 def best_shape(groups, rows, columns, multiprocessors):
