@@ -27,3 +27,10 @@ def on(device):
     """Run the test on the device of its parameter."""
     with use_device(device):
         yield device
+
+
+@pytest.fixture
+def emulated():
+    """Send NumPy arrays to the CUDA kernels, and those to the emulator."""
+    with use_device("emulator"):
+        yield

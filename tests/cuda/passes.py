@@ -7,6 +7,7 @@ from gpuconv.testing import TOLERANCE, assert_close
 from tests import reference
 
 PASSES = "forward", "input_grad", "weight_grad"
+PLAIN = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
 
 
 def geometries(count, seed, *, groups, channels, multiples, sizes, strides=(1, 1, 2)):

@@ -20,13 +20,6 @@ LARGE = [
 ]
 
 
-@pytest.fixture
-def emulated():
-    """Send NumPy arrays to the CUDA kernels, and those to the emulator."""
-    with gpuconv.use_device("emulator"):
-        yield
-
-
 @pytest.mark.parametrize("case", range(len(SOME)))
 def test_geometries_of_all_kinds(case, emulated):
     compare(*SOME[case], algorithm="depthwise")

@@ -10,8 +10,10 @@ import gpuconv
 from gpuconv.kernels.cuda import conv, tile_plan
 from gpuconv.testing import assert_close
 from tests import reference
+from tests.cuda.passes import PLAIN
 
-PLAIN = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
+pytestmark = pytest.mark.usefixtures("emulated")
+
 FLOAT32 = list(zip(tile_plan.SHAPES[4], tile_plan.WEIGHT_GRAD_SHAPES[4], strict=True))
 
 
@@ -46,13 +48,6 @@ LARGE = [
     ((3, 16, 9, 11), (72, 16, 1, 2), {**PLAIN, "stride": (1, 2)}),
     ((2, 140, 7, 10), (70, 70, 2, 1), {**PLAIN, "groups": 2}),
 ]
-
-
-@pytest.fixture(autouse=True)
-def emulated():
-    """Send NumPy arrays to the CUDA kernels, and those to the emulator."""
-    with gpuconv.use_device("emulator"):
-        yield
 
 
 @pytest.fixture

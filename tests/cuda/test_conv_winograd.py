@@ -15,13 +15,6 @@ from tests.cuda.passes import compare
 BOTH = "forward", "input_grad"
 
 
-@pytest.fixture
-def emulated():
-    """Send NumPy arrays to the CUDA kernels, and those to the emulator."""
-    with gpuconv.use_device("emulator"):
-        yield
-
-
 def _geometries(count, seed):
     rng = np.random.default_rng(seed)
     for _ in range(count):

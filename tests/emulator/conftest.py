@@ -1,7 +1,5 @@
 """The emulator needs Numba's CUDA compiler; where its wheels are missing these tests are skipped by name."""
 
-import pytest
-
 from gpuconv.backend import missing_for_emulator
 
 MISSING = missing_for_emulator()
@@ -11,12 +9,3 @@ collect_ignore_glob = ["test_*.py"] if MISSING else []
 def pytest_report_header():
     """Say why nothing of this folder was collected."""
     return f"tests/emulator left out: {MISSING}" if MISSING else None
-
-
-@pytest.fixture
-def emulated():
-    """Send NumPy arrays to the CUDA kernels, and those to the emulator."""
-    import gpuconv
-
-    with gpuconv.use_device("emulator"):
-        yield
