@@ -8,7 +8,7 @@ from gpuconv.kernels.cuda import launch as kernel_launch
 from gpuconv.kernels.cuda.segments import Segments
 
 from .buffers import empty
-from .launcher import architecture, run_blocks_of
+from .launcher import ARCHITECTURE, architecture, run_blocks_of
 
 
 def switch_on() -> None:
@@ -27,6 +27,7 @@ def switch_off() -> None:
     if kernel_launch.run is _run:
         kernel_launch.run = kernel_launch.run_on_device
         kernel_launch.empty = np.empty
+        kernel_launch.architecture = ARCHITECTURE
 
 
 def _run(kernel: Any, blocks: int, threads: int, arguments: list[Any]) -> None:
