@@ -42,9 +42,8 @@ FILE = 65536
 
 def faults(instance, code, architecture):
     """What breaks a limit, in words; nothing may spill, use local memory or reach float64 by accident."""
-    single = instance.dtype != "float64"
     counts = {"bytes spilled": code.spilled, "local accesses and bytes": code.local}
-    if single:
+    if instance.dtype != "float64":
         counts["float64 instructions"] = code.float64
         counts["atomics"] = sum(code.all[name] for name in ("ATOM", "ATOMG", "ATOMS", "RED"))
     found = [f"{count} {what}, expected 0" for what, count in counts.items() if count]

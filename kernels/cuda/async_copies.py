@@ -11,11 +11,6 @@ from numba.cuda.extending import intrinsic
 from . import ptx
 from .tile import constant
 
-SHARED = 3
-"""LLVM's number for a block's shared memory."""
-
-VOID = ir.VoidType()
-
 
 @intrinsic
 def copy_lines(typing_context, shared, to, array, offset, step, limit, places, apart, count):
@@ -28,7 +23,7 @@ def copy_lines(typing_context, shared, to, array, offset, step, limit, places, a
     signature = types.void(shared, to, array, offset, types.uint32, types.int32, places, apart, count)
 
     def generate(context, builder, signature, arguments):
-        target, at = shared_address(context, builder, signature, arguments, 0), arguments[3]
+        target, at = ptx.shared_address(context, builder, signature, arguments, 0), arguments[3]
         for i in range(count.literal_value):
             near = builder.icmp_signed("<", ir.Constant(ptx.I32, i * apart.literal_value), arguments[5])
             source = ptx.element(context, builder, signature, [*arguments[:3], at], 2)
@@ -51,7 +46,7 @@ def copy_pixels(typing_context, shared, to, array, offset, bases, outside, here,
     signature = types.void(shared, to, array, types.uint32, bases, outside, types.uint32, places, count)
 
     def generate(context, builder, signature, arguments):
-        target = shared_address(context, builder, signature, arguments, 0)
+        target = ptx.shared_address(context, builder, signature, arguments, 0)
         starts, masks = (ptx.data(context, builder, signature.args[i], arguments[i]) for i in (4, 5))
         for i in range(count.literal_value):
             base, mask = (builder.load(ptx.moved(builder, registers, i)) for registers in (starts, masks))
@@ -77,7 +72,7 @@ def copy_windows(typing_context, shared, to, array, offset, shifts, place, moves
     signature = types.void(shared, to, array, offset, shifts, *numbers, types.boolean, places, count)
 
     def generate(context, builder, signature, arguments):
-        target = shared_address(context, builder, signature, arguments, 0)
+        target = ptx.shared_address(context, builder, signature, arguments, 0)
         shifts, moves = (ptx.data(context, builder, signature.args[i], arguments[i]) for i in (4, 6))
         height, width, there = arguments[7], arguments[8], ptx.truth(builder, arguments[9])
         for i in range(count.literal_value):
@@ -99,7 +94,7 @@ def end_of_copies(typing_context):
     """What was copied since the last call is one group: `cp.async.commit_group`."""
 
     def generate(context, builder, signature, arguments):
-        emit(builder, VOID, "cp.async.commit_group;", "~{memory}", [])
+        ptx.emit(builder, ptx.VOID, "cp.async.commit_group;", "~{memory}", [])
         return context.get_dummy_value()
 
     return types.void(), generate
@@ -112,7 +107,7 @@ def wait_for_copies(typing_context, left):
         return None
 
     def generate(context, builder, signature, arguments):
-        emit(builder, VOID, f"cp.async.wait_group {left.literal_value};", "~{memory}", [])
+        ptx.emit(builder, ptx.VOID, f"cp.async.wait_group {left.literal_value};", "~{memory}", [])
         return context.get_dummy_value()
 
     return types.void(left), generate
@@ -122,21 +117,4 @@ def _copy(builder, target, displacement, source, predicate):
     """16 bytes from global to shared memory, zeros where the predicate is false: `cp.async` of no source bytes."""
     length = builder.select(predicate, ir.Constant(ptx.I32, ptx.VECTOR_BYTES), ir.Constant(ptx.I32, 0))
     text = f"cp.async.cg.shared.global [$0+{displacement}], [$1], {ptx.VECTOR_BYTES}, $2;"
-    emit(builder, VOID, text, "r,l,r,~{memory}", [target, builder.ptrtoint(source, ptx.I64), length])
-
-
-def shared_base(context, builder, signature, arguments, position):
-    """Where an array in shared memory begins, in 32 bits."""
-    start = ptx.data(context, builder, signature.args[position], arguments[position])
-    return builder.ptrtoint(builder.addrspacecast(start, start.type.pointee.as_pointer(SHARED)), ptx.I32)
-
-
-def shared_address(context, builder, signature, arguments, position):
-    """Byte arguments[position + 1] of the array arguments[position] in shared memory."""
-    return builder.add(shared_base(context, builder, signature, arguments, position), arguments[position + 1])
-
-
-def emit(builder, result, text, constraints, operands):
-    """An instruction that stays where it is."""
-    function = ir.FunctionType(result, [operand.type for operand in operands])
-    return builder.call(ir.InlineAsm(function, text, constraints, side_effect=True), operands)
+    ptx.emit(builder, ptx.VOID, text, "r,l,r,~{memory}", [target, builder.ptrtoint(source, ptx.I64), length])

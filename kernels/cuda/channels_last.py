@@ -11,6 +11,7 @@ from numba import types
 from numba.cuda.extending import intrinsic
 
 from . import ptx
+from .conv_tiles import rounded_up
 from .launch import beside, cuda, each, int32, uint32
 from .tensor_core import FINGERPRINT, LINE
 from .tensor_types import KINDS, emit_to_tf32
@@ -20,10 +21,9 @@ SECTOR, WORD = 32, 4
 """Bytes that memory moves at once, and a thread packs of channels: two vectors; and what it packs of pixels."""
 
 
-def packed_channels(kind, channels):
-    """Channels after packing: a multiple of a line's."""
-    line = LINE // ptx.VECTOR_BYTES * kind.vector
-    return -(-channels // line) * line
+def whole_lines(kind, size):
+    """A number of elements, with what is added to fill the last line."""
+    return rounded_up(size, elements_of(kind, LINE))
 
 
 def elements_of(kind, n_bytes):
@@ -36,19 +36,10 @@ def channels_last(kind, a, outer, inner, channels, positions, *, distances):
 
     `distances` are the elements from one to the next o, i and channel; positions lie side by side.
     """
-    padded = packed_channels(kind, channels)
+    padded = whole_lines(kind, channels)
     packed = beside(a, outer * inner * positions * padded)
-    each(
-        pack_kernel(kind.name),
-        packed.size // elements_of(kind, SECTOR),
-        a,
-        packed,
-        inner,
-        channels,
-        positions,
-        padded,
-        *distances,
-    )
+    threads = packed.size // elements_of(kind, SECTOR)
+    each(channel_kernel(kind.name), threads, a, packed, inner, channels, positions, padded, *distances)
     return packed
 
 
@@ -68,18 +59,10 @@ def pack_images(kind, x, n, groups, channels, plane):
 
 def pixels_last(kind, a, n, channels, plane):
     """Images (N, C, H, W) as [c][n h w], pixels padded by zeros."""
-    padded = packed_channels(kind, n * plane)
+    padded = whole_lines(kind, n * plane)
     packed = beside(a, channels * padded)
-    each(
-        pixel_kernel(kind.name),
-        packed.size // elements_of(kind, WORD),
-        a,
-        packed,
-        n * plane,
-        padded,
-        plane,
-        channels * plane,
-    )
+    threads = packed.size // elements_of(kind, WORD)
+    each(pixel_kernel(kind.name), threads, a, packed, n * plane, padded, plane, channels * plane)
     return packed
 
 
@@ -110,7 +93,7 @@ def pixel_kernel(name):
 
 
 @lru_cache
-def pack_kernel(name):
+def channel_kernel(name):
     """The kernel for a kind."""
     count, fingerprint = elements_of(KINDS[name], SECTOR), FINGERPRINT
 

@@ -7,24 +7,21 @@ stored as N K P Q, with bias, activation and f'. Threads add in one order: the s
 """
 
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
 from ..scalar import activate, activate_grad
 from . import async_copies, tile
 from . import tensor_core as core
-from .channels_last import pack_images, pack_weights, packed_channels
+from .channels_last import pack_images, pack_weights, whole_lines
+from .conv_choice import WEIGHT_GRAD
 from .conv_tiles import given
 from .conv_tiles_weight_grad import addressable
 from .launch import cuda, float32, int32, multiprocessors, tiles, uint32
 from .ptx import reciprocal, thread_and_block
-from .tensor_place import THREADS, WARPS, columns_of, place_of, row_of, rows_of, staged_of, staging_pitch
+from .tensor_place import LARGE, SMALL, STAGES, THREADS, columns_of, place_of, row_of, rows_of, staged_of
 from .tensor_types import KINDS, bits_of, kind_of
 from .tile_place import position_of, tile_of
-
-STAGES = 3
-"""Chunks in shared memory."""
 
 SIDES = 15
 """Rows and columns of a kernel, at most: each is a bit that says whether the tap falls outside of the image."""
@@ -35,8 +32,6 @@ ROW = 1 << 16
 END = 1 << 31
 """The bit that is set for every pixel: here is nothing more to copy."""
 
-
-WEIGHT_GRAD = "conv2d_weight_grad"
 LARGEST = 1 << 31
 """Elements of a packed array are fewer: it is read by 32-bit offsets."""
 
@@ -44,20 +39,9 @@ FIRST = (8, 0)
 """The compute capability from which on there are these instructions."""
 
 
-class Shape(NamedTuple):
-    """A tile of results, computed by four warps, and the blocks a multiprocessor is to hold at once."""
-
-    rows: int
-    columns: int
-    resident: int
-
-
-LARGE, SMALL = Shape(128, 128, 2), Shape(64, 64, 4)
-
-
 def serves(g, operation, correlations, dtype):
     """Whether these kernels compute a pass for arrays of a type: where taps, places and offsets can be counted."""
-    channels = [packed_channels(kind_of(dtype), size // g.groups) for size in (g.c, g.k)]
+    channels = [whole_lines(kind_of(dtype), size // g.groups) for size in (g.c, g.k)]
     images = g.n * g.groups * max(channels[0] * g.h * g.w, channels[1] * g.p * g.q)
     weights = g.groups * channels[0] * channels[1] * g.r * g.s
     counted = addressable(g) if operation == WEIGHT_GRAD else all(max(e.a, e.b) <= SIDES for e in correlations)
@@ -87,7 +71,7 @@ def correlate_on_tensor_cores(correlations, n, w, shape, transposed, x, bias, ac
 def correlate_packed(kind, e, n, shape, x, packed, bias, activation, factor, y):
     """Launch one correlation of packed images and weights; the other arrays are as they were given."""
     before, code = factor
-    pixels, channels = n * e.u * e.v, packed_channels(kind, e.c)
+    pixels, channels = n * e.u * e.v, whole_lines(kind, e.c)
     blocks = e.groups * -(-e.k // shape.rows) * -(-pixels // shape.columns)
     like = bits_of(y)
     w_skips = (e.tap_w - 1) * channels, (e.tap_h - e.b * e.tap_w) * channels
@@ -154,17 +138,15 @@ def correlation_kernel(name, shape):
     kind, fingerprint = KINDS[name], core.FINGERPRINT
     vector, vectors, rows_tile, columns_tile = kind.vector, core.VECTORS, shape.rows, shape.columns
     depth, last_row, a_bytes = vectors * vector, rows_tile - 1, rows_tile * core.LINE
-    stage = (rows_tile + columns_tile) * core.LINE
-    last_stage, words, ahead = (STAGES - 1) * stage, STAGES * stage // 4, STAGES - 2
+    stage, last_stage, words, ahead = shape.stage, (STAGES - 1) * shape.stage, STAGES * shape.stage // 4, STAGES - 2
     apart = THREADS // vectors
     places, a_loads, b_loads = apart * core.LINE, rows_tile // apart, columns_tile // apart
     step, table = 4 * apart, 4 * columns_tile
-    warp_rows, warp_columns = rows_tile // WARPS, columns_tile // WARPS
-    n_rows, n_columns = warp_rows // core.ROWS, warp_columns // core.COLUMNS
-    pairs, lines, half = n_columns // 2, core.ROWS * core.LINE, core.LINE // 2
-    n_a, n_b, n_results = 4 * n_rows, 2 * n_columns, 4 * n_rows * n_columns
-    a_slots, b_slots = 2 * n_a, 2 * n_b
-    pitch, staged_lines, lines_apart = staging_pitch(columns_tile), WARPS * core.ROWS, THREADS // columns_tile
+    (warp_rows, warp_columns), (n_rows, n_columns) = shape.warp, shape.products
+    n_a, n_b, n_results = shape.registers
+    a_slots, b_slots, pairs = 2 * n_a, 2 * n_b, n_columns // 2
+    lines, half = core.ROWS * core.LINE, core.LINE // 2
+    pitch, staged_lines, lines_apart = shape.staging
     pitch_bytes, widen, narrow = 4 * pitch, kind.widen, kind.narrow
 
     def conv2d_tensor(

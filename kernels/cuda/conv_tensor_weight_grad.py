@@ -11,28 +11,26 @@ import numpy as np
 
 from . import async_copies, tile
 from . import tensor_core as core
-from .channels_last import pack_images, packed_channels, pixels_last
-from .conv_tensor import LARGE, SMALL, STAGES
+from .channels_last import pack_images, pixels_last, whole_lines
 from .conv_tiles_weight_grad import OUTSIDE, ROW, total_of
 from .launch import beside, cuda, each, float32, int32, multiprocessors, tiles, uint32
 from .ptx import divide, reciprocal, thread_and_block
 from .tensor_place import (
+    LARGE,
+    SMALL,
+    STAGES,
     THREADS,
-    WARPS,
     columns_of,
     place_of,
     row_of,
     staged_of,
-    staging_pitch,
     turned_place_of,
     turned_row_of,
     turned_rows_of,
-)  # fmt: skip
+)
 from .tensor_types import KINDS, bits_of, kind_of
 from .tile_place import position_of, tile_of
-
-SHORTEST, LONGEST = 256, 16384
-"""Pixels of a split: enough to pay for writing its results, few enough for float32 to add in one chain."""
+from .tile_plan import LONGEST, SHORTEST
 
 
 def best_split(kind, groups, windows, filters, pixels, multiprocessors):
@@ -41,15 +39,14 @@ def best_split(kind, groups, windows, filters, pixels, multiprocessors):
     blocks = groups * -(-windows // shape.rows) * -(-filters // shape.columns)
     most, least = max(1, pixels // SHORTEST), -(-pixels // LONGEST)
     splits = max(least, min(most, -(-shape.resident * multiprocessors // blocks)))
-    line = packed_channels(kind, 1)
-    length = -(-pixels // splits // line) * line
+    length = whole_lines(kind, -(-pixels // splits))
     return shape, -(-pixels // length), length
 
 
 def correlate_with_gradient_on_tensor_cores(g, x, dy, dw):
     """Pack x and dy, and launch the products that are cheapest."""
     kind, pixels = kind_of(dw.dtype), g.n * g.p * g.q
-    windows = g.r * g.s * packed_channels(kind, g.c // g.groups)
+    windows = g.r * g.s * whole_lines(kind, g.c // g.groups)
     plan = best_split(kind, g.groups, windows, g.k // g.groups, pixels, multiprocessors(dw))
     images = pack_images(kind, bits_of(x), g.n, g.groups, g.c // g.groups, g.h * g.w)
     correlate_packed(kind, g, plan, images, pixels_last(kind, bits_of(dy), g.n, g.k, g.p * g.q), dw)
@@ -58,13 +55,13 @@ def correlate_with_gradient_on_tensor_cores(g, x, dy, dw):
 def correlate_packed(kind, g, plan, x, dy, dw):
     """Launch the products of packed arrays by a plan (shape, splits, pixels of a split), and their sum."""
     shape, splits, length = plan
-    filters, channels, pixels = g.k // g.groups, packed_channels(kind, g.c // g.groups), g.n * g.p * g.q
+    filters, channels, pixels = g.k // g.groups, whole_lines(kind, g.c // g.groups), g.n * g.p * g.q
     windows = g.r * g.s * channels
     parts = beside(dw, splits * g.groups * windows * filters, np.float32)
     blocks = splits * g.groups * -(-windows // shape.rows) * -(-filters // shape.columns)
     tiles(
         weight_grad_kernel(kind.name, shape), blocks, THREADS, x, dy, parts,
-        g.groups, channels, g.h, g.w, g.h * ROW, filters, windows, packed_channels(kind, pixels), g.s, g.p * g.q, g.q,
+        g.groups, channels, g.h, g.w, g.h * ROW, filters, windows, whole_lines(kind, pixels), g.s, g.p * g.q, g.q,
         g.stride_h, g.stride_w, g.pad_top, g.pad_left, g.dilation_h, g.dilation_w, pixels, length,
         *(np.uint32(part) for d in (g.p * g.q, g.q, channels, g.s) for part in reciprocal(d)),
     )  # fmt: skip
@@ -122,18 +119,16 @@ def weight_grad_kernel(name, shape):
     vector, vectors, rows_tile, columns_tile = kind.vector, core.VECTORS, shape.rows, shape.columns
     depth, last_column, a_bytes = vectors * vector, columns_tile - 1, rows_tile * core.LINE
     panel = depth * core.LINE  # of as many channels as it has pixels
-    stage = (rows_tile + columns_tile) * core.LINE
-    last_stage, words, ahead = (STAGES - 1) * stage, STAGES * stage // 4, STAGES - 2
+    stage, last_stage, words, ahead = shape.stage, (STAGES - 1) * shape.stage, STAGES * shape.stage // 4, STAGES - 2
     b_apart, a_apart = THREADS // vectors, THREADS // vectors // depth
     b_places, b_loads = b_apart * core.LINE, columns_tile // b_apart
     a_places, a_loads, panels = a_apart * panel, rows_tile // depth // a_apart, rows_tile // depth
     table, step = 4 * panels, 4 * a_apart
-    warp_rows, warp_columns = rows_tile // WARPS, columns_tile // WARPS
+    (warp_rows, warp_columns), (n_rows, n_columns) = shape.warp, shape.products
+    n_a, n_b, n_results = shape.registers
+    a_slots, b_slots, pairs = 2 * n_a, 2 * n_b, n_columns // 2
     warp_panels, b_lines, a_half, b_half = warp_rows // depth, core.ROWS * core.LINE, panel // 2, core.LINE // 2
-    n_rows, n_columns = warp_rows // core.ROWS, warp_columns // core.COLUMNS
-    pairs, n_a, n_b, n_results = n_columns // 2, 4 * n_rows, 2 * n_columns, 4 * n_rows * n_columns
-    a_slots, b_slots = 2 * n_a, 2 * n_b
-    pitch, staged_lines, lines_apart = staging_pitch(columns_tile), WARPS * core.ROWS, THREADS // columns_tile
+    pitch, staged_lines, lines_apart = shape.staging
     pitch_bytes = 4 * pitch
     x_place_of, window_of = (turned_place_of, turned_row_of) if single else (place_of, row_of)
 

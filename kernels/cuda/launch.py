@@ -10,7 +10,7 @@ import sys
 from functools import lru_cache
 
 import numpy as np
-from numba import cuda, float32, float64, int32, uint16, uint32, uint64
+from numba import cuda, float32, float64, int32, uint32, uint64
 
 THREADS = 256
 """Threads a block, of every kernel but the tiles': occupancy is full with it wherever registers allow."""
@@ -44,7 +44,6 @@ __all__ = [
     "one",
     "reduce",
     "tiles",
-    "uint16",
     "uint32",
     "uint64",
     "upload",

@@ -12,7 +12,10 @@ from llvmlite import ir
 from numba import types
 from numba.cuda.extending import intrinsic
 
-I32, I64 = ir.IntType(32), ir.IntType(64)
+I32, I64, VOID = ir.IntType(32), ir.IntType(64), ir.VoidType()
+
+SHARED = 3
+"""LLVM's number for a block's shared memory."""
 
 VECTOR_BYTES = 16
 """Bytes of the widest load and store."""
@@ -47,6 +50,23 @@ def byte_address(context, builder, signature, arguments, position):
     offset = builder.zext(arguments[position + 1], I64)
     byte = builder.gep(builder.bitcast(start, ir.IntType(8).as_pointer()), [offset], inbounds=True)
     return builder.bitcast(byte, start.type)
+
+
+def shared_base(context, builder, signature, arguments, position):
+    """Where an array in shared memory begins, in 32 bits."""
+    start = data(context, builder, signature.args[position], arguments[position])
+    return builder.ptrtoint(builder.addrspacecast(start, start.type.pointee.as_pointer(SHARED)), I32)
+
+
+def shared_address(context, builder, signature, arguments, position):
+    """Byte arguments[position + 1] of the array arguments[position] in shared memory."""
+    return builder.add(shared_base(context, builder, signature, arguments, position), arguments[position + 1])
+
+
+def emit(builder, result, text, constraints, operands, side_effect=True):
+    """An instruction as PTX's text; with a side effect it stays where it is."""
+    function = ir.FunctionType(result, [operand.type for operand in operands])
+    return builder.call(ir.InlineAsm(function, text, constraints, side_effect=side_effect), operands)
 
 
 def vector_length(element_type):
@@ -85,8 +105,8 @@ def emit_load_if(builder, pointer, predicate, count):
     text = f"{{ .reg .pred p; setp.ne.b32 p, ${count + 1}, 0; {clear} @p ld.global.nc.{target}, [${count}]; }}"
     result = ir.LiteralStructType([element_type] * count) if count > 1 else element_type
     constraints = ",".join([f"={letter}"] * count + ["l", "r"])
-    load = ir.InlineAsm(ir.FunctionType(result, [I64, I32]), text, constraints, side_effect=True)
-    loaded = builder.call(load, [builder.ptrtoint(pointer, I64), builder.zext(predicate, I32)])
+    operands = [builder.ptrtoint(pointer, I64), builder.zext(predicate, I32)]
+    loaded = emit(builder, result, text, constraints, operands)
     return [builder.extract_value(loaded, i) for i in range(count)] if count > 1 else [loaded]
 
 
@@ -171,7 +191,7 @@ def thread_and_block(typing_context):
     def generate(context, builder, signature, arguments):
         pair = ir.LiteralStructType([I32, I32])
         text = "mov.u32 $0, %tid.x; mov.u32 $1, %ctaid.x;"
-        read = builder.call(ir.InlineAsm(ir.FunctionType(pair, []), text, "=r,=r", side_effect=True), [])
+        read = emit(builder, pair, text, "=r,=r", [])
         return context.make_tuple(builder, signature.return_type, [builder.extract_value(read, i) for i in range(2)])
 
     return types.UniTuple(types.uint32, 2)(), generate

@@ -15,7 +15,6 @@ from numba import types
 from numba.cuda.extending import intrinsic
 
 from . import async_copies, ptx, tile
-from .async_copies import VOID, emit, shared_address, shared_base
 from .tile import constant
 
 LINE = 64
@@ -49,10 +48,10 @@ def load_numbers(typing_context, registers, shared, offset, places, count):
 
     def generate(context, builder, signature, arguments):
         start = ptx.data(context, builder, signature.args[0], arguments[0])
-        source = shared_address(context, builder, signature, arguments, 1)
+        source = ptx.shared_address(context, builder, signature, arguments, 1)
         for i in range(count.literal_value):
             text = f"ld.shared.b32 $0, [$1+{i * places.literal_value}];"
-            builder.store(emit(builder, ptx.I32, text, "=r,r,~{memory}", [source]), ptx.moved(builder, start, i))
+            builder.store(ptx.emit(builder, ptx.I32, text, "=r,r,~{memory}", [source]), ptx.moved(builder, start, i))
         return context.get_dummy_value()
 
     return types.void(registers, shared, offset, places, count), generate
@@ -69,7 +68,7 @@ def load_matrices(typing_context, registers, first, shared, offset, apart, count
 
     def generate(context, builder, signature, arguments):
         start = ptx.data(context, builder, signature.args[0], arguments[0])
-        source = shared_address(context, builder, signature, arguments, 2)
+        source = ptx.shared_address(context, builder, signature, arguments, 2)
         for i in range(count.literal_value):
             loaded = _matrices(builder, "", source, i * apart.literal_value)
             _keep(builder, loaded, start, first.literal_value + 4 * i)
@@ -91,7 +90,7 @@ def load_turned(typing_context, registers, first, shared, offset, panel, count, 
 
     def generate(context, builder, signature, arguments):
         start = ptx.moved(builder, ptx.data(context, builder, signature.args[0], arguments[0]), first.literal_value)
-        base, step = shared_base(context, builder, signature, arguments, 2), panel.literal_value
+        base, step = ptx.shared_base(context, builder, signature, arguments, 2), panel.literal_value
         turned = builder.xor(arguments[3], ir.Constant(ptx.I32, LINE // 2))
         sources = [builder.add(base, offset) for offset in (arguments[3], turned)]
         for i in range(count.literal_value):
@@ -130,8 +129,8 @@ def multiply(typing_context, results, a, a_first, b, b_first, rows, columns, kin
                     *b_values[2 * j : 2 * j + 2],
                     *_values(builder, totals, at, 4),
                 ]
-                asm = ir.InlineAsm(ir.FunctionType(four, [o.type for o in operands]), text, constraints)
-                _keep(builder, builder.call(asm, operands), totals, at)
+                products = ptx.emit(builder, four, text, constraints, operands, side_effect=False)
+                _keep(builder, products, totals, at)
         return context.get_dummy_value()
 
     return types.void(results, a, a_first, b, b_first, rows, columns, kind), generate
@@ -149,7 +148,7 @@ def stage_rows(typing_context, results, row, shared, offset, pitch, rows, column
 
     def generate(context, builder, signature, arguments):
         totals = ptx.data(context, builder, signature.args[0], arguments[0])
-        target = shared_address(context, builder, signature, arguments, 2)
+        target = ptx.shared_address(context, builder, signature, arguments, 2)
         done = builder.append_basic_block("staged")
         choice = builder.switch(arguments[1], done)
         for i in range(rows.literal_value):
@@ -159,7 +158,8 @@ def stage_rows(typing_context, results, row, shared, offset, pitch, rows, column
             for j in range(2 * n_columns):
                 pair = _values(builder, totals, 4 * i * n_columns + 2 * j, 2)
                 below = j % 2 * COLUMNS * pitch.literal_value + j // 2 * COLUMNS * 4
-                emit(builder, VOID, f"st.shared.v2.f32 [$0+{below}], {{$1, $2}};", "r,f,f,~{memory}", [target, *pair])
+                text = f"st.shared.v2.f32 [$0+{below}], {{$1, $2}};"
+                ptx.emit(builder, ptx.VOID, text, "r,f,f,~{memory}", [target, *pair])
             builder.branch(done)
         builder.position_at_end(done)
         return context.get_dummy_value()
@@ -172,8 +172,8 @@ def load_float(typing_context, shared, offset):
     """The float32 at shared[offset]: `ld.shared.f32`."""
 
     def generate(context, builder, signature, arguments):
-        source = shared_address(context, builder, signature, arguments, 0)
-        return emit(builder, F32, "ld.shared.f32 $0, [$1];", "=f,r,~{memory}", [source])
+        source = ptx.shared_address(context, builder, signature, arguments, 0)
+        return ptx.emit(builder, F32, "ld.shared.f32 $0, [$1];", "=f,r,~{memory}", [source])
 
     return types.float32(shared, offset), generate
 
@@ -182,7 +182,7 @@ def _matrices(builder, turned, source, displacement):
     """Four matrices of 8 x 16 bytes, a line of which starts at each lane's source."""
     text = f"ldmatrix.sync.aligned.m8n8.x4{turned}.shared.b16 {{$0, $1, $2, $3}}, [$4+{displacement}];"
     four = ir.LiteralStructType([ptx.I32] * 4)
-    return emit(builder, four, text, "=r,=r,=r,=r,r,~{memory}", [source])
+    return ptx.emit(builder, four, text, "=r,=r,=r,=r,r,~{memory}", [source])
 
 
 def _pairs(builder, source, displacement, start):
@@ -190,7 +190,7 @@ def _pairs(builder, source, displacement, start):
     two = ir.LiteralStructType([ptx.I32] * 2)
     for i in range(2):
         text = f"ld.shared.v2.b32 {{$0, $1}}, [$2+{displacement + i * TURNED_DEPTH * LINE}];"
-        loaded = emit(builder, two, text, "=r,=r,r,~{memory}", [source])
+        loaded = ptx.emit(builder, two, text, "=r,=r,r,~{memory}", [source])
         for j in range(2):
             builder.store(builder.extract_value(loaded, j), ptx.moved(builder, start, 2 * i + j))
 

@@ -3,6 +3,8 @@
 Inlined where they are called. Four warps compute a tile, two below and two beside each other.
 """
 
+from typing import NamedTuple
+
 from . import tensor_core as core
 from .launch import cuda, uint32
 
@@ -12,6 +14,48 @@ WARPS = 2
 """Of a tile, below and beside each other."""
 
 THREADS = 32 * WARPS * WARPS
+STAGES = 3
+"""Chunks in shared memory."""
+
+
+class Shape(NamedTuple):
+    """A tile of results, computed by four warps, and the blocks a multiprocessor is to hold at once."""
+
+    rows: int
+    columns: int
+    resident: int
+
+    @property
+    def stage(self):
+        """Bytes of a chunk: a line for each row and column."""
+        return (self.rows + self.columns) * LINE
+
+    @property
+    def warp(self):
+        """Rows and columns of a warp."""
+        return self.rows // WARPS, self.columns // WARPS
+
+    @property
+    def products(self):
+        """Of a warp, below and beside each other."""
+        return self.rows // WARPS // ROWS, self.columns // WARPS // COLUMNS
+
+    @property
+    def registers(self):
+        """Of one slot of both operands, and of the results."""
+        rows, columns = self.products
+        return 4 * rows, 2 * columns, 4 * rows * columns
+
+    @property
+    def staging(self):
+        """Floats from a line of staged results to the next, lines, and lines from a thread's to its next.
+
+        Four lines of eight floats fill all banks.
+        """
+        return self.columns + COLUMNS, WARPS * ROWS, THREADS // self.columns
+
+
+LARGE, SMALL = Shape(128, 128, 2), Shape(64, 64, 4)
 
 
 @cuda.jit(device=True, inline="always")
@@ -69,11 +113,6 @@ def turned_rows_of(thread, panels, panel, single):
         return uint32(uint32(first + at) + uint32(uint32(own & uint32(1)) * uint32(8)))
     line = uint32(uint32(lane & uint32(7)) + uint32(uint32(lane >> uint32(4)) * uint32(8)))
     return uint32(first + place_of(line, uint32(uint32(lane >> uint32(3)) & uint32(1))))
-
-
-def staging_pitch(columns):
-    """Floats from a line of staged results to the next: four lines of eight floats fill all banks."""
-    return columns + COLUMNS
 
 
 @cuda.jit(device=True, inline="always")

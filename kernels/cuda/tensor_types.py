@@ -12,7 +12,6 @@ from numba import types
 from numba.cuda.extending import intrinsic
 
 from . import ptx
-from .launch import float32, uint16
 
 I16, F32 = ir.IntType(16), ir.FloatType()
 
@@ -21,10 +20,6 @@ class Kind(NamedTuple):
     """One of the types."""
 
     name: str
-    memory: object
-    """Numba's type of the elements of arrays."""
-    dtype: object
-    """NumPy's."""
     vector: int
     """Elements of 16 bytes."""
     widen: object
@@ -36,21 +31,13 @@ class Kind(NamedTuple):
 @intrinsic
 def from_f16(typing_context, bits):
     """float32 of a float16's bits: `cvt.f32.f16`."""
-
-    def generate(context, builder, signature, arguments):
-        return _emit(builder, F32, "cvt.f32.f16 $0, $1;", "=f,h", arguments)
-
-    return types.float32(types.uint16), generate
+    return types.float32(types.uint16), _conversion("cvt.f32.f16", F32, "=f,h")
 
 
 @intrinsic
 def to_f16(typing_context, value):
     """The bits of a float32 rounded to float16: `cvt.rn.f16.f32`."""
-
-    def generate(context, builder, signature, arguments):
-        return _emit(builder, I16, "cvt.rn.f16.f32 $0, $1;", "=h,f", arguments)
-
-    return types.uint16(types.float32), generate
+    return types.uint16(types.float32), _conversion("cvt.rn.f16.f32", I16, "=h,f")
 
 
 @intrinsic
@@ -67,16 +54,7 @@ def from_bf16(typing_context, bits):
 @intrinsic
 def to_bf16(typing_context, value):
     """The bits of a float32 rounded to bfloat16: `cvt.rn.bf16.f32`."""
-
-    def generate(context, builder, signature, arguments):
-        return _emit(builder, I16, "cvt.rn.bf16.f32 $0, $1;", "=h,f", arguments)
-
-    return types.uint16(types.float32), generate
-
-
-def emit_to_tf32(builder, value):
-    """A float32 rounded to tf32, in a float32: `cvt.rna.tf32.f32`."""
-    return builder.bitcast(_emit(builder, ptx.I32, "cvt.rna.tf32.f32 $0, $1;", "=r,f", [value]), F32)
+    return types.uint16(types.float32), _conversion("cvt.rn.bf16.f32", I16, "=h,f")
 
 
 @intrinsic
@@ -85,15 +63,25 @@ def same(typing_context, value):
     return value(value), lambda context, builder, signature, arguments: arguments[0]
 
 
-def _emit(builder, result, text, constraints, operands):
-    function = ir.FunctionType(result, [operand.type for operand in operands])
-    return builder.call(ir.InlineAsm(function, text, constraints), operands)
+def emit_to_tf32(builder, value):
+    """A float32 rounded to tf32, in a float32: `cvt.rna.tf32.f32`."""
+    rounded = _conversion("cvt.rna.tf32.f32", ptx.I32, "=r,f")(None, builder, None, [value])
+    return builder.bitcast(rounded, F32)
+
+
+def _conversion(name, result, constraints):
+    """What emits a conversion of one value."""
+
+    def generate(context, builder, signature, arguments):
+        return ptx.emit(builder, result, f"{name} $0, $1;", constraints, arguments, side_effect=False)
+
+    return generate
 
 
 KINDS = {
-    "f16": Kind("f16", uint16, np.dtype(np.uint16), 8, from_f16, to_f16),
-    "bf16": Kind("bf16", uint16, np.dtype(np.uint16), 8, from_bf16, to_bf16),
-    "tf32": Kind("tf32", float32, np.dtype(np.float32), 4, same, same),
+    "f16": Kind("f16", 8, from_f16, to_f16),
+    "bf16": Kind("bf16", 8, from_bf16, to_bf16),
+    "tf32": Kind("tf32", 4, same, same),
 }
 """By the name in `mma.sync`."""
 

@@ -19,7 +19,6 @@ from gpuconv.kernels.cuda.tensor_place import (
     place_of,
     rows_of,
     staged_of,
-    staging_pitch,
     turned_place_of,
     turned_row_of,
     turned_rows_of,
@@ -29,23 +28,17 @@ from gpuconv.testing import assert_close
 from tests import reference
 from tests.cuda import passes
 
+pytestmark = pytest.mark.usefixtures("emulated")
+
 TYPES = {"f16": np.dtype(np.float16), "bf16": np.dtype(ml_dtypes.bfloat16), "tf32": np.dtype(np.float32)}
 SHAPES = [conv_tensor.LARGE, conv_tensor.SMALL]
-PLAIN = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
 KINDS_OF_SIZES = {"groups": [1, 1, 2, 3], "channels": [1, 3, 8, 17, 33], "multiples": [1, 5, 8, 20], "sizes": [1, 2, 3]}
 SOME = list(passes.geometries(60, 7, **KINDS_OF_SIZES, strides=(1, 2, 3)))
 # More than one tile in each direction, and none of them full.
 WIDE = [
-    ((2, 40, 13, 11), (133, 40, 3, 2), {**PLAIN, "padding": ((1, 1), (0, 1))}),
-    ((2, 140, 9, 10), (70, 70, 1, 1), {**PLAIN, "groups": 2, "stride": (1, 2)}),
+    ((2, 40, 13, 11), (133, 40, 3, 2), {**passes.PLAIN, "padding": ((1, 1), (0, 1))}),
+    ((2, 140, 9, 10), (70, 70, 1, 1), {**passes.PLAIN, "groups": 2, "stride": (1, 2)}),
 ]
-
-
-@pytest.fixture(autouse=True)
-def emulated():
-    """Send NumPy arrays to the CUDA kernels, and those to the emulator."""
-    with gpuconv.use_device("emulator"):
-        yield
 
 
 @pytest.fixture
@@ -54,8 +47,7 @@ def tiled_by(monkeypatch):
 
     def choose(shape, splits):
         def split(kind, groups, windows, filters, pixels, multiprocessors):
-            line = channels_last.packed_channels(kind, 1)
-            length = -(-pixels // splits // line) * line
+            length = channels_last.whole_lines(kind, -(-pixels // splits))
             return shape, -(-pixels // length), length
 
         monkeypatch.setattr(conv_tensor, "best_shape", lambda *problem: shape)
@@ -92,10 +84,10 @@ def test_bias_activation_and_its_derivative_are_fused(name):
     y = gpuconv.conv2d(x, w, b, **leaky)
     dx = gpuconv.conv2d_input_grad(dy, w, x.shape, pre_activation=x, **leaky)
     exact = [a.astype(np.float64) for a in (x, w, b, dy)]
-    expected = reference.conv2d(*exact[:3], **PLAIN)
+    expected = reference.conv2d(*exact[:3], **passes.PLAIN)
     row = "tf32" if algorithm else "direct"
     assert_close(y, np.where(expected > 0, expected, 0.1 * expected), terms=81, algorithm=row)
-    expected = reference.conv2d_input_grad(exact[3], exact[1], x.shape, **PLAIN)
+    expected = reference.conv2d_input_grad(exact[3], exact[1], x.shape, **passes.PLAIN)
     assert_close(dx, np.where(exact[0] > 0, expected, 0.1 * expected), terms=63, algorithm=row)
 
 
@@ -193,7 +185,7 @@ def _one_warp(name, turned):
     """A kernel of one warp, c = a b of 32 x 16 results and two depths; a [row][depth] or turned, b [column][depth]."""
     kind, single = KINDS[name], name == "tf32"
     depth, n_results, vector = 4 * kind.vector, 4 * 2 * 2, kind.vector
-    pitch, a_bytes, words, panel = staging_pitch(32), 32 * core.LINE, 48 * core.LINE // 4 + 1024, depth * core.LINE
+    pitch, a_bytes, words, panel = 40, 32 * core.LINE, 48 * core.LINE // 4 + 1024, depth * core.LINE
     panels, lines, half = 32 // depth, 16 * core.LINE, core.LINE // 2
     place, apart = (turned_place_of if single else place_of) if turned else place_of, 4 * pitch
     row_in = turned_row_of if turned and single else None
