@@ -81,10 +81,22 @@ def on_threads(typingctx, kernel, arguments, threads):
         # One "array" that starts at address 0 and has steps of one byte: its address is the number of the thread.
         nothing, one = ir.Constant(integer, 0), ir.Constant(integer, 1)
         places = [builder.bitcast(place, pointer) for place in (entry, first, count, step, record)]
+        before = builder.call(_of_threads(builder.module, "get_num_threads"), [])
         builder.call(run, [*places, nothing, one, args[2]])
+        builder.call(_of_threads(builder.module, "set_num_threads"), [before])  # which OpenMP's pool has changed
         return context.get_dummy_value()
 
     return signature, codegen
+
+
+def _of_threads(module, name):
+    """Numba's function that tells, or sets, how many threads the caller's parallel regions have."""
+    number = ir.IntType(32)
+    kinds = {
+        "get_num_threads": ir.FunctionType(number, []),
+        "set_num_threads": ir.FunctionType(ir.VoidType(), [number]),
+    }
+    return get_or_insert_function(module, kinds[name], name)
 
 
 def _record(context, arguments):
