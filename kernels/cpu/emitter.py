@@ -49,14 +49,18 @@ def tile_columns(dtype):
 class Emitter:
     """The few LLVM instructions the intrinsics are written in, on vectors of one element type."""
 
-    def __init__(self, context, builder, dtype):
-        self.context, self.builder = context, builder
-        self.size, self.width = dtype.bitwidth // 8, 8 * VECTOR_BYTES // dtype.bitwidth
+    def __init__(self, context, builder, dtype, width=None):
+        self.context, self.builder, self.dtype = context, builder, dtype
+        self.size, self.width = dtype.bitwidth // 8, width or 8 * VECTOR_BYTES // dtype.bitwidth
         self.vector = ir.VectorType(context.get_value_type(dtype), self.width)
         self.quad = ir.VectorType(context.get_value_type(dtype), 4)
         self.integer = context.get_value_type(types.intp)
         self.zeros = ir.Constant(self.vector, [0.0] * self.width)
         self.zero_quad = ir.Constant(self.quad, [0.0] * 4)
+
+    def of_width(self, width):
+        """The same on vectors of so many elements."""
+        return Emitter(self.context, self.builder, self.dtype, width)
 
     def constant(self, value):
         """An index."""
@@ -228,3 +232,11 @@ class Emitter:
         builder.cbranch(builder.icmp_signed("<", following, steps), loop, done)
         builder.position_at_end(done)
         return results
+
+    def put(self, tile, place, stride, accumulate):
+        """Store rows of vectors, `stride` elements apart, or add them to what is there."""
+        for i, row in enumerate(tile):
+            for j, vector in enumerate(row):
+                there = self.shifted(self.shifted(place, i, stride), j * self.width)
+                before = self.builder.select(accumulate, self.load(there), self.zeros)
+                self.store(self.builder.fadd(before, vector), there)

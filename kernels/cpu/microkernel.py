@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 
 from .emitter import DOT_COLUMNS, DOT_ROWS, MR, NV, VECTOR_BYTES, Emitter, lanes, tile_columns
 
-__all__ = ["MR", "NV", "VECTOR_BYTES", "add_dots", "measure_peak", "multiply_tile"]
+__all__ = ["MR", "NV", "VECTOR_BYTES", "add_dots", "measure_peak", "multiply_gathered", "multiply_tile"]
 
 
 @intrinsic
@@ -56,12 +56,54 @@ def multiply_tile(typingctx, a, a_start, b, b_start, starts, tile, offsets, step
                 for j in range(NV):
                     yield i, j, factor, row[j]
 
-        results = emit.accumulate(steps, MR, NV, products)
-        for i in range(MR):
-            for j in range(NV):
-                place = emit.shifted(emit.shifted(c, i, c_stride), j * emit.width)
-                before = builder.select(accumulate, emit.load(place), emit.zeros)
-                emit.store(builder.fadd(before, results[i][j]), place)
+        emit.put(emit.accumulate(steps, MR, NV, products), c, c_stride, accumulate)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def multiply_gathered(
+    typingctx, a, a_start, rows, row, moves, step0, steps, b, b_start, c, c_start, c_stride, accumulate
+):
+    """C[i, j] (+)= sum_l a[a_start + rows[row + i] + moves[step0 + l]] B[l, j] for i < MR, j < NR = NV vectors.
+
+    Parameters
+    ----------
+    a : array, read where it lies
+    rows, moves : int32 arrays
+        Where the rows of A lie, and by how much each step moves them.
+    row, step0 : int
+        The first entry of each that is read.
+    steps : int
+        Length of the reduction, at least 1.
+    b : array, with B[l, j] = b[b_start + l * NR + j]
+    c : array, with C[i, j] = c[c_start + i * c_stride + j]
+    accumulate : bool
+        Add to C; else it is only written.
+    """
+    index = types.intp
+    signature = types.void(
+        a, index, rows, index, moves, index, index, b, index, c, index, index, types.boolean
+    )  # fmt: skip
+
+    def codegen(context, builder, sig, args):
+        a, a_start, rows, row, moves, step0, steps, b, b_start, c, c_start, c_stride, accumulate = args
+        emit = Emitter(context, builder, sig.args[0].dtype)
+        a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[7], b, b_start)
+        rows, moves = emit.pointer(sig.args[2], rows), emit.pointer(sig.args[4], moves, step0)
+        c = emit.pointer(sig.args[9], c, c_start)
+        places = [emit.shifted(a, emit.entry_of(rows, builder.add(row, emit.constant(i)))) for i in range(MR)]
+
+        def products(step):
+            move, line = emit.entry_of(moves, step), emit.shifted(b, NV * emit.width, step)
+            vectors = [emit.load(emit.shifted(line, j * emit.width)) for j in range(NV)]
+            for i, place in enumerate(places):
+                factor = emit.broadcast(emit.shifted(place, move))
+                for j, vector in enumerate(vectors):
+                    yield i, j, factor, vector
+
+        emit.put(emit.accumulate(steps, MR, NV, products), c, c_stride, accumulate)
         return context.get_dummy_value()
 
     return signature, codegen

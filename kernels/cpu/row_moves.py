@@ -1,11 +1,12 @@
 """Moving rows of a few dozen elements, which is half the time of a small convolution: whole vectors, no scalar rest.
 
 A row's last vector overlaps the one before it, so a copy of 28 elements is four vectors and nothing else; of a loop
-that the compiler vectorises by itself, 28 elements would all be the rest. The source and the target do not overlap.
+that the compiler vectorises by itself, 28 elements would all be the rest. Rows shorter than a vector are moved in
+halves and quarters of one by the same rule. The source and the target do not overlap.
 """
 
 from numba import njit, types
-from numba.core.cgutils import for_range, for_range_slice
+from numba.core.cgutils import for_range_slice
 from numba.extending import intrinsic
 
 from .emitter import Emitter
@@ -19,14 +20,12 @@ def copy_row(typingctx, target, place, source, first, count):
     def codegen(context, builder, sig, args):
         emit = Emitter(context, builder, sig.args[0].dtype)
         target, source = emit.pointer(sig.args[0], *args[:2]), emit.pointer(sig.args[2], *args[2:4])
-
-        def element(j):
-            builder.store(builder.load(emit.shifted(source, j)), emit.shifted(target, j))
-
-        def store(j, value):
-            emit.store(value, emit.shifted(target, j))
-
-        _along(emit, args[4], store, element, lambda j: emit.load(emit.shifted(source, j)))
+        _along(
+            emit,
+            args[4],
+            lambda emit, j: emit.load(emit.shifted(source, j)),
+            lambda emit, j, value: emit.store(value, emit.shifted(target, j)),
+        )
         return context.get_dummy_value()
 
     return types.void(target, index, source, index, index), codegen
@@ -40,15 +39,12 @@ def add_row(typingctx, target, place, source, first, count):
     def codegen(context, builder, sig, args):
         emit = Emitter(context, builder, sig.args[0].dtype)
         target, source = emit.pointer(sig.args[0], *args[:2]), emit.pointer(sig.args[2], *args[2:4])
-
-        def total(j):
-            return builder.fadd(emit.load(emit.shifted(target, j)), emit.load(emit.shifted(source, j)))
-
-        def element(j):
-            place = emit.shifted(target, j)
-            builder.store(builder.fadd(builder.load(place), builder.load(emit.shifted(source, j))), place)
-
-        _along(emit, args[4], lambda j, value: emit.store(value, emit.shifted(target, j)), element, total)
+        _along(
+            emit,
+            args[4],
+            lambda emit, j: builder.fadd(emit.load(emit.shifted(target, j)), emit.load(emit.shifted(source, j))),
+            lambda emit, j, value: emit.store(value, emit.shifted(target, j)),
+        )
         return context.get_dummy_value()
 
     return types.void(target, index, source, index, index), codegen
@@ -62,12 +58,11 @@ def clear_row(typingctx, target, place, count):
     def codegen(context, builder, sig, args):
         emit = Emitter(context, builder, sig.args[0].dtype)
         target = emit.pointer(sig.args[0], *args[:2])
-
-        def element(j):
-            builder.store(emit.element(emit.zeros, 0), emit.shifted(target, j))
-
         _along(
-            emit, args[2], lambda j, zeros: emit.store(zeros, emit.shifted(target, j)), element, lambda j: emit.zeros
+            emit,
+            args[2],
+            lambda emit, j: emit.zeros,
+            lambda emit, j, zeros: emit.store(zeros, emit.shifted(target, j)),
         )
         return context.get_dummy_value()
 
@@ -98,21 +93,14 @@ def zip_rows(typingctx, target, place, even, even_first, odd, odd_first, count):
         emit = Emitter(context, builder, sig.args[0].dtype)
         target = emit.pointer(sig.args[0], *args[:2])
         sides = emit.pointer(sig.args[2], *args[2:4]), emit.pointer(sig.args[4], *args[4:6])
-        width, order = emit.width, [lane + side * emit.width for lane in range(emit.width) for side in (0, 1)]
 
-        def values(j):
-            return [emit.load(emit.shifted(side, j)) for side in sides]
-
-        def store(j, values):
-            place = emit.shifted(target, 2, j)
+        def store(emit, j, values):
+            place, width = emit.shifted(target, 2, j), emit.width
+            order = [lane + side * width for lane in range(width) for side in (0, 1)]
             for half in (0, width):
                 emit.store(emit.shuffle(*values, order[half : half + width]), emit.shifted(place, half))
 
-        def element(j):
-            for offset, side in enumerate(sides):
-                builder.store(builder.load(emit.shifted(side, j)), emit.shifted(emit.shifted(target, 2, j), offset))
-
-        _along(emit, args[6], store, element, values)
+        _along(emit, args[6], lambda emit, j: [emit.load(emit.shifted(side, j)) for side in sides], store)
         return context.get_dummy_value()
 
     return types.void(target, index, even, index, odd, index, index), codegen
@@ -126,41 +114,42 @@ def unzip_row(typingctx, even, even_place, odd, odd_place, source, first, count)
     def codegen(context, builder, sig, args):
         emit = Emitter(context, builder, sig.args[0].dtype)
         sides = emit.pointer(sig.args[0], *args[:2]), emit.pointer(sig.args[2], *args[2:4])
-        source, width = emit.pointer(sig.args[4], *args[4:6]), emit.width
+        source = emit.pointer(sig.args[4], *args[4:6])
 
-        def halves(j):
+        def halves(emit, j):
             place = emit.shifted(source, 2, j)
-            return emit.load(place), emit.load(emit.shifted(place, width))
+            return emit.load(place), emit.load(emit.shifted(place, emit.width))
 
-        def store(j, halves):
+        def store(emit, j, halves):
             for offset, side in enumerate(sides):
-                emit.store(emit.shuffle(*halves, range(offset, 2 * width, 2)), emit.shifted(side, j))
+                emit.store(emit.shuffle(*halves, range(offset, 2 * emit.width, 2)), emit.shifted(side, j))
 
-        def element(j):
-            for offset, side in enumerate(sides):
-                builder.store(builder.load(emit.shifted(emit.shifted(source, 2, j), offset)), emit.shifted(side, j))
-
-        _along(emit, args[6], store, element, halves)
+        _along(emit, args[6], halves, store)
         return context.get_dummy_value()
 
     return types.void(even, index, odd, index, source, index, index), codegen
 
 
-def _along(emit, count, store, element, value):
-    """Emit store(j, value(j)) for vectors that cover count elements, the last ending there; element(j) if too few.
+def _along(emit, count, value, store):
+    """Emit store(emit, j, value(emit, j)) for vectors that cover count elements, the last ending there.
 
-    The last vector's value is formed first: it shares elements with the vector before it, which value may read.
+    Too few for a vector are moved in vectors half as long, from four elements on one by one. The last vector's value is
+    formed first: it shares elements with the vector before it, which value may read.
     """
     builder, width = emit.builder, emit.constant(emit.width)
+    if emit.width == 1:
+        with for_range_slice(builder, emit.constant(0), count, width) as (j, _):
+            store(emit, j, value(emit, j))
+        return
     with builder.if_else(builder.icmp_signed(">=", count, width)) as (enough, few):
         with enough:
             last = builder.sub(count, width)
-            at_last = value(last)
+            at_last = value(emit, last)
             with for_range_slice(builder, emit.constant(0), last, width) as (j, _):
-                store(j, value(j))
-            store(last, at_last)
-        with few, for_range(builder, count) as loop:
-            element(loop.index)
+                store(emit, j, value(emit, j))
+            store(emit, last, at_last)
+        with few:
+            _along(emit.of_width(emit.width // 2 if emit.width > 4 else 1), count, value, store)
 
 
 @njit(inline="always")
