@@ -136,37 +136,40 @@ def _correlate(g, reads, lattice, x, panels, bias, activation, slope, pre_activa
                             flat, panel, planes, 0, starts, tile, offsets, (c1 - c0) * g.taps,
                             sums, row + tile * NV * g.lanes, stride, c0 > 0,
                         )  # fmt: skip
-            for k in range(block0 * MR, min(block1 * MR, filters)):
-                for m in range(images):
-                    first = (k - block0 * MR) * stride + m * g.run * g.lanes
-                    store_rows(
-                        lattice, sums, first, g.pitch, n + m, group * filters + k, p0, p1, bias, activation, slope,
-                        pre_activation, y,
-                    )  # fmt: skip
+            k0 = block0 * MR
+            store_planes(
+                lattice, sums, 0, stride, min(block1 * MR, filters) - k0, g.run * g.lanes, images, g.pitch, n,
+                group * filters + k0, p0, p1, bias, activation, slope, pre_activation, y,
+            )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def store_rows(lattice, sums, first, pitch, n, k, p0, p1, bias, activation, slope, pre_activation, y):
-    """Rows p0 to p1 of y on the lattice: f(sum + bias), or sum * f'(pre_activation).
+def store_planes(
+    lattice, sums, first, apart, filters, between, images, pitch, n, k, p0, p1, bias, activation, slope,
+    pre_activation, y,
+):  # fmt: skip
+    """Rows p0 to p1 of some filters and images of y on the lattice: f(sum + bias), or sum * f'(pre_activation).
 
-    The sums of row p lie at first + (p - p0) * pitch.
+    The sums of row p of filter k + i and image n + m lie at first + i * apart + m * between + (p - p0) * pitch. All
+    rows in one call, here and below: a call counts a reference to each array, which threads would fight over.
     """
-    if (activation != IDENTITY and not pre_activation.size) or bias[k] != 0:
-        _finish(sums, first, (p1 - p0 - 1) * pitch + lattice.q, bias[k], activation, slope)
-    place = ((n * lattice.k + k) * lattice.height + lattice.row0 + p0 * lattice.row_step) * lattice.width + lattice.col0
-    if pre_activation.size:
-        for p in range(p1 - p0):
-            row = place + p * lattice.row_step * lattice.width
-            _scale(sums, first + p * pitch, lattice.q, pre_activation, row, lattice.col_step, activation, slope)
-    if lattice.col_step == 1 and pitch == lattice.width and lattice.row_step == 1:
-        copy_row(y, place, sums, first, (p1 - p0) * pitch)
-        return
-    for p in range(p1 - p0):
-        row = place + p * lattice.row_step * lattice.width
-        if lattice.col_step == 1:
-            copy_row(y, row, sums, first + p * pitch, lattice.q)
-        else:
-            _spread(sums, first + p * pitch, lattice.q, y, row, lattice.col_step)
+    rows, down = p1 - p0, lattice.row_step * lattice.width
+    corner = (lattice.row0 + p0 * lattice.row_step) * lattice.width + lattice.col0
+    for i in range(filters):
+        for m in range(images):
+            source = first + i * apart + m * between
+            place = ((n + m) * lattice.k + k + i) * lattice.height * lattice.width + corner
+            if (activation != IDENTITY and not pre_activation.size) or bias[k + i] != 0:
+                _finish(sums, source, (rows - 1) * pitch + lattice.q, bias[k + i], activation, slope)
+            if pre_activation.size:
+                _scale(lattice, sums, source, pitch, rows, pre_activation, place, activation, slope)
+            if lattice.col_step != 1:
+                _spread(lattice, sums, source, pitch, rows, y, place)
+            elif pitch == lattice.width and lattice.row_step == 1:
+                copy_row(y, place, sums, source, rows * pitch)
+            else:
+                for p in range(rows):
+                    copy_row(y, place + p * down, sums, source + p * pitch, lattice.q)
 
 
 @njit(cache=True, nogil=True)
@@ -178,16 +181,20 @@ def _finish(sums, first, count, bias, activation, slope):
 
 
 @njit(cache=True, nogil=True)
-def _scale(sums, first, count, pre_activation, place, step, activation, slope):
-    """sums = sums * f'(pre_activation), of one row."""
-    first, place, step = np.uint64(first), np.uint64(place), np.uint64(step)
-    for j in range(np.uint64(count)):
-        sums[first + j] = activate_grad(sums[first + j], pre_activation[place + j * step], activation, slope)
+def _scale(lattice, sums, first, pitch, rows, pre_activation, place, activation, slope):
+    """sums = sums * f'(pre_activation), of some rows."""
+    step = np.uint64(lattice.col_step)
+    for p in range(rows):
+        source, there = np.uint64(first + p * pitch), np.uint64(place + p * lattice.row_step * lattice.width)
+        for j in range(np.uint64(lattice.q)):
+            sums[source + j] = activate_grad(sums[source + j], pre_activation[there + j * step], activation, slope)
 
 
 @njit(cache=True, nogil=True)
-def _spread(sums, first, count, y, place, step):
-    """y[place + j * step] = sums[first + j]."""
-    first, place, step = np.uint64(first), np.uint64(place), np.uint64(step)
-    for j in range(np.uint64(count)):
-        y[place + j * step] = sums[first + j]
+def _spread(lattice, sums, first, pitch, rows, y, place):
+    """y[place + p * row_step * width + j * col_step] = sums[first + p * pitch + j], of some rows."""
+    step = np.uint64(lattice.col_step)
+    for p in range(rows):
+        source, there = np.uint64(first + p * pitch), np.uint64(place + p * lattice.row_step * lattice.width)
+        for j in range(np.uint64(lattice.q)):
+            y[there + j * step] = sums[source + j]

@@ -150,7 +150,7 @@ def _pack_image(dy, first, filters, size, columns, packed):
             copy_row(packed, (tile * filters + k) * columns, dy, first + k * size + tile * columns, here)
 
 
-@njit(cache=True, nogil=True)
+@njit(inline="always")
 def _add_tap(g, taps, tap, rows, first, width, sums):
     """sums[phase, p st_h + row shift, q + shift] += rows[p, q], where that is inside."""
     # Element by element: a row of taps would count references, which the threads would fight over.

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 from ..memory import new
-from .conv_direct import Lattice, store_rows
+from .conv_direct import Lattice, store_planes
 from .emitter import MR, NV, lanes, tile_columns
 from .microkernel import multiply_tile
 from .threads import on_threads, threads_for
@@ -146,6 +146,7 @@ def _correlate(
 def _store(g, lattice, outputs, n, images, k, first, last, bias, activation, slope, pre_activation, y):
     """Rows of y from the output planes."""
     p0, p1, pitch = EDGE * first, min(EDGE * last, lattice.height), EDGE * g.across
-    for m in range(images):
-        place = m * g.rows * EDGE * pitch
-        store_rows(lattice, outputs, place, pitch, n + m, k, p0, p1, bias, activation, slope, pre_activation, y)
+    between = g.rows * EDGE * pitch
+    store_planes(
+        lattice, outputs, 0, 0, 1, between, images, pitch, n, k, p0, p1, bias, activation, slope, pre_activation, y
+    )  # fmt: skip
