@@ -61,12 +61,16 @@ def _calls() -> Iterator[tuple[str, Callable[[Any], None]]]:
 
 
 def _algorithms(dtype: Any) -> None:
-    """Every pass of a convolution by every algorithm, and of one whose input gradient is scattered."""
+    """Every pass of convolutions by every algorithm: few filters and many, an input gradient that is scattered."""
     from . import conv
     from .backend import kernels_for, to_device
     from .geometry import conv_geometry
 
-    for x_shape, w_shape in (((2, 16, 8, 8), (16, 16, 3, 3)), ((1, 2, 6, 6), (9, 2, 5, 5))):
+    for x_shape, w_shape in (
+        ((2, 16, 8, 8), (16, 16, 3, 3)),
+        ((1, 2, 6, 6), (9, 2, 5, 5)),
+        ((1, 32, 6, 6), (32, 32, 3, 3)),
+    ):
         x, w = (to_device(np.zeros(shape, dtype)) for shape in (x_shape, w_shape))
         for algorithm in (
             "auto",

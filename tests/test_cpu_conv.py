@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import gpuconv
 from gpuconv.geometry import conv_geometry
-from gpuconv.kernels.cpu import conv, conv_scatter, emitter, microkernel
+from gpuconv.kernels.cpu import conv, conv_scatter, emitter, microkernel, transposing
 from gpuconv.testing import assert_close
 from tests import reference
 from tests.strategies import convolutions
@@ -21,6 +21,12 @@ PASSES = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
 def multiply(a, b, starts, tile, offsets, c, accumulate):
     multiply_tile = microkernel.multiply_tile
     multiply_tile(a, 0, b, 0, starts, tile, offsets, offsets.size, c, 0, c.shape[1], accumulate)
+
+
+@numba.njit
+def multiply_gathered(a, start, rows, row, moves, step0, steps, b, c, accumulate):
+    multiply = microkernel.multiply_gathered
+    multiply(a, start, rows, row, moves, step0, steps, b, 0, c, 0, c.shape[1], accumulate)
 
 
 @numba.njit
@@ -55,6 +61,32 @@ def test_tile_multiplies_panels(rng, dtype):
         assert_close(c, expected, terms=steps)
         multiply(a.ravel(), b.ravel(), starts, tile, offsets, c, True)
         assert_close(c, 2 * expected, terms=steps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_tile_multiplies_a_matrix_read_where_it_lies(rng, dtype):
+    steps, rows, columns = 23, 2 * emitter.MR, emitter.tile_columns(dtype)
+    a, b = rng.standard_normal(999).astype(dtype), rng.standard_normal((steps, columns)).astype(dtype)
+    places, moves = rng.integers(0, 400, rows, np.int32), rng.integers(0, 500, steps + 3, np.int32)
+    c = np.full((emitter.MR, columns), np.nan, dtype)
+    for row in (0, emitter.MR):
+        unrolled = a[90 + places[row : row + emitter.MR, None] + moves[3:]]
+        expected = unrolled.astype(np.float64) @ b
+        for accumulate in (False, True):
+            multiply_gathered(a, 90, places, row, moves, 3, steps, b.ravel(), c, accumulate)
+            assert_close(c, (1 + accumulate) * expected, terms=steps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [1, 7, 16, 33])
+@pytest.mark.parametrize("columns", [1, 3, 4, 9, 16])
+def test_transposing_moves_every_element_and_no_other(rng, dtype, rows, columns):
+    source, target = rng.standard_normal(rows * 20 + 5).astype(dtype), np.full(columns * 40 + 7, np.nan, dtype)
+    transposing.transpose(source, 5, 20, rows, columns, target, 7, 40)
+    moved = target[7:].reshape(columns, 40)
+    np.testing.assert_array_equal(moved[:, :rows], source[5:].reshape(rows, 20)[:, :columns].T)
+    assert np.isnan(moved[:, rows:]).all()
+    assert np.isnan(target[:7]).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -158,6 +190,72 @@ def test_scattering_agrees_with_the_oracle(dtype, case, seed):
     magnitude = np.sqrt(reference.conv2d_input_grad(dy**2, w**2, x_shape, **spelt_out))
     assert_close(dx, expected, terms=w[:, 0].size, magnitude=magnitude)
     assert_close(delta, reference.relu_grad(expected, x), terms=w[:, 0].size, magnitude=magnitude)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=100, deadline=None)
+@given(case=convolutions(), seed=st.integers(0, 2**16))
+def test_lanes_of_filters_agree_with_the_oracle(dtype, case, seed):
+    """All passes with filters as lanes, on every geometry of one group, whether they fill them or not."""
+    x_shape, w_shape, options, spelt_out = case
+    rng = np.random.default_rng(seed)
+    y_shape = conv_geometry("test", x_shape, w_shape, **options).y_shape
+    dy, w, x, b = (rng.standard_normal(shape).astype(dtype) for shape in (y_shape, w_shape, x_shape, w_shape[:1]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv, "fills_lanes", lambda g, filters, dtype: g.groups == 1)
+        patch.setattr(conv, "FEWEST", 0)
+        patch.setattr(conv, "SCATTERED", 1 << 30)
+        y = gpuconv.conv2d(x, w, b, **options, algorithm="direct")
+        dx = gpuconv.conv2d_input_grad(dy, w, x_shape, **options, algorithm="direct")
+        delta = gpuconv.conv2d_input_grad(dy, w, x_shape, **options, activation="relu", pre_activation=x)
+        dw = gpuconv.conv2d_weight_grad(x, dy, w_shape, **options, algorithm="direct")
+    magnitude = np.sqrt(reference.conv2d(x**2, w**2, b**2, **spelt_out))
+    assert_close(y, reference.conv2d(x, w, b, **spelt_out), terms=w[0].size, magnitude=magnitude)
+    expected = reference.conv2d_input_grad(dy, w, x_shape, **spelt_out)
+    magnitude = np.sqrt(reference.conv2d_input_grad(dy**2, w**2, x_shape, **spelt_out))
+    assert_close(dx, expected, terms=w[:, 0].size, magnitude=magnitude)
+    assert_close(delta, reference.relu_grad(expected, x), terms=w[:, 0].size, magnitude=magnitude)
+    magnitude = np.sqrt(reference.conv2d_weight_grad(x**2, dy**2, w_shape, **spelt_out))
+    expected = reference.conv2d_weight_grad(x, dy, w_shape, **spelt_out)
+    assert_close(dw, expected, terms=dy[:, 0].size, magnitude=magnitude)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("activation", [None, "relu"])
+def test_lanes_of_filters_over_several_strips_and_blocks(rng, stride, activation):
+    """What is too large for the examples above: several strips, blocks of filters, and parts of the reduction."""
+    x, w = rng.standard_normal((3, 37, 29, 23), np.float32), rng.standard_normal((71, 37, 3, 3), np.float32)
+    b, options = rng.standard_normal(71, np.float32), {"stride": stride, "padding": 1}
+    spelt_out = {"stride": (stride, stride), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": 1}
+    y = gpuconv.conv2d(x, w, b, **options, activation=activation, algorithm="direct")
+    expected = reference.conv2d(x, w, b, **spelt_out)
+    assert_close(y, np.maximum(expected, 0) if activation else expected, terms=w[0].size)
+    dy = rng.standard_normal(y.shape, np.float32)
+    dx = gpuconv.conv2d_input_grad(dy, w, x.shape, **options, algorithm="direct")
+    assert_close(dx, reference.conv2d_input_grad(dy, w, x.shape, **spelt_out), terms=w[:, 0].size)
+    dw = gpuconv.conv2d_weight_grad(x, dy, w.shape, **options, algorithm="direct")
+    assert_close(dw, reference.conv2d_weight_grad(x, dy, w.shape, **spelt_out), terms=dy[:, 0].size)
+
+
+def test_filters_are_lanes_where_they_fill_them():
+    def fills(shape, w_shape, **options):
+        return conv.fills_lanes(conv_geometry("test", shape, w_shape, **options), w_shape[0], np.float32)
+
+    assert fills((8, 64, 14, 14), (64, 64, 3, 3), padding=1)
+    assert not fills((8, 64, 14, 14), (5, 64, 3, 3), padding=1)
+    assert not fills((8, 64, 14, 14), (64, 32, 3, 3), padding=1, groups=2)
+    # The padded copy would be far larger than x and y.
+    assert not fills((64, 64, 14, 14), (64, 64, 3, 3), padding=99, stride=99)
+
+
+def test_few_tasks_leave_numba_all_its_threads(rng, threads):
+    """A pool that was asked for fewer threads remembers that as everyone's number."""
+    if numba.config.NUMBA_NUM_THREADS < 2:
+        pytest.skip("one core")
+    threads(2)
+    x, w = rng.standard_normal((1, 4, 9, 9), np.float32), rng.standard_normal((4, 4, 3, 3), np.float32)
+    gpuconv.conv2d(x, w, algorithm="winograd")
+    assert numba.get_num_threads() == 2
 
 
 def test_scattering_pays_where_outputs_are_few_or_strided():

@@ -63,15 +63,16 @@ def test_warmup_leaves_nothing_to_compile():
         import numpy as np, gpuconv, logging
         seconds = gpuconv.warmup("cpu", progress=False)
         assert seconds > 0
-        from gpuconv.kernels.cpu import conv_direct, conv_scatter, conv_weight_grad, conv_winograd
-        from gpuconv.kernels.cpu import conv_winograd_weight_grad
-        modules = conv_direct, conv_scatter, conv_weight_grad, conv_winograd, conv_winograd_weight_grad
+        from gpuconv.kernels.cpu import conv_by_filters, conv_by_filters_weight_grad, conv_direct, conv_scatter
+        from gpuconv.kernels.cpu import conv_weight_grad, conv_winograd, conv_winograd_weight_grad
+        modules = conv_by_filters, conv_by_filters_weight_grad, conv_direct, conv_scatter, conv_weight_grad
+        modules += conv_winograd, conv_winograd_weight_grad
         count = lambda: [len(m._launch.signatures) for m in modules]
         before = count()
-        assert before == [1] * 5, before
+        assert before == [1] * 7, before
         for shape, w_shape, options in (
             ((8, 16, 20, 20), (16, 16, 3, 3), {"padding": 1}), ((2, 16, 20, 20), (16, 16, 3, 3), {"stride": 2}),
-            ((9, 1, 28, 28), (6, 1, 5, 5), {}),
+            ((9, 1, 28, 28), (6, 1, 5, 5), {}), ((2, 64, 7, 7), (64, 64, 1, 1), {}),
         ):
             x, w = np.zeros(shape, np.float32), np.zeros(w_shape, np.float32)
             y = gpuconv.conv2d(x, w, np.zeros(w_shape[0], np.float32), activation="relu", **options)

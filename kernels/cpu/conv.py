@@ -5,14 +5,16 @@ from functools import lru_cache
 import numpy as np
 
 from ..scalar import IDENTITY
+from .conv_by_filters import POINTWISE, correlate_by_filters, fills_lanes
+from .conv_by_filters_weight_grad import FEWEST, correlate_with_gradient_by_filters
 from .conv_direct import Lattice, correlate
-from .conv_pointwise import correlate_pointwise_with_gradient, is_small_and_pointwise
 from .conv_scatter import pays, scatter_gradient
 from .conv_weight_grad import correlate_with_gradient
 from .conv_winograd import correlate_winograd
 from .conv_winograd_weight_grad import correlate_with_gradient_winograd
 from .sums import sum_columns
 
+SCATTERED = 128  # outputs of a map: fewer of strided 1x1 kernels are not worth scattering (Xeon with AVX-512, 2026-11)
 WINOGRAD_FROM = 1 << 22  # N P Q C K: up to there a call gains less than 0.3 ms (Zen 3, 2 cores, 2026-11)
 
 
@@ -36,6 +38,11 @@ def _winograd_pays(g):
     return enough and g.c >= 16 and g.k >= 16 and g.p >= 8 and g.q >= 8 and g.n * g.p * g.q >= 2048
 
 
+def _is_small(g):
+    """Whether rows of pixels fill vectors badly, so that filters had better: not on large maps of 1x1 kernels."""
+    return g.r * g.s > 1 or g.p * g.q <= POINTWISE
+
+
 def conv2d_forward(g, x, w, b, activation, slope, y, algorithm):
     """y[n,k,p,q] = f(sum_{c,r,s} w[k,c,r,s] x[n,c,p st + r d - pad,...] + b[k]): the forward pass."""
     bias = np.zeros(g.k, x.dtype) if b is None else b
@@ -45,7 +52,11 @@ def conv2d_forward(g, x, w, b, activation, slope, y, algorithm):
         return
     taps, lattice = _forward_taps(g)
     stride = (g.stride_h, g.stride_w)
-    correlate(x, w, taps, stride, g.groups, False, lattice, bias, activation, slope, nothing, y)
+    result = lattice, bias, activation, slope, nothing, y
+    if fills_lanes(g, g.k, x.dtype) and (_is_small(g) or g.stride_h * g.stride_w > 1):
+        correlate_by_filters(x, w, taps, stride, False, *result)
+    else:
+        correlate(x, w, taps, stride, g.groups, False, *result)
 
 
 def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm):
@@ -59,22 +70,27 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
         zeros = np.zeros(g.c, dy.dtype)
         correlate_winograd(dy, w, True, g.pad_top - 2, g.pad_left - 2, zeros, code, slope, before, dx)
         return
-    if algorithm == "auto" and pays(g):
+    phases, complete = _phase_taps(g)
+    by_filters = fills_lanes(g, g.c, dy.dtype) and _is_small(g) and len(phases[0][0]) == g.r * g.s
+    if algorithm == "auto" and pays(g) and not (by_filters and g.r * g.s == 1 and g.p * g.q <= SCATTERED):
         scatter_gradient(g, dy, w, before, code, slope, dx)
         return
-    phases, complete = _phase_taps(g)
     if not complete:
         dx[...] = 0
     for taps, lattice in phases:
-        correlate(dy, w, taps, (1, 1), g.groups, True, lattice, np.zeros(g.c, dy.dtype), code, slope, before, dx)
+        result = lattice, np.zeros(g.c, dy.dtype), code, slope, before, dx
+        if by_filters:
+            correlate_by_filters(dy, w, taps, (1, 1), True, *result)
+        else:
+            correlate(dy, w, taps, (1, 1), g.groups, True, *result)
 
 
 def conv2d_weight_grad(g, x, dy, dw, algorithm):
     """dw[k,c,r,s] = sum_{n,p,q} dy[n,k,p,q] x[n,c,p st + r d - pad,...]: equation (13)."""
     if _winograd(g, x, algorithm):
         correlate_with_gradient_winograd(g, x, dy, dw)
-    elif is_small_and_pointwise(g):
-        correlate_pointwise_with_gradient(g, x, dy, dw)
+    elif fills_lanes(g, g.k, x.dtype) and g.c * g.r * g.s >= FEWEST:
+        correlate_with_gradient_by_filters(g, _forward_taps(g)[0], x, dy, dw)
     else:
         correlate_with_gradient(g, _forward_taps(g)[0], x, dy, dw)
 

@@ -16,12 +16,22 @@ import numpy as np
 
 import gpuconv
 import gpuconv.arguments
-from gpuconv.kernels.cpu import conv_direct, conv_scatter, conv_winograd, conv_winograd_weight_grad
+from gpuconv.kernels.cpu import (
+    conv_by_filters_weight_grad,
+    conv_direct,
+    conv_scatter,
+    conv_winograd,
+    conv_winograd_weight_grad,
+    gathering,
+)
 from gpuconv.operation_checks import operation_checks
 from tests.bad_input.valid import calls
 
 PAGE = mmap.PAGESIZE
 NOT_AT_ALL = 0  # PROT_NONE
+WITH_WORKSPACES = (
+    conv_by_filters_weight_grad, conv_direct, conv_scatter, conv_winograd, conv_winograd_weight_grad, gathering,
+)  # fmt: skip
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mprotect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
 _alive = []
@@ -72,7 +82,7 @@ def _run_convolutions(side, count=150):
     rng = np.random.default_rng(0)
     for _ in range(count):
         groups, stride, dilation = (int(rng.choice(choice)) for choice in ((1, 1, 2), (1, 1, 1, 2, 3), (1, 1, 2)))
-        c, k = groups * int(rng.integers(1, 20)), groups * int(rng.integers(1, 20))
+        c, k = groups * int(rng.integers(1, 20)), groups * int(rng.integers(1, 40))
         r, s = (int(rng.choice((1, 2, 3, 3, 3, 5))) for _ in range(2))
         pad, n = int(rng.integers(0, 3)), int(rng.integers(1, 9))
         h, w = (max(int(rng.integers(1, 40)), dilation * (size - 1) + 1) for size in (r, s))
@@ -97,7 +107,7 @@ def main():
     faulthandler.enable()
     side = sys.argv[1]
     gpuconv.arguments.empty = lambda shape, dtype, like: room(shape, dtype, side)
-    for module in (conv_direct, conv_scatter, conv_winograd, conv_winograd_weight_grad):
+    for module in WITH_WORKSPACES:
         module.new = lambda shape, dtype: room(shape, dtype, side)  # workspaces too
     for run in (_run_calls, _run_checks, _run_convolutions):
         run(side)

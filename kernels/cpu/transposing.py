@@ -1,0 +1,52 @@
+"""Transposing matrices in registers: filters side by side become lanes of a vector, and lanes become rows again."""
+
+from numba import njit, types
+from numba.extending import intrinsic
+
+from .emitter import Emitter, lanes
+
+
+@intrinsic
+def _transpose_block(typingctx, source, first, apart, target, place, target_apart):
+    """target[place + j * target_apart + i] = source[first + i * apart + j] for i < lanes, j < 4."""
+    index = types.intp
+
+    def codegen(context, builder, sig, args):
+        emit = Emitter(context, builder, sig.args[0].dtype)
+        source, target = emit.pointer(sig.args[0], *args[:2]), emit.pointer(sig.args[3], *args[3:5])
+        quads = [emit.load_quad(emit.shifted(source, i, args[2])) for i in range(emit.width)]
+        for j, column in enumerate(emit.columns(quads)):
+            emit.store(column, emit.shifted(target, j, args[5]))
+        return context.get_dummy_value()
+
+    return types.void(source, index, index, target, index, index), codegen
+
+
+@njit(cache=True, nogil=True)
+def transpose(source, first, apart, rows, columns, target, place, target_apart):
+    """target[place + j * target_apart + i] = source[first + i * apart + j] for i < rows, j < columns; flat arrays.
+
+    Blocks at the edges overlap the ones before them; a matrix smaller than a block goes element by element.
+    """
+    height = _block_rows(source)
+    if rows >= height and columns >= 4:
+        for i0 in range(0, rows, height):
+            i = min(i0, rows - height)
+            for j0 in range(0, columns, 4):
+                j = min(j0, columns - 4)
+                there = place + j * target_apart + i
+                _transpose_block(source, first + i * apart + j, apart, target, there, target_apart)
+    else:
+        for j in range(columns):
+            for i in range(rows):
+                target[place + j * target_apart + i] = source[first + i * apart + j]
+
+
+@intrinsic
+def _block_rows(typingctx, array):
+    """Lanes of a vector of the array's elements."""
+
+    def codegen(context, builder, sig, args):
+        return context.get_constant(types.intp, lanes(str(sig.args[0].dtype)))
+
+    return types.intp(array), codegen
