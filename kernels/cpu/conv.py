@@ -71,7 +71,8 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
         correlate_winograd(dy, w, True, g.pad_top - 2, g.pad_left - 2, zeros, code, slope, before, dx)
         return
     phases, complete = _phase_taps(g)
-    by_filters = fills_lanes(g, g.c, dy.dtype) and _is_small(g) and len(phases[0][0]) == g.r * g.s
+    whole = all(len(taps) == g.r * g.s for taps, _ in phases)
+    by_filters = whole and fills_lanes(g, g.c, dy.dtype) and _is_small(g)
     if algorithm == "auto" and pays(g) and not (by_filters and g.r * g.s == 1 and g.p * g.q <= SCATTERED):
         scatter_gradient(g, dy, w, before, code, slope, dx)
         return
