@@ -7,6 +7,7 @@ kernels. `device()` is only where *new* arrays go (parameters, batches). This is
 import contextlib
 import functools
 import importlib
+import importlib.metadata
 import importlib.util
 import logging
 import os
@@ -154,7 +155,15 @@ def missing_for_cuda() -> str | None:
         return "the CUDA driver finds no device"
     if importlib.util.find_spec("numba_cuda") is None:
         return "numba-cuda is not installed (pip install gpuconv[cuda12] or gpuconv[cuda13])"
-    return None
+    return _too_new_for_numba_cuda()
+
+
+def _too_new_for_numba_cuda() -> str | None:
+    """Whether the installed numba-cuda cannot be imported with this NumPy (NVIDIA/numba-cuda#907), in a few words."""
+    version = importlib.metadata.version("numba-cuda")
+    if hasattr(np, "row_stack") or tuple(map(int, version.split(".")[:2])) > (0, 30):
+        return None
+    return f"numba-cuda {version} does not work with NumPy {np.__version__} (pip install 'numpy<2.5')"
 
 
 @functools.cache
@@ -210,7 +219,7 @@ def missing_for_emulator() -> str | None:
             return f"{package} is not installed (pip install gpuconv[emulator])"
     if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
         return "NUMBA_ENABLE_CUDASIM=1 keeps Numba from compiling for CUDA"
-    return None
+    return _too_new_for_numba_cuda()
 
 
 _NO_GPU: contextlib.AbstractContextManager[None] = contextlib.nullcontext()

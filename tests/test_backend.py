@@ -89,6 +89,15 @@ def test_asking_for_cuda_without_a_device_says_so(fake_cupy):
         gpuconv.use_device("cuda")
 
 
+def test_asking_for_cuda_with_a_numpy_that_numba_cuda_does_not_know_says_so(fake_cupy, monkeypatch):
+    monkeypatch.delattr(np, "row_stack", raising=False)
+    monkeypatch.setattr("importlib.metadata.version", lambda package: "0.30.4")
+    with pytest.raises(gpuconv.DeviceError, match=r"numba-cuda 0\.30\.4 does not work with NumPy .*'numpy<2\.5'"):
+        gpuconv.use_device("cuda")
+    monkeypatch.setattr("importlib.metadata.version", lambda package: "0.31.0")
+    assert backend.missing_for_cuda() is None
+
+
 def test_a_device_found_is_the_default(fake_cupy):
     assert backend.missing_for_cuda() is None
     with gpuconv.use_device("auto"):
