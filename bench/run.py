@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gpuconv import backend
+from gpuconv.geometry import conv_geometry
 from gpuconv.testing import relative_error, tolerance
 
 from .problems import NETWORKS, ConvProblem
 from .timing import Limits, Sample, Worker, alternate
-from .worker_data import network
+from .worker_data import network, numpy_type
 
 PASSES = ("forward", "input_grad", "weight_grad")
 LARGE, SMALL = (64, 64, 64, 64), (1, 16, 32, 32)  # 64 MB and 64 KB of float32
@@ -32,7 +34,9 @@ class Case(NamedTuple):
     terms: int
     """Products summed for one element, for the comparison of results."""
     relative: float | None = None
-    """Largest difference allowed, relative to each element; by default one that follows from the terms."""
+    """Largest difference allowed, relative to each element."""
+    bound: float | None = None
+    """Largest difference allowed, relative to the largest element; by default one that follows from the terms."""
 
 
 class Row(NamedTuple):
@@ -61,12 +65,26 @@ class Row(NamedTuple):
         return self.limit(limits) / self.ours.median
 
 
-def conv_cases(problems: list[ConvProblem]) -> Iterator[Case]:
-    """All three passes of each problem; the input gradient of a network's first layer is nobody's, so not at C <= 3."""
+def conv_cases(problems: list[ConvProblem], dtype: str = "float32", algorithm: str = "auto") -> Iterator[Case]:
+    """All three passes of each problem; the input gradient of a network's first layer is nobody's, so not at C <= 3.
+
+    Parameters
+    ----------
+    problems : list of ConvProblem
+    dtype : {"float32", "float16", "bfloat16"}
+    algorithm : str
+        One that `conv2d` knows, or "each": all that there are for a problem on the present device, "auto" first.
+
+    Raises
+    ------
+    ValueError
+        If there is no such algorithm for any pass of any problem.
+    """
+    served = False
     for p in problems:
         shapes = {"x_shape": p.x_shape, "w_shape": p.w_shape, "y_shape": p.y_shape}
-        options = {"stride": p.stride, "padding": p.pad, "groups": p.groups}
-        size = 4 * sum(math.prod(shape) for shape in shapes.values())
+        options = {"dtype": dtype, "stride": p.stride, "padding": p.pad, "groups": p.groups}
+        size = numpy_type(dtype).itemsize * sum(math.prod(shape) for shape in shapes.values())
         field = p.r * p.s
         terms = {
             "forward": p.c // p.groups * field,
@@ -74,8 +92,32 @@ def conv_cases(problems: list[ConvProblem]) -> Iterator[Case]:
             "weight_grad": p.n * math.prod(p.y_shape[2:]),
         }
         for name in PASSES:
-            if name != "input_grad" or p.c > 3:
-                yield Case(f"conv {name}", str(p), f"conv_{name}", {**shapes, **options}, p.flops, size, terms[name])
+            if name == "input_grad" and p.c <= 3:
+                continue
+            for chosen in _algorithms(p, name, dtype, algorithm):
+                served = True
+                arguments = {**shapes, **options, "algorithm": chosen}
+                title = f"conv {name}" + ("" if chosen == "auto" else f", {chosen}")
+                bound = _bound(dtype, chosen, terms[name])
+                yield Case(title, str(p), f"conv_{name}", arguments, p.flops, size, terms[name], bound=bound)
+    if not served:
+        raise ValueError(f"algorithm is {algorithm!r}, which serves none of these problems here")
+
+
+def _algorithms(p: ConvProblem, name: str, dtype: str, algorithm: str) -> list[str]:
+    """Those asked for that there are for a pass on the present device."""
+    if algorithm == "auto":
+        return [algorithm]
+    like = backend.to_device(np.empty(0, numpy_type(dtype)))
+    g = conv_geometry("bench", p.x_shape, p.w_shape, stride=p.stride, padding=p.pad, groups=p.groups)
+    operation = "conv2d" if name == "forward" else f"conv2d_{name}"
+    offered = [*backend.kernels_for(like).conv.algorithms(g, operation, like)]
+    return ["auto", *offered] if algorithm == "each" else [algorithm] * (algorithm in offered)
+
+
+def _bound(dtype: str, algorithm: str, terms: int) -> float:
+    """Largest difference of two results, each with its own rounding; "auto" may be Winograd's."""
+    return 2 * tolerance(numpy_type(dtype), terms, algorithm if algorithm == "tf32" else "winograd")
 
 
 def pool_cases() -> Iterator[Case]:
@@ -155,9 +197,9 @@ def measure(
 
 
 def _compare(case: Case, ours: np.ndarray[Any, Any], peer: np.ndarray[Any, Any]) -> float:
-    """Both computed in float32, each with its own rounding."""
+    """Each with its own rounding."""
     if case.relative is None:
-        error, bound = relative_error(ours, peer), 2 * tolerance(np.float32, case.terms, "winograd")
+        error, bound = relative_error(ours, peer), case.bound or _bound("float32", "auto", case.terms)
     else:
         error, bound = float(np.abs(ours / peer - 1).max()), case.relative
     if not error <= bound:

@@ -142,10 +142,10 @@ def alternate(several: list[Worker], repeats: int) -> list[tuple[Sample, Sample]
     return [(Sample.of(devices), Sample.of(hosts)) for devices, hosts in taken]
 
 
-def measure_limits(threads: int, device: str = "cpu") -> Limits:
-    """The peak of fused multiply-adds and of copying, on this machine with so many threads, or on its GPU."""
+def measure_limits(threads: int, device: str = "cpu", kind: str = "float32") -> Limits:
+    """The peak of multiply-adds and of copying, on this machine with so many threads, or on its GPU for a kind."""
     if device == "cuda":
-        return _gpu_limits()
+        return _gpu_limits(kind)
     from gpuconv.kernels.cpu import microkernel
 
     return Limits(microkernel.measure_peak(threads) / 1e9, _copy_bandwidth(threads) / 1e9)
@@ -170,16 +170,22 @@ def _copy_bandwidth(threads: int, size: int = 1 << 26) -> float:
 LANES = {70: 64, 75: 64, 80: 64}
 """Multiply-adds in float32 that a multiprocessor begins in a cycle, by compute capability; 128 on all others."""
 
+TENSOR_LANES = {80: 1024, 90: 2048, 100: 4096}
+"""The same in float16 and bfloat16 with float32 sums, on tensor cores; 256 on all others. tf32 has half of it."""
 
-def _gpu_limits(size: int = 1 << 28) -> Limits:
+
+def _gpu_limits(kind: str, size: int = 1 << 28) -> Limits:
     """Multiprocessors times lanes times clock, as the data sheet has it; and copying 256 MB, the best of several."""
     import cupy
 
     from .worker_data import EventClock
 
     device = cupy.cuda.Device()
-    properties = device.attributes
-    lanes = LANES.get(int(device.compute_capability), 128)
+    properties, capability = device.attributes, int(device.compute_capability)
+    if kind == "float32":
+        lanes = LANES.get(capability, 128)
+    else:
+        lanes = TENSOR_LANES.get(capability, 256) // (2 if kind == "tf32" else 1)
     gflops = 2 * lanes * properties["MultiProcessorCount"] * properties["ClockRate"] / 1e6  # of kHz
     x = cupy.ones(size // 4, cupy.float32)
     y = cupy.empty_like(x)

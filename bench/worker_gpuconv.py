@@ -20,29 +20,44 @@ class GpuconvOperations:
         gpuconv.use_device(device)
         self.g = gpuconv
         self.version = gpuconv.__version__
-        self.clock = HostClock()
+        self.clock, self.unrecorded = HostClock(), set()
         if device == "cuda":
             import cupy
 
-            self.clock = EventClock(cupy.cuda.Event, cupy.cuda.get_elapsed_time)
+            self.clock = EventClock(cupy.cuda.Event, cupy.cuda.get_elapsed_time, self._graph)
+
+    def _graph(self, run, calls):
+        """The calls as a graph; training reads its losses back, which none can hold."""
+        if run in self.unrecorded:
+            return None
+
+        def step():
+            for _ in range(calls):
+                result = run()
+            return result
+
+        play = self.g.cuda_graph(step)
+        play()  # runs the step, the next call records it
+        return play
 
     def result(self, y):
-        """On the host."""
-        return self.g.to_host(y) if hasattr(y, "dtype") else np.asarray(y)
+        """On the host, in a type that files hold."""
+        y = self.g.to_host(y) if hasattr(y, "dtype") else np.asarray(y)
+        return y.astype(np.float32) if y.dtype.itemsize == 2 else y
 
-    def _arrays(self, *shapes):
-        return [self.g.to_device(a) for a in arrays(shapes)]
+    def _arrays(self, *shapes, dtype="float32"):
+        return [self.g.to_device(a) for a in arrays(shapes, dtype)]
 
-    def conv_forward(self, x_shape, w_shape, y_shape, **options):
-        x, w, b = self._arrays(x_shape, w_shape, w_shape[:1])
+    def conv_forward(self, x_shape, w_shape, y_shape, dtype, **options):
+        x, w, b = self._arrays(x_shape, w_shape, w_shape[:1], dtype=dtype)
         return lambda: self.g.conv2d(x, w, b, **options)
 
-    def conv_input_grad(self, x_shape, w_shape, y_shape, **options):
-        dy, w = self._arrays(y_shape, w_shape)
+    def conv_input_grad(self, x_shape, w_shape, y_shape, dtype, **options):
+        dy, w = self._arrays(y_shape, w_shape, dtype=dtype)
         return lambda: self.g.conv2d_input_grad(dy, w, tuple(x_shape), **options)
 
-    def conv_weight_grad(self, x_shape, w_shape, y_shape, **options):
-        x, dy = self._arrays(x_shape, y_shape)
+    def conv_weight_grad(self, x_shape, w_shape, y_shape, dtype, **options):
+        x, dy = self._arrays(x_shape, y_shape, dtype=dtype)
         return lambda: self.g.conv2d_weight_grad(x, dy, tuple(w_shape), **options)
 
     def max_pool(self, x_shape, kernel_size, stride):
@@ -116,4 +131,8 @@ class GpuconvOperations:
             optimizer.step()
             return value
 
-        return lambda: [float(self.g.to_host(value)) for value in [step() for _ in range(steps)]]
+        def run():
+            return [float(self.g.to_host(value)) for value in [step() for _ in range(steps)]]
+
+        self.unrecorded.add(run)
+        return run

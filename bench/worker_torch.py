@@ -18,36 +18,54 @@ class TorchOperations:
         torch.set_grad_enabled(False)
         self.t, self.f = torch, torch.nn.functional
         self.version, self.device = torch.__version__, device
-        self.clock = HostClock()
+        self.clock, self.unrecorded = HostClock(), set()
         if device == "cuda":
             torch.backends.cudnn.benchmark = True  # let cuDNN try its algorithms, as its users do
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # float32 against float32
-            self.clock = EventClock(lambda: torch.cuda.Event(enable_timing=True), lambda a, b: a.elapsed_time(b))
+            event = lambda: torch.cuda.Event(enable_timing=True)  # noqa: E731
+            self.clock = EventClock(event, lambda a, b: a.elapsed_time(b), self._graph)
+
+    def _graph(self, run, calls):
+        """The calls as a graph, but for what reads values back, or keeps its steps on the host."""
+        if run in self.unrecorded:
+            return None
+        graph = self.t.cuda.CUDAGraph()
+        with self.t.cuda.graph(graph):
+            for _ in range(calls):
+                run()
+        return graph.replay
 
     def result(self, y):
         """On the host."""
-        return y.cpu().numpy() if hasattr(y, "cpu") else np.asarray(y)
+        return y.float().cpu().numpy() if hasattr(y, "cpu") else np.asarray(y)
 
-    def _tensors(self, *shapes):
-        return [self.t.from_numpy(a).to(self.device) for a in arrays(shapes)]
+    def _tensors(self, *shapes, dtype="float32"):
+        return [self.t.from_numpy(a).to(self.device, getattr(self.t, dtype)) for a in arrays(shapes)]
 
-    def conv_forward(self, x_shape, w_shape, y_shape, **options):
-        x, w, b = self._tensors(x_shape, w_shape, w_shape[:1])
+    def conv_forward(self, x_shape, w_shape, y_shape, dtype, algorithm, **options):
+        self._choose(algorithm)
+        x, w, b = self._tensors(x_shape, w_shape, w_shape[:1], dtype=dtype)
         return lambda: self.f.conv2d(x, w, b, **options)
+
+    def _choose(self, algorithm):
+        """Allow tf32 where it was asked for; nothing else can be."""
+        self.t.backends.cudnn.allow_tf32 = algorithm == "tf32"
 
     def _conv_backward(self, dy, x, w, mask, stride, padding, groups):
         return self.t.ops.aten.convolution_backward(
             dy, x, w, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], groups, mask
         )
 
-    def conv_input_grad(self, x_shape, w_shape, y_shape, **options):
-        dy, w = self._tensors(y_shape, w_shape)
-        x = self.t.empty(x_shape, device=self.device)
+    def conv_input_grad(self, x_shape, w_shape, y_shape, dtype, algorithm, **options):
+        self._choose(algorithm)
+        dy, w = self._tensors(y_shape, w_shape, dtype=dtype)
+        x = self.t.empty(x_shape, device=self.device, dtype=dy.dtype)
         return lambda: self._conv_backward(dy, x, w, [True, False, False], **options)[0]
 
-    def conv_weight_grad(self, x_shape, w_shape, y_shape, **options):
-        x, dy = self._tensors(x_shape, y_shape)
-        w = self.t.empty(w_shape, device=self.device)
+    def conv_weight_grad(self, x_shape, w_shape, y_shape, dtype, algorithm, **options):
+        self._choose(algorithm)
+        x, dy = self._tensors(x_shape, y_shape, dtype=dtype)
+        w = self.t.empty(w_shape, device=self.device, dtype=dy.dtype)
         return lambda: self._conv_backward(dy, x, w, [False, True, False], **options)[1]
 
     def max_pool(self, x_shape, kernel_size, stride):
@@ -103,7 +121,9 @@ class TorchOperations:
         return self._update(x_shape, self.t.optim.SGD, momentum=0.9)
 
     def adam(self, x_shape):
-        return self._update(x_shape, self.t.optim.Adam)
+        run = self._update(x_shape, self.t.optim.Adam)
+        self.unrecorded.add(run)
+        return run
 
     def _update(self, x_shape, optimizer, **options):
         w, dw = self._tensors(x_shape, x_shape)
@@ -157,4 +177,8 @@ class TorchOperations:
             optimizer.step()
             return value.detach()
 
-        return lambda: [float(value) for value in [step() for _ in range(steps)]]
+        def run():
+            return [float(value) for value in [step() for _ in range(steps)]]
+
+        self.unrecorded.add(run)
+        return run

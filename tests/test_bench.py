@@ -1,15 +1,18 @@
 """The bench's own side: what it times is the real thing."""
 
 import io
+from typing import ClassVar
+from unittest import mock
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 from gpuconv.backend import missing_for_cuda, use_device
-from gpuconv.bench import report, run, worker_data, worker_gpuconv
+from gpuconv.bench import choices, problems, report, run, worker_data, worker_gpuconv
 from gpuconv.bench.timing import Limits, Sample
 from gpuconv.cli import main
+from gpuconv.kernels.cuda import launch
 
 
 @pytest.mark.parametrize("network", ["LeNet-5", "ResNet-8"])
@@ -54,6 +57,54 @@ def test_a_gpus_clock_tells_the_time_of_the_device_and_of_the_host_apart():
     assert 0 < host < 2e-3  # five calls of an empty function
     assert gpu.waited == 1
     assert len(gpu.recorded) == 2
+
+
+def test_what_can_be_recorded_is_played_and_timed_without_the_host():
+    gpu, made = _Events(), []
+
+    def graph(run, calls):
+        made.append(calls)
+        return None if run is unrecorded else gpu.call  # all the calls at once, in 2 ms
+
+    def unrecorded():
+        gpu.call()
+
+    clock = worker_data.EventClock(gpu.event, lambda first, last: last.at - first.at, graph)
+    assert [clock.time(gpu.call, 5)[0] for _ in range(2)] == pytest.approx([4e-4] * 2)
+    assert made == [5]
+    assert clock.time(unrecorded, 5)[0] == pytest.approx(2e-3)
+
+
+def test_each_algorithm_of_a_problem_is_a_case():
+    problem = problems.ConvProblem(1, 4, 8, 8, 4, 3, 3, 1, 1)
+    with use_device("cpu"):
+        names = [case.name for case in run.conv_cases([problem], algorithm="each")]
+        assert names[:3] == ["conv forward", "conv forward, direct", "conv forward, winograd"]
+        assert len(names) == 9
+        assert len(list(run.conv_cases([problem], algorithm="winograd"))) == 3
+        with pytest.raises(ValueError, match="algorithm is 'tf32', which serves none of these problems"):
+            list(run.conv_cases([problem], algorithm="tf32"))
+
+
+def test_every_plan_of_a_tile_is_timed(emulated):
+    ran = []
+
+    class Clock:
+        made: ClassVar = {}
+
+        def time(self, run, calls):
+            with mock.patch.object(launch, "run", lambda kernel, *rest: ran.append(kernel.py_func.__name__)):
+                run()
+            return 1e-6 * len(ran), 0.0
+
+    operations = worker_gpuconv.GpuconvOperations(1, "emulator")
+    operations.clock = Clock()
+    problem = problems.ConvProblem(2, 8, 8, 8, 64, 3, 3, 1, 1)
+    found = [choices.choices_of(operations, operation, problem) for operation in choices.OPERATIONS]
+    assert {"conv2d_tile_128x128", "conv2d_tile_64x64", "conv2d_wgrad_tile_128x64_ragged"} <= set(ran)
+    assert [sum(choice.chosen for choice in plans) for plans in found] == [1, 1, 1]
+    assert len(found[0]) == 4
+    assert choices.table(found).row_count == 3
 
 
 def test_the_hosts_time_is_shown_where_it_is_another_one():

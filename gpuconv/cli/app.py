@@ -76,6 +76,14 @@ class Timed(StrEnum):
     CUDA = "cuda"
 
 
+class Numbers(StrEnum):
+    """The type of what is computed with."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    BFLOAT16 = "bfloat16"
+
+
 class Peer(StrEnum):
     """What it is compared with."""
 
@@ -164,6 +172,10 @@ def bench(
     problems: Annotated[
         str, typer.Option(help="standard, lenet, resnet, depthwise, deepbench, or a tab-separated file.")
     ] = "standard",
+    dtype: Annotated[Numbers, typer.Option(help="Of the arrays, of conv.")] = Numbers.FLOAT32,
+    algorithm: Annotated[
+        str, typer.Option(help="Of conv2d, for conv: auto, one by name, or each that there is for a problem.")
+    ] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Of each library; default: all processors.")] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Timings of each case; the median is printed.")] = 9,
     peer_python: Annotated[Path | None, typer.Option(help="Interpreter that has the peer, if not this one.")] = None,
@@ -173,4 +185,5 @@ def bench(
     """Time kernels, and say how far they are from the machine's limit. On a GPU: of the device, and of the host."""
     from . import bench as command
 
-    command.execute(command.Settings(suite, device, against, problems, threads, repeats, peer_python, json, plot))
+    options = suite, device, against, problems, dtype, algorithm, threads, repeats, peer_python, json, plot
+    command.execute(command.Settings(*options))

@@ -19,6 +19,8 @@ class Settings(NamedTuple):
     device: str
     against: str | None
     problems: str
+    dtype: str
+    algorithm: str
     threads: int | None
     repeats: int
     peer_python: Path | None
@@ -32,7 +34,7 @@ def execute(settings: Settings) -> None:
     Raises
     ------
     UsageError
-        If there are no such problems, or the peer cannot be started.
+        If there are no such problems, no such algorithm for them, or the peer cannot be started.
     DeviceError
         If there is no such device.
     """
@@ -49,7 +51,8 @@ def _measure(settings: Settings, cases: "list[run.Case]") -> None:
     libraries = ["gpuconv"] + ([settings.against] if settings.against else [])
     python = str(settings.peer_python) if settings.peer_python else None
     console = Console(width=max(Console().width, 132))  # a table of figures wants room, also in a file
-    limits = timing.measure_limits(threads, settings.device)
+    kind = "tf32" if settings.algorithm == "tf32" else settings.dtype
+    limits = timing.measure_limits(threads, settings.device, kind)
     where = (
         f"{threads} threads; limits measured" if settings.device == "cpu" else "GPU; limits of its clock and measured"
     )
@@ -70,7 +73,8 @@ def _measure(settings: Settings, cases: "list[run.Case]") -> None:
 
 def _cases(settings: Settings, folder: Path) -> "list[run.Case]":
     if settings.suite == "conv":
-        return list(run.conv_cases(problems.conv_problems(settings.problems)))
+        listed = problems.conv_problems(settings.problems)
+        return list(run.conv_cases(listed, settings.dtype, settings.algorithm))
     if settings.suite == "train":
         return list(run.train_cases(folder))
     return list(run.pool_cases() if settings.suite == "pool" else run.elementwise_cases())

@@ -85,18 +85,21 @@ def multiplied(itemsize, groups, rows, columns, depth, chunk):
 @lru_cache(maxsize=1024)
 def best_split(itemsize, groups, rows, columns, depth, multiprocessors):
     """(shape, splits, length of each) for a sum over a long depth: the cheapest, of equals with the fewest splits."""
-    plans = [
-        (shape, *_split(depth, splits))
-        for shape in WEIGHT_GRAD_SHAPES[itemsize]
-        for splits in _splits(groups, rows, columns, depth)
-    ]
+    plans = split_plans(itemsize, groups, rows, columns, depth)
+    return min(plans, key=lambda plan: split_cost(plan, groups, rows, columns, multiprocessors))
 
-    def total(plan):
-        shape, splits, length = plan
-        added = 0 if splits == 1 else (splits + 1) * groups * rows * columns * ADDITION / multiprocessors
-        return length * cost(shape, groups * splits, rows, columns, multiprocessors) + added
 
-    return min(plans, key=total)
+def split_plans(itemsize, groups, rows, columns, depth):
+    """All (shape, splits, length of each)."""
+    splits = [_split(depth, splits) for splits in _splits(groups, rows, columns, depth)]
+    return [(shape, *split) for shape in WEIGHT_GRAD_SHAPES[itemsize] for split in splits]
+
+
+def split_cost(plan, groups, rows, columns, multiprocessors):
+    """Instructions of a plan on the multiprocessor with most blocks, the second pass over the parts included."""
+    shape, splits, length = plan
+    added = 0 if splits == 1 else (splits + 1) * groups * rows * columns * ADDITION / multiprocessors
+    return length * cost(shape, groups * splits, rows, columns, multiprocessors) + added
 
 
 def _splits(groups, rows, columns, depth):
