@@ -7,6 +7,7 @@ used; the public functions refuse arrays of 2^31 elements.
 
 import math
 import sys
+import warnings
 from functools import lru_cache
 
 import numpy as np
@@ -192,7 +193,15 @@ def _name(kernel):
 def run_on_device(kernel, blocks, threads, arguments):
     """Hand a launch to Numba, on CuPy's current stream."""
     arguments = [a.on_device() if hasattr(a, "on_device") else a for a in arguments]
-    kernel[blocks, threads, _stream(arguments)](*arguments)
+    _configured(kernel, blocks, threads, _stream(arguments))(*arguments)
+
+
+@lru_cache(maxsize=4096)
+def _configured(kernel, blocks, threads, stream):
+    """A kernel and where it runs. Numba keeps 128 of all kernels together, and warns of grids of under 128 blocks."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*Grid size")
+        return kernel[blocks, threads, stream]
 
 
 run = run_on_device

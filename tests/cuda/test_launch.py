@@ -2,6 +2,7 @@
 
 import sys
 import types
+import warnings
 
 import numpy as np
 import pytest
@@ -32,6 +33,18 @@ def test_a_thread_for_each_element(elements, blocks):
     kernel = Kernel()
     launch.each(kernel, elements, np.zeros(elements, np.float32))
     assert kernel.calls[0][0] == (blocks, launch.THREADS, 0)
+
+
+def test_a_small_grid_is_no_reason_for_a_warning():
+    class WarningKernel(Kernel):
+        def __getitem__(self, configuration):
+            warnings.warn("\x1b[1mGrid size 1 will likely result in GPU under-utilization", stacklevel=2)
+            return super().__getitem__(configuration)
+
+    kernel = WarningKernel()
+    for _ in range(2):
+        launch.each(kernel, 1, np.zeros(1, np.float32))
+    assert len(kernel.calls) == 2
 
 
 def test_nothing_to_do_launches_nothing():
