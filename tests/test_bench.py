@@ -75,6 +75,26 @@ def test_what_can_be_recorded_is_played_and_timed_without_the_host():
     assert clock.time(unrecorded, 5)[0] == pytest.approx(2e-3)
 
 
+def test_a_result_that_is_not_the_peers_has_to_be_the_referees():
+    [case] = (c for c in run.conv_cases([problems.ConvProblem(1, 4, 8, 8, 4, 3, 3)]) if c.name == "conv forward")
+    exact = worker_gpuconv.GpuconvOperations(1).conv_forward(**{**case.arguments, "dtype": "float64"})()
+    asked = []
+
+    class Referee:
+        def prepare(self, operation, arguments):
+            asked.append((operation, arguments["dtype"]))
+            return exact
+
+    assert run._compare(case, exact.astype(np.float32), exact, Referee()) < 1e-6
+    assert asked == []
+    assert run._compare(case, exact.astype(np.float32), exact * 1.01, Referee()) < 1e-6
+    assert asked == [("conv_forward", "float64")]
+    with pytest.raises(AssertionError, match="conv forward of 1x4x8x8 -> 4, 3x3: results differ by"):
+        run._compare(case, exact * 1.01, exact, Referee())
+    with pytest.raises(AssertionError, match="results differ by"):
+        run._compare(case, exact * 1.01, exact)
+
+
 def test_each_algorithm_of_a_problem_is_a_case():
     problem = problems.ConvProblem(1, 4, 8, 8, 4, 3, 3, 1, 1)
     with use_device("cpu"):

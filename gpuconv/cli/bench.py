@@ -57,10 +57,19 @@ def _measure(settings: Settings, cases: "list[run.Case]") -> None:
         f"{threads} threads; limits measured" if settings.device == "cpu" else "GPU; limits of its clock and measured"
     )
     console.print(f"{where}: {limits.gflops:.0f} GFLOP/s, {limits.gbytes:.1f} GB/s", highlight=False)
+    referees = ["gpuconv"] if settings.device == "cuda" and settings.against else []
     try:
-        with timing.workers(libraries, threads, python, settings.device) as workers, console.status("") as status:
+        with (
+            timing.workers(libraries, threads, python, settings.device) as workers,
+            timing.workers(referees, threads) as referee,
+            console.status("") as status,
+        ):
             rows = run.measure(
-                cases, workers, settings.repeats, lambda case: status.update(f"{case.name} of {case.problem}")
+                cases,
+                workers,
+                settings.repeats,
+                lambda case: status.update(f"{case.name} of {case.problem}"),
+                *referee,
             )
     except RuntimeError as error:
         raise UsageError(str(error)) from error

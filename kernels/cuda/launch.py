@@ -7,11 +7,12 @@ used; the public functions refuse arrays of 2^31 elements.
 
 import math
 import sys
-import warnings
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 
 import numpy as np
 from numba import cuda, float32, float64, int32, uint32, uint64
+
+from . import compiled
 
 THREADS = 256
 """Threads a block, of every kernel but the tiles': occupancy is full with it wherever registers allow."""
@@ -191,17 +192,28 @@ def _name(kernel):
 
 
 def run_on_device(kernel, blocks, threads, arguments):
-    """Hand a launch to Numba, on CuPy's current stream."""
-    arguments = [a.on_device() if hasattr(a, "on_device") else a for a in arguments]
-    _configured(kernel, blocks, threads, _stream(arguments))(*arguments)
+    """Hand a launch of CuPy arrays to the driver, on CuPy's current stream."""
+    kinds, values, device = [], [], None
+    for a in arguments:
+        kind = type(a)
+        if kind in compiled.NUMBERS:
+            kinds.append(kind)
+            values.append(a)
+        else:
+            array = a.on_device() if hasattr(a, "on_device") else a
+            kinds.append(array.dtype)
+            values.extend(compiled.array_words(array))
+            device = array.data.device_id
+    stream = sys.modules["cupy"].cuda.get_current_stream().ptr
+    _entry_of(kernel, tuple(kinds), device)(blocks, threads, compiled.stream_at(stream), values)
 
 
-@lru_cache(maxsize=4096)
-def _configured(kernel, blocks, threads, stream):
-    """A kernel and where it runs. Numba keeps 128 of all kernels together, and warns of grids of under 128 blocks."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*Grid size")
-        return kernel[blocks, threads, stream]
+@cache
+def _entry_of(kernel, kinds, device):
+    """A kernel compiled for some kinds of arguments, on a device."""
+    bind = partial(cuda.current_context, device)
+    bind()
+    return compiled.Entry(kernel, kinds, bind)
 
 
 run = run_on_device
@@ -209,17 +221,3 @@ run = run_on_device
 
 empty = np.empty
 """Memory of NumPy arrays that stand for device arrays; the emulator keeps account of its own."""
-
-
-def _stream(arguments):
-    """CuPy's current stream, as Numba takes it; the default one where no argument is a CuPy array."""
-    cupy = sys.modules.get("cupy")
-    if cupy is not None and any(isinstance(a, cupy.ndarray) for a in arguments):
-        return _external_stream(cupy.cuda.get_current_stream().ptr)
-    return 0
-
-
-@lru_cache(maxsize=64)
-def _external_stream(pointer):
-    """A stream of CuPy's as Numba takes it; always the same object, by which Numba looks up its configurations."""
-    return cuda.external_stream(pointer) if pointer else 0

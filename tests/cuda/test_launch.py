@@ -2,7 +2,6 @@
 
 import sys
 import types
-import warnings
 
 import numpy as np
 import pytest
@@ -18,33 +17,22 @@ class Kernel:
     def __init__(self):
         self.calls = []
 
-    def __getitem__(self, configuration):
-        return lambda *arguments: self.calls.append((configuration, arguments))
-
 
 @pytest.fixture(autouse=True)
-def on_the_device(monkeypatch):
-    """Launch as on a GPU, also where another test of this process has switched the emulator on."""
-    monkeypatch.setattr(launch, "run", launch.run_on_device)
+def to_the_kernel(monkeypatch):
+    """Launches go to the stand-ins, also where another test of this process has switched the emulator on."""
+
+    def run(kernel, blocks, threads, arguments):
+        kernel.calls.append(((blocks, threads), tuple(arguments)))
+
+    monkeypatch.setattr(launch, "run", run)
 
 
 @pytest.mark.parametrize(("elements", "blocks"), [(1, 1), (256, 1), (257, 2), (10_000, 40)])
 def test_a_thread_for_each_element(elements, blocks):
     kernel = Kernel()
     launch.each(kernel, elements, np.zeros(elements, np.float32))
-    assert kernel.calls[0][0] == (blocks, launch.THREADS, 0)
-
-
-def test_a_small_grid_is_no_reason_for_a_warning():
-    class WarningKernel(Kernel):
-        def __getitem__(self, configuration):
-            warnings.warn("\x1b[1mGrid size 1 will likely result in GPU under-utilization", stacklevel=2)
-            return super().__getitem__(configuration)
-
-    kernel = WarningKernel()
-    for _ in range(2):
-        launch.each(kernel, 1, np.zeros(1, np.float32))
-    assert len(kernel.calls) == 2
+    assert kernel.calls[0][0] == (blocks, launch.THREADS)
 
 
 def test_nothing_to_do_launches_nothing():
@@ -73,7 +61,7 @@ def test_a_reduction_gets_a_block_for_each_result_and_one_thread_to_finish():
     kernel = Kernel()
     launch.reduce(kernel, 5)
     launch.one(kernel)
-    assert [configuration for configuration, _ in kernel.calls] == [(5, launch.THREADS, 0), (1, 1, 0)]
+    assert [configuration for configuration, _ in kernel.calls] == [(5, launch.THREADS), (1, 1)]
 
 
 def test_arguments_of_two_floating_types_are_refused():
@@ -116,26 +104,6 @@ def test_a_sum_of_columns_ends_with_a_block_for_each_column(monkeypatch):
     for positions in (0, 100, 8192, 10**6):
         sums.sum_columns(np.zeros((1, 3, positions), np.float32), np.zeros(3, np.float32))
     assert blocks == [3, 3, 3, 3 * 123, 3]
-
-
-def test_cupy_arrays_run_on_cupys_current_stream(monkeypatch):
-    class FakeArray(np.ndarray):
-        pass
-
-    stream = types.SimpleNamespace(ptr=1234)
-    cupy = types.SimpleNamespace(
-        ndarray=FakeArray, cuda=types.SimpleNamespace(get_current_stream=lambda: stream), empty=np.empty
-    )
-    monkeypatch.setitem(sys.modules, "cupy", cupy)
-    monkeypatch.setattr(launch.cuda, "external_stream", lambda pointer: f"stream at {pointer}")
-    launch._external_stream.cache_clear()
-    kernel = Kernel()
-    launch.each(kernel, 3, np.zeros(3).view(FakeArray))
-    launch.each(kernel, 3, np.zeros(3))
-    stream.ptr = 0  # the default one
-    launch.each(kernel, 3, np.zeros(3).view(FakeArray))
-    launch._external_stream.cache_clear()
-    assert [configuration[2] for configuration, _ in kernel.calls] == ["stream at 1234", 0, 0]
 
 
 def test_memory_is_made_beside_an_array():
