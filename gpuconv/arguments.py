@@ -252,7 +252,7 @@ def labels(op: str, name: str, target: Array, classes: int, ignore_index: int, l
 
 def _all_within(target: Array, classes: int) -> bool:
     """Whether all labels are in range, none of them ignored: one pass, in which negative ones are huge, for six."""
-    return target.size == 0 or bool(target.view(f"u{target.dtype.itemsize}").max() < classes)
+    return target.size == 0 or int(target.view(f"u{target.dtype.itemsize}").max()) < classes
 
 
 def number(op: str, name: str, value: Any) -> float:

@@ -152,24 +152,32 @@ _narrowed = _Narrowed()
 
 
 def _launch(kernel, blocks, threads, arguments):
-    """Launch with arguments as kernels take them: flat arrays, integers as int32, numbers of their own NumPy type."""
-    prepared, types = [], set()
+    """Launch; who stands in for the device is given arguments as the kernel takes them."""
+    if run is run_on_device:
+        run_on_device(kernel, blocks, threads, arguments)
+    else:
+        run(kernel, blocks, threads, prepared(kernel, arguments))
+
+
+def prepared(kernel, arguments):
+    """Arguments as kernels take them: flat arrays, integers as int32, numbers of their own NumPy type."""
+    found, types = [], set()
     for a in arguments:
         kind = type(a)
         if kind is int or kind is bool:
-            prepared.append(_narrowed[a])
-        elif kind is np.float32 or kind is np.float64:
-            types.add(a.dtype)
-            prepared.append(a)
-        elif hasattr(a, "ndim") and not isinstance(a, np.generic):  # of no dimensions it is memory all the same
-            types.add(a.dtype)
-            prepared.append(_flat(a))
-        else:
+            found.append(_narrowed[a])
+        elif kind in compiled.NUMBERS:
             types.add(getattr(a, "dtype", FLOAT64))
-            prepared.append(np.int32(a) if kind is np.bool_ else a)
-    if len(types) > 1:
-        _require_one_type(kernel, types)
-    run(kernel, blocks, threads, prepared)
+            found.append(a)
+        elif hasattr(a, "on_device"):
+            types.add(a.dtype)
+            found.append(a)
+        else:
+            _require_contiguous(a)
+            types.add(a.dtype)
+            found.append(a if a.ndim == 1 else a.reshape(-1))
+    _require_one_type(kernel, types)
+    return found
 
 
 def _require_one_type(kernel, types):
@@ -180,11 +188,10 @@ def _require_one_type(kernel, types):
         raise TypeError(f"{_name(kernel)}: arguments are of types {names}, expected one")
 
 
-def _flat(a):
-    """An array as one row of the same memory."""
-    if not a.flags.c_contiguous:  # reshape would copy, and what a kernel writes to the copy would be lost
+def _require_contiguous(a):
+    """Refuse an array that is not one row of memory: of a copy, what a kernel writes would be lost."""
+    if not a.flags.c_contiguous:
         raise ValueError(f"array of shape {a.shape} has strides {a.strides}, expected a C-contiguous one")
-    return a if a.ndim == 1 else a.reshape(-1)
 
 
 def _name(kernel):
@@ -193,27 +200,33 @@ def _name(kernel):
 
 def run_on_device(kernel, blocks, threads, arguments):
     """Hand a launch of CuPy arrays to the driver, on CuPy's current stream."""
-    kinds, values, device = [], [], None
-    for a in arguments:
-        kind = type(a)
-        if kind in compiled.NUMBERS:
-            kinds.append(kind)
-            values.append(a)
-        else:
-            array = a.on_device() if hasattr(a, "on_device") else a
-            kinds.append(array.dtype)
-            values.extend(compiled.array_words(array))
-            device = array.data.device_id
+    call = _call_of(kernel, tuple(map(type, arguments)))
+    dtypes, words, device = [], [], None
+    for i in call.arrays:
+        a = arguments[i]
+        if hasattr(a, "on_device"):
+            a = a.on_device()
+        _require_contiguous(a)
+        pointer, device = compiled.place_of(a)
+        size, each = a.size, a.itemsize
+        words += 0, 0, size, each, pointer, size, each
+        dtypes.append(a.dtype)
+    entry = call.entries.get((device, tuple(dtypes))) or _new_entry(call, device, tuple(dtypes))
     stream = sys.modules["cupy"].cuda.get_current_stream().ptr
-    _entry_of(kernel, tuple(kinds), device)(blocks, threads, compiled.stream_at(stream), values)
+    entry(blocks, threads, compiled.stream_at(stream), (*call.numbers(arguments), *words))
 
 
 @cache
-def _entry_of(kernel, kinds, device):
-    """A kernel compiled for some kinds of arguments, on a device."""
-    bind = partial(cuda.current_context, device)
-    bind()
-    return compiled.Entry(kernel, kinds, bind)
+def _call_of(kernel, kinds):
+    """How a kernel takes arguments of some types."""
+    return compiled.Call(kernel, kinds)
+
+
+def _new_entry(call, device, dtypes):
+    """The kernel compiled for arrays of some dtypes on a device."""
+    numbers = {np.dtype(kind) for kind in call.kinds if kind in compiled.NUMBERS and kind not in (int, bool)}
+    _require_one_type(call.kernel, numbers.union(dtypes))
+    return call.entry(device, dtypes, partial(cuda.current_context, device))
 
 
 run = run_on_device
