@@ -7,17 +7,21 @@ REGISTERS = {
     "adaptive_avg_pool_grad_kernel": (64, 64),
     "adaptive_max_pool_grad_kernel": (48, 48),
     "adaptive_max_pool_kernel": (48, 48),
+    "avg_pool_fours": (48, 56),
+    "avg_pool_grad_fours": (64, 88),
     "avg_pool_grad_kernel": (48, 56),
     "bce_grad_kernel": (40, 64),
     "cross_entropy_grad_kernel": (40, 64),
     "cross_entropy_grad_rows_kernel": (40, 64),
+    "max_pool_fours": (56, 56),
+    "max_pool_grad_fours": (48, 56),
     "mse_sums_kernel": (40, 66),
     "softmax_grad_rows_kernel": (40, 64),
     "resample_kernel": (64, 56),
     "rmsprop_kernel": (48, 72),
 }
-"""Most registers a thread, (float32, float64), of kernels that take more than the others: what ptxas 13.0 gives them on
-sm_80 and sm_90, rounded up to 8, by which registers are given out."""
+"""Most registers a thread, (float32, float64), of kernels that take more than the others, by the beginning of the name:
+what ptxas 13.0 gives them on sm_80 and sm_90, rounded up to 8, by which registers are given out."""
 
 OTHERS = (40, 56)
 """Of all other kernels: with 40 three quarters of a multiprocessor's threads are resident on sm_80, with 56 half."""
@@ -84,4 +88,5 @@ def most_registers(instance, architecture):
         return FILE // (bounds[0] * bounds[1])
     full = FILE // MULTIPROCESSORS[architecture].threads // 8 * 8
     more = BLACKWELL if architecture >= (10, 0) else 0
-    return max(REGISTERS.get(instance.name, OTHERS)[instance.dtype == "float64"] + more, full)
+    row = next((row for name, row in REGISTERS.items() if instance.name.startswith(name)), OTHERS)
+    return max(row[instance.dtype == "float64"] + more, full)

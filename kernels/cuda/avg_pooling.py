@@ -1,4 +1,4 @@
-"""Average pooling on CUDA: a thread for each element of the result.
+"""Average pooling on CUDA: a thread for each element of the result, for four of them where windows are narrow.
 
 Bytes a launch: x and y once. The gradient gathers: each input asks the windows that cover it, so no two threads
 write one address, no atomics are needed, and the result is the same bits every time.
@@ -7,18 +7,26 @@ write one address, no atomics are needed, and the result is the same bits every 
 import numpy as np
 
 from ..scalar import ZERO
+from . import avg_pooling_fours
 from .launch import cuda, each, int32, uint32
+from .pooling_fours import serves
 from .windows import counted, offset_of, position_of, scalars
 
 
 def avg_pool(g, x, count_include_pad, divisor, y):
     """y = sum over the window / divisor: the one given, or if 0, as many as count by PyTorch's rule."""
+    if serves(g):
+        avg_pooling_fours.avg_pool(g, x, count_include_pad, divisor, y)
+        return
     after = g.d.after, g.h.after, g.w.after
     each(avg_pool_kernel, y.size, x, y, count_include_pad, divisor, *after, *scalars(g))
 
 
 def avg_pool_input_grad(g, dy, count_include_pad, divisor, dx):
     """dx[i] = sum of dy / divisor over the windows that cover position i."""
+    if serves(g):
+        avg_pooling_fours.avg_pool_input_grad(g, dy, count_include_pad, divisor, dx)
+        return
     after = g.d.after, g.h.after, g.w.after
     each(avg_pool_grad_kernel, dx.size, dy, dx, count_include_pad, divisor, *after, *scalars(g))
 

@@ -1,8 +1,8 @@
 """The weight gradient on tensor cores: the windows of x by dy, over all pixels, sums in float32.
 
 As conv_tiles_weight_grad.py: few weights and many pixels, so the sum is split among blocks, and a second kernel adds
-the splits in order and rounds once. Of dy the pixels lie side by side, of x the channels: a line of shared memory is
-one pixel's, the depth runs across the lines, and tensor cores take the operand turned over.
+the splits in one order and rounds once. Of dy the pixels lie side by side, of x the channels: a line of shared memory
+is one pixel's, the depth runs across the lines, and tensor cores take the operand turned over.
 """
 
 from functools import lru_cache
@@ -12,8 +12,10 @@ import numpy as np
 from . import async_copies, tile
 from . import tensor_core as core
 from .channels_last import pack_images, pixels_last, whole_lines
-from .conv_tiles_weight_grad import OUTSIDE, ROW, total_of
-from .launch import beside, cuda, each, float32, int32, multiprocessors, tiles, uint32
+from .conv_tiles_weight_grad import OUTSIDE, ROW
+from .launch import WARP, beside, cuda, float32, int32, multiprocessors, tiles, uint32
+from .parts import THREADS as ADDERS
+from .parts import blocks_of, result_of_thread, total_of
 from .ptx import divide, reciprocal, thread_and_block
 from .tensor_place import (
     LARGE,
@@ -66,7 +68,7 @@ def correlate_packed(kind, g, plan, x, dy, dw):
         *(np.uint32(part) for d in (g.p * g.q, g.q, channels, g.s) for part in reciprocal(d)),
     )  # fmt: skip
     sizes = g.groups * windows * filters, filters, windows, channels, g.c // g.groups, g.r * g.s
-    each(sum_kernel(kind.name), sizes[0], parts, bits_of(dw), *sizes, splits)
+    tiles(sum_kernel(kind.name), blocks_of(sizes[0]), ADDERS, parts, bits_of(dw), *sizes, splits)
 
 
 @lru_cache
@@ -75,19 +77,21 @@ def sum_kernel(name):
     narrow, fingerprint = KINDS[name].narrow, core.FINGERPRINT
 
     def add_parts(parts, dw, size, K, windows, channels, C, RS, splits):
-        """dw[g,k,c,rs] = sum_z parts[z,g,rs,c,k], z in order, rounded once; thread i adds up parts[:, i].
+        """dw[g,k,c,rs] = sum_z parts[z,g,rs,c,k], rounded once; block i // 32 adds up parts[:, i].
 
         Bytes: parts and dw once.
         """
         fingerprint  # noqa: B018 (in the closure for Numba's cache)
-        i = uint32(cuda.grid(1))
+        memory = cuda.shared.array(ADDERS, float32)
+        i = result_of_thread()
+        total = total_of(memory, parts, i, size, splits)
         k, rest = uint32(i % uint32(K)), uint32(i // uint32(K))
         j, g = uint32(rest % uint32(windows)), uint32(rest // uint32(windows))
         c, rs = uint32(j % uint32(channels)), uint32(j // uint32(channels))
-        if i < uint32(size) and c < uint32(C):
+        if cuda.threadIdx.x < WARP and i < uint32(size) and c < uint32(C):
             filter_ = uint32(uint32(g * uint32(K)) + k)
             at = uint32(uint32(uint32(uint32(filter_ * uint32(C)) + c) * uint32(RS)) + rs)
-            dw[at] = narrow(total_of(parts, i, size, splits))
+            dw[at] = narrow(total)
 
     add_parts.__name__ = add_parts.__qualname__ = f"add_parts_{name}"
     return cuda.jit(cache=True)(add_parts)

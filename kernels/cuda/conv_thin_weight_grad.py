@@ -13,8 +13,8 @@ import numpy as np
 
 from . import tile, window
 from .conv_depthwise import BESIDES, ENOUGH, FILE, THREADS, VALUES, path_of, walk
-from .conv_tiles_weight_grad import add_parts_kernel
-from .launch import beside, cuda, each, int32, multiprocessors, numba_type, tiles, uint32
+from .launch import beside, cuda, int32, multiprocessors, numba_type, tiles, uint32
+from .parts import add_parts
 from .ptx import divide, reciprocal
 
 WARPS = THREADS // window.WARP
@@ -76,7 +76,7 @@ def correlate_thin_with_gradient(g, n, x, dy, dw):
         *(np.uint32(part) for divisor in (g.v, strips, chunks) for part in reciprocal(divisor)),
     )  # fmt: skip
     if plan.splits > 1:
-        each(add_parts_kernel, dw.size, parts, dw, plan.splits)
+        add_parts(parts, dw, plan.splits)
 
 
 @lru_cache

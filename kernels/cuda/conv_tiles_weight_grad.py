@@ -9,7 +9,8 @@ from functools import lru_cache
 import numpy as np
 
 from . import tile
-from .launch import beside, cuda, each, int32, numba_type, tiles, uint32
+from .launch import beside, cuda, int32, numba_type, tiles, uint32
+from .parts import add_parts
 from .ptx import divide, reciprocal, thread_and_block, vector_length
 from .tile_place import fragments_of, position_of, staged_row, staging_of, tile_of
 
@@ -47,27 +48,7 @@ def correlate_with_gradient(g, plan, x, dy, dw):
         windows, g.n * g.p * g.q, length, *(np.uint32(part) for d in divisors for part in reciprocal(d)),
     )  # fmt: skip
     if splits > 1:
-        each(add_parts_kernel, dw.size, parts, dw, splits)
-
-
-@cuda.jit(cache=True)
-def add_parts_kernel(parts, dw, splits):
-    """dw[i] = sum_z parts[z, i], z in order; thread i adds up dw[i]. Bytes: parts and dw once."""
-    i = uint32(cuda.grid(1))
-    if i < dw.size:
-        dw[i] = total_of(parts, i, dw.size, splits)
-
-
-@cuda.jit(device=True, inline="always")
-def total_of(parts, i, size, splits):
-    """sum_z parts[z, i] in order."""
-    total, at = parts[i], uint32(i)
-    z = int32(1)
-    while z < splits:
-        at = uint32(at + uint32(size))
-        total += parts[at]
-        z = int32(z + 1)
-    return total
+        add_parts(parts, dw, splits)
 
 
 @cuda.jit(device=True, inline="always")

@@ -1,4 +1,4 @@
-"""Maximum pooling on CUDA: a thread for each element of the result.
+"""Maximum pooling on CUDA: a thread for each element of the result, for four of them where windows are narrow.
 
 Bytes a launch: x and y once, and the mask. The gradient gathers: each input asks the windows that cover it, so no
 two threads write one address, no atomics are needed, and the result is the same bits every time.
@@ -7,7 +7,9 @@ two threads write one address, no atomics are needed, and the result is the same
 import numpy as np
 
 from ..scalar import ZERO, beats
+from . import max_pooling_fours
 from .launch import cuda, each, int32, uint32
+from .pooling_fours import serves
 from .windows import offset_of, position_of, scalars, window_at
 
 LOWEST = np.float32(-np.inf)
@@ -15,12 +17,18 @@ LOWEST = np.float32(-np.inf)
 
 def max_pool(g, x, y, mask):
     """y = max over the window, mask = the winner's (t R + r) S + s: the first in this order, a NaN before others."""
-    each(max_pool_kernel, y.size, x, y, mask, *scalars(g))
+    if serves(g):
+        max_pooling_fours.max_pool(g, x, y, mask)
+    else:
+        each(max_pool_kernel, y.size, x, y, mask, *scalars(g))
 
 
 def max_pool_input_grad(g, dy, mask, dx):
     """dx[i] = sum of dy over the windows that position i won."""
-    each(max_pool_grad_kernel, dx.size, dy, mask, dx, *scalars(g))
+    if serves(g):
+        max_pooling_fours.max_pool_input_grad(g, dy, mask, dx)
+    else:
+        each(max_pool_grad_kernel, dx.size, dy, mask, dx, *scalars(g))
 
 
 @cuda.jit(cache=True)

@@ -74,21 +74,26 @@ def vector_length(element_type):
     return 8 * VECTOR_BYTES // element_type.bitwidth
 
 
-def emit_vector_load(builder, pointer):
-    """The elements of one 128-bit load: `ld.v4.f32` or `ld.v2.f64`, of the memory that the compiler finds it to be."""
-    length = VECTOR_BYTES // _bytes(pointer.type.pointee)
+def emit_vector_load(builder, pointer, length=None):
+    """The elements of one load, of 128 bits if no length is given: `ld.v4.f32` or `ld.v2.f64`.
+
+    Of the memory that the compiler finds it to be.
+    """
+    length = length or VECTOR_BYTES // _bytes(pointer.type.pointee)
     vector = ir.VectorType(pointer.type.pointee, length)
-    loaded = builder.load(builder.bitcast(pointer, vector.as_pointer(pointer.type.addrspace)), align=VECTOR_BYTES)
+    align = length * _bytes(pointer.type.pointee)
+    loaded = builder.load(builder.bitcast(pointer, vector.as_pointer(pointer.type.addrspace)), align=align)
     return [builder.extract_element(loaded, ir.Constant(I32, i)) for i in range(length)]
 
 
 def emit_vector_store(builder, pointer, values):
-    """One 128-bit store: `st.v4.f32` or `st.v2.f64`."""
+    """One store of as many values: `st.v4.f32` or `st.v2.f64`."""
     vector = ir.VectorType(values[0].type, len(values))
     packed = ir.Constant(vector, ir.Undefined)
     for i, value in enumerate(values):
         packed = builder.insert_element(packed, value, ir.Constant(I32, i))
-    builder.store(packed, builder.bitcast(pointer, vector.as_pointer(pointer.type.addrspace)), align=VECTOR_BYTES)
+    align = len(values) * _bytes(values[0].type)
+    builder.store(packed, builder.bitcast(pointer, vector.as_pointer(pointer.type.addrspace)), align=align)
 
 
 def emit_load_if(builder, pointer, predicate, count):

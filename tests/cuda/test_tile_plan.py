@@ -54,7 +54,7 @@ def _all_passes(size):
 def test_ten_geometries_share_their_kernels():
     launches = record(lambda: [_all_passes(size) for size in range(20, 30)])
     kernels = {id(kernel): kernel.py_func.__name__.partition("_tile_")[0] for kernel, *_ in launches}
-    assert sorted(kernels.values()) == ["add_parts_kernel", "conv2d", "conv2d_wgrad", "pack_kernel"]
+    assert sorted(kernels.values()) == ["add_parts_of_splits", "conv2d", "conv2d_wgrad", "pack_kernel"]
 
 
 def test_a_stride_of_two_is_a_launch_for_each_phase():
