@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..scalar import IDENTITY
+from . import winograd_taps
 from .conv_by_filters import POINTWISE, correlate_by_filters, fills_lanes
 from .conv_by_filters_weight_grad import FEWEST, correlate_with_gradient_by_filters
 from .conv_direct import Lattice, correlate
@@ -20,8 +21,7 @@ WINOGRAD_FROM = 1 << 22  # N P Q C K: up to there a call gains less than 0.3 ms 
 
 def algorithms(g, operation, like):
     """Names of the algorithms for a geometry and an array, in "conv2d" or one of its gradients, besides "auto"."""
-    three = (g.r, g.s, g.stride_h, g.stride_w, g.dilation_h, g.dilation_w, g.groups) == (3, 3, 1, 1, 1, 1, 1)
-    return ("direct", "winograd") if three else ("direct",)
+    return ("direct", "winograd") if winograd_taps.served(g) else ("direct",)
 
 
 def _winograd(g, x, algorithm):
@@ -48,7 +48,7 @@ def conv2d_forward(g, x, w, b, activation, slope, y, algorithm):
     bias = np.zeros(g.k, x.dtype) if b is None else b
     nothing = np.empty((0, 0, 0, 0), x.dtype)
     if _winograd(g, x, algorithm):
-        correlate_winograd(x, w, False, -g.pad_top, -g.pad_left, bias, activation, slope, nothing, y)
+        correlate_winograd(x, w, False, *winograd_taps.forward(g), bias, activation, slope, nothing, y)
         return
     taps, lattice = _forward_taps(g)
     stride = (g.stride_h, g.stride_w)
@@ -68,7 +68,7 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
     code = IDENTITY if pre_activation is None else activation
     if _winograd(g, dy, algorithm):
         zeros = np.zeros(g.c, dy.dtype)
-        correlate_winograd(dy, w, True, g.pad_top - 2, g.pad_left - 2, zeros, code, slope, before, dx)
+        correlate_winograd(dy, w, True, *winograd_taps.input_grad(g), zeros, code, slope, before, dx)
         return
     phases, complete = _phase_taps(g)
     whole = all(len(taps) == g.r * g.s for taps, _ in phases)

@@ -100,9 +100,9 @@ class Emitter:
         """Four elements that begin there."""
         return self.builder.load(self.builder.bitcast(place, self.quad.as_pointer()), align=self.size)
 
-    def store_quad(self, value, place):
-        """Store four elements there."""
-        self.builder.store(value, self.builder.bitcast(place, self.quad.as_pointer()), align=self.size)
+    def store_few(self, value, place):
+        """Store a vector of any length there, such as a quad."""
+        self.builder.store(value, self.builder.bitcast(place, value.type.as_pointer()), align=self.size)
 
     def shuffle(self, a, b, order):
         """Elements of a and b laid end to end, by number."""
@@ -161,6 +161,10 @@ class Emitter:
             return [self.gathered([self.element(column, lane) for column in columns]) for lane in range(self.width)]
         groups = self.transposed(columns)
         return [self.quad_of(groups[lane % 4], lane // 4) for lane in range(self.width)]
+
+    def pairs(self, columns):
+        """A pair for each lane, of its elements of two vectors."""
+        return [self.shuffle(*columns, (lane, self.width + lane)) for lane in range(self.width)]
 
     def transposed(self, rows):
         """Each 4x4 block of four vectors, transposed: quad g of result j holds element j of quad g of every row."""

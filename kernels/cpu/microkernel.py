@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 
 from .emitter import DOT_COLUMNS, DOT_ROWS, MR, NV, VECTOR_BYTES, Emitter, lanes, tile_columns
 
-__all__ = ["MR", "NV", "VECTOR_BYTES", "add_dots", "measure_peak", "multiply_gathered", "multiply_tile"]
+__all__ = ["MR", "NV", "VECTOR_BYTES", "add_dots", "measure_peak", "multiply_gathered", "multiply_packed", "multiply_tile"]
 
 
 @intrinsic
@@ -51,6 +51,43 @@ def multiply_tile(typingctx, a, a_start, b, b_start, starts, tile, offsets, step
             offset = emit.entry_of(offsets, step)
             row = [emit.load(emit.shifted(vector, offset)) for vector in vectors]
             column = emit.shifted(a, MR, step)
+            for i in range(MR):
+                factor = emit.broadcast(emit.shifted(column, i))
+                for j in range(NV):
+                    yield i, j, factor, row[j]
+
+        emit.put(emit.accumulate(steps, MR, NV, products), c, c_stride, accumulate)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def multiply_packed(typingctx, a, a_start, a_stride, b, b_start, steps, c, c_start, c_stride, accumulate):
+    """C[i, j] (+)= sum_l A[l, i] B[l, j] for i < MR, j < NR = NV vectors.
+
+    Parameters
+    ----------
+    a : array, with A[l, i] = a[a_start + l * a_stride + i]
+    b : array, with B[l, j] = b[b_start + l * NR + j]
+    steps : int
+        Length of the reduction, at least 1.
+    c : array, with C[i, j] = c[c_start + i * c_stride + j]
+    accumulate : bool
+        Add to C; else it is only written.
+    """
+    index = types.intp
+    signature = types.void(a, index, index, b, index, index, c, index, index, types.boolean)
+
+    def codegen(context, builder, sig, args):
+        a, a_start, a_stride, b, b_start, steps, c, c_start, c_stride, accumulate = args
+        emit = Emitter(context, builder, sig.args[0].dtype)
+        a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[3], b, b_start)
+        c = emit.pointer(sig.args[6], c, c_start)
+
+        def products(step):
+            line, column = emit.shifted(b, NV * emit.width, step), emit.shifted(a, a_stride, step)
+            row = [emit.load(emit.shifted(line, j * emit.width)) for j in range(NV)]
             for i in range(MR):
                 factor = emit.broadcast(emit.shifted(column, i))
                 for j in range(NV):
@@ -157,7 +194,7 @@ def add_dots(
             place = emit.shifted(c, j, c_stride)
             sums = emit.sum_quad([results[i][j] for i in range(DOT_ROWS)])
             before = builder.select(accumulate, emit.load_quad(place), emit.zero_quad)
-            emit.store_quad(builder.fadd(before, sums), place)
+            emit.store_few(builder.fadd(before, sums), place)
         return context.get_dummy_value()
 
     return signature, codegen

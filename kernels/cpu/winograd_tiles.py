@@ -1,8 +1,9 @@
-"""Where Winograd's algorithm reads and writes: tiles of 4x4 outputs, any of which may share a vector.
+"""Where Winograd's algorithm reads and writes: tiles of some outputs, any of which may share a vector.
 
 A task is some rows of tiles of one image or, where maps are small, several whole images. A channel of its input is
-copied into zero-padded planes, tile (ty, tx) of image m reading 6x6 elements at (m, 4 ty, 4 tx); its outputs are joined
-in planes of whole tiles. The lanes of a vector are the tiles in order, whatever rows and images they are of.
+copied into zero-padded planes, one for each phase that is read; tile (ty, tx) of image m reads 6 x 6 elements at
+(m, edge ty, edge tx), and its outputs are joined in planes of whole tiles. The lanes of a vector are the tiles in
+order, whatever rows and images they are of.
 """
 
 from functools import lru_cache
@@ -11,26 +12,30 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from .row_moves import clear_row, copy_row
-
-EDGE = 4  # outputs of a tile along each axis
-REACH = 2  # inputs a tile reads past its outputs
+from .row_moves import clear_row, copy_row, fill_row, unzip_row
+from .winograd_matrices import SIDE, outputs_of
 
 
 class Tiles(NamedTuple):
     """How one correlation is cut into tasks, as integers for the kernels."""
 
     n: int
-    """Shape of the input."""
+    """Shape of what is read."""
     c: int
     h: int
     w: int
     p: int
-    """Output rows and columns."""
+    """Rows and columns of a phase of the result."""
     q: int
+    reads: int
+    """Step of the rows and columns that are read: there are reads x reads phases."""
     top: int
-    """Input row and column that output (0, 0) reads first."""
+    """Row and column that output (0, 0) reads first."""
     left: int
+    taps: int
+    """Along an axis."""
+    edge: int
+    """Outputs of a tile along an axis."""
     images: int
     """Images of a task."""
     down: int
@@ -58,42 +63,52 @@ class Places(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def cut(x_shape, size, corner, tiles, multiple, lanes, tasks):
-    """Cut a correlation into tasks of about so many tiles.
+def cut(x_shape, size, correlation, tiles, multiple, lanes, threads):
+    """Cut a correlation into tasks of so many tiles at most, if a row has not more.
 
     Parameters
     ----------
     x_shape : (N, C, H, W)
     size : (P, Q)
-    corner : (top, left)
-        What output (0, 0) reads first.
+        Of the result's first phase.
+    correlation : winograd_taps.Correlation
     tiles : int
     multiple : int
         Tiles are multiplied so many at a time.
     lanes : int
         Elements of a vector.
-    tasks : int
-        At least so many tasks, where there are images enough.
+    threads : int
+        That share the tasks.
 
     Returns
     -------
     Tiles, Places
     """
-    n, (p, q) = x_shape[0], size
-    down, across = -(-p // EDGE), -(-q // EDGE)
+    n, (p, q), edge = x_shape[0], size, outputs_of(correlation.taps)
+    down, across = -(-p // edge), -(-q // edge)
     if down * across > tiles:
         images, rows = 1, _rows(down, across, tiles, multiple)
     else:
-        images, rows = max(1, min(tiles // (down * across), n // tasks)), down
-    height, width = EDGE * rows + REACH, EDGE * across + REACH
+        images, rows = _images(n, down * across, tiles, multiple, threads), down
+    height, width = edge * rows + SIDE - edge, edge * across + SIDE - edge
     count = -(-images * rows * across // multiple) * multiple
-    inputs, outputs = np.zeros(count, np.int32), np.full(count, images * EDGE * rows * EDGE * across, np.int32)
-    for tile in range(images * rows * across):
-        m, ty, tx = tile // (rows * across), tile // across % rows, tile % across
-        inputs[tile] = (m * height + EDGE * ty) * width + EDGE * tx
-        outputs[tile] = ((m * rows + ty) * EDGE * across + tx) * EDGE
-    g = Tiles(*x_shape, p, q, *corner, images, down, across, rows, height, width, count, lanes)
+    inputs, outputs = np.zeros(count, np.int32), np.full(count, images * edge * rows * edge * across, np.int32)
+    tile = np.arange(images * rows * across)
+    m, ty, tx = tile // (rows * across), tile // across % rows, tile % across
+    inputs[: tile.size] = (m * height + edge * ty) * width + edge * tx
+    outputs[: tile.size] = ((m * rows + ty) * edge * across + tx) * edge
+    taps, reads, _, top, left = correlation
+    g = Tiles(*x_shape, p, q, reads, top, left, taps, edge, images, down, across, rows, height, width, count, lanes)
     return g, Places(inputs, outputs)
+
+
+def _images(n, each, tiles, multiple, threads):
+    """Images of a task, such that each thread multiplies the fewest tiles: `each` an image, and what fills up."""
+
+    def multiplied(images):
+        return -(-n // images // threads) * -(-images * each // multiple), -images
+
+    return min(range(1, max(1, min(n, tiles // each)) + 1), key=multiplied)
 
 
 def _rows(down, across, tiles, multiple):
@@ -122,36 +137,57 @@ def task_of(g, task):
 
 
 @njit(cache=True, nogil=True)
+def plane_size(g):
+    """Elements of the planes of one phase of a channel's inputs, with what a last quad reads too far."""
+    return g.images * g.height * g.width + SIDE
+
+
+@njit(cache=True, nogil=True)
 def input_size(g):
-    """Elements of the planes of one channel's inputs, with what a last quad reads too far."""
-    return g.images * g.height * g.width + REACH
+    """Elements of the planes of all phases of a channel's inputs, and of a line that is split among them."""
+    return g.reads * g.reads * plane_size(g) + (g.reads * g.width if g.reads > 1 else 0)
 
 
 @njit(cache=True, nogil=True)
 def output_size(g):
     """Elements of the planes of one filter's outputs, with room behind them for the tiles that only fill up."""
-    return (g.images * g.rows + 1) * EDGE * EDGE * g.across
+    return (g.images * g.rows + 1) * g.edge * g.edge * g.across
 
 
 @njit(cache=True, nogil=True)
-def fill_inputs(g, x, n, images, c, first, planes):
-    """planes[m, i, j] = x[n + m, c, 4 first + i + top, j + left], zero outside; x is flat."""
-    channel = (n * g.c + c) * g.h * g.w
-    _fill(planes, x, channel, g.c, images, EDGE * first + g.top, g.left, g.h, g.w, g.height, g.width)
+def fill_inputs(g, x, n, images, c, first, planes, start):
+    """planes[u, v, m, i, j] = x[n + m, c, (edge first + i) reads + u + top, j reads + v + left], zero outside; flat.
+
+    From planes[start] on.
+    """
+    channel, top = (n * g.c + c) * g.h * g.w, g.edge * first * g.reads + g.top
+    if g.reads == 1:
+        _fill(planes, start, x, channel, g.c, images, top, g.left, g.h, g.w, g.height, g.width)
+        return
+    size, line, length = plane_size(g), planes.size - g.reads * g.width, g.reads * g.width
+    j0 = min(max(0, -g.left), length)
+    j1 = min(max(j0, g.w - g.left), length)
+    for u in range(g.reads):
+        for m in range(images):
+            for i in range(g.height):
+                row, place = i * g.reads + u + top, start + (m * g.height + i) * g.width
+                source, end = channel + m * g.c * g.h * g.w + row * g.w + g.left, j1 if 0 <= row < g.h else j0
+                fill_row(planes, line, length, x, source, j0, end)
+                even = u * g.reads * size + place
+                unzip_row(planes, even, planes, even + size, planes, line, g.width)
 
 
 @njit(cache=True, nogil=True)
-def fill_outputs(g, dy, n, images, k, filters, first, planes):
-    """planes[m, i, j] = dy[n + m, k, 4 first + i, j], zero outside and in the images that a last task lacks."""
-    height, width = EDGE * g.rows, EDGE * g.across
-    _fill(planes, dy, (n * filters + k) * g.p * g.q, filters, images, EDGE * first, 0, g.p, g.q, height, width)
-    if images < g.images:
-        planes[images * height * width :] = 0
+def fill_outputs(g, dy, n, images, k, filters, first, planes, start):
+    """planes[m, i, j] = dy[n + m, k, edge first + i, j], zero outside; from planes[start] on."""
+    height, width = g.edge * g.rows, g.edge * g.across
+    channel = (n * filters + k) * g.p * g.q
+    _fill(planes, start, dy, channel, filters, images, g.edge * first, 0, g.p, g.q, height, width)
 
 
 @njit(cache=True, nogil=True)
-def _fill(planes, x, start, channels, images, top, left, h, w, height, width):
-    """planes[m, i, j] = x[start + m channels h w + (i + top) w + j + left], zero outside of h x w.
+def _fill(planes, start, x, channel, channels, images, top, left, h, w, height, width):
+    """planes[m, i, j] = x[channel + m channels h w + (i + top) w + j + left], zero outside of h x w.
 
     The columns left and right of w are never written: they are zero since the planes were made.
     """
@@ -159,8 +195,8 @@ def _fill(planes, x, start, channels, images, top, left, h, w, height, width):
     inner = max(0, min(w - left, width) - j0)
     for m in range(images):
         for i in range(height):
-            place = (m * height + i) * width + j0
+            place = start + (m * height + i) * width + j0
             if 0 <= i + top < h:
-                copy_row(planes, place, x, start + m * channels * h * w + (i + top) * w + left + j0, inner)
+                copy_row(planes, place, x, channel + m * channels * h * w + (i + top) * w + left + j0, inner)
             else:
                 clear_row(planes, place, inner)

@@ -74,7 +74,7 @@ def gather_sandwich(matrix):
 
 
 def scatter_sandwich(matrix):
-    """An intrinsic for Y = M X M^T that writes tiles of images; M has four rows.
+    """An intrinsic for Y = M X M^T that writes tiles of images; M has four rows, or two.
 
     Returns
     -------
@@ -97,8 +97,8 @@ def scatter_sandwich(matrix):
                 [emit.load(emit.shifted(x, i * across + j, x_stride)) for j in range(across)] for i in range(across)
             ]
             for i, row in enumerate(_products(emit, matrix, elements)):
-                for tile, quad in zip(tiles, emit.quads(row), strict=True):
-                    emit.store_quad(quad, emit.shifted(tile, i, row_stride))
+                for tile, few in zip(tiles, emit.quads(row) if len(row) == 4 else emit.pairs(row), strict=True):
+                    emit.store_few(few, emit.shifted(tile, i, row_stride))
             return context.get_dummy_value()
 
         return types.void(x, index, index, y, places, index, index), codegen
@@ -111,11 +111,6 @@ def _products(emit, matrix, elements):
     rows = [emit.apply(matrix, row) for row in elements]
     columns = [emit.apply(matrix, [row[j] for row in rows]) for j in range(len(matrix))]
     return [list(row) for row in zip(*columns, strict=True)]
-
-
-def _load_matrix(emit, x, x_stride, across):
-    places = [[emit.shifted(x, i * across + j, x_stride) for j in range(across)] for i in range(across)]
-    return [[emit.load(place) for place in row] for row in places]
 
 
 def _store_matrix(emit, elements, y, y_stride, size):

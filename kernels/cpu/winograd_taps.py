@@ -1,0 +1,75 @@
+"""Which taps of a convolution Winograd's algorithm correlates: its own, or those of the phases of a stride of two.
+
+With a stride of two the taps r = 2 r' + u of each parity u read every other row of x, so the forward pass is a sum of
+correlations of stride 1, one for each phase of x, and a phase is as good as a channel. Likewise the input gradient has
+a result for each phase of dx, as good as a filter, from the same dy. Short phases are filled up with zeros.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+SERVED = (3, 5)
+"""Taps along an axis that there are transforms for."""
+
+
+class Correlation(NamedTuple):
+    """Which correlation with stride 1 a pass is, over phases of what is read and of what is written."""
+
+    taps: int
+    """Along an axis."""
+    reads: int
+    """Step of the rows and columns of what is read: it has reads x reads phases."""
+    writes: int
+    """The same of the result."""
+    top: int
+    """Row and column of a read phase 0 that output (0, 0) reads first, in what is read."""
+    left: int
+
+
+def served(g):
+    """Whether a convolution's taps are square and few enough, of stride 1 or 2, neither dilated nor in groups.
+
+    And odd: of an even number the phases of dx reach one row of dy more than they have taps.
+    """
+    plain = g.r == g.s and g.stride_h == g.stride_w <= 2 and g.dilation_h == g.dilation_w == g.groups == 1
+    return plain and g.r % 2 == 1 and taps_of(g) in SERVED
+
+
+def taps_of(g):
+    """Taps of a phase."""
+    return -(-g.r // g.stride_h)
+
+
+@lru_cache(maxsize=1024)
+def forward(g):
+    """(Correlation, table) of the forward pass: table[phase, t] is the tap that a phase has as its t-th, or -1."""
+    step, taps = g.stride_h, taps_of(g)
+    axis = [[step * t + u if step * t + u < g.r else -1 for t in range(taps)] for u in range(step)]
+    return Correlation(taps, step, 1, -g.pad_top, -g.pad_left), _square(axis, axis, g.s)
+
+
+@lru_cache(maxsize=1024)
+def input_grad(g):
+    """(Correlation, table) of the input gradient, with the rotated taps of each phase of dx.
+
+    Tap r brings dy's row (i + pad - r) / stride to row i of dx, if that divides.
+    """
+    step, taps = g.stride_h, taps_of(g)
+    top, left = (-((g.r - 1 - pad) // step) for pad in (g.pad_top, g.pad_left))
+    rows, columns = (
+        [[_checked(u + pad - step * (first + t), g.r) for t in range(taps)] for u in range(step)]
+        for pad, first in ((g.pad_top, top), (g.pad_left, left))
+    )
+    return Correlation(taps, 1, step, top, left), _square(rows, columns, g.s)
+
+
+def _checked(tap, taps):
+    return tap if 0 <= tap < taps else -1
+
+
+def _square(rows, columns, width):
+    """Both axes' tables as one: (phases, taps * taps), of flat taps."""
+    pairs = [[(r, s) for r in row for s in column] for row in rows for column in columns]
+    return np.array([[r * width + s if r >= 0 and s >= 0 else -1 for r, s in phase] for phase in pairs], np.int32)
