@@ -8,8 +8,9 @@ where . multiplies element by element: 36 multiplications for 4x4 outputs instea
 of 100 with 5x5. Each of the 36 positions is a matrix product of filters x channels and channels x tiles. A kernel of
 stride 2 is four of half the taps, one for each phase of what is read or written (winograd_taps.py).
 
-Where filters are few, all of them are transformed first, and each thread takes tiles of its own, transformed in its
-second-level cache. Where they are many, tiles are transformed first, and each thread takes filters of its own.
+Tiles are transformed first, as many as fit the third-level cache. Then each thread transforms a few filters at a time
+and multiplies with all of the tiles: neither the transformed filters, which are up to four times as large as the
+filters, nor the products reach memory.
 
 In float32 the error is some 1e-5 of the largest output: the matrices multiply by up to 8 and cancel. NaN and infinity
 spread over the tiles they touch, and come out as NaN.
@@ -38,11 +39,10 @@ from .winograd_matrices import INPUT, POSITIONS, output_matrix
 from .winograd_tiles import cut, fill_inputs, input_size, output_size, plane_size, task_count, task_of
 from .winograd_transforms import gather_sandwich, scatter_sandwich
 
-BLOCK = 32  # filters of a block, about: of 512 channels they take 2.4 MB in all positions (Zen 5, 2026-11)
+BLOCK = 16  # filters of a block, about: of 512 channels they take 1.2 MB in all positions (Zen 5, 2026-11)
 STEPS = 256  # channels multiplied at once, at most: a tile's part then fills two thirds of the first-level cache
-OWN = 1 << 16  # elements of a thread's transformed inputs, about: half the second-level cache
-SHARED = 3 << 20  # elements of transformed inputs that threads share, at most: a third of the third-level cache
-FEW = 128 * 128  # filters x channels up to which all are transformed first (Zen 5, 2026-11)
+TILES = 512  # of a task, at most: its products with a block then fill the second-level cache
+SHARED = 3 << 20  # elements of transformed inputs at a time, about: a third of the third-level cache
 
 transform_input = gather_sandwich(INPUT)
 _transform_output_4, _transform_output_2 = scatter_sandwich(output_matrix(3)), scatter_sandwich(output_matrix(5))
@@ -69,37 +69,25 @@ def correlate_winograd(x, w, transposed, correlation, table, bias, activation, s
     if n == 0:
         return
     reads, step, columns = correlation.reads**2, correlation.writes, tile_columns(x.dtype)
-    phase = -(-p // step), -(-q // step)
-    kinds = transposed, correlation.taps, reads, step * step
-    f = Filters(k, c, w.shape[2] * w.shape[3], *kinds, _vectors(k, step * step, vector), vector)
-    few, blocks = c * reads * k * step * step <= FEW, -(-k // (f.vectors * vector))
-    tiles = (OWN if few else SHARED) // (POSITIONS * c * reads)
-    tiles = max(2 * columns, min(4 * columns, tiles) if few else tiles)
-    g, places = cut(x.shape, phase, correlation, tiles, columns, vector, threads_for(n, False) if few else 1)
-    lattice = Lattice(k, p, q, *phase, 0, step, 0, step)
+    vectors = max(1, BLOCK // (vector * step * step))
+    f = Filters(k, c, w.shape[2] * w.shape[3], transposed, correlation.taps, reads, step * step, vectors, vector)
+    tiles = max(2 * columns, min(TILES, SHARED // (POSITIONS * c * reads)))
+    g, places = cut(x.shape, (-(-p // step), -(-q // step)), correlation, tiles, columns, vector)
+    together = max(1, min(task_count(g), SHARED // _task_size(g)))
+    lattice = Lattice(k, p, q, g.p, g.q, 0, step, 0, step)
     result = lattice, bias, activation, slope, pre_activation.reshape(-1), y.reshape(-1)
-    shared = new((blocks * block_size(f) if few else POSITIONS * _tile_stride(g),), x.dtype)
-    threads = threads_for(task_count(g) if few else blocks, False)
-    _launch((g, places, x.reshape(-1), f, table, w.reshape(-1), shared, *result), few, threads)
-
-
-def _vectors(filters, phases, vector):
-    """Vectors of filters in a block: about BLOCK filters in all phases, and few that only fill up."""
-    whole, most = -(-filters // vector), max(1, BLOCK // (vector * phases))
-    counts = range(most, 2 * most)
-    return min((*counts, whole) if whole < most else counts, key=lambda count: (-(-whole // count) * count, count))
+    problem = g, places, x.reshape(-1), f, table, w.reshape(-1), new((together * _task_size(g),), x.dtype), *result
+    _launch(problem, together, threads_for(together * -(-k // block_filters(f)), False))
 
 
 @njit(cache=True, nogil=True)
-def _launch(problem, few, threads):
-    """Transform what all threads read, then correlate."""
-    if few:
-        on_threads(_transform_blocks, problem, threads)
-        on_threads(_correlate_by_tiles, problem, threads)
-    else:
-        for task in range(task_count(problem[0])):
-            on_threads(_transform_tiles, (*problem, task), threads)
-            on_threads(_correlate_by_filters, (*problem, task), threads)
+def _launch(problem, together, threads):
+    """Some tasks at a time: transform their tiles, then multiply."""
+    tasks = task_count(problem[0])
+    for first in range(0, tasks, together):
+        count = min(together, tasks - first)
+        on_threads(_transform_tiles, (*problem, first, count), threads)
+        on_threads(_correlate, (*problem, first, count), threads)
 
 
 @njit(cache=True, nogil=True)
@@ -109,70 +97,15 @@ def _tile_stride(g):
 
 
 @njit(cache=True, nogil=True)
+def _task_size(g):
+    """Elements of a task's transformed inputs."""
+    return POSITIONS * _tile_stride(g)
+
+
+@njit(cache=True, nogil=True)
 def _product_stride(g, f):
     """Elements from one position's products to the next one's."""
     return (row_size(f) + MR - 1) // MR * MR * g.count + SPREAD
-
-
-@njit(cache=True, nogil=True)
-def _transform_blocks(
-    g, places, x, f, table, w, a, lattice, bias, activation, slope, pre_activation, y, thread, threads
-):
-    """All blocks of filters."""
-    work = np.empty(scratch_size(f), x.dtype)
-    first, last = share((f.count + block_filters(f) - 1) // block_filters(f), thread, threads)
-    for block in range(first, last):
-        transform_filters(f, w, table, block, a, block * block_size(f), work)
-
-
-@njit(cache=True, nogil=True)
-def _correlate_by_tiles(
-    g, places, x, f, table, w, a, lattice, bias, activation, slope, pre_activation, y, thread, threads
-):
-    """The equation at the head of this file, for one thread's tasks; its V (36, C, tiles) and M (36, filters, tiles).
-
-    FLOPs: 72 N K C for each tile. Bytes: x and y once, the transformed filters once a task; V and M stay in the cache.
-    """
-    inputs, outputs = np.zeros(input_size(g), x.dtype), np.empty(output_size(g), x.dtype)
-    v, m = np.empty(POSITIONS * _tile_stride(g), x.dtype), np.empty(POSITIONS * _product_stride(g, f), x.dtype)
-    sources, targets = places  # taken out once: each taking counts a reference, which the threads would fight over
-    first, last = share(task_count(g), thread, threads)
-    for task in range(first, last):
-        _transform_inputs(g, sources, x, task, 0, g.c, inputs, v)
-        for block in range((f.count + block_filters(f) - 1) // block_filters(f)):
-            _multiply(g, f, task, block, a, block * block_size(f), v, m)
-            _store(
-                g, f, targets, task, block, m, outputs, lattice, bias, activation, slope, pre_activation, y
-            )  # fmt: skip
-
-
-@njit(cache=True, nogil=True)
-def _transform_tiles(
-    g, places, x, f, table, w, v, lattice, bias, activation, slope, pre_activation, y, task, thread, threads
-):
-    """The tiles of a task, one thread's channels of them."""
-    first, last = share(g.c, thread, threads)
-    _transform_inputs(g, places.inputs, x, task, first, last, np.zeros(input_size(g), x.dtype), v)
-
-
-@njit(cache=True, nogil=True)
-def _correlate_by_filters(
-    g, places, x, f, table, w, v, lattice, bias, activation, slope, pre_activation, y, task, thread, threads
-):
-    """The equation at the head of this file, for a task and one thread's blocks of filters; its G w G^T, and M.
-
-    FLOPs: 72 N K C for each tile. Bytes: x and y once, w once a task, V once a block, from the third-level cache.
-    """
-    a, work = np.empty(block_size(f), x.dtype), np.empty(scratch_size(f), x.dtype)
-    m, outputs = np.empty(POSITIONS * _product_stride(g, f), x.dtype), np.empty(output_size(g), x.dtype)
-    first, last = share((f.count + block_filters(f) - 1) // block_filters(f), thread, threads)
-    targets = places.outputs
-    for block in range(first, last):
-        transform_filters(f, w, table, block, a, 0, work)
-        _multiply(g, f, task, block, a, 0, v, m)
-        _store(
-            g, f, targets, task, block, m, outputs, lattice, bias, activation, slope, pre_activation, y
-        )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
@@ -184,32 +117,62 @@ def _tiles_of(g, task):
 
 
 @njit(cache=True, nogil=True)
-def _transform_inputs(g, sources, x, task, c0, c1, inputs, v):
-    """V of a task and some channels: v[position, tile // NR, (c, u, v), tile % NR], NR tiles being multiplied at once."""
-    n, images, first, _ = task_of(g, task)
-    phases, columns, stride, size = g.reads * g.reads, NV * g.lanes, _tile_stride(g), plane_size(g)
-    tiles = _tiles_of(g, task)
-    for c in range(c0, c1):
-        fill_inputs(g, x, n, images, c, first, inputs, 0)
+def _transform_tiles(
+    g, places, x, f, table, w, v, lattice, bias, activation, slope, pre_activation, y, task0, count, thread, threads
+):
+    """V of some tasks, one thread's channels of them.
+
+    v[task, position, tile // NR, (c, u, v), tile % NR], NR tiles being multiplied at once.
+    """
+    inputs, phases, columns, size = np.zeros(input_size(g), x.dtype), g.reads * g.reads, NV * g.lanes, plane_size(g)
+    sources = places.inputs
+    first, last = share(count * g.c, thread, threads)
+    for work in range(first, last):
+        task, c = task0 + work // g.c, work % g.c
+        n, images, top, _ = task_of(g, task)
+        fill_inputs(g, x, n, images, c, top, inputs, 0)
         for phase in range(phases):
-            row = (c * phases + phase) * columns
-            for tile in range(0, tiles, g.lanes):
-                place = tile // columns * g.c * phases * columns + row + tile % columns
-                transform_input(inputs, phase * size, sources, tile, g.width, v, place, stride)
+            row = (task - task0) * _task_size(g) + (c * phases + phase) * columns
+            for tile in range(0, _tiles_of(g, task), g.lanes):
+                place = row + tile // columns * g.c * phases * columns + tile % columns
+                transform_input(inputs, phase * size, sources, tile, g.width, v, place, _tile_stride(g))
 
 
 @njit(cache=True, nogil=True)
-def _multiply(g, f, task, block, a, start, v, m):
+def _correlate(
+    g, places, x, f, table, w, v, lattice, bias, activation, slope, pre_activation, y, task0, count, thread, threads
+):
+    """The equation at the head of this file, for some tasks and one thread's blocks of filters.
+
+    FLOPs: 72 K C for each tile. Bytes: x and y once, w once for so many tasks; V once a block from the third-level
+    cache, the block's transformed filters and products from the second.
+    """
+    a, work = np.empty(block_size(f), x.dtype), np.empty(scratch_size(f), x.dtype)
+    m, outputs = np.empty(POSITIONS * _product_stride(g, f), x.dtype), np.empty(output_size(g), x.dtype)
+    targets, block = places.outputs, -1
+    first, last = share((f.count + block_filters(f) - 1) // block_filters(f) * count, thread, threads)
+    for unit in range(first, last):
+        if unit // count != block:
+            block = unit // count
+            transform_filters(f, w, table, block, a, work)
+        task = task0 + unit % count
+        _multiply(g, f, task, block, a, v, unit % count * _task_size(g), m)
+        _store(
+            g, f, targets, task, block, m, outputs, lattice, bias, activation, slope, pre_activation, y
+        )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _multiply(g, f, task, block, a, v, start, m):
     """M of a task and a block: m[position, (i, j, k), tile]."""
     channels, columns, width = g.c * g.reads * g.reads, NV * g.lanes, row_size(f)
-    v_stride, m_stride, tiles = _tile_stride(g), _product_stride(g, f), _tiles_of(g, task)
+    tiles, m_stride = _tiles_of(g, task), _product_stride(g, f)
     rows = width if f.writes > 1 else min(width, f.count - block * block_filters(f))
     for position in range(POSITIONS):
         for c in range(0, channels, STEPS):
-            steps = min(STEPS, channels - c)
-            matrix = start + position * matrix_size(f) + c * width
+            matrix, steps = position * matrix_size(f) + c * width, min(STEPS, channels - c)
             for tile in range(0, tiles, columns):
-                column = position * v_stride + tile * channels + c * columns
+                column = start + position * _tile_stride(g) + tile * channels + c * columns
                 for k in range(0, rows, MR):
                     multiply_packed(
                         a, matrix + k, width, v, column, steps,
@@ -222,7 +185,7 @@ def _store(g, f, targets, task, block, m, outputs, lattice, bias, activation, sl
     """Results of a task and a block: of every filter, the phases one after the other."""
     n, images, first, last = task_of(g, task)
     stride, pitch, k0, step = _product_stride(g, f), g.edge * g.across, block * block_filters(f), lattice.row_step
-    tiles, between = _tiles_of(g, task), g.rows * g.edge * g.edge * g.across
+    tiles, between = _tiles_of(g, task), g.rows * g.edge * pitch
     for k in range(k0, min(k0 + block_filters(f), f.count)):
         for phase in range(f.writes):
             for tile in range(0, tiles, g.lanes):

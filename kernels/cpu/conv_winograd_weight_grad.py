@@ -50,7 +50,7 @@ def correlate_with_gradient_winograd(g, x, dy, dw):
     channels = -(-g.c * correlation.reads**2 // vector) * vector
     filters = -(-g.k // columns) * columns
     tiles = max(columns, SHARED // (POSITIONS * (channels + filters)))
-    t, places = cut(x.shape, (g.p, g.q), correlation, tiles, 1, vector, 1)
+    t, places = cut(x.shape, (g.p, g.q), correlation, tiles, 1, vector)
     v, u = (new((POSITIONS * (size * t.count + SPREAD),), x.dtype) for size in (channels, filters))
     sums = new((POSITIONS, -(-channels // MR) * MR, filters), x.dtype)
     tables = np.arange(vector, dtype=np.int32) * plane_size(t), np.arange(vector, dtype=np.int32) * _gradient_size(t)

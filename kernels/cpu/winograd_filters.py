@@ -73,8 +73,8 @@ def scratch_size(f):
 
 
 @njit(cache=True, nogil=True)
-def transform_filters(f, w, table, block, a, start, work):
-    """The equation at the head of this file, from a[start] on; zeros past the last filter.
+def transform_filters(f, w, table, block, a, work):
+    """The equation at the head of this file; zeros past the last filter.
 
     Parameters
     ----------
@@ -83,8 +83,7 @@ def transform_filters(f, w, table, block, a, start, work):
     table : int32 array (reads * writes, side * side)
         As in winograd_taps.
     block : int
-    a : flat array
-    start : int
+    a : flat array of block_size elements
     work : flat array of scratch_size elements
     """
     width, apart, tile = row_size(f), matrix_size(f), CHANNELS * f.taps * f.lanes
@@ -106,7 +105,7 @@ def transform_filters(f, w, table, block, a, start, work):
                             clear_row(work, tile + t * f.lanes, f.lanes)
                         else:
                             copy_row(work, tile + t * f.lanes, work, (c * f.taps + tap) * f.lanes, f.lanes)
-                    place = start + (c0 * f.reads + row) * width + (write * f.vectors + vector) * f.lanes
+                    place = (c0 * f.reads + row) * width + (write * f.vectors + vector) * f.lanes
                     if f.side == 3:
                         _transform_3(work, tile, f.lanes, a, place, apart)
                     else:

@@ -63,7 +63,7 @@ class Places(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def cut(x_shape, size, correlation, tiles, multiple, lanes, threads):
+def cut(x_shape, size, correlation, tiles, multiple, lanes):
     """Cut a correlation into tasks of so many tiles at most, if a row has not more.
 
     Parameters
@@ -77,8 +77,6 @@ def cut(x_shape, size, correlation, tiles, multiple, lanes, threads):
         Tiles are multiplied so many at a time.
     lanes : int
         Elements of a vector.
-    threads : int
-        That share the tasks.
 
     Returns
     -------
@@ -89,7 +87,7 @@ def cut(x_shape, size, correlation, tiles, multiple, lanes, threads):
     if down * across > tiles:
         images, rows = 1, _rows(down, across, tiles, multiple)
     else:
-        images, rows = _images(n, down * across, tiles, multiple, threads), down
+        images, rows = _images(n, down * across, tiles, multiple), down
     height, width = edge * rows + SIDE - edge, edge * across + SIDE - edge
     count = -(-images * rows * across // multiple) * multiple
     inputs, outputs = np.zeros(count, np.int32), np.full(count, images * edge * rows * edge * across, np.int32)
@@ -102,11 +100,12 @@ def cut(x_shape, size, correlation, tiles, multiple, lanes, threads):
     return g, Places(inputs, outputs)
 
 
-def _images(n, each, tiles, multiple, threads):
-    """Images of a task, such that each thread multiplies the fewest tiles: `each` an image, and what fills up."""
+def _images(n, each, tiles, multiple):
+    """Images of a task, such that the fewest tiles only fill up: `each` an image."""
 
     def multiplied(images):
-        return -(-n // images // threads) * -(-images * each // multiple), -images
+        whole, rest = divmod(n, images)
+        return whole * -(-images * each // multiple) + -(-rest * each // multiple), -images
 
     return min(range(1, max(1, min(n, tiles // each)) + 1), key=multiplied)
 
