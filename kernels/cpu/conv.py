@@ -5,10 +5,11 @@ from functools import lru_cache
 import numpy as np
 
 from ..scalar import IDENTITY
-from . import winograd_taps
+from . import winograd_costs, winograd_taps
 from .conv_by_filters import POINTWISE, correlate_by_filters, fills_lanes
 from .conv_by_filters_weight_grad import FEWEST, correlate_with_gradient_by_filters
 from .conv_direct import Lattice, correlate
+from .conv_pointwise import correlate_pointwise
 from .conv_scatter import pays, scatter_gradient
 from .conv_weight_grad import correlate_with_gradient
 from .conv_winograd import correlate_winograd
@@ -16,7 +17,6 @@ from .conv_winograd_weight_grad import correlate_with_gradient_winograd
 from .sums import sum_columns
 
 SCATTERED = 128  # outputs of a map: fewer of strided 1x1 kernels are not worth scattering (Xeon with AVX-512, 2026-11)
-WINOGRAD_FROM = 1 << 22  # N P Q C K: up to there a call gains less than 0.3 ms (Zen 3, 2 cores, 2026-11)
 
 
 def algorithms(g, operation, like):
@@ -24,18 +24,17 @@ def algorithms(g, operation, like):
     return ("direct", "winograd") if winograd_taps.served(g) else ("direct",)
 
 
-def _winograd(g, x, algorithm):
-    """Whether Winograd's algorithm computes a pass from x: asked for, or worth it by the geometry alone."""
+def _winograd(g, operation, x, algorithm):
+    """Whether Winograd's algorithm computes a pass from x: asked for, or quicker by the geometry alone."""
     if algorithm != "auto":
         return algorithm == "winograd"
-    return "winograd" in algorithms(g, "conv2d", x) and x.dtype == np.float32 and _winograd_pays(g)
+    return x.dtype == np.float32 and winograd_costs.pays(g, operation)
 
 
-@lru_cache(maxsize=1024)
-def _winograd_pays(g):
-    """Where the products outweigh the transforms, and the gain the kernels' compilation (Zen 3, 2 cores, 2026-11)."""
-    enough = g.n * g.p * g.q * g.c * g.k > WINOGRAD_FROM
-    return enough and g.c >= 16 and g.k >= 16 and g.p >= 8 and g.q >= 8 and g.n * g.p * g.q >= 2048
+def _pointwise(g):
+    """Whether a convolution is a product of matrices for each image, whose rows of pixels fill vectors."""
+    plain = g.r * g.s * g.stride_h * g.stride_w * g.groups == 1 and (g.h, g.w) == (g.p, g.q)
+    return plain and g.p * g.q > POINTWISE
 
 
 def _is_small(g):
@@ -47,13 +46,15 @@ def conv2d_forward(g, x, w, b, activation, slope, y, algorithm):
     """y[n,k,p,q] = f(sum_{c,r,s} w[k,c,r,s] x[n,c,p st + r d - pad,...] + b[k]): the forward pass."""
     bias = np.zeros(g.k, x.dtype) if b is None else b
     nothing = np.empty((0, 0, 0, 0), x.dtype)
-    if _winograd(g, x, algorithm):
+    if _winograd(g, "conv2d", x, algorithm):
         correlate_winograd(x, w, False, *winograd_taps.forward(g), bias, activation, slope, nothing, y)
         return
     taps, lattice = _forward_taps(g)
     stride = (g.stride_h, g.stride_w)
     result = lattice, bias, activation, slope, nothing, y
-    if fills_lanes(g, g.k, x.dtype) and (_is_small(g) or g.stride_h * g.stride_w > 1):
+    if _pointwise(g):
+        correlate_pointwise(x, w, False, *result[1:])
+    elif fills_lanes(g, g.k, x.dtype) and (_is_small(g) or g.stride_h * g.stride_w > 1):
         correlate_by_filters(x, w, taps, stride, False, *result)
     else:
         correlate(x, w, taps, stride, g.groups, False, *result)
@@ -66,9 +67,12 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
     """
     before = np.empty((0, 0, 0, 0), dy.dtype) if pre_activation is None else pre_activation
     code = IDENTITY if pre_activation is None else activation
-    if _winograd(g, dy, algorithm):
+    if _winograd(g, "conv2d_input_grad", dy, algorithm):
         zeros = np.zeros(g.c, dy.dtype)
         correlate_winograd(dy, w, True, *winograd_taps.input_grad(g), zeros, code, slope, before, dx)
+        return
+    if _pointwise(g):
+        correlate_pointwise(dy, w, True, np.zeros(g.c, dy.dtype), code, slope, before, dx)
         return
     phases, complete = _phase_taps(g)
     whole = all(len(taps) == g.r * g.s for taps, _ in phases)
@@ -88,7 +92,7 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
 
 def conv2d_weight_grad(g, x, dy, dw, algorithm):
     """dw[k,c,r,s] = sum_{n,p,q} dy[n,k,p,q] x[n,c,p st + r d - pad,...]: equation (13)."""
-    if _winograd(g, x, algorithm):
+    if _winograd(g, "conv2d_weight_grad", x, algorithm):
         correlate_with_gradient_winograd(g, x, dy, dw)
     elif fills_lanes(g, g.k, x.dtype) and g.c * g.r * g.s >= FEWEST:
         correlate_with_gradient_by_filters(g, _forward_taps(g)[0], x, dy, dw)

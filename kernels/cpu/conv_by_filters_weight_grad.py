@@ -3,25 +3,27 @@
     dw[k, l] = sum_j x[place(j) + move(l)] dy[k, j],    j = (n, p, q), l = (c, r, s)
 
 The product of conv_by_filters.py with rows and reduction exchanged: the micro-kernel broadcasts x at MR pairs l and
-multiplies with NV vectors of filters, dy transposed into panels [block of filters, j, filter].
+multiplies with NV vectors of filters. dy is transposed as it is needed, a part that stays in the first-level cache. Of
+1x1 kernels with more filters than channels, x and dy change places.
 """
 
 import numpy as np
 from numba import njit
 
-from ..memory import new
 from .conv_by_filters import STEPS
 from .conv_direct import SERIAL
 from .emitter import MR, tile_columns
 from .gathering import even_parts, gather, pad, room_for_copy
 from .microkernel import multiply_gathered
 from .parallel import share
-from .row_moves import clear_row
+from .row_moves import copy_row
 from .threads import on_threads, threads_for
 from .transposing import transpose
 
-PAIRS = 128  # of a task: their sums share the first-level cache with a panel's part
+PAIRS = 256  # of a task, at most: transposing dy for them takes a fortieth of multiplying
 FEWEST = 96  # pairs: with fewer, transposing dy takes longer than is gained (Xeon with AVX-512, 2026-11)
+BLOCKS = 4  # of NR filters, at most, that a task multiplies while x is in the first-level cache
+TASKS = 8  # at least so many where there are pairs enough, a few for each thread
 
 
 def correlate_with_gradient_by_filters(g, taps, x, dy, dw):
@@ -39,70 +41,79 @@ def correlate_with_gradient_by_filters(g, taps, x, dy, dw):
     if g.n == 0:
         dw[...] = 0
         return
-    width = tile_columns(x.dtype)
-    panels = new((-(-g.k // width), g.n * g.p * g.q, width), x.dtype)
-    reads, tables = gather(x.shape, (g.p, g.q), taps, (g.stride_h, g.stride_w), panels.shape[0])
-    threads = threads_for(panels.shape[0] * -(-g.c * reads.taps // PAIRS), g.flops < 2 * SERIAL)
-    arrays = x.reshape(-1), room_for_copy(reads, x.dtype), dy.reshape(-1), panels, dw.reshape(-1)
-    _launch(reads, tables, g.k, *arrays, threads)
+    width, filters = tile_columns(x.dtype), g.k
+    # Of a product of matrices, the one with fewer rows is transposed.
+    exchanged = g.k > g.c and g.x_shape[2:] == g.y_shape[2:] and len(taps) == 1
+    if exchanged:
+        x, dy, filters = dy, x, g.c
+    blocks = -(-filters // (BLOCKS * width))
+    reads, tables = gather(x.shape, (g.p, g.q), taps, (g.stride_h, g.stride_w), blocks)
+    all_pairs = x.shape[1] * reads.taps
+    pairs = -(-all_pairs // max(-(-all_pairs // PAIRS), -(-TASKS // blocks)) // MR) * MR
+    threads = threads_for(blocks * -(-all_pairs // pairs), g.flops < 2 * SERIAL)
+    arrays = x.reshape(-1), room_for_copy(reads, x.dtype), dy.reshape(-1), dw.reshape(-1)
+    _launch(reads, tables, (filters, width, pairs, exchanged), *arrays, threads)
 
 
 @njit(cache=True, nogil=True)
-def _launch(g, tables, filters, x, copy, dy, panels, dw, threads):
-    """Pad, transpose, multiply; a parallel region would cost a small problem more than the work."""
+def _launch(g, tables, sizes, x, copy, dy, dw, threads):
+    """Pad, then multiply; a parallel region would cost a small problem more than the work."""
     if g.copied:
         if threads == 1:
             pad(g, x, copy, 0, 1)
         else:
             on_threads(pad, (g, x, copy), threads)
-    packing = g, dy, filters, panels
     places, moves = tables
-    problem = (g, copy if g.copied else x, places, moves, panels, filters, dw)
+    problem = (g, copy if g.copied else x, places, moves, dy, sizes, dw)
     if threads == 1:
-        _pack(*packing, 0, 1)
         _correlate(*problem, 0, 1)
     else:
-        on_threads(_pack, packing, threads)
         on_threads(_correlate, problem, threads)
 
 
 @njit(cache=True, nogil=True)
-def _pack(g, dy, filters, panels, thread, threads):
-    """panels[block, j, i] = dy of filter block * NR + i at position j; zero past the last filter."""
-    blocks, length, width = panels.shape
-    flat, outputs = panels.reshape(-1), g.p * g.q
-    first, last = share(blocks * g.n, thread, threads)
-    for task in range(first, last):
-        block, n = task // g.n, task % g.n
-        k, there = block * width, min(width, filters - block * width)
-        place = (block * length + n * outputs) * width
-        if there < width:
-            clear_row(flat, place, outputs * width)
-        transpose(dy, (n * filters + k) * outputs, outputs, there, outputs, flat, place, width)
+def _turn(g, dy, filters, k, there, n, j, count, panel, start, width):
+    """panel[i, l] = dy of filter k + l at position j + i of the images from n on, for i < count, l < there."""
+    outputs, done = g.p * g.q, 0
+    while done < count:
+        m, q = (j + done) // outputs, (j + done) % outputs
+        length = min(outputs - q, count - done)
+        first = ((n + m) * filters + k) * outputs + q
+        transpose(dy, first, outputs, there, length, panel, start + done * width, width)
+        done += length
 
 
 @njit(cache=True, nogil=True)
-def _correlate(g, x, places, moves, panels, filters, dw, thread, threads):
-    """The equation at the head of this file, for one thread's pairs and blocks of filters.
+def _correlate(g, x, places, moves, dy, sizes, dw, thread, threads):
+    """The equation at the head of this file, for one thread's pairs and filters.
 
     Every sum is one thread's, over the positions in order: the bits do not depend on the number of threads.
 
-    FLOPs: 2 N K P Q C R S. Bytes: x once a block, dw once, the panels once for PAIRS pairs.
+    FLOPs: 2 N K P Q C R S. Bytes: x once a block, dy once for so many pairs, dw once.
     """
-    blocks, length, width = panels.shape
-    flat, pairs, outputs = panels.reshape(-1), g.c * g.taps, g.p * g.q
-    step, sums = even_parts(g.images * outputs, STEPS), np.empty((PAIRS + MR) * width, x.dtype)
-    first, last = share((pairs + PAIRS - 1) // PAIRS * blocks, thread, threads)
+    filters, width, pairs, exchanged = sizes
+    most = min(BLOCKS * width, (filters + width - 1) // width * width)
+    all_pairs, outputs, blocks = g.c * g.taps, g.p * g.q, (filters + most - 1) // most
+    step, sums = even_parts(g.images * outputs, STEPS), np.empty((pairs + MR) * most, x.dtype)
+    panels = np.zeros(step * most, x.dtype)
+    first, last = share((all_pairs + pairs - 1) // pairs * blocks, thread, threads)
     for task in range(first, last):
-        block, pair = task % blocks, task // blocks * PAIRS
-        count, there = min(PAIRS, pairs - pair), min(width, filters - block * width)
+        pair, k0 = task // blocks * pairs, task % blocks * most
+        count, k1 = min(pairs, all_pairs - pair), min(k0 + most, filters)
         for n in range(0, g.n, g.images):
             image, positions = n * g.c * g.height * g.width, min(g.images, g.n - n) * outputs
             for j in range(0, positions, step):
-                panel = (block * length + n * outputs + j) * width
+                steps = min(step, positions - j)
+                for k in range(k0, k1, width):
+                    _turn(g, dy, filters, k, min(width, k1 - k), n, j, steps, panels, (k - k0) * step, width)
                 for i in range(0, count, MR):
-                    multiply_gathered(
-                        x, image, moves, pair + i, places, j, min(step, positions - j), flat, panel,
-                        sums, i * width, width, n + j > 0,
-                    )  # fmt: skip
-        transpose(sums, 0, width, count, there, dw, block * width * pairs + pair, pairs)
+                    for k in range(0, k1 - k0, width):
+                        multiply_gathered(
+                            x, image, moves, pair + i, places, j, steps, panels, k * step,
+                            sums, i * most + k, most, n + j > 0,
+                        )  # fmt: skip
+        if exchanged:
+            for i in range(count):
+                copy_row(dw, (pair + i) * filters + k0, sums, i * most, k1 - k0)
+        else:
+            transpose(sums, 0, most, count, k1 - k0, dw, k0 * all_pairs + pair, all_pairs)

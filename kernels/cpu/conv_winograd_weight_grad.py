@@ -5,28 +5,31 @@ output gradients,
 
     dw = G^T [ sum over tiles of (A e A^T) . (B^T d B) ] G.
 
-Tiles are transformed a task at a time, the lanes being channels and filters; then each of the 36 positions is a matrix
-product over the task's tiles. Every sum is formed by one thread, task after task: the bits do not depend on the number
-of threads.
+Tiles are transformed as many at a time as fit the third-level cache, the lanes being channels and filters; then each
+thread sums over them for some channels and filters, all 36 positions, each a matrix product. The sums are up to four
+times as large as dw: where all tiles are summed at once they never leave the second-level cache. Every sum is formed
+by one thread, tile after tile: the bits do not depend on the number of threads.
 """
 
 import numpy as np
 from numba import njit
 
 from ..memory import new
-from .conv_winograd import SHARED, SPREAD, STEPS, transform_input
+from .conv_winograd import SPREAD, STEPS, transform_input
 from .emitter import MR, NV, lanes, tile_columns
 from .microkernel import multiply_packed
 from .parallel import share
 from .row_moves import copy_row
 from .threads import on_threads, threads_for
 from .transposing import transpose
-from .winograd_matrices import POSITIONS, SIDE, filter_matrix, output_matrix, transposed
+from .winograd_matrices import POSITIONS, SIDE, filter_matrix, output_matrix, outputs_of, transposed
 from .winograd_taps import forward
 from .winograd_tiles import cut, fill_inputs, fill_outputs, input_size, plane_size, task_count, task_of
 from .winograd_transforms import gather_sandwich, sandwich
 
-TURNED = 8  # channels whose sums are turned over at once, at least: rows of as many taps
+ALL = 5 << 20  # elements of transformed tiles that are summed at once if they are all: half of the third-level cache
+SHARED = 3 << 20  # elements of transformed tiles at a time otherwise, about (Zen 5, 2026-11)
+CHANNELS = 32  # phases of channels that are summed at once: with NR filters a third of the second-level cache
 
 _transform_gradient_4, _transform_gradient_2 = (gather_sandwich(transposed(output_matrix(taps))) for taps in (3, 5))
 _transform_sums_3, _transform_sums_5 = (sandwich(transposed(filter_matrix(taps))) for taps in (3, 5))
@@ -47,26 +50,33 @@ def correlate_with_gradient_winograd(g, x, dy, dw):
         dw[...] = 0
         return
     (correlation, table), vector, columns = forward(g), lanes(x.dtype), tile_columns(x.dtype)
-    channels = -(-g.c * correlation.reads**2 // vector) * vector
+    channels = -(-g.c * correlation.reads**2 // CHANNELS) * CHANNELS
     filters = -(-g.k // columns) * columns
-    tiles = max(columns, SHARED // (POSITIONS * (channels + filters)))
-    t, places = cut(x.shape, (g.p, g.q), correlation, tiles, 1, vector)
+    most = (ALL // (POSITIONS * (channels + filters)), SHARED // (POSITIONS * (channels + filters)))
+    edge = outputs_of(correlation.taps)
+    tiles = most[g.n * -(-g.p // edge) * -(-g.q // edge) > most[0]]
+    t, places = cut(x.shape, (g.p, g.q), correlation, max(columns, tiles), 1, vector)
     v, u = (new((POSITIONS * (size * t.count + SPREAD),), x.dtype) for size in (channels, filters))
-    sums = new((POSITIONS, -(-channels // MR) * MR, filters), x.dtype)
+    units = channels // CHANNELS * filters // columns
+    sums = new((units * _unit_size(t) if task_count(t) > 1 else 0,), x.dtype)
     tables = np.arange(vector, dtype=np.int32) * plane_size(t), np.arange(vector, dtype=np.int32) * _gradient_size(t)
-    arrays = x.reshape(-1), dy.reshape(-1), v, u, sums.reshape(-1), dw.reshape(-1)
-    sizes = channels, filters, g.k
-    _launch(t, places, tables, table, sizes, arrays, threads_for(POSITIONS, False))
+    arrays = x.reshape(-1), dy.reshape(-1), v, u, sums, dw.reshape(-1)
+    _launch(t, places, tables, table, (channels, filters, g.k), arrays, threads_for(max(2, units), False))
 
 
 @njit(cache=True, nogil=True)
 def _launch(t, places, tables, taps, sizes, arrays, threads):
-    """Task by task: transform, then multiply; at last transform the sums."""
+    """Task by task: transform, then sum."""
     x, dy, v, u, sums, dw = arrays
     for task in range(task_count(t)):
         on_threads(_transform, (t, places, tables, sizes, x, dy, task, v, u), threads)
-        on_threads(_multiply, (t, sizes, v, u, task, sums), threads)
-    on_threads(_transform_sums, (t, taps, sizes, sums, dw), threads)
+        on_threads(_sum, (t, taps, sizes, v, u, task, sums, dw), threads)
+
+
+@njit(cache=True, nogil=True)
+def _unit_size(t):
+    """Elements of the sums for CHANNELS channels' phases and NR filters."""
+    return POSITIONS * ((CHANNELS + MR - 1) // MR * MR * NV * t.lanes + SPREAD)
 
 
 @njit(cache=True, nogil=True)
@@ -86,10 +96,10 @@ def _tiles_of(t, task):
 def _transform(t, places, tables, sizes, x, dy, task, v, u, thread, threads):
     """V = B^T d B and U = A e A^T of a task's tiles, for one thread's vectors of channels and filters.
 
-    v[position, tile, (c, i, j)] and u[position, k // NR, tile, k % NR], NR filters being multiplied at once.
+    v[position, c // CHANNELS, tile, c % CHANNELS], c a phase of a channel, and u[position, k // NR, tile, k % NR].
     """
     n, images, first, _ = task_of(t, task)
-    (channels, filters, count), columns, phases = sizes, NV * t.lanes, t.reads * t.reads
+    (channels, filters, count), columns = sizes, NV * t.lanes
     (sources, targets), (by_channel, by_filter) = places, tables
     size, gradient_size, tiles = plane_size(t), _gradient_size(t), _tiles_of(t, task)
     inputs = np.zeros(t.lanes * size + input_size(t), x.dtype)
@@ -97,7 +107,7 @@ def _transform(t, places, tables, sizes, x, dy, task, v, u, thread, threads):
     for c0 in range(start * t.lanes, stop * t.lanes, t.lanes):
         _fill_channels(t, x, n, images, c0, first, inputs)
         for tile in range(tiles):
-            place = tile * channels + c0
+            place = (c0 // CHANNELS * t.count + tile) * CHANNELS + c0 % CHANNELS
             transform_input(inputs, sources[tile], by_channel, 0, t.width, v, place, channels * t.count + SPREAD)
     outputs = np.zeros(t.lanes * gradient_size, x.dtype)
     start, stop = share(filters // t.lanes, thread, threads)
@@ -127,46 +137,61 @@ def _fill_channels(t, x, n, images, c0, first, inputs):
 
 
 @njit(cache=True, nogil=True)
-def _multiply(t, sizes, v, u, task, sums, thread, threads):
-    """sums[position, c, k] (+)= sum_tile v[position, tile, c] u[position, tile, k], one thread's positions and filters.
+def _sum(t, taps, sizes, v, u, task, sums, dw, thread, threads):
+    """The equation at the head of this file, a task of it, for one thread's channels and filters.
 
-    FLOPs: 72 K C for each tile. Bytes: v once a block of filters, u and the sums once.
+    FLOPs: 72 K C for each tile. Bytes: v once for NR filters and u once for CHANNELS channels, from the third-level
+    cache; dw once, and the sums once a task if there are several.
     """
-    (channels, filters, _), columns, tiles = sizes, NV * t.lanes, _tiles_of(t, task)
-    rows, blocks = (channels + MR - 1) // MR * MR, filters // columns
-    v_stride, u_stride = channels * t.count + SPREAD, filters * t.count + SPREAD
-    first, last = share(POSITIONS * blocks, thread, threads)
-    for work in range(first, last):
-        position, block = work // blocks, work % blocks
-        for tile in range(0, tiles, STEPS):
-            column = position * u_stride + (block * t.count + tile) * columns
-            row = position * v_stride + tile * channels
-            for c in range(0, channels, MR):
-                multiply_packed(
-                    v, row + c, channels, u, column, min(STEPS, tiles - tile),
-                    sums, (position * rows + c) * filters + block * columns, filters, task + tile > 0,
-                )  # fmt: skip
+    (channels, filters, count), columns = sizes, NV * t.lanes
+    groups, kept, done = channels // CHANNELS, sums.size > 0, task == task_count(t) - 1
+    mine = np.empty(0 if kept else _unit_size(t), v.dtype)
+    all_taps = dw.size // (count * t.c)
+    tile = np.empty(t.taps * t.taps * t.lanes, v.dtype)
+    turned = np.empty(CHANNELS * all_taps * t.lanes, v.dtype)
+    first, last = share(filters // columns * groups, thread, threads)
+    for unit in range(first, last):
+        k, c0 = unit // groups * columns, unit % groups * CHANNELS
+        if kept:
+            _multiply(t, sizes, v, u, task, k, c0, sums, unit * _unit_size(t))
+            if done:
+                _transform_sums(t, taps, count, k, c0, sums, unit * _unit_size(t), tile, turned, dw)
+        else:
+            _multiply(t, sizes, v, u, task, k, c0, mine, 0)
+            _transform_sums(t, taps, count, k, c0, mine, 0, tile, turned, dw)
 
 
 @njit(cache=True, nogil=True)
-def _transform_sums(t, taps, sizes, sums, dw, thread, threads):
+def _multiply(t, sizes, v, u, task, k, c0, sums, start):
+    """sums[position, c, i] (+)= sum_tile v[position, tile, c0 + c] u[position, tile, k + i]."""
+    (channels, filters, _), columns, tiles = sizes, NV * t.lanes, _tiles_of(t, task)
+    apart, end = _unit_size(t) // POSITIONS, t.c * t.reads * t.reads
+    for position in range(POSITIONS):
+        for tile in range(0, tiles, STEPS):
+            steps = min(STEPS, tiles - tile)
+            column = position * (filters * t.count + SPREAD) + k * t.count + tile * columns
+            row = position * (channels * t.count + SPREAD) + c0 * t.count + tile * CHANNELS
+            for c in range(0, min(CHANNELS, end - c0), MR):
+                place = start + position * apart + c * columns
+                multiply_packed(v, row + c, CHANNELS, u, column, steps, sums, place, columns, task + tile > 0)
+
+
+@njit(cache=True, nogil=True)
+def _transform_sums(t, taps, count, k0, c0, sums, start, tile, turned, dw):
     """dw[k, c] = G^T sums[:, c, k] G, each tap of a phase where it belongs; the lanes are filters."""
-    channels, filters, count = sizes
-    rows, phases, all_taps = (channels + MR - 1) // MR * MR, t.reads * t.reads, dw.size // (count * t.c)
-    tile, turned = np.empty(t.taps * t.taps * t.lanes, dw.dtype), np.empty(TURNED * all_taps * t.lanes, dw.dtype)
-    first, last = share((count + t.lanes - 1) // t.lanes, thread, threads)
-    for k in range(first * t.lanes, last * t.lanes, t.lanes):
-        for c0 in range(0, t.c, TURNED):
-            c1 = min(c0 + TURNED, t.c)
-            for c in range(c0 * phases, c1 * phases):
-                if t.taps == 3:
-                    _transform_sums_3(sums, c * filters + k, rows * filters, tile, 0, t.lanes)
-                else:
-                    _transform_sums_5(sums, c * filters + k, rows * filters, tile, 0, t.lanes)
-                for i in range(t.taps * t.taps):
-                    tap = taps[c % phases, i]
-                    if tap >= 0:
-                        place = ((c // phases - c0) * all_taps + tap) * t.lanes
-                        copy_row(turned, place, tile, i * t.lanes, t.lanes)
-            there, place = min(t.lanes, count - k), (k * t.c + c0) * all_taps
-            transpose(turned, 0, t.lanes, (c1 - c0) * all_taps, there, dw, place, t.c * all_taps)
+    phases, all_taps, apart = t.reads * t.reads, dw.size // (count * t.c), _unit_size(t) // POSITIONS
+    end = min(c0 + CHANNELS, t.c * phases)
+    for k in range(k0, min(k0 + NV * t.lanes, count), t.lanes):
+        for c in range(c0, end):
+            place = start + (c - c0) * NV * t.lanes + k - k0
+            if t.taps == 3:
+                _transform_sums_3(sums, place, apart, tile, 0, t.lanes)
+            else:
+                _transform_sums_5(sums, place, apart, tile, 0, t.lanes)
+            for i in range(t.taps * t.taps):
+                tap = taps[c % phases, i]
+                if tap >= 0:
+                    row = (c - c0) // phases * all_taps + tap
+                    copy_row(turned, row * t.lanes, tile, i * t.lanes, t.lanes)
+        there, place = min(t.lanes, count - k), (k * t.c + c0 // phases) * all_taps
+        transpose(turned, 0, t.lanes, (end - c0) // phases * all_taps, there, dw, place, t.c * all_taps)

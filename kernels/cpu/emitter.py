@@ -217,8 +217,11 @@ class Emitter:
         """A vector of copies of a constant."""
         return ir.Constant(self.vector, [float(value)] * self.width)
 
-    def accumulate(self, steps, rows, columns, products):
-        """Sum products(step) -> rows x columns of (a, b) over the steps, at least one, in registers."""
+    def accumulate(self, steps, rows, columns, products, first=None):
+        """Sum products(step) -> rows x columns of (a, b) over the steps, at least one, in registers.
+
+        Each row begins with a vector of `first`, or with zeros.
+        """
         builder = self.builder
         entry, loop, done = builder.block, builder.append_basic_block("tile"), builder.append_basic_block("store")
         builder.branch(loop)
@@ -228,7 +231,7 @@ class Emitter:
         results = [[None] * columns for _ in range(rows)]
         for i, j, a, b in products(step):
             results[i][j] = self.fma(a, b, tile[i][j])
-            tile[i][j].add_incoming(self.zeros, entry)
+            tile[i][j].add_incoming(self.zeros if first is None else first[i], entry)
             tile[i][j].add_incoming(results[i][j], loop)
         following = builder.add(step, self.constant(1))
         step.add_incoming(self.constant(0), entry)
@@ -239,8 +242,17 @@ class Emitter:
 
     def put(self, tile, place, stride, accumulate):
         """Store rows of vectors, `stride` elements apart, or add them to what is there."""
+        with self.builder.if_else(accumulate) as (added, written):
+            with added:
+                for i, row in enumerate(tile):
+                    for j, vector in enumerate(row):
+                        there = self.shifted(self.shifted(place, i, stride), j * self.width)
+                        self.store(self.builder.fadd(self.load(there), vector), there)
+            with written:
+                self.write(tile, place, stride)
+
+    def write(self, tile, place, stride):
+        """Store rows of vectors, `stride` elements apart."""
         for i, row in enumerate(tile):
             for j, vector in enumerate(row):
-                there = self.shifted(self.shifted(place, i, stride), j * self.width)
-                before = self.builder.select(accumulate, self.load(there), self.zeros)
-                self.store(self.builder.fadd(before, vector), there)
+                self.store(vector, self.shifted(self.shifted(place, i, stride), j * self.width))

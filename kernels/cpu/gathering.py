@@ -13,7 +13,7 @@ from numba import njit
 from ..memory import new
 from .emitter import MR
 from .parallel import share
-from .row_moves import fill_row
+from .row_moves import fill_row, unzip_row
 
 STRIP = 392  # positions of a task, about: packing their weights takes a thirtieth of multiplying with them
 TASKS = 8  # at least so many where the shape allows it, a few for each thread
@@ -106,12 +106,15 @@ def pad(g, x, copy, thread, threads):
     j0 = min(max(0, (g.skip_w - 1 - g.left) // g.skip_w), g.width)
     j1 = min(max(j0, (g.w - g.left + g.skip_w - 1) // g.skip_w), g.width)
     first, last = share(g.n * g.c, thread, threads)
+    odd = np.empty(g.width, x.dtype)  # columns that a step of two leaves out
     for plane in range(first, last):
         for i in range(g.height):
             row, place = i * g.skip_h + g.top, (plane * g.height + i) * g.width
             end, source = j1 if 0 <= row < g.h else j0, (plane * g.h + row) * g.w + g.left
             if g.skip_w == 1:
                 fill_row(copy, place, g.width, x, source, j0, end)
+            elif g.skip_w == 2 and j0 == 0 and end == g.width and source + 2 * end <= x.size:
+                unzip_row(copy, place, odd, 0, x, source, end)
             else:
                 for j in range(g.width):
                     copy[place + j] = x[source + j * g.skip_w] if j0 <= j < end else 0

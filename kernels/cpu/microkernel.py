@@ -14,7 +14,16 @@ from numba.extending import intrinsic
 
 from .emitter import DOT_COLUMNS, DOT_ROWS, MR, NV, VECTOR_BYTES, Emitter, lanes, tile_columns
 
-__all__ = ["MR", "NV", "VECTOR_BYTES", "add_dots", "measure_peak", "multiply_gathered", "multiply_packed", "multiply_tile"]
+__all__ = [
+    "MR",
+    "NV",
+    "VECTOR_BYTES",
+    "add_dots",
+    "measure_peak",
+    "multiply_gathered",
+    "multiply_packed",
+    "multiply_tile",
+]
 
 
 @intrinsic
@@ -62,6 +71,20 @@ def multiply_tile(typingctx, a, a_start, b, b_start, starts, tile, offsets, step
     return signature, codegen
 
 
+def _packed_products(emit, a, a_stride, b):
+    """The products of multiply_packed, from the addresses of A and B."""
+
+    def products(step):
+        line, column = emit.shifted(b, NV * emit.width, step), emit.shifted(a, a_stride, step)
+        row = [emit.load(emit.shifted(line, j * emit.width)) for j in range(NV)]
+        for i in range(MR):
+            factor = emit.broadcast(emit.shifted(column, i))
+            for j in range(NV):
+                yield i, j, factor, row[j]
+
+    return products
+
+
 @intrinsic
 def multiply_packed(typingctx, a, a_start, a_stride, b, b_start, steps, c, c_start, c_stride, accumulate):
     """C[i, j] (+)= sum_l A[l, i] B[l, j] for i < MR, j < NR = NV vectors.
@@ -84,16 +107,25 @@ def multiply_packed(typingctx, a, a_start, a_stride, b, b_start, steps, c, c_sta
         emit = Emitter(context, builder, sig.args[0].dtype)
         a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[3], b, b_start)
         c = emit.pointer(sig.args[6], c, c_start)
+        emit.put(emit.accumulate(steps, MR, NV, _packed_products(emit, a, a_stride, b)), c, c_stride, accumulate)
+        return context.get_dummy_value()
 
-        def products(step):
-            line, column = emit.shifted(b, NV * emit.width, step), emit.shifted(a, a_stride, step)
-            row = [emit.load(emit.shifted(line, j * emit.width)) for j in range(NV)]
-            for i in range(MR):
-                factor = emit.broadcast(emit.shifted(column, i))
-                for j in range(NV):
-                    yield i, j, factor, row[j]
+    return signature, codegen
 
-        emit.put(emit.accumulate(steps, MR, NV, products), c, c_stride, accumulate)
+
+@intrinsic
+def multiply_biased(typingctx, a, a_start, a_stride, b, b_start, steps, bias, first, c, c_start, c_stride):
+    """C[i, j] = bias[first + i] + sum_l A[l, i] B[l, j], as multiply_packed; C is written and not read."""
+    index = types.intp
+    signature = types.void(a, index, index, b, index, index, bias, index, c, index, index)
+
+    def codegen(context, builder, sig, args):
+        a, a_start, a_stride, b, b_start, steps, bias, first, c, c_start, c_stride = args
+        emit = Emitter(context, builder, sig.args[0].dtype)
+        a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[3], b, b_start)
+        bias, c = emit.pointer(sig.args[6], bias, first), emit.pointer(sig.args[8], c, c_start)
+        biases = [emit.broadcast(emit.shifted(bias, i)) for i in range(MR)]
+        emit.write(emit.accumulate(steps, MR, NV, _packed_products(emit, a, a_stride, b), biases), c, c_stride)
         return context.get_dummy_value()
 
     return signature, codegen

@@ -9,7 +9,7 @@ from numba import njit, types
 from numba.core.cgutils import for_range_slice
 from numba.extending import intrinsic
 
-from .emitter import Emitter
+from .emitter import NV, Emitter
 
 
 @intrinsic
@@ -29,6 +29,23 @@ def copy_row(typingctx, target, place, source, first, count):
         return context.get_dummy_value()
 
     return types.void(target, index, source, index, index), codegen
+
+
+@intrinsic
+def copy_columns(typingctx, target, place, source, first, apart, rows):
+    """target[place + i * NR + j] = source[first + i * apart + j] for i < rows (one at least), j < NR: NV vectors."""
+    index = types.intp
+
+    def codegen(context, builder, sig, args):
+        emit = Emitter(context, builder, sig.args[0].dtype)
+        target, source = emit.pointer(sig.args[0], *args[:2]), emit.pointer(sig.args[2], *args[2:4])
+        with for_range_slice(builder, emit.constant(0), args[5], emit.constant(1)) as (i, _):
+            there, here = emit.shifted(target, NV * emit.width, i), emit.shifted(source, args[4], i)
+            for value, j in [(emit.load(emit.shifted(here, j * emit.width)), j) for j in range(NV)]:
+                emit.store(value, emit.shifted(there, j * emit.width))
+        return context.get_dummy_value()
+
+    return types.void(target, index, source, index, index, index), codegen
 
 
 @intrinsic

@@ -31,9 +31,7 @@ def outputs_of(taps):
 
 def filter_matrix(taps):
     """G, six rows: powers of a point over the product of its differences; the last tap at infinity."""
-    rows = [
-        tuple(p**i / math.prod(p - other for other in POINTS if other != p) for i in range(taps)) for p in POINTS
-    ]
+    rows = [tuple(p**i / math.prod(p - other for other in POINTS if other != p) for i in range(taps)) for p in POINTS]
     return (*rows, (*[0] * (taps - 1), 1))
 
 
