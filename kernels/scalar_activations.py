@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from .scalar import leaky_relu, leaky_relu_grad, relu, relu_grad
-from .scalar_math import FOUR, HALF, ONE, TWO, ZERO, constant, exp, expm1, inlined, log1p, normal_tail, tanh
+from .scalar_math import FOUR, HALF, ONE, TWO, ZERO, constant, exp_nonpositive, expm1, inlined, log1p, normal_tail, tanh
 
 THREE, SIX = np.float32(3), np.float32(6)
 SELU_SCALE, SELU_SLOPE = constant(1.0507009873554804934193349852946), constant(1.7580993408473768599402175208123)
@@ -76,7 +76,7 @@ def elu(x, alpha):
 @inlined
 def elu_grad(dy, x, alpha):
     """Dy for x > 0, dy alpha e^x otherwise."""
-    return dy if x > ZERO else dy * alpha * exp(x)
+    return dy if x > ZERO else dy * alpha * exp_nonpositive(x)
 
 
 @inlined
@@ -88,20 +88,20 @@ def selu(x):
 @inlined
 def selu_grad(dy, x):
     """Dy scale for x > 0, dy scale alpha e^x otherwise."""
-    return dy * SELU_SCALE(x) if x > ZERO else dy * SELU_SLOPE(x) * exp(x)
+    return dy * SELU_SCALE(x) if x > ZERO else dy * SELU_SLOPE(x) * exp_nonpositive(x)
 
 
 @inlined
 def sigmoid(x):
     """1 / (1 + e^-x)."""
-    e = exp(-abs(x))
+    e = exp_nonpositive(-abs(x))
     return (e if x < ZERO else ONE) / (ONE + e)
 
 
 @inlined
 def logistic_slope(x):
     """The derivative of the logistic function, e^-|x| / (1 + e^-|x|)^2."""
-    e = exp(-abs(x))
+    e = exp_nonpositive(-abs(x))
     return e / ((ONE + e) * (ONE + e))
 
 
@@ -121,7 +121,7 @@ def tanh_grad(dy, x):
 def softplus(x, beta, threshold):
     """log(1 + e^(beta x)) / beta; x itself where beta x > threshold."""
     z = beta * x
-    return x if z > threshold else ((z if z > ZERO else ZERO) + log1p(exp(-abs(z)))) / beta
+    return x if z > threshold else ((z if z > ZERO else ZERO) + log1p(exp_nonpositive(-abs(z)))) / beta
 
 
 @inlined
@@ -146,7 +146,7 @@ def silu_grad(dy, x):
 @inlined
 def mish(x):
     """X tanh(log(1 + e^x)) = x n / d with n = e^2x + 2 e^x and d = n + 2, both divided by e^2x where x is positive."""
-    e = exp(-abs(x))
+    e = exp_nonpositive(-abs(x))
     n = ONE + TWO * e if x > ZERO else e * (e + TWO)
     return x * (n / (n + TWO * (e * e if x > ZERO else ONE)))
 
@@ -154,7 +154,7 @@ def mish(x):
 @inlined
 def mish_grad(dy, x):
     """Dy (n / d + x 4 e^x (1 + e^x) / d^2)."""
-    e = exp(-abs(x))
+    e = exp_nonpositive(-abs(x))
     n = ONE + TWO * e if x > ZERO else e * (e + TWO)
     d = n + TWO * (e * e if x > ZERO else ONE)
     return dy * (n / d + x * (FOUR * (ONE + e) * (e * e if x > ZERO else e) / (d * d)))

@@ -5,7 +5,7 @@ parameter do not look at it. At the corners and for NaN they return what PyTorch
 """
 
 from .scalar_activations import sigmoid
-from .scalar_math import HALF, ONE, TWO, ZERO, exp, inlined, log1p
+from .scalar_math import HALF, ONE, TWO, ZERO, exp_nonpositive, inlined, log1p
 
 
 @inlined
@@ -63,7 +63,7 @@ def smooth_l1_grad(dloss, x, target, beta):
 @inlined
 def bce_with_logits(x, target, weight, pos_weight):
     """-weight (pos_weight t log s + (1 - t) log(1 - s)), s = sigmoid(x): nothing overflows, no digit is lost."""
-    near = log1p(exp(-abs(x)))
+    near = log1p(exp_nonpositive(-abs(x)))
     yes, no = near + (-x if x < ZERO else ZERO), near + (x if x > ZERO else ZERO)  # -log s, -log(1 - s)
     return weight * (pos_weight * target * yes + (ONE - target) * no)
 

@@ -27,11 +27,12 @@ def checks() -> Iterator[OperationCheck]:
         ("avg_pool2d overlapping, ceil_mode", 3, {"stride": 2, "padding": 1, "ceil_mode": True}),
         ("avg_pool2d, padding not counted", 3, {"stride": 2, "padding": 1, "count_include_pad": False}),
         ("avg_pool2d, divisor given", 3, {"stride": 1, "divisor_override": 5}),
+        ("avg_pool2d, wide windows", 5, {"stride": 2, "padding": 2}),
         ("avg_pool1d", 3, {"stride": 2, "padding": 1}),
         ("avg_pool3d", 3, {"stride": 2, "padding": 1, "ceil_mode": True}),
     ):
         rank = int(name[8])
-        yield OperationCheck(name, *_avg_pool_pair(rank, kernel, kw), (SHAPES[rank],), terms=3**rank)
+        yield OperationCheck(name, *_avg_pool_pair(rank, kernel, kw), (SHAPES[rank],), terms=kernel**rank)
     for rank, shape in SHAPES.items():
         yield OperationCheck(f"max_unpool{rank}d", *_max_unpool_pair(rank), (shape,), terms=1)
     for rank, size in ((1, 4), (2, (3, 4)), (3, (2, None, 4))):

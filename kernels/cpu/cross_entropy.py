@@ -26,15 +26,14 @@ def cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights):
     Both are 0 where the label is ignored.
     """
     weight = np.ones(x.shape[1], x.dtype) if weight is None else weight
-    rows = (losses.reshape(target.shape), weights.reshape(target.shape))
-    _cross_entropy(_rows(x), EXPONENTIAL * x.size, x, target, weight, ignore_index, smoothing, *rows)
+    rows = target.reshape(-1), weight, ignore_index, smoothing, losses.reshape(-1), weights.reshape(-1)
+    _cross_entropy(_rows(x), EXPONENTIAL * x.size, x, *rows)
 
 
 def cross_entropy_of_probabilities(x, target, weight, smoothing, losses):
     """The same for distributions like x, each class times its weight; losses (outer, inner)."""
     weight = np.ones(x.shape[1], x.dtype) if weight is None else weight
-    losses = losses.reshape(x.shape[0], x.shape[2])
-    _of_probabilities(_rows(x), EXPONENTIAL * x.size, x, target, weight, smoothing, losses)
+    _of_probabilities(_rows(x), EXPONENTIAL * x.size, x, target, weight, smoothing, losses.reshape(-1))
 
 
 def nll(x, target, weight, ignore_index, losses, weights):
@@ -54,7 +53,8 @@ def cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, mean, 
     """dx_c = dloss (softmax(x)_c sum_j d_j - d_c), for the mean divided by the labels' total weight."""
     weight = np.ones(x.shape[1], x.dtype) if weight is None else weight
     dloss = _of_mean(target, weight, ignore_index, dloss) if mean else dloss
-    _cross_entropy_grad(_rows(x), EXPONENTIAL * x.size, x, target, weight, ignore_index, smoothing, dloss, dx)
+    rows = target.reshape(-1), weight, ignore_index, smoothing, dloss, dx
+    _cross_entropy_grad(_rows(x), EXPONENTIAL * x.size, x, *rows)
 
 
 def cross_entropy_of_probabilities_grad(x, target, weight, smoothing, dloss, scale, dx):
@@ -96,10 +96,9 @@ def _cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights, 
     flat = x.reshape(-1)
     first, last = share(x.shape[0] * inners, thread, threads)
     for row in range(first, last):
-        outer, inner = row // inners, row % inners
-        label = target[outer, inner]
+        label = target[row]
         if label == ignore_index:
-            losses[outer, inner] = weights[outer, inner] = 0
+            losses[row] = weights[row] = 0
             continue
         load(flat, place(row, classes, inners), inners, logits)
         total, largest = exponentials(logits, powers)
@@ -108,8 +107,8 @@ def _cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights, 
         for c in range(classes if smoothing > ZERO else 0):
             spread += weight[c] * scalar.negative_log(logits[c], largest, log_total)
         hit = weight[label] * scalar.negative_log(logits[label], largest, log_total)
-        losses[outer, inner] = scalar.smoothed(hit, spread, smoothing, x.dtype.type(classes))
-        weights[outer, inner] = weight[label]
+        losses[row] = scalar.smoothed(hit, spread, smoothing, x.dtype.type(classes))
+        weights[row] = weight[label]
 
 
 @streaming
@@ -122,18 +121,18 @@ def _cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, dx, t
     flat, result = x.reshape(-1), dx.reshape(-1)
     first, last = share(x.shape[0] * inners, thread, threads)
     for row in range(first, last):
-        outer, inner = row // inners, row % inners
-        label = target[outer, inner]
+        label = target[row]
         if label == ignore_index:
-            for c in range(classes):
-                dx[outer, c, inner] = 0
+            gradient[:] = 0
+            store(gradient, result, place(row, classes, inners), inners)
             continue
         sure = (ONE - smoothing) * weight[label]
         load(flat, place(row, classes, inners), inners, gradient)
         total, _ = exponentials(gradient, powers)
-        factor, mass = dloss[row if dloss.size > 1 else 0], sure + weight_of_all
+        factor = dloss[row if dloss.size > 1 else 0]
+        share_of_power, share_of_weight = factor * (sure + weight_of_all) / total, factor * even
         for c in range(classes):
-            gradient[c] = factor * (mass * powers[c] / total - even * weight[c])
+            gradient[c] = share_of_power * powers[c] - share_of_weight * weight[c]
         gradient[label] -= factor * sure
         store(gradient, result, place(row, classes, inners), inners)
 
@@ -153,7 +152,7 @@ def _of_probabilities(x, target, weight, smoothing, losses, thread, threads):
         for c in range(classes):
             chance = (ONE - smoothing) * chances[c] + even
             loss += weight[c] * chance * scalar.negative_log(logits[c], largest, log_total)
-        losses[row // inners, row % inners] = loss
+        losses[row] = loss
 
 
 @streaming
@@ -171,8 +170,9 @@ def _of_probabilities_grad(x, target, weight, smoothing, dloss, scale, dx, threa
         for c in range(classes):
             chances[c] = weight[c] * ((ONE - smoothing) * chances[c] + even)
             mass += chances[c]
+        share_of_power = factor * mass / total
         for c in range(classes):
-            gradient[c] = factor * (mass * powers[c] / total - chances[c])
+            gradient[c] = share_of_power * powers[c] - factor * chances[c]
         store(gradient, result, place(row, classes, inners), inners)
 
 

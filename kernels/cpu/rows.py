@@ -4,35 +4,30 @@ A row is copied first, so that the loops below run over contiguous memory whiche
 """
 
 import numpy as np
-from llvmlite import ir
 from numba import njit
-from numba.extending import intrinsic
 
-from ..scalar_math import exp
+from ..scalar_math import exp_nonpositive
+from . import vectors
+from .row_moves import prefetch_row
+from .vectors import lanes_of, larger, largest_lane
 
-
-@intrinsic
-def _maximum(typingctx, a, b):
-    """The larger of two, NaN if either is: unlike max, LLVM makes vectors of a chain of these."""
-
-    def codegen(context, builder, signature, arguments):
-        kind = arguments[0].type
-        name = f"llvm.maximum.{kind.intrinsic_name}"
-        function = builder.module.globals.get(name) or ir.Function(
-            builder.module, ir.FunctionType(kind, (kind, kind)), name
-        )
-        return builder.call(function, arguments)
-
-    return a(a, b), codegen
+AHEAD = 4096  # elements: what is asked for so early has come when its turn has (Zen 5, 2026-11)
 
 
 @njit(cache=True, nogil=True)
 def largest_of(row):
-    """The largest element; NaN if one is."""
-    largest = row[0]
-    for c in range(1, row.size):
-        largest = _maximum(largest, row[c])
-    return largest
+    """The largest element; not always NaN if one is, but then the exponentials' sum is."""
+    lanes = lanes_of(row)
+    if row.size < lanes:
+        largest = row[0]
+        for c in range(1, row.size):
+            largest = max(largest, row[c])
+        return largest
+    best, other = vectors.load(row, 0), vectors.load(row, row.size - lanes)
+    for c in range(lanes, row.size - lanes, 2 * lanes):  # two at a time: each waits for the one before it
+        best = larger(vectors.load(row, c), best)
+        other = larger(vectors.load(row, min(c + lanes, row.size - lanes)), other)
+    return largest_lane(larger(best, other))
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
@@ -56,7 +51,7 @@ def product_of_rows(a, b):
 @njit(inline="always")
 def place(i, classes, inner):
     """Where row i of a flat array (outer, classes, inner) begins."""
-    return np.uint64(i // inner * classes * inner + i % inner)
+    return np.uint64(i * classes if inner == 1 else i // inner * classes * inner + i % inner)
 
 
 @njit(cache=True, nogil=True)
@@ -65,6 +60,7 @@ def load(x, start, inner, row):
     if inner == 1:  # a loop of its own, of which LLVM makes vectors
         for c in range(row.size):
             row[c] = x[start + np.uint64(c)]
+        prefetch_row(x, start + np.uint64(AHEAD), row.size)
     else:
         for c in range(row.size):
             row[c] = x[start + np.uint64(c * inner)]
@@ -76,6 +72,7 @@ def store(row, x, start, inner):
     if inner == 1:
         for c in range(row.size):
             x[start + np.uint64(c)] = row[c]
+        prefetch_row(x, start + np.uint64(AHEAD), row.size)
     else:
         for c in range(row.size):
             x[start + np.uint64(c * inner)] = row[c]
@@ -86,5 +83,5 @@ def exponentials(row, result):
     """result = exp(row - max), in memory of its own or LLVM cannot make vectors of it; their sum, and the maximum."""
     largest = largest_of(row)
     for c in range(row.size):
-        result[c] = exp(row[c] - largest)
+        result[c] = exp_nonpositive(row[c] - largest)
     return sum_of_row(result), largest

@@ -135,6 +135,27 @@ def store_in_turns(typingctx, a, start, even, odd):
 
 
 @intrinsic
+def larger(typingctx, a, b):
+    """The larger of each lane's two, b's if either is NaN."""
+    return a(a, b), lambda context, builder, sig, args: builder.select(builder.fcmp_ordered(">", *args), *args)
+
+
+@intrinsic
+def largest_lane(typingctx, a):
+    """The largest of a vector's elements, of which there is a power of two; not always NaN if one is."""
+
+    def codegen(context, builder, sig, args):
+        (vector,), count = args, a.count
+        while count > 1:
+            count //= 2
+            halves = [builder.shuffle_vector(vector, vector, _lanes(range(n, n + count))) for n in (0, count)]
+            vector = builder.select(builder.fcmp_ordered(">", *halves), *halves)
+        return builder.extract_element(vector, _lane(0))
+
+    return a.element(a), codegen
+
+
+@intrinsic
 def first_of(typingctx, best, winner, value, position):
     """(best, winner), but (value, position) where the value is larger, or the first NaN."""
     result = types.Tuple((best, winner))
@@ -198,7 +219,7 @@ def _store(builder, vector, place):
 
 
 def _lanes(numbers):
-    return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), numbers)
+    return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), list(numbers))
 
 
 def _lane(number):

@@ -11,8 +11,14 @@ import numpy as np
 from numba import float32
 
 from .. import scalar
-from ..scalar_math import ONE, ZERO, exp
-from .cross_entropy_rows import cross_entropy_grad_rows_kernel, cross_entropy_rows_kernel, place_of, weight_of
+from ..scalar_math import ONE, ZERO, exp_nonpositive
+from .cross_entropy_rows import (
+    cross_entropy_grad_rows_kernel,
+    cross_entropy_rows_kernel,
+    place_of,
+    weight_of,
+    weight_of_class,
+)
 from .launch import beside, cuda, each, int32, one, uint32
 from .rows import rows
 from .softmax import exponential_sum, largest_of, row_start
@@ -120,7 +126,7 @@ def cross_entropy_kernel(
     c = int32(0)
     while c < classes and smoothing > ZERO:
         loss = scalar.negative_log(x[uint32(start + c * inner)], largest, log_total)
-        spread += weight_of(c, classes, weight, weighted) * loss
+        spread += weight_of_class(c, weight, weighted) * loss
         c = int32(c + 1)
     weights[i] = weight_of(target[i], classes, weight, weighted)
     hit = weights[i] * scalar.negative_log(x[uint32(start + label * inner)], largest, log_total)
@@ -147,7 +153,7 @@ def cross_entropy_grad_kernel(
     mass = sure
     c = int32(0)
     while c < classes:
-        mass += even * weight_of(c, classes, weight, weighted)
+        mass += even * weight_of_class(c, weight, weighted)
         c = int32(c + 1)
     largest = largest_of(x, start, classes, inner)
     total = exponential_sum(x, start, classes, inner, largest)
@@ -155,8 +161,8 @@ def cross_entropy_grad_kernel(
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
-        expected = even * weight_of(c, classes, weight, weighted) + (sure if c == label else ZERO)
-        dx[j] = factor * (mass * exp(x[j] - largest) / total - expected)
+        expected = even * weight_of_class(c, weight, weighted) + (sure if c == label else ZERO)
+        dx[j] = factor * (mass * exp_nonpositive(x[j] - largest) / total - expected)
         c = int32(c + 1)
 
 
@@ -175,7 +181,7 @@ def of_probabilities_kernel(x, target, weight, weighted, smoothing, losses, oute
     while c < classes:
         j = uint32(start + c * inner)
         chance = (ONE - smoothing) * target[j] + even
-        loss += weight_of(c, classes, weight, weighted) * chance * scalar.negative_log(x[j], largest, log_total)
+        loss += weight_of_class(c, weight, weighted) * chance * scalar.negative_log(x[j], largest, log_total)
         c = int32(c + 1)
     losses[i] = loss
 
@@ -196,14 +202,14 @@ def of_probabilities_grad_kernel(
     c = int32(0)
     while c < classes:
         chance = (ONE - smoothing) * target[uint32(start + c * inner)] + even
-        mass += weight_of(c, classes, weight, weighted) * chance
+        mass += weight_of_class(c, weight, weighted) * chance
         c = int32(c + 1)
     factor = scale * each_or_one(dloss, i)
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
-        expected = weight_of(c, classes, weight, weighted) * ((ONE - smoothing) * target[j] + even)
-        dx[j] = factor * (mass * exp(x[j] - largest) / total - expected)
+        expected = weight_of_class(c, weight, weighted) * ((ONE - smoothing) * target[j] + even)
+        dx[j] = factor * (mass * exp_nonpositive(x[j] - largest) / total - expected)
         c = int32(c + 1)
 
 

@@ -16,11 +16,17 @@ from .streams import each_or_one
 
 
 @cuda.jit(device=True, inline="always")
+def weight_of_class(c, weight, weighted):
+    """A class's weight."""
+    return weight[uint32(c)] if weighted else ONE
+
+
+@cuda.jit(device=True, inline="always")
 def weight_of(label, classes, weight, weighted):
-    """A class's weight; NaN where there is no such class, so that its loss and gradient are NaN too."""
+    """A label's weight; NaN where there is no such class, so that its loss and gradient are NaN too."""
     if label < 0 or label >= classes:
         return NAN
-    return weight[uint32(label)] if weighted else ONE
+    return weight_of_class(label, weight, weighted)
 
 
 @cuda.jit(device=True, inline="always")

@@ -7,7 +7,7 @@ launch: the row is read again for each pass over it, from the cache where it fit
 import math
 
 from .. import scalar
-from ..scalar_math import ZERO, exp
+from ..scalar_math import ZERO, exp_nonpositive
 from .launch import cuda, each, int32, uint32
 from .rows import STEP, classes_of, exponentials, put_classes, row_and_class, rows, warp_sum
 
@@ -69,7 +69,7 @@ def exponential_sum(x, start, classes, inner, largest):
     total = ZERO
     c = int32(0)
     while c < classes:
-        total += exp(x[uint32(start + c * inner)] - largest)
+        total += exp_nonpositive(x[uint32(start + c * inner)] - largest)
         c = int32(c + 1)
     return total
 
@@ -163,7 +163,7 @@ def softmax_kernel(x, y, outer, classes, inner):
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
-        y[j] = exp(x[j] - largest) / total
+        y[j] = exp_nonpositive(x[j] - largest) / total
         c = int32(c + 1)
 
 
@@ -180,12 +180,12 @@ def softmax_grad_kernel(dy, x, dx, outer, classes, inner):
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
-        product += dy[j] * exp(x[j] - largest) / total
+        product += dy[j] * exp_nonpositive(x[j] - largest) / total
         c = int32(c + 1)
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
-        dx[j] = scalar.softmax_grad(dy[j], exp(x[j] - largest) / total, product)
+        dx[j] = scalar.softmax_grad(dy[j], exp_nonpositive(x[j] - largest) / total, product)
         c = int32(c + 1)
 
 
@@ -223,5 +223,5 @@ def log_softmax_grad_kernel(dy, x, dx, outer, classes, inner):
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
-        dx[j] = dy[j] - mass * exp(x[j] - largest)
+        dx[j] = dy[j] - mass * exp_nonpositive(x[j] - largest)
         c = int32(c + 1)
