@@ -5,11 +5,16 @@ that the compiler vectorises by itself, 28 elements would all be the rest. Rows 
 halves and quarters of one by the same rule. The source and the target do not overlap.
 """
 
+from functools import reduce
+
 from numba import njit, types
-from numba.core.cgutils import for_range_slice
+from numba.core.cgutils import alloca_once, for_range_slice
 from numba.extending import intrinsic
 
 from .emitter import NV, Emitter
+
+AHEAD = 4096
+"""Elements: what is asked for so early has come when its turn has (Zen 5, 2026-11)."""
 
 
 @intrinsic
@@ -65,6 +70,53 @@ def add_row(typingctx, target, place, source, first, count):
         return context.get_dummy_value()
 
     return types.void(target, index, source, index, index), codegen
+
+
+@intrinsic
+def sum_rows(typingctx, target, place, source, first, volume, depths, apart, rows, count):
+    """target[place + j] = sum_{t < depths, r < rows} source[first + t * volume + r * apart + j] for j < count."""
+    index = types.intp
+
+    def codegen(context, builder, sig, args):
+        emit = Emitter(context, builder, sig.args[0].dtype)
+        target, source = emit.pointer(sig.args[0], *args[:2]), emit.pointer(sig.args[2], *args[2:4])
+        volume, depths, apart, rows, count = args[4:]
+
+        def loop(emit, j):
+            total, one = alloca_once(builder, emit.vector), emit.constant(1)
+            builder.store(emit.zeros, total)
+            with for_range_slice(builder, emit.constant(0), depths, one) as (t, _):
+                here = emit.shifted(emit.shifted(source, j), t, volume)
+                with for_range_slice(builder, emit.constant(0), rows, one) as (r, _):
+                    builder.store(builder.fadd(builder.load(total), emit.load(emit.shifted(here, r, apart))), total)
+            return builder.load(total)
+
+        def unrolled(count):
+            def value(emit, j):
+                terms = [emit.load(emit.shifted(emit.shifted(source, j), r, apart)) for r in range(count)]
+                return reduce(builder.fadd, terms)
+
+            return value
+
+        def store(emit, j, total):
+            emit.store(total, emit.shifted(target, j))
+
+        several = builder.select(builder.icmp_signed("==", depths, emit.constant(1)), rows, emit.constant(0))
+        done = builder.append_basic_block("added")
+        others = builder.append_basic_block("others")
+        switch = builder.switch(several, others)
+        for value, block, numbers in [(loop, others, ())] + [
+            (unrolled(n), builder.append_basic_block(f"rows{n}"), (n,)) for n in (1, 2, 3)
+        ]:
+            for n in numbers:
+                switch.add_case(emit.constant(n), block)
+            builder.position_at_end(block)
+            _along(emit, count, value, store)
+            builder.branch(done)
+        builder.position_at_end(done)
+        return context.get_dummy_value()
+
+    return types.void(target, index, source, *[index] * 6), codegen
 
 
 @intrinsic

@@ -8,10 +8,8 @@ from numba import njit
 
 from ..scalar_math import exp_nonpositive
 from . import vectors
-from .row_moves import prefetch_row
+from .row_moves import AHEAD, prefetch_row
 from .vectors import lanes_of, larger, largest_lane
-
-AHEAD = 4096  # elements: what is asked for so early has come when its turn has (Zen 5, 2026-11)
 
 
 @njit(cache=True, nogil=True)

@@ -9,6 +9,7 @@ import operator
 
 from llvmlite import ir
 from numba import njit, types
+from numba.core.cgutils import get_or_insert_function
 from numba.core.datamodel import models
 from numba.extending import intrinsic, overload, register_model
 
@@ -78,6 +79,33 @@ def _load_every_other(typingctx, a, start):
 
 
 @intrinsic
+def load_in_turns(typingctx, a, start):
+    """Two vectors: a[start], a[start + 2], ... and a[start + 1], a[start + 3], ..."""
+    kind = _vector_of(a)
+    result = types.UniTuple(kind, 2)
+
+    def codegen(context, builder, sig, args):
+        place, count = _place(context, builder, a, *args), kind.count
+        halves = _load(builder, place, count), _load(builder, builder.gep(place, [_index(count)]), count)
+        turns = [builder.shuffle_vector(*halves, _lanes(range(side, 2 * count, 2))) for side in (0, 1)]
+        return context.make_tuple(builder, result, turns)
+
+    return result(a, types.intp), codegen
+
+
+@intrinsic
+def moved_up(typingctx, vector, a, start):
+    """vector[1], vector[2], ... and last a[start], of a vector that lies in a."""
+
+    def codegen(context, builder, sig, args):
+        vector, *place = args
+        following = _load(builder, _place(context, builder, a, *place), sig.args[0].count)
+        return builder.shuffle_vector(vector, following, _lanes(range(1, sig.args[0].count + 1)))
+
+    return vector(vector, a, types.intp), codegen
+
+
+@intrinsic
 def _load_one_by_one(typingctx, a, start, step):
     """The vector a[start], a[start + step], ..., of single loads."""
     kind = _vector_of(a)
@@ -110,17 +138,53 @@ def store(typingctx, a, start, vector):
 
     def codegen(context, builder, sig, args):
         array, start, value = args
-        if a.dtype != vector.element:
-            value = builder.trunc(value, ir.VectorType(context.get_data_type(a.dtype), vector.count))
-        _store(builder, value, _place(context, builder, a, array, start))
+        _store(builder, _cut(context, builder, a, value), _place(context, builder, a, array, start))
         return context.get_dummy_value()
 
     return types.void(a, types.intp, vector), codegen
 
 
 @intrinsic
+def store_row(typingctx, a, start, vector, count, end):
+    """The same of a row's `count` elements, or more. What a vector has too much falls on what is written later.
+
+    That is, where it lies before a[end]; otherwise it is left out.
+    """
+
+    def codegen(context, builder, sig, args):
+        array, start, value, count, end = args
+        value, place = _cut(context, builder, a, value), _place(context, builder, a, array, start)
+        lanes = value.type.count
+        fits = builder.icmp_signed("<=", builder.add(start, _index(lanes)), end)
+        fits = builder.or_(fits, builder.icmp_signed(">=", count, _index(lanes)))
+        with builder.if_else(fits) as (whole, part):
+            with whole:
+                _store(builder, value, place)
+            with part:
+                _store_first(builder, value, place, count)
+        return context.get_dummy_value()
+
+    return types.void(a, types.intp, vector, types.intp, types.intp), codegen
+
+
+@intrinsic
 def store_in_turns(typingctx, a, start, even, odd):
     """a[start], a[start + 1], ... = even[0], odd[0], even[1], odd[1], ..."""
+    return _in_turns(a, even, odd, lambda builder, value, place: value)
+
+
+@intrinsic
+def add_in_turns(typingctx, a, start, even, odd):
+    """a[start], a[start + 1], ... += even[0], odd[0], even[1], odd[1], ..."""
+
+    def added(builder, value, place):
+        return builder.fadd(_load(builder, place, even.count), value)
+
+    return _in_turns(a, even, odd, added)
+
+
+def _in_turns(a, even, odd, stored):
+    """Store stored(builder, value, place) for both vectors of values that lie in turns."""
 
     def codegen(context, builder, sig, args):
         array, start, *pair = args
@@ -128,7 +192,8 @@ def store_in_turns(typingctx, a, start, even, odd):
         turns = [lane + half for lane in range(count) for half in (0, count)]
         for part in range(2):
             mixed = builder.shuffle_vector(*pair, _lanes(turns[part * count : (part + 1) * count]))
-            _store(builder, mixed, builder.gep(place, [_index(part * count)]))
+            there = builder.gep(place, [_index(part * count)])
+            _store(builder, stored(builder, mixed, there), there)
         return context.get_dummy_value()
 
     return types.void(a, types.intp, even, odd), codegen
@@ -216,6 +281,26 @@ def _load(builder, place, count):
 
 def _store(builder, vector, place):
     builder.store(vector, builder.bitcast(place, vector.type.as_pointer()), align=1)
+
+
+def _cut(context, builder, array_type, value):
+    """The vector in an array's type."""
+    kind = ir.VectorType(context.get_data_type(array_type.dtype), value.type.count)
+    return value if kind == value.type else builder.trunc(value, kind)
+
+
+def _store_first(builder, vector, place, count):
+    """Store a vector's first elements; as one instruction: of many blocks Numba would not see that arrays live on."""
+    lanes, pointer = vector.type.count, builder.bitcast(place, vector.type.as_pointer())
+    numbers = ir.VectorType(ir.IntType(64), lanes)
+    limit = builder.insert_element(ir.Constant(numbers, ir.Undefined), count, _lane(0))
+    limit = builder.shuffle_vector(limit, limit, _lanes([0] * lanes))
+    wanted = builder.icmp_signed("<", ir.Constant(numbers, list(range(lanes))), limit)
+    element = vector.type.element
+    name = f"llvm.masked.store.v{lanes}{element.intrinsic_name}.p0"
+    kind = ir.FunctionType(ir.VoidType(), [vector.type, pointer.type, ir.IntType(32), wanted.type])
+    store = get_or_insert_function(builder.module, kind, name)
+    builder.call(store, [vector, pointer, ir.Constant(ir.IntType(32), 1), wanted])
 
 
 def _lanes(numbers):

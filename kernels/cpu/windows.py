@@ -8,7 +8,8 @@ from numba import njit
 
 from .vectors import lanes_of
 
-STRIP = 1024  # windows of a strip: what their columns give stays in the first-level cache (Zen 3, 2026-11)
+POSITIONS = 2048  # of a strip, going back (Zen 5, 2026-11)
+STRIP = 512  # windows of a strip: what their columns give stays in the first-level cache (Zen 3, 2026-11)
 
 # Tap t of window i sees position i * stride - before + t * dilation, if that is one of 0 to size - 1.
 Axis = namedtuple("Axis", ("size", "windows", "taps", "stride", "before", "after", "dilation"))
@@ -53,13 +54,6 @@ def whole(axis):
 
 
 @njit(inline="always")
-def rows_to_read_whole(width, x, at, rows, first):
-    """Of so many rows, those at the beginning where a vector of windows from the first on lies inside the array."""
-    last = at + (first + lanes_of(x) - 1) * width.stride + (width.taps - 1) * width.dilation
-    return max(0, min(rows, (x.size - 1 - last) // width.size + 1))
-
-
-@njit(inline="always")
 def covering(axis, position):
     """The windows [first, last) that cover a position of the input, without dilation."""
     first = max(0, (position + axis.before - axis.taps + axis.stride) // axis.stride)
@@ -78,6 +72,50 @@ def counts(axis, count_include_pad, like):
         start = i * axis.stride - axis.before
         found[i] = max(1, min(start + axis.taps, high) - max(start, low))
     return found
+
+
+@njit(cache=True, nogil=True)
+def divisors(depth, height, width, count_include_pad, divisor, like):
+    """The divisor's factors for each depth and row, and for each column; all of it in the columns' if it was given.
+
+    Columns are filled up to whole vectors.
+    """
+    rows = np.ones((depth.windows, height.windows), like.dtype)
+    columns = np.ones(whole_vectors(like, width.windows), like.dtype)
+    if divisor:
+        columns[:] = divisor
+    else:
+        depths, heights = counts(depth, count_include_pad, like), counts(height, count_include_pad, like)
+        for z in range(depth.windows):
+            for p in range(height.windows):
+                rows[z, p] = depths[z] * heights[p]
+        columns[: width.windows] = counts(width, count_include_pad, like)
+    return rows, columns
+
+
+@njit(inline="always")
+def vectors_of(like, count):
+    """Vectors that cover so many elements. A range by steps of lanes may raise, so that arrays would be counted."""
+    return (count + lanes_of(like) - 1) // lanes_of(like)
+
+
+@njit(inline="always")
+def pairs_of(like, count):
+    """Pairs of vectors that do."""
+    return (count + 2 * lanes_of(like) - 1) // (2 * lanes_of(like))
+
+
+@njit(inline="always")
+def whole_vectors(like, count):
+    """So many elements, filled up to whole vectors."""
+    return vectors_of(like, count) * lanes_of(like)
+
+
+@njit(inline="always")
+def line_of(width, like):
+    """Elements of a line that holds a row of the input between its padding, and all that vectors of windows read."""
+    reach = (whole_vectors(like, width.windows) - 1) * width.stride + (width.taps - 1) * width.dilation + 1
+    return whole_vectors(like, max(reach, width.before + width.size) + 2 * lanes_of(like))
 
 
 @njit(inline="always")
