@@ -17,6 +17,8 @@ SMALLEST, LARGEST = 1 << 16, 1 << 26
 """Bytes of blocks worth keeping: smaller ones are not given back, and what is far larger costs more than its pages."""
 KEPT = 1 << 28
 """Bytes kept at most, in use or not: as much as training a ResNet-8 at batch 64 goes through twice over."""
+LINE = 64
+"""Bytes of a cache line, and of the longest vectors."""
 TRIES = 4
 """Blocks looked at before a new one is made; the ones handed out first, which are mostly free first, come first."""
 
@@ -35,12 +37,14 @@ def new(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
     Returns
     -------
     NumPy array
-        Not initialised.
+        Not initialised; a large one begins where a cache line does: a vector in two lines takes twice as long.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    if not (COUNTED and SMALLEST <= size <= LARGEST):
+    if size < SMALLEST:
         return np.empty(shape, dtype)
-    return np.ndarray(shape, dtype, _take(size))
+    block = _take(size) if COUNTED and size <= LARGEST else np.empty(size + LINE, np.uint8)
+    # Not a slice of the block: NumPy would let the array refer to the block itself, and the slice's count say nothing.
+    return np.ndarray(shape, dtype, block, -block.__array_interface__["data"][0] % LINE)
 
 
 def forget() -> None:
@@ -50,7 +54,7 @@ def forget() -> None:
 
 
 def _take(size: int) -> np.ndarray[Any, Any]:
-    """A block of so many bytes. A thread that looks at a block refers to it, so no two find it free."""
+    """A block of so many bytes and a line. A thread that looks at a block refers to it, so no two find it free."""
     queue = _blocks.get(size) or deque()
     for _ in range(min(TRIES, len(queue))):
         try:
@@ -60,7 +64,7 @@ def _take(size: int) -> np.ndarray[Any, Any]:
         queue.append(block)
         if references == UNUSED:
             return block
-    block = np.empty(size, np.uint8)
+    block = np.empty(size + LINE, np.uint8)
     _keep(size, block)
     return block
 

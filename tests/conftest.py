@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import gpuconv.arguments
+from gpuconv import backend
 from gpuconv.backend import array_module, device, use_device
 
 
@@ -20,6 +21,14 @@ def poisoned_results(monkeypatch):
         return array_module(like).full(shape, fill, dtype)
 
     monkeypatch.setattr(gpuconv.arguments, "empty", poisoned)
+
+
+@pytest.fixture(autouse=True)
+def device_left_as_found():
+    """A device that a test chose and kept would be every later test's."""
+    before = backend._chosen
+    yield
+    assert backend._chosen == before
 
 
 @pytest.fixture

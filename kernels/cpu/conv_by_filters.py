@@ -20,6 +20,7 @@ from .parallel import share
 from .row_moves import copy_row
 from .threads import on_threads, threads_for
 from .transposing import transpose
+from .workspaces import workspace, zeros
 
 STEPS = 192  # of a reduction at once, at most: a panel's part then fills half of the first-level cache
 LARGEST = 1 << 31  # elements of what the tables cover: their entries have 32 bits
@@ -100,8 +101,8 @@ def _correlate(
     blocks, strips = (lattice.k + width - 1) // width, (g.p + g.rows - 1) // g.rows
     longest = (g.images * g.rows * g.q + MR - 1) // MR * MR
     step = even_parts(g.c, max(1, STEPS // g.taps))
-    panel = np.zeros(step * g.taps * width, x.dtype)
-    sums, rows = np.empty(longest * width, x.dtype), np.empty(width * longest, x.dtype)
+    panel = zeros(step * g.taps * width, x)
+    sums, rows = workspace(longest * width, x), workspace(width * longest, x)
     mine = np.empty(longest, places.dtype)  # this task's places: a last tile is read whole, but not past the images
     first, last = share((g.n + g.images - 1) // g.images * strips * blocks, thread, threads)
     for task in range(first, last):

@@ -7,7 +7,6 @@ multiplies with NV vectors of filters. dy is transposed as it is needed, a part 
 1x1 kernels with more filters than channels, x and dy change places.
 """
 
-import numpy as np
 from numba import njit
 
 from .conv_by_filters import STEPS
@@ -19,6 +18,7 @@ from .parallel import share
 from .row_moves import copy_row
 from .threads import on_threads, threads_for
 from .transposing import transpose
+from .workspaces import workspace, zeros
 
 PAIRS = 256  # of a task, at most: transposing dy for them takes a fortieth of multiplying
 FEWEST = 96  # pairs: with fewer, transposing dy takes longer than is gained (Xeon with AVX-512, 2026-11)
@@ -94,8 +94,8 @@ def _correlate(g, x, places, moves, dy, sizes, dw, thread, threads):
     filters, width, pairs, exchanged = sizes
     most = min(BLOCKS * width, (filters + width - 1) // width * width)
     all_pairs, outputs, blocks = g.c * g.taps, g.p * g.q, (filters + most - 1) // most
-    step, sums = even_parts(g.images * outputs, STEPS), np.empty((pairs + MR) * most, x.dtype)
-    panels = np.zeros(step * most, x.dtype)
+    step, sums = even_parts(g.images * outputs, STEPS), workspace((pairs + MR) * most, x)
+    panels = zeros(step * most, x)
     first, last = share((all_pairs + pairs - 1) // pairs * blocks, thread, threads)
     for task in range(first, last):
         pair, k0 = task // blocks * pairs, task % blocks * most

@@ -21,6 +21,7 @@ from .emitter import MR, NV, lanes
 from .microkernel import multiply_tile
 from .row_moves import copy_row
 from .threads import on_threads, threads_for
+from .workspaces import workspace, zeros
 
 PANEL = 4096  # elements of a panel of filters, MR x channels x taps: half the first-level cache (Zen 3, 2026-11)
 PANELS = 8  # panels of filters whose sums wait in the cache together, where all channels are summed at once
@@ -116,8 +117,8 @@ def _correlate(g, reads, lattice, x, panels, bias, activation, slope, pre_activa
     blocks, tasks = panels.shape[0] // g.groups, task_count(g)
     stride = (g.vectors + NV - 1) // NV * NV * g.lanes
     together = max(1, blocks if g.step < channels else min(blocks, PANELS))
-    planes = np.zeros(planes_size(g), x.dtype)
-    sums = np.empty(together * MR * stride, x.dtype)
+    planes = zeros(planes_size(g), x)
+    sums = workspace(together * MR * stride, x)
     flat, (_, offsets, starts) = panels.reshape(-1), reads  # once: each taking counts a reference
     for task in range(thread * tasks // threads, (thread + 1) * tasks // threads):
         n, images, group, p0, p1 = task_of(g, task)

@@ -18,6 +18,7 @@ from .parallel import share
 from .row_moves import clear_row, copy_columns, copy_row
 from .threads import on_threads, threads_for
 from .transposing import transpose
+from .workspaces import workspace, zeros
 
 BLOCK = 16 // MR * MR  # filters whose weights for a channel lie side by side: a cache line
 STEPS = 128  # channels multiplied at once, at most
@@ -94,7 +95,7 @@ def _correlate(sizes, x, packed, bias, activation, slope, pre_activation, y, thr
     images, channels, filters, pixels, steps, tiles, columns = sizes
     width, rows = tiles * columns, (filters + MR - 1) // MR * MR
     strips, whole = (pixels + width - 1) // width, columns if filters % MR == 0 else pixels + 1
-    part, rest, flat = np.zeros(steps * width, x.dtype), np.empty(rows * width, x.dtype), packed.reshape(-1)
+    part, rest, flat = zeros(steps * width, x), workspace(rows * width, x), packed.reshape(-1)
     first, last = share(images * strips, thread, threads)
     for task in range(first, last):
         n, j = task // strips, task % strips * width

@@ -20,6 +20,7 @@ from .emitter import MR, NV, lanes, tile_columns
 from .microkernel import multiply_tile
 from .row_moves import add_row, clear_row, copy_row, zip_rows
 from .threads import on_threads, threads_for
+from .workspaces import workspace, zeros
 
 TASKS = 16  # at least so many, if there are channels enough
 ADDITION = 5  # cycles for a vector of additions, where a multiply-add takes half of one (Zen 3, 2026-11)
@@ -117,8 +118,8 @@ def _scatter(g, panels, share, tables, dy, pre_activation, activation, slope, dx
     columns, size = (starts[1] - starts[0]) * NV, g.p * g.q
     width = (g.w + g.stride_w - 1) // g.stride_w
     tiles, flat = starts.size // NV, panels.reshape(-1)
-    packed, rows = np.zeros(tiles * filters * columns, dy.dtype), np.empty(MR * tiles * columns, dy.dtype)
-    sums, source = np.empty(g.stride_w * g.h * width, dy.dtype), dy.reshape(-1)
+    packed, rows = zeros(tiles * filters * columns, dy), workspace(MR * tiles * columns, dy)
+    sums, source = workspace(g.stride_w * g.h * width, dy), dy.reshape(-1)
     tasks = g.n * g.groups * parts
     for task in range(thread * tasks // threads, (thread + 1) * tasks // threads):
         n, group, part = task // parts // g.groups, task // parts % g.groups, task % parts

@@ -16,6 +16,7 @@ from .emitter import DOT_COLUMNS, DOT_ROWS, lanes
 from .microkernel import add_dots
 from .row_moves import fill_row
 from .threads import on_threads, threads_for
+from .workspaces import zeros
 
 FILTERS = 2 * DOT_ROWS  # rows of dy that stay in the first-level cache while the planes pass (Zen 3, 2026-11)
 STRIP_FILTERS = 64  # as many outputs a task as a forward pass with so many filters has
@@ -69,9 +70,9 @@ def _sum_tasks(g, reads, x, dy, sums, thread, threads):
     """
     _, groups, steps, columns, rows = sums.shape
     channels, filters = g.c // groups, dy.size // (g.n * g.p * g.q * groups)
-    planes = np.zeros(planes_size(g), x.dtype)
+    planes = zeros(planes_size(g), x)
     stride = g.vectors * g.lanes
-    gradient, mine = np.zeros(FILTERS * stride, dy.dtype), sums[thread].reshape(-1)
+    gradient, mine = zeros(FILTERS * stride, dy), sums[thread].reshape(-1)
     tasks, (_, offsets, starts) = task_count(g), reads
     for task in range(thread * tasks // threads, (thread + 1) * tasks // threads):
         n, images, group, p0, p1 = task_of(g, task)

@@ -16,7 +16,6 @@ In float32 the error is some 1e-5 of the largest output: the matrices multiply b
 spread over the tiles they touch, and come out as NaN.
 """
 
-import numpy as np
 from numba import njit
 
 from ..memory import new
@@ -38,6 +37,7 @@ from .winograd_filters import (
 from .winograd_matrices import INPUT, POSITIONS, output_matrix
 from .winograd_tiles import cut, fill_inputs, input_size, output_size, plane_size, task_count, task_of
 from .winograd_transforms import gather_sandwich, scatter_sandwich
+from .workspaces import workspace, zeros
 
 BLOCK = 16  # filters of a block, about: of 512 channels they take 1.2 MB in all positions (Zen 5, 2026-11)
 STEPS = 256  # channels multiplied at once, at most: a tile's part then fills two thirds of the first-level cache
@@ -124,7 +124,7 @@ def _transform_tiles(
 
     v[task, position, tile // NR, (c, u, v), tile % NR], NR tiles being multiplied at once.
     """
-    inputs, phases, columns, size = np.zeros(input_size(g), x.dtype), g.reads * g.reads, NV * g.lanes, plane_size(g)
+    inputs, phases, columns, size = zeros(input_size(g), x), g.reads * g.reads, NV * g.lanes, plane_size(g)
     sources = places.inputs
     first, last = share(count * g.c, thread, threads)
     for work in range(first, last):
@@ -147,8 +147,8 @@ def _correlate(
     FLOPs: 72 K C for each tile. Bytes: x and y once, w once for so many tasks; V once a block from the third-level
     cache, the block's transformed filters and products from the second.
     """
-    a, work = np.empty(block_size(f), x.dtype), np.empty(scratch_size(f), x.dtype)
-    m, outputs = np.empty(POSITIONS * _product_stride(g, f), x.dtype), np.empty(output_size(g), x.dtype)
+    a, work = workspace(block_size(f), x), workspace(scratch_size(f), x)
+    m, outputs = workspace(POSITIONS * _product_stride(g, f), x), workspace(output_size(g), x)
     targets, block = places.outputs, -1
     first, last = share((f.count + block_filters(f) - 1) // block_filters(f) * count, thread, threads)
     for unit in range(first, last):

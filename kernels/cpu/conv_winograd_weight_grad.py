@@ -26,6 +26,7 @@ from .winograd_matrices import POSITIONS, SIDE, filter_matrix, output_matrix, ou
 from .winograd_taps import forward
 from .winograd_tiles import cut, fill_inputs, fill_outputs, input_size, plane_size, task_count, task_of
 from .winograd_transforms import gather_sandwich, sandwich
+from .workspaces import workspace, zeros
 
 ALL = 5 << 20  # elements of transformed tiles that are summed at once if they are all: half of the third-level cache
 SHARED = 3 << 20  # elements of transformed tiles at a time otherwise, about (Zen 5, 2026-11)
@@ -102,14 +103,14 @@ def _transform(t, places, tables, sizes, x, dy, task, v, u, thread, threads):
     (channels, filters, count), columns = sizes, NV * t.lanes
     (sources, targets), (by_channel, by_filter) = places, tables
     size, gradient_size, tiles = plane_size(t), _gradient_size(t), _tiles_of(t, task)
-    inputs = np.zeros(t.lanes * size + input_size(t), x.dtype)
+    inputs = zeros(t.lanes * size + input_size(t), x)
     start, stop = share(channels // t.lanes, thread, threads)
     for c0 in range(start * t.lanes, stop * t.lanes, t.lanes):
         _fill_channels(t, x, n, images, c0, first, inputs)
         for tile in range(tiles):
             place = (c0 // CHANNELS * t.count + tile) * CHANNELS + c0 % CHANNELS
             transform_input(inputs, sources[tile], by_channel, 0, t.width, v, place, channels * t.count + SPREAD)
-    outputs = np.zeros(t.lanes * gradient_size, x.dtype)
+    outputs = zeros(t.lanes * gradient_size, x)
     start, stop = share(filters // t.lanes, thread, threads)
     for k0 in range(start * t.lanes, stop * t.lanes, t.lanes):
         for k in range(k0, k0 + t.lanes):
@@ -145,10 +146,10 @@ def _sum(t, taps, sizes, v, u, task, sums, dw, thread, threads):
     """
     (channels, filters, count), columns = sizes, NV * t.lanes
     groups, kept, done = channels // CHANNELS, sums.size > 0, task == task_count(t) - 1
-    mine = np.empty(0 if kept else _unit_size(t), v.dtype)
+    mine = workspace(0 if kept else _unit_size(t), v)
     all_taps = dw.size // (count * t.c)
-    tile = np.empty(t.taps * t.taps * t.lanes, v.dtype)
-    turned = np.empty(CHANNELS * all_taps * t.lanes, v.dtype)
+    tile = workspace(t.taps * t.taps * t.lanes, v)
+    turned = workspace(CHANNELS * all_taps * t.lanes, v)
     first, last = share(filters // columns * groups, thread, threads)
     for unit in range(first, last):
         k, c0 = unit // groups * columns, unit % groups * CHANNELS

@@ -14,6 +14,7 @@ from ..memory import new
 from .emitter import MR
 from .parallel import share
 from .row_moves import fill_row, unzip_row
+from .workspaces import workspace
 
 STRIP = 392  # positions of a task, about: packing their weights takes a thirtieth of multiplying with them
 TASKS = 8  # at least so many where the shape allows it, a few for each thread
@@ -106,7 +107,7 @@ def pad(g, x, copy, thread, threads):
     j0 = min(max(0, (g.skip_w - 1 - g.left) // g.skip_w), g.width)
     j1 = min(max(j0, (g.w - g.left + g.skip_w - 1) // g.skip_w), g.width)
     first, last = share(g.n * g.c, thread, threads)
-    odd = np.empty(g.width, x.dtype)  # columns that a step of two leaves out
+    odd = workspace(g.width, x)  # columns that a step of two leaves out
     for plane in range(first, last):
         for i in range(g.height):
             row, place = i * g.skip_h + g.top, (plane * g.height + i) * g.width

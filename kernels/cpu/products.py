@@ -14,6 +14,7 @@ from .microkernel import multiply_tile
 from .parallel import share
 from .row_moves import copy_row
 from .threads import on_threads, threads_for
+from .workspaces import workspace, zeros
 
 STEPS = 256  # rows of B at once: with a panel of A they fill three quarters of the first-level cache (Zen 3, 2026-11)
 SERIAL = 1 << 19  # multiplications: fewer take less than two threads gain (Zen 3, 2 cores, 2026-11)
@@ -79,7 +80,7 @@ def _multiply(panels, b, transposed, offsets, starts, bias, c, thread, threads):
     rows, columns = c.shape
     length, width = b.shape[1] if transposed else b.shape[0], offsets[1]
     blocks = (rows + MR - 1) // MR
-    tile_of_b, sums = np.zeros(STEPS * width, c.dtype), np.empty(blocks * MR * width, c.dtype)
+    tile_of_b, sums = zeros(STEPS * width, c), workspace(blocks * MR * width, c)
     first, last = share((columns + width - 1) // width, thread, threads)
     for tile in range(first, last):
         column, count = tile * width, min(width, columns - tile * width)

@@ -6,8 +6,7 @@ Numba aligns to 32 bytes, half of an AVX-512 vector (0.68).
 import numpy as np
 from numba import njit
 
-LINE = 64
-"""Bytes of a cache line, and of the longest vectors."""
+from ..memory import LINE
 
 
 @njit(cache=True, nogil=True)
