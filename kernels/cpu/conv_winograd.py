@@ -10,7 +10,8 @@ stride 2 is four of half the taps, one for each phase of what is read or written
 
 Tiles are transformed first, as many as fit the third-level cache. Then each thread transforms a few filters at a time
 and multiplies with all of the tiles: neither the transformed filters, which are up to four times as large as the
-filters, nor the products reach memory.
+filters, nor the products reach memory. Where filters and channels are few, each thread keeps all filters and has tasks
+of its own, whose transformed tiles do not leave its second-level cache either.
 
 In float32 the error is some 1e-5 of the largest output: the matrices multiply by up to 8 and cancel. NaN and infinity
 spread over the tiles they touch, and come out as NaN.
@@ -43,6 +44,8 @@ BLOCK = 16  # filters of a block, about: of 512 channels they take 1.2 MB in all
 STEPS = 256  # channels multiplied at once, at most: a tile's part then fills two thirds of the first-level cache
 TILES = 512  # of a task, at most: its products with a block then fill the second-level cache
 SHARED = 3 << 20  # elements of transformed inputs at a time, about: a third of the third-level cache
+FEW = 1 << 11  # products of phases of filters and channels that each thread transforms for itself
+ALONE = 3 << 16  # elements of transformed filters and inputs and of products, of a thread: fit the second-level cache
 
 transform_input = gather_sandwich(INPUT)
 _transform_output_4, _transform_output_2 = scatter_sandwich(output_matrix(3)), scatter_sandwich(output_matrix(5))
@@ -69,21 +72,28 @@ def correlate_winograd(x, w, transposed, correlation, table, bias, activation, s
     if n == 0:
         return
     reads, step, columns = correlation.reads**2, correlation.writes, tile_columns(x.dtype)
-    vectors = max(1, BLOCK // (vector * step * step))
+    few = c * reads * k * step * step <= FEW
+    vectors = -(-k // vector) if few else max(1, BLOCK // (vector * step * step))
     f = Filters(k, c, w.shape[2] * w.shape[3], transposed, correlation.taps, reads, step * step, vectors, vector)
-    tiles = max(2 * columns, min(TILES, SHARED // (POSITIONS * c * reads)))
+    most = (
+        (ALONE - block_size(f)) // (POSITIONS * (c * reads + row_size(f))) if few else SHARED // (POSITIONS * c * reads)
+    )
+    tiles = max(2 * columns, min(TILES, most))
     g, places = cut(x.shape, (-(-p // step), -(-q // step)), correlation, tiles, columns, vector)
-    together = max(1, min(task_count(g), SHARED // _task_size(g)))
+    together = 0 if few else max(1, min(task_count(g), SHARED // _task_size(g)))
     lattice = Lattice(k, p, q, g.p, g.q, 0, step, 0, step)
     result = lattice, bias, activation, slope, pre_activation.reshape(-1), y.reshape(-1)
     problem = g, places, x.reshape(-1), f, table, w.reshape(-1), new((together * _task_size(g),), x.dtype), *result
-    _launch(problem, together, threads_for(together * -(-k // block_filters(f)), False))
+    _launch(problem, together, threads_for(task_count(g) if few else together * -(-k // block_filters(f)), False))
 
 
 @njit(cache=True, nogil=True)
 def _launch(problem, together, threads):
-    """Some tasks at a time: transform their tiles, then multiply."""
+    """Some tasks at a time: transform their tiles, then multiply. Or none together: each thread its own."""
     tasks = task_count(problem[0])
+    if together == 0:
+        on_threads(_correlate_alone, problem, threads)
+        return
     for first in range(0, tasks, together):
         count = min(together, tasks - first)
         on_threads(_transform_tiles, (*problem, first, count), threads)
@@ -160,6 +170,27 @@ def _correlate(
         _store(
             g, f, targets, task, block, m, outputs, lattice, bias, activation, slope, pre_activation, y
         )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _correlate_alone(
+    g, places, x, f, table, w, nothing, lattice, bias, activation, slope, pre_activation, y, thread, threads
+):
+    """The same of all filters, for one thread's tasks.
+
+    FLOPs: 72 K C for each tile. Bytes: x and y once, w once a thread.
+    """
+    a, work = workspace(block_size(f), x), workspace(scratch_size(f), x)
+    m, outputs = workspace(POSITIONS * _product_stride(g, f), x), workspace(output_size(g), x)
+    v, targets = workspace(_task_size(g), x), places.outputs
+    transform_filters(f, w, table, 0, a, work)
+    first, last = share(task_count(g), thread, threads)
+    for task in range(first, last):
+        _transform_tiles(
+            g, places, x, f, table, w, v, lattice, bias, activation, slope, pre_activation, y, task, 1, 0, 1
+        )
+        _multiply(g, f, task, 0, a, v, 0, m)
+        _store(g, f, targets, task, 0, m, outputs, lattice, bias, activation, slope, pre_activation, y)
 
 
 @njit(cache=True, nogil=True)

@@ -8,18 +8,20 @@ output gradients,
 Tiles are transformed as many at a time as fit the third-level cache, the lanes being channels and filters; then each
 thread sums over them for some channels and filters, all 36 positions, each a matrix product. The sums are up to four
 times as large as dw: where all tiles are summed at once they never leave the second-level cache. Every sum is formed
-by one thread, tile after tile: the bits do not depend on the number of threads.
+by one thread, tile after tile: the bits do not depend on the number of threads. Where filters and channels are few,
+each thread has tasks of its own, whose transformed tiles stay in its second-level cache, and sums of its own, which are
+added in the threads' order: the same bits on every run with so many threads.
 """
 
 import numpy as np
 from numba import njit
 
 from ..memory import new
-from .conv_winograd import SPREAD, STEPS, transform_input
+from .conv_winograd import ALONE, FEW, SPREAD, STEPS, transform_input
 from .emitter import MR, NV, lanes, tile_columns
 from .microkernel import multiply_packed
 from .parallel import share
-from .row_moves import copy_row
+from .row_moves import add_row, copy_row
 from .threads import on_threads, threads_for
 from .transposing import transpose
 from .winograd_matrices import POSITIONS, SIDE, filter_matrix, output_matrix, outputs_of, transposed
@@ -53,30 +55,84 @@ def correlate_with_gradient_winograd(g, x, dy, dw):
     (correlation, table), vector, columns = forward(g), lanes(x.dtype), tile_columns(x.dtype)
     channels = -(-g.c * correlation.reads**2 // CHANNELS) * CHANNELS
     filters = -(-g.k // columns) * columns
-    most = (ALL // (POSITIONS * (channels + filters)), SHARED // (POSITIONS * (channels + filters)))
-    edge = outputs_of(correlation.taps)
-    tiles = most[g.n * -(-g.p // edge) * -(-g.q // edge) > most[0]]
+    edge, each, few = outputs_of(correlation.taps), POSITIONS * (channels + filters), channels * filters <= FEW
+    if few:
+        tiles = (ALONE - POSITIONS * channels * filters) // each
+    else:
+        tiles = (ALL if g.n * -(-g.p // edge) * -(-g.q // edge) * each <= ALL else SHARED) // each
     t, places = cut(x.shape, (g.p, g.q), correlation, max(columns, tiles), 1, vector)
-    v, u = (new((POSITIONS * (size * t.count + SPREAD),), x.dtype) for size in (channels, filters))
-    units = channels // CHANNELS * filters // columns
-    sums = new((units * _unit_size(t) if task_count(t) > 1 else 0,), x.dtype)
+    sizes = channels, filters, g.k
+    units = _unit_count(t, sizes)
+    threads = threads_for(task_count(t) if few else max(2, units), False)
+    kept = threads * units if few else units if task_count(t) > 1 else 0
+    sums = new((kept * _unit_size(t),), x.dtype)
+    transformed = [new((0 if few else POSITIONS * (size * t.count + SPREAD),), x.dtype) for size in (channels, filters)]
     tables = np.arange(vector, dtype=np.int32) * plane_size(t), np.arange(vector, dtype=np.int32) * _gradient_size(t)
-    arrays = x.reshape(-1), dy.reshape(-1), v, u, sums, dw.reshape(-1)
-    _launch(t, places, tables, table, (channels, filters, g.k), arrays, threads_for(max(2, units), False))
+    arrays = x.reshape(-1), dy.reshape(-1), *transformed, sums, dw.reshape(-1)
+    _launch(t, places, tables, table, sizes, arrays, few, threads)
 
 
 @njit(cache=True, nogil=True)
-def _launch(t, places, tables, taps, sizes, arrays, threads):
-    """Task by task: transform, then sum."""
+def _launch(t, places, tables, taps, sizes, arrays, few, threads):
+    """Task by task: transform, then sum. Where there are few sums: each thread its tasks, then all sums together."""
     x, dy, v, u, sums, dw = arrays
+    if few:
+        on_threads(_sum_alone, (t, places, tables, sizes, x, dy, sums), threads)
+        _add_alone(t, taps, sizes, sums, threads, dw)
+        return
     for task in range(task_count(t)):
-        on_threads(_transform, (t, places, tables, sizes, x, dy, task, v, u), threads)
+        on_threads(_transform, (t, places, tables, sizes, x, dy, task, False, v, u), threads)
         on_threads(_sum, (t, taps, sizes, v, u, task, sums, dw), threads)
 
 
 @njit(cache=True, nogil=True)
+def _sum_alone(t, places, tables, sizes, x, dy, sums, thread, threads):
+    """The sums of one thread's tasks: sums[thread, unit].
+
+    FLOPs: 72 K C for each tile. Bytes: x and dy once.
+    """
+    channels, filters, _ = sizes
+    v = workspace(POSITIONS * (channels * t.count + SPREAD), x)
+    u = zeros(POSITIONS * (filters * t.count + SPREAD), x)
+    units = _unit_count(t, sizes)
+    first, last = share(task_count(t), thread, threads)
+    for task in range(first, last):
+        _transform(t, places, tables, sizes, x, dy, task, True, v, u, 0, 1)
+        for unit in range(units):
+            k, c0 = _unit_of(t, sizes, unit)
+            place = (thread * units + unit) * _unit_size(t)
+            _multiply(t, sizes, v, u, task, task > first, k, c0, sums, place)
+
+
+@njit(cache=True, nogil=True)
+def _add_alone(t, taps, sizes, sums, threads, dw):
+    """dw of all threads' sums."""
+    count, units = sizes[2], _unit_count(t, sizes)
+    all_taps, size = dw.size // (count * t.c), units * _unit_size(t)
+    for thread in range(1, threads):
+        add_row(sums, 0, sums, thread * size, size)
+    tile, turned = workspace(t.taps * t.taps * t.lanes, sums), workspace(CHANNELS * all_taps * t.lanes, sums)
+    for unit in range(units):
+        k, c0 = _unit_of(t, sizes, unit)
+        _transform_sums(t, taps, count, k, c0, sums, unit * _unit_size(t), tile, turned, dw)
+
+
+@njit(cache=True, nogil=True)
+def _unit_count(t, sizes):
+    """Units of CHANNELS channels' phases and NR filters that the sums lie in."""
+    return sizes[0] // CHANNELS * (sizes[1] // (NV * t.lanes))
+
+
+@njit(cache=True, nogil=True)
+def _unit_of(t, sizes, unit):
+    """(first filter, first phase of a channel) of a unit."""
+    groups = sizes[0] // CHANNELS
+    return unit // groups * NV * t.lanes, unit % groups * CHANNELS
+
+
+@njit(cache=True, nogil=True)
 def _unit_size(t):
-    """Elements of the sums for CHANNELS channels' phases and NR filters."""
+    """Elements of a unit's sums."""
     return POSITIONS * ((CHANNELS + MR - 1) // MR * MR * NV * t.lanes + SPREAD)
 
 
@@ -94,24 +150,25 @@ def _tiles_of(t, task):
 
 
 @njit(cache=True, nogil=True)
-def _transform(t, places, tables, sizes, x, dy, task, v, u, thread, threads):
+def _transform(t, places, tables, sizes, x, dy, task, cleared, v, u, thread, threads):
     """V = B^T d B and U = A e A^T of a task's tiles, for one thread's vectors of channels and filters.
 
     v[position, c // CHANNELS, tile, c % CHANNELS], c a phase of a channel, and u[position, k // NR, tile, k % NR].
+    Vectors past the last channel are never read; those past the last filter are zeros, and may be so already.
     """
     n, images, first, _ = task_of(t, task)
     (channels, filters, count), columns = sizes, NV * t.lanes
     (sources, targets), (by_channel, by_filter) = places, tables
     size, gradient_size, tiles = plane_size(t), _gradient_size(t), _tiles_of(t, task)
     inputs = zeros(t.lanes * size + input_size(t), x)
-    start, stop = share(channels // t.lanes, thread, threads)
+    start, stop = share((t.c * t.reads * t.reads + t.lanes - 1) // t.lanes, thread, threads)
     for c0 in range(start * t.lanes, stop * t.lanes, t.lanes):
         _fill_channels(t, x, n, images, c0, first, inputs)
         for tile in range(tiles):
             place = (c0 // CHANNELS * t.count + tile) * CHANNELS + c0 % CHANNELS
             transform_input(inputs, sources[tile], by_channel, 0, t.width, v, place, channels * t.count + SPREAD)
     outputs = zeros(t.lanes * gradient_size, x)
-    start, stop = share(filters // t.lanes, thread, threads)
+    start, stop = share(((count if cleared else filters) + t.lanes - 1) // t.lanes, thread, threads)
     for k0 in range(start * t.lanes, stop * t.lanes, t.lanes):
         for k in range(k0, k0 + t.lanes):
             if k < count:
@@ -144,27 +201,26 @@ def _sum(t, taps, sizes, v, u, task, sums, dw, thread, threads):
     FLOPs: 72 K C for each tile. Bytes: v once for NR filters and u once for CHANNELS channels, from the third-level
     cache; dw once, and the sums once a task if there are several.
     """
-    (channels, filters, count), columns = sizes, NV * t.lanes
-    groups, kept, done = channels // CHANNELS, sums.size > 0, task == task_count(t) - 1
+    count, kept, done = sizes[2], sums.size > 0, task == task_count(t) - 1
     mine = workspace(0 if kept else _unit_size(t), v)
     all_taps = dw.size // (count * t.c)
     tile = workspace(t.taps * t.taps * t.lanes, v)
     turned = workspace(CHANNELS * all_taps * t.lanes, v)
-    first, last = share(filters // columns * groups, thread, threads)
+    first, last = share(_unit_count(t, sizes), thread, threads)
     for unit in range(first, last):
-        k, c0 = unit // groups * columns, unit % groups * CHANNELS
+        k, c0 = _unit_of(t, sizes, unit)
         if kept:
-            _multiply(t, sizes, v, u, task, k, c0, sums, unit * _unit_size(t))
+            _multiply(t, sizes, v, u, task, task > 0, k, c0, sums, unit * _unit_size(t))
             if done:
                 _transform_sums(t, taps, count, k, c0, sums, unit * _unit_size(t), tile, turned, dw)
         else:
-            _multiply(t, sizes, v, u, task, k, c0, mine, 0)
+            _multiply(t, sizes, v, u, task, False, k, c0, mine, 0)
             _transform_sums(t, taps, count, k, c0, mine, 0, tile, turned, dw)
 
 
 @njit(cache=True, nogil=True)
-def _multiply(t, sizes, v, u, task, k, c0, sums, start):
-    """sums[position, c, i] (+)= sum_tile v[position, tile, c0 + c] u[position, tile, k + i]."""
+def _multiply(t, sizes, v, u, task, adds, k, c0, sums, start):
+    """sums[position, c, i] = (sums[position, c, i] +) sum_tile v[position, tile, c0 + c] u[position, tile, k + i]."""
     (channels, filters, _), columns, tiles = sizes, NV * t.lanes, _tiles_of(t, task)
     apart, end = _unit_size(t) // POSITIONS, t.c * t.reads * t.reads
     for position in range(POSITIONS):
@@ -174,7 +230,7 @@ def _multiply(t, sizes, v, u, task, k, c0, sums, start):
             row = position * (channels * t.count + SPREAD) + c0 * t.count + tile * CHANNELS
             for c in range(0, min(CHANNELS, end - c0), MR):
                 place = start + position * apart + c * columns
-                multiply_packed(v, row + c, CHANNELS, u, column, steps, sums, place, columns, task + tile > 0)
+                multiply_packed(v, row + c, CHANNELS, u, column, steps, sums, place, columns, adds or tile > 0)
 
 
 @njit(cache=True, nogil=True)

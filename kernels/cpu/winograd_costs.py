@@ -8,8 +8,8 @@ import math
 from functools import lru_cache
 
 from ..memory import LARGEST
-from .conv_winograd import SHARED, STEPS
-from .conv_winograd_weight_grad import ALL
+from .conv_winograd import FEW, SHARED, STEPS
+from .conv_winograd_weight_grad import ALL, CHANNELS
 from .winograd_matrices import POSITIONS, outputs_of
 from .winograd_taps import served, taps_of
 
@@ -23,6 +23,7 @@ PRODUCTS, DIRECT = 0.87, 0.88  # of the peak
 RESULT = 60  # for a result of direct convolution: copied to where it belongs
 MARGIN = 0.9  # of its cost, below which the algorithm is worth its digits
 START = 6  # steps in whose time a product of few steps begins and ends
+LANES = 16  # channels and filters are transformed so many at a time in the weight gradient
 FILTERS, TILES = 8, 32  # filters and tiles are multiplied so many at a time; summing over tiles, channels and filters
 SMALLEST = 1 << 22  # N P Q C K: up to there a call gains less than 0.3 ms (Zen 3, 2 cores), and must be compiled
 
@@ -48,13 +49,14 @@ def cost(g, operation):
     tiles = g.n * -(-height // edge) * -(-width // edge)
     channels, filters = (g.k, g.c * phases) if backward else (g.c * phases, g.k)
     if operation == "conv2d_weight_grad":
-        several = POSITIONS * tiles * (channels + filters) // ALL
+        few = _whole(channels, CHANNELS) * _whole(filters, TILES) <= FEW
+        several = 0 if few else POSITIONS * tiles * (channels + filters) // ALL
         if several and 4 * POSITIONS * channels * filters > LARGEST:
             return math.inf
-        whole = _whole(filters, TILES)
-        products = tiles * _whole(channels, FILTERS) * whole * (1 + START / min(tiles, STEPS))
+        products = tiles * _whole(channels, FILTERS) * _whole(filters, TILES) * (1 + START / min(tiles, STEPS))
         sums = channels * filters * (SUM[taps] + several * POSITIONS * MEMORY)
-        return POSITIONS / PRODUCTS * products + tiles * (_whole(channels, TILES) * TILE + whole * GRADIENT) + sums
+        transforms = _whole(channels, LANES) * TILE + _whole(filters, LANES if few else TILES) * GRADIENT
+        return POSITIONS / PRODUCTS * products + tiles * transforms + sums
     times = max(1, POSITIONS * tiles * channels // SHARED)
     products = _whole(tiles, TILES) * channels * _whole(filters, FILTERS) * (1 + START / min(channels, STEPS))
     transforms = tiles * (channels * TILE + filters * OUTPUT) + times * channels * filters * FILTER[taps]
