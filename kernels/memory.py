@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-SMALLEST, LARGEST = 1 << 16, 1 << 26
+SMALLEST, LARGEST = 1 << 17, 1 << 26
 """Bytes of blocks worth keeping: smaller ones are not given back, and what is far larger costs more than its pages."""
 KEPT = 1 << 28
 """Bytes kept at most, in use or not: as much as training a ResNet-8 at batch 64 goes through twice over."""
