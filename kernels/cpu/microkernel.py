@@ -5,21 +5,16 @@ multiplies them with NV vectors of B. B is read where it lies, at an offset look
 convolution run on it without an im2col buffer.
 """
 
-import time
-
-import numba
-import numpy as np
-from numba import njit, prange, types
+from numba import types
 from numba.extending import intrinsic
 
-from .emitter import DOT_COLUMNS, DOT_ROWS, MR, NV, VECTOR_BYTES, Emitter, lanes, tile_columns
+from .emitter import DOT_COLUMNS, DOT_ROWS, MR, NV, VECTOR_BYTES, Emitter
 
 __all__ = [
     "MR",
     "NV",
     "VECTOR_BYTES",
     "add_dots",
-    "measure_peak",
     "multiply_gathered",
     "multiply_packed",
     "multiply_tile",
@@ -230,44 +225,3 @@ def add_dots(
         return context.get_dummy_value()
 
     return signature, codegen
-
-
-@njit(cache=True, parallel=True, nogil=True)
-def _repeat_tile(a, b, starts, offsets, c, repeats, threads):
-    for thread in prange(threads):
-        for _ in range(repeats):
-            multiply_tile(a, 0, b, 0, starts, 0, offsets, offsets.size, c[thread], 0, c.shape[2], False)
-
-
-def measure_peak(threads, dtype=np.float32, repeats=20_000, samples=25):
-    """FLOP/s of the micro-kernel on panels that lie in the first-level cache, on all threads: the machine's limit.
-
-    Parameters
-    ----------
-    threads : int
-    dtype : float32 or float64
-    repeats : int
-        Tiles each thread multiplies in one sample.
-    samples : int
-        The best is reported: anything less was the machine doing something else.
-
-    Returns
-    -------
-    float
-    """
-    steps, columns = 256, tile_columns(dtype)
-    a, b = np.ones(steps * MR, dtype), np.ones(steps * columns, dtype)
-    offsets = (np.arange(steps) * columns).astype(np.int32)
-    starts = (np.arange(NV) * lanes(dtype)).astype(np.int32)
-    c = np.zeros((threads, MR, columns), dtype)
-    before = numba.get_num_threads()
-    numba.set_num_threads(threads)
-    try:
-        seconds = []
-        for _ in range(samples + 1):
-            start = time.perf_counter()
-            _repeat_tile(a, b, starts, offsets, c, repeats, threads)
-            seconds.append(time.perf_counter() - start)
-    finally:
-        numba.set_num_threads(before)
-    return 2 * MR * columns * steps * repeats * threads / min(seconds[1:])

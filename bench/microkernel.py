@@ -1,0 +1,38 @@
+"""How near the CPU's micro-kernels come to the machine's multiply-add peak, on packed panels in the first-level cache.
+
+    python -m gpuconv.bench.microkernel                # on every thread of Numba's
+    python -m gpuconv.bench.microkernel --threads 1
+
+The peak is that of as many independent multiply-adds in registers, without any access to memory.
+"""
+
+import argparse
+
+import numba
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+
+def shares(threads, dtype, **options):
+    """(the peak in GFLOP/s, {micro-kernel: its share of the peak}); `options` are peak.measure's."""
+    from gpuconv.kernels.cpu import peak
+
+    limit, *reached = (peak.measure(threads, dtype, kernel, **options) for kernel in peak.KERNELS)
+    return limit / 1e9, {kernel: each / limit for kernel, each in zip(list(peak.KERNELS)[1:], reached, strict=True)}
+
+
+def main(arguments=None):
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=numba.get_num_threads())
+    threads = parser.parse_args(arguments).threads
+    table = Table("dtype", "peak, GFLOP/s", "multiply_tile", "multiply_packed", title=f"{threads} threads")
+    for dtype in (np.float32, np.float64):
+        limit, reached = shares(threads, dtype)
+        table.add_row(np.dtype(dtype).name, f"{limit:.0f}", *(f"{share:.1%}" for share in reached.values()))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

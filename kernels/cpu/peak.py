@@ -1,0 +1,122 @@
+"""How fast the machine multiplies and adds at best, and how near the micro-kernel comes: nothing leaves the caches."""
+
+import time
+
+import numba
+import numpy as np
+from numba import njit, types
+from numba.extending import intrinsic
+
+from .emitter import MR, NV, Emitter, lanes, tile_columns
+from .microkernel import multiply_packed, multiply_tile
+from .threads import on_threads, threads_for
+
+STEPS = 256
+"""Length of the reduction: both panels then fit the first-level cache."""
+
+
+@intrinsic
+def _multiply_registers(typingctx, a, steps, c):
+    """C[i, j] = sum_l a[i] a[NV + j] in vectors: as many multiply-adds as a tile has, and no access to memory."""
+    signature = types.void(a, types.intp, c)
+
+    def codegen(context, builder, sig, args):
+        a, steps, c = args
+        emit = Emitter(context, builder, sig.args[0].dtype)
+        a, c = emit.pointer(sig.args[0], a), emit.pointer(sig.args[2], c)
+        row = [emit.load(emit.shifted(a, j * emit.width)) for j in range(NV)]
+        factor = emit.broadcast(emit.shifted(a, NV * emit.width))
+        tile = emit.accumulate(
+            steps, MR, NV, lambda step: ((i, j, factor, row[j]) for i in range(MR) for j in range(NV))
+        )
+        emit.write(tile, c, emit.constant(NV * emit.width))
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@njit(cache=True, nogil=True)
+def _registers(a, b, starts, offsets, c, repeats, thread, threads):
+    for _ in range(repeats):
+        _multiply_registers(b, offsets.size, c[thread])
+
+
+@njit(cache=True, nogil=True)
+def _tile(a, b, starts, offsets, c, repeats, thread, threads):
+    for _ in range(repeats):
+        multiply_tile(a, 0, b, 0, starts, 0, offsets, offsets.size, c[thread], 0, NV * starts[1], False)
+
+
+@njit(cache=True, nogil=True)
+def _packed(a, b, starts, offsets, c, repeats, thread, threads):
+    for _ in range(repeats):
+        multiply_packed(a, 0, MR, b, 0, offsets.size, c[thread], 0, NV * starts[1], False)
+
+
+@njit(cache=True, nogil=True)
+def _run_registers(arguments, threads):
+    on_threads(_registers, arguments, threads)
+
+
+@njit(cache=True, nogil=True)
+def _run_tile(arguments, threads):
+    on_threads(_tile, arguments, threads)
+
+
+@njit(cache=True, nogil=True)
+def _run_packed(arguments, threads):
+    on_threads(_packed, arguments, threads)
+
+
+KERNELS = {"registers": _run_registers, "multiply_tile": _run_tile, "multiply_packed": _run_packed}
+
+
+def run(kernel, arguments, threads):
+    """Multiply tiles on so many threads: the arguments of `panels`, and how often each thread does."""
+    KERNELS[kernel](arguments, threads_for(threads, False))
+
+
+def panels(threads, dtype):
+    """(a, b, starts, offsets, c): packed panels of ones, where multiply_tile finds B's vectors, a tile a thread."""
+    columns = tile_columns(dtype)
+    offsets = (np.arange(STEPS) * columns).astype(np.int32)
+    starts = (np.arange(NV) * lanes(dtype)).astype(np.int32)
+    return (
+        np.ones(STEPS * MR, dtype),
+        np.ones(STEPS * columns, dtype),
+        starts,
+        offsets,
+        np.zeros((threads, MR * columns), dtype),
+    )
+
+
+def measure(threads, dtype=np.float32, kernel="registers", repeats=20_000, samples=25):
+    """FLOP/s of multiply-adds in registers, or of a micro-kernel on packed panels, on all threads.
+
+    Parameters
+    ----------
+    threads : int
+    dtype : float32 or float64
+    kernel : {"registers", "multiply_tile", "multiply_packed"}
+        "registers" is the machine's limit.
+    repeats : int
+        Tiles each thread multiplies in one sample.
+    samples : int
+        The best is reported: anything less was the machine doing something else.
+
+    Returns
+    -------
+    float
+    """
+    arguments = (*panels(threads, dtype), repeats)
+    before = numba.get_num_threads()
+    numba.set_num_threads(threads)
+    try:
+        seconds = []
+        for _ in range(samples + 1):
+            start = time.perf_counter()
+            run(kernel, arguments, threads)
+            seconds.append(time.perf_counter() - start)
+    finally:
+        numba.set_num_threads(before)
+    return 2 * MR * tile_columns(dtype) * STEPS * repeats * threads / min(seconds[1:])
