@@ -43,7 +43,8 @@ def correlate_with_gradient_by_filters(g, taps, x, dy, dw):
         return
     width, filters = tile_columns(x.dtype), g.k
     # Of a product of matrices, the one with fewer rows is transposed.
-    exchanged = g.k > g.c and g.x_shape[2:] == g.y_shape[2:] and len(taps) == 1
+    product = len(taps) == g.stride_h * g.stride_w == 1 and g.x_shape[2:] == g.y_shape[2:]
+    exchanged = product and g.k > g.c
     if exchanged:
         x, dy, filters = dy, x, g.c
     blocks = -(-filters // (BLOCKS * width))
