@@ -46,8 +46,11 @@ def conv2d(
     negative_slope : float
         Slope of leaky_relu.
     algorithm : {"auto", "direct", "winograd", "implicit_gemm", "depthwise", "tf32"}
-        "auto" is a pure function of the geometry, the type and the target. "tf32" is for float32 on tensor cores: ten
-        bits of fraction of what is multiplied, sums in float32. It is never chosen by itself.
+        "auto" is a pure function of the geometry, the type and the target. "winograd" is for square kernels without
+        dilation. On the CPU: of one group, 3x3 and 5x5 taps at stride 1, and at stride 2 those whose phases have 3 or
+        5 taps along an axis, which are 5x5 and 9x9. On a GPU: 3x3 taps at stride 1, but no weight gradient. "tf32" is
+        for float32 on tensor cores: ten bits of fraction of what is multiplied, sums in float32. It is never chosen by
+        itself.
     out : array (N, K, P, Q), optional
         Memory for the result; must not overlap an input.
 
@@ -67,9 +70,10 @@ def conv2d(
     -----
     Forward pass of docs/backprop.md: x^l[i,j] = sum_m sum_n w^l[m,n] o^{l-1}[i+m, j+n] + b^l. Deterministic.
 
-    On the CPU "auto" takes Winograd's F(4x4, 3x3) for large float32 problems with 3 x 3 kernels and stride 1: its error
-    is some 1e-5 of the largest output, and a NaN or infinity in x spreads over the 4 x 4 outputs of a tile. On a GPU
-    from sm_80 on, tensor cores multiply 16-bit arrays, and sums are float32.
+    On the CPU "auto" takes Winograd's algorithm for large float32 problems that it serves, where a model of the costs
+    says that it is quicker: its error is some 1e-5 of the largest output, and a NaN or infinity in x spreads over the
+    outputs of a tile, 4 x 4 of 3 x 3 taps and 2 x 2 of 5 x 5. On a GPU from sm_80 on, tensor cores multiply 16-bit
+    arrays, and sums are float32.
     """
     op = "conv2d"
     x, w, b = floating_or_half(op, ("b",), x=x, w=w, b=b)

@@ -61,7 +61,7 @@ def _calls() -> Iterator[tuple[str, Callable[[Any], None]]]:
 
 
 def _algorithms(dtype: Any) -> None:
-    """Every pass of convolutions by every algorithm: few filters and many, an input gradient that is scattered."""
+    """Every pass of convolutions by every algorithm: few filters and many, a scattered gradient, a 1x1 kernel's map."""
     from . import conv
     from .backend import kernels_for, to_device
     from .geometry import conv_geometry
@@ -69,7 +69,8 @@ def _algorithms(dtype: Any) -> None:
     for x_shape, w_shape in (
         ((2, 16, 8, 8), (16, 16, 3, 3)),
         ((1, 2, 6, 6), (9, 2, 5, 5)),
-        ((1, 32, 6, 6), (32, 32, 3, 3)),
+        ((1, 48, 6, 6), (48, 48, 3, 3)),
+        ((1, 2, 28, 28), (3, 2, 1, 1)),
     ):
         x, w = (to_device(np.zeros(shape, dtype)) for shape in (x_shape, w_shape))
         for algorithm in (

@@ -1,5 +1,6 @@
 """What every test stands on: poisoned memory, and the devices an operation is tested on."""
 
+import numba
 import numpy as np
 import pytest
 
@@ -29,6 +30,14 @@ def device_left_as_found():
     before = backend._chosen
     yield
     assert backend._chosen == before
+
+
+@pytest.fixture
+def threads():
+    """numba.set_num_threads, for the rest of the test alone."""
+    before = numba.get_num_threads()
+    yield numba.set_num_threads
+    numba.set_num_threads(before)
 
 
 @pytest.fixture

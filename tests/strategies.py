@@ -34,6 +34,17 @@ def convolutions(draw):
 
 
 @st.composite
+def winograd_convolutions(draw, largest=14):
+    """The same of kernels that Winograd's algorithm serves on the CPU."""
+    taps, stride = draw(st.sampled_from(((3, 1), (5, 1), (5, 2), (9, 2))))
+    n, c, k = draw(st.integers(1, 4)), draw(st.integers(1, 40)), draw(st.integers(1, 40))
+    sides = tuple(tuple(draw(st.integers(0, taps)) for _ in range(2)) for _ in range(2))
+    h, w = (draw(st.integers(max(1, taps - sum(pair)), max(taps, largest))) for pair in sides)
+    spelt_out = {"stride": (stride, stride), "padding": sides, "dilation": (1, 1), "groups": 1}
+    return (n, c, h, w), (k, c, taps, taps), {"stride": stride, "padding": sides}, spelt_out
+
+
+@st.composite
 def poolings(draw):
     """(x_shape, kernel_size, options of max_pool2d)."""
     kernel, stride, dilation = draw(kernels), draw(strides), draw(dilations)

@@ -1,11 +1,13 @@
 """Blocks that are used again: only when nobody holds them, from any thread, and never too many."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from gpuconv.kernels import memory
+from gpuconv.kernels.cpu import workspaces
 
 SHAPE = (64, 1000)  # 256 KB of float32
 
@@ -47,6 +49,45 @@ def test_whatever_refers_to_an_array_keeps_its_block(hold):
     copied = isinstance(held, np.ndarray) and not np.shares_memory(a, held)
     del a
     assert (_address(memory.new(SHAPE, np.float32)) == first) == copied
+
+
+def test_arrays_that_are_alive_never_share_memory():
+    """Each refers to its block, not to a slice of it that NumPy would do without; more of them than are kept at all."""
+    shape, alive = (1 << 22,), []
+    for i in range(100):
+        alive.append(memory.new(shape, np.uint8))
+        if i % 3 == 2:  # what follows is handed the blocks that are free
+            del alive[-2]
+    places = sorted(_address(a) for a in alive)
+    assert all(end - start >= shape[0] for start, end in pairwise(places))
+    assert len(places) * shape[0] > memory.KEPT
+    a = memory.new(SHAPE, np.float32)
+    assert any(a.base is block for block in memory._blocks[a.nbytes])
+
+
+@pytest.mark.parametrize("size", [memory.SMALLEST, memory.SMALLEST + 8, 3 << 20, memory.LARGEST, memory.LARGEST + 8])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_large_arrays_begin_where_a_cache_line_does(size, dtype):
+    alive = [memory.new((size // np.dtype(dtype).itemsize,), dtype) for _ in range(3)]
+    assert [_address(a) % memory.LINE for a in alive] == [0, 0, 0]
+    for number, a in enumerate(alive):
+        a[0] = a[-1] = number  # the last element lies inside the block, too
+    assert [(a[0], a[-1]) for a in alive] == [(0, 0), (1, 1), (2, 2)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.int64])
+@pytest.mark.parametrize("make", [workspaces.workspace, workspaces.zeros])
+def test_workspaces_begin_where_a_cache_line_does(make, dtype):
+    like, alive = np.empty(1, dtype), []
+    for size in (0, 1, 7, 16, 17, 100, 1000, 12345, 100_000):
+        for _ in range(4):
+            alive.append(make(size, like))
+            assert alive[-1].shape == (size,)
+            assert alive[-1].dtype == dtype
+            assert _address(alive[-1]) % memory.LINE == 0
+            assert make is workspaces.workspace or not alive[-1].any()
+            alive[-1][:] = len(alive)
+    assert all((a == number).all() for number, a in enumerate(alive, 1))
 
 
 def test_small_and_huge_arrays_are_not_kept():

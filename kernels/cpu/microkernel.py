@@ -15,6 +15,7 @@ __all__ = [
     "NV",
     "VECTOR_BYTES",
     "add_dots",
+    "multiply_biased",
     "multiply_gathered",
     "multiply_packed",
     "multiply_tile",

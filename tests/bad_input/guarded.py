@@ -16,22 +16,14 @@ import numpy as np
 
 import gpuconv
 import gpuconv.arguments
-from gpuconv.kernels.cpu import (
-    conv_by_filters_weight_grad,
-    conv_direct,
-    conv_scatter,
-    conv_winograd,
-    conv_winograd_weight_grad,
-    gathering,
-)
+from gpuconv.geometry import conv_geometry
+from gpuconv.kernels import memory
+from gpuconv.kernels.cpu import conv
 from gpuconv.operation_checks import operation_checks
 from tests.bad_input.valid import calls
 
 PAGE = mmap.PAGESIZE
 NOT_AT_ALL = 0  # PROT_NONE
-WITH_WORKSPACES = (
-    conv_by_filters_weight_grad, conv_direct, conv_scatter, conv_winograd, conv_winograd_weight_grad, gathering,
-)  # fmt: skip
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mprotect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
 _alive = []
@@ -49,6 +41,12 @@ def room(shape, dtype, side):
     _alive.append(memory)
     first = PAGE if side == "start" else (pages + 1) * PAGE - size
     return np.frombuffer(memory, dtype, math.prod(shape), first).reshape(shape)
+
+
+def with_workspaces():
+    """The kernels' modules that are handed memory to work in; what compiled code makes for itself has no pages."""
+    loaded = [module for name, module in sys.modules.items() if name.startswith("gpuconv.kernels.cpu.")]
+    return [module for module in loaded if getattr(module, "new", None) is memory.new]
 
 
 def guarded(a, side):
@@ -77,7 +75,7 @@ def _run_checks(side):
             check.backward(guarded(check.forward(*inputs), side), *inputs)
 
 
-def _run_convolutions(side, count=150):
+def _run_convolutions(side, count=200):
     """Geometries of all sizes: strips, planes, tiles and vectors end where they end."""
     rng = np.random.default_rng(0)
     for _ in range(count):
@@ -87,19 +85,48 @@ def _run_convolutions(side, count=150):
         pad, n = int(rng.integers(0, 3)), int(rng.integers(1, 9))
         h, w = (max(int(rng.integers(1, 40)), dilation * (size - 1) + 1) for size in (r, s))
         options = {"stride": stride, "padding": pad, "dilation": dilation, "groups": groups}
-        print(n, c, h, w, k, r, s, options, flush=True)
-        _alive.clear()
-        shapes = (n, c, h, w), (k, c // groups, r, s)
-        x, weights = (guarded(rng.standard_normal(shape, np.float32), side) for shape in shapes)
-        plain = (r, s, stride, dilation, groups) == (3, 3, 1, 1, 1)
-        for algorithm in ("auto", "winograd") if plain else ("auto",):
-            how = {**options, "algorithm": algorithm}
-            y = gpuconv.conv2d(x, weights, **how)
-            gpuconv.conv2d_input_grad(y, weights, x.shape, **how)
-            gpuconv.conv2d_weight_grad(x, y, weights.shape, **how)
-        for pool in (gpuconv.max_pool2d, gpuconv.avg_pool2d):
-            if min(h, w) >= 3:
-                pool(x, min(r, s), stride=stride)
+        _run_convolution((n, c, h, w), (k, c // groups, r, s), options, rng, side)
+
+
+def _run_squares(side, count=60):
+    """Kernels that algorithms of their own serve: 1x1 on large maps, and 3x3 to 9x9 neither dilated nor in groups."""
+    rng = np.random.default_rng(1)
+    for _ in range(count):
+        stride, r = (int(size) for size in rng.choice(((1, 1), (1, 1), (1, 3), (1, 5), (2, 5), (2, 9))))
+        c, k, n, pad = (int(rng.integers(low, high)) for low, high in ((1, 150), (1, 150), (1, 4), (0, r)))
+        h, w = (int(rng.integers(28 if r == 1 else r, 40)) for _ in range(2))
+        _run_convolution((n, c, h, w), (k, c, r, r), {"stride": stride, "padding": pad}, rng, side)
+
+
+def _run_convolution(x_shape, w_shape, options, rng, side):
+    """All passes, by each algorithm that serves the geometry."""
+    print(x_shape, w_shape, options, flush=True)
+    _alive.clear()
+    x, weights = (guarded(rng.standard_normal(shape, np.float32), side) for shape in (x_shape, w_shape))
+    for algorithm in ("auto", *conv.algorithms(conv_geometry("guarded", x_shape, w_shape, **options), "conv2d", x)):
+        how = {**options, "algorithm": algorithm}
+        y = gpuconv.conv2d(x, weights, **how)
+        gpuconv.conv2d_input_grad(y, weights, x.shape, **how)
+        gpuconv.conv2d_weight_grad(x, y, weights.shape, **how)
+
+
+def _run_poolings(side, count=200):
+    """Windows of all sizes, with and without padding, and their gradients."""
+    rng = np.random.default_rng(2)
+    for _ in range(count):
+        kernel, stride = (tuple(int(size) for size in rng.integers(1, most, 2)) for most in (6, 4))
+        if rng.random() < 0.3:
+            kernel = stride = (2, 2)
+        options = {"stride": stride, "padding": tuple(int(rng.integers(0, size // 2 + 1)) for size in kernel)}
+        options["ceil_mode"] = bool(rng.random() < 0.3)
+        x_shape = (int(rng.integers(1, 4)), int(rng.integers(1, 6)), *(int(rng.integers(k, 70)) for k in kernel))
+        for dtype in (np.float32, np.float64):
+            print(x_shape, kernel, options, np.dtype(dtype), flush=True)
+            _alive.clear()
+            x = guarded(rng.standard_normal(x_shape).astype(dtype), side)
+            y, mask = gpuconv.max_pool2d(x, kernel, **options)
+            gpuconv.max_pool2d_input_grad(y, mask, x_shape, kernel, **options)
+            gpuconv.avg_pool2d_input_grad(gpuconv.avg_pool2d(x, kernel, **options), x_shape, kernel, **options)
 
 
 def main():
@@ -107,9 +134,9 @@ def main():
     faulthandler.enable()
     side = sys.argv[1]
     gpuconv.arguments.empty = lambda shape, dtype, like: room(shape, dtype, side)
-    for module in WITH_WORKSPACES:
+    for module in with_workspaces():
         module.new = lambda shape, dtype: room(shape, dtype, side)  # workspaces too
-    for run in (_run_calls, _run_checks, _run_convolutions):
+    for run in (_run_calls, _run_checks, _run_convolutions, _run_squares, _run_poolings):
         run(side)
         _alive.clear()
     print("nothing outside was touched")

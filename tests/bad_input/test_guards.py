@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.bad_input.guarded import guarded, room
+from tests.bad_input.guarded import guarded, room, with_workspaces
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect")
 
@@ -36,3 +36,9 @@ def test_a_guarded_copy_has_the_same_values():
     a = room((5,), "float64", "end")
     a[...] = range(5)
     assert guarded(a, "start").tolist() == [0, 1, 2, 3, 4]
+
+
+def test_workspaces_are_guarded_wherever_kernels_are_handed_them():
+    names = {module.__name__.rpartition(".")[2] for module in with_workspaces()}
+    convolutions = {"conv_direct", "conv_pointwise", "conv_scatter", "conv_winograd", "conv_winograd_weight_grad"}
+    assert names == convolutions | {"gathering"}
