@@ -20,8 +20,8 @@ SLOPE = 0.3
 
 WAYS = {
     "as the geometry decides": {},
-    "each thread its own tiles": {"FEW": 1 << 30},
-    "each thread its own tiles, in many tasks": {"FEW": 1 << 30, "ALONE": 0},
+    "each thread its own tiles": {"FEW": 1 << 30, "FILLED": 1 << 30},
+    "each thread its own tiles, in many tasks": {"FEW": 1 << 30, "FILLED": 1 << 30, "ALONE": 0},
     "shared tiles": {"FEW": 0},
     "shared tiles, in many tasks": {"FEW": 0, "SHARED": 0, "ALL": 0},
 }

@@ -45,6 +45,7 @@ STEPS = 256  # channels multiplied at once, at most: a tile's part then fills tw
 TILES = 512  # of a task, at most: its products with a block then fill the second-level cache
 SHARED = 3 << 20  # elements of transformed inputs at a time, about: a third of the third-level cache
 FEW = 1 << 11  # products of phases of filters and channels that each thread transforms for itself
+FILLED = 1.2  # tiles multiplied for each that there is, at most, where a thread works on so few
 ALONE = 3 << 16  # elements of transformed filters and inputs and of products, of a thread: fit the second-level cache
 
 transform_input = gather_sandwich(INPUT)
@@ -68,23 +69,30 @@ def correlate_winograd(x, w, transposed, correlation, table, bias, activation, s
     pre_activation : array like y, or (0, 0, 0, 0)
     y : array (N, K, P, Q)
     """
-    (n, c), (k, p, q), vector = x.shape[:2], y.shape[1:], lanes(x.dtype)
+    n, (k, p, q), step = x.shape[0], y.shape[1:], correlation.writes
     if n == 0:
         return
-    reads, step, columns = correlation.reads**2, correlation.writes, tile_columns(x.dtype)
-    few = c * reads * k * step * step <= FEW
-    vectors = -(-k // vector) if few else max(1, BLOCK // (vector * step * step))
-    f = Filters(k, c, w.shape[2] * w.shape[3], transposed, correlation.taps, reads, step * step, vectors, vector)
-    most = (
-        (ALONE - block_size(f)) // (POSITIONS * (c * reads + row_size(f))) if few else SHARED // (POSITIONS * c * reads)
-    )
-    tiles = max(2 * columns, min(TILES, most))
-    g, places = cut(x.shape, (-(-p // step), -(-q // step)), correlation, tiles, columns, vector)
+    size = -(-p // step), -(-q // step)
+    few = x.shape[1] * k * (correlation.reads * step) ** 2 <= FEW
+    f, g, places = _plan(x, w, k, size, transposed, correlation, few)
+    if few and _multiplied(g) > FILLED * n * g.down * g.across:
+        few, (f, g, places) = False, _plan(x, w, k, size, transposed, correlation, False)
     together = 0 if few else max(1, min(task_count(g), SHARED // _task_size(g)))
     lattice = Lattice(k, p, q, g.p, g.q, 0, step, 0, step)
     result = lattice, bias, activation, slope, pre_activation.reshape(-1), y.reshape(-1)
     problem = g, places, x.reshape(-1), f, table, w.reshape(-1), new((together * _task_size(g),), x.dtype), *result
     _launch(problem, together, threads_for(task_count(g) if few else together * -(-k // block_filters(f)), False))
+
+
+def _plan(x, w, k, size, transposed, correlation, alone):
+    """(Filters, Tiles, Places): blocks of some filters, one of all where threads work alone; tasks that fit a cache."""
+    c, vector, columns = x.shape[1], lanes(x.dtype), tile_columns(x.dtype)
+    reads, writes = correlation.reads**2, correlation.writes**2
+    vectors = -(-k // vector) if alone else max(1, BLOCK // (vector * writes))
+    f = Filters(k, c, w.shape[2] * w.shape[3], transposed, correlation.taps, reads, writes, vectors, vector)
+    each = POSITIONS * (c * reads + (row_size(f) if alone else 0))
+    tiles = (ALONE - block_size(f) if alone else SHARED) // each
+    return f, *cut(x.shape, size, correlation, max(2 * columns, min(TILES, tiles)), columns, vector)
 
 
 @njit(cache=True, nogil=True)
@@ -124,6 +132,15 @@ def _tiles_of(g, task):
     _, images, first, last = task_of(g, task)
     columns = NV * g.lanes
     return (images * (last - first) * g.across + columns - 1) // columns * columns
+
+
+@njit(cache=True, nogil=True)
+def _multiplied(g):
+    """Tiles that are multiplied in all tasks together, those included that only fill up."""
+    tiles = 0
+    for task in range(task_count(g)):
+        tiles += _tiles_of(g, task)
+    return tiles
 
 
 @njit(cache=True, nogil=True)
