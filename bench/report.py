@@ -65,8 +65,8 @@ def _gpu() -> dict[str, Any]:
     return {"name": name, "driver": runtime.driverGetVersion(), "cupy": cupy.__version__}
 
 
-def commit() -> str:
-    """The commit of the source tree this runs from, with a plus where it was changed; "unknown" outside one."""
+def commit() -> str | None:
+    """The commit of the source tree this runs from, with a plus where its kernels were changed; None outside one."""
     folder = Path(__file__).resolve().parent
     try:
         answers = [
@@ -74,19 +74,32 @@ def commit() -> str:
             for arguments in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "--", "../kernels"])
         ]
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return None
     return answers[0] + "+" * bool(answers[1])
 
 
 def write_json(
-    path: Path, rows: list[Row], limits: Limits, peer: str | None, threads: int, device: str = "cpu"
+    path: Path,
+    rows: list[Row],
+    limits: Limits,
+    peer: str | None,
+    threads: int,
+    device: str = "cpu",
+    *,
+    peer_version: str | None = None,
+    repeats: int | None = None,
 ) -> None:
-    """Everything measured, for a later comparison."""
+    """Everything measured, for a later comparison; a peer's version is what its own process says of it.
+
+    Older files have neither "peer_version" nor "repeats", and "unknown" in the place of a commit of None.
+    """
     record = {
         "commit": commit(),
         "machine": machine(threads, device),
         "limits": limits._asdict(),
         "peer": peer,
+        "peer_version": peer_version,
+        "repeats": repeats,
         "geometric_mean_ratio": geometric_mean(rows),
         "rows": [
             {

@@ -1,6 +1,10 @@
 """The bench's own side: what it times is the real thing."""
 
+import contextlib
 import io
+import json
+import subprocess
+import types
 from typing import ClassVar
 from unittest import mock
 
@@ -9,9 +13,9 @@ import pytest
 from rich.console import Console
 
 from gpuconv.backend import missing_for_cuda, use_device
-from gpuconv.bench import choices, problems, report, run, worker_data, worker_gpuconv
+from gpuconv.bench import choices, problems, report, run, timing, worker_data, worker_gpuconv
 from gpuconv.bench.timing import Limits, Sample
-from gpuconv.cli import main
+from gpuconv.cli import bench, main
 from gpuconv.kernels.cuda import launch
 
 
@@ -136,6 +140,36 @@ def test_the_hosts_time_is_shown_where_it_is_another_one():
         rows = [run.Row(case, one, two, hosts, 0.0)]
         Console(file=output, width=200).print(report.table(rows, Limits(100, 10), "torch"))
         assert ("host" in output.getvalue()) == expected
+
+
+@pytest.mark.parametrize(("against", "version"), [("torch", "2.9.1+cu130"), (None, None)])
+def test_what_a_run_leaves_names_the_commit_the_repeats_and_the_peers_version(against, version, tmp_path, monkeypatch):
+    case, one = next(iter(run.pool_cases())), Sample(1e-3, 1e-3, 2e-3)
+
+    @contextlib.contextmanager
+    def workers(libraries, *_):  # each process says what it runs
+        yield [types.SimpleNamespace(version={"gpuconv": "0.1.0", "torch": version}[name]) for name in libraries]
+
+    def measure(cases, several, repeats, *_):
+        return [run.Row(case, one, one if len(several) > 1 else None, (one,) * len(several), None)]
+
+    monkeypatch.setattr(timing, "workers", workers)
+    monkeypatch.setattr(timing, "measure_limits", lambda *_: Limits(100, 10))
+    monkeypatch.setattr(run, "measure", measure)
+    monkeypatch.setattr(report, "commit", lambda: "0123abc")
+    left = tmp_path / "pool.json"
+    bench.execute(bench.Settings("pool", "cpu", against, "standard", "float32", "auto", 1, 7, None, left, None))
+    record = json.loads(left.read_text())
+    asked = {"peer": against, "peer_version": version, "commit": "0123abc", "repeats": 7}
+    assert {name: record[name] for name in asked} == asked
+
+
+def test_outside_a_repository_there_is_no_commit(monkeypatch):
+    def no_repository(*_, **__):
+        raise subprocess.CalledProcessError(128, "git")
+
+    monkeypatch.setattr(report.subprocess, "run", no_repository)
+    assert report.commit() is None
 
 
 @pytest.mark.skipif(not missing_for_cuda(), reason="there is a GPU")

@@ -64,6 +64,7 @@ def _measure(settings: Settings, cases: "list[run.Case]") -> None:
             timing.workers(referees, threads) as referee,
             console.status("") as status,
         ):
+            peer_version = workers[1].version if settings.against else None
             rows = run.measure(
                 cases,
                 workers,
@@ -75,7 +76,16 @@ def _measure(settings: Settings, cases: "list[run.Case]") -> None:
         raise UsageError(str(error)) from error
     console.print(report.table(rows, limits, settings.against))
     if settings.json:
-        report.write_json(settings.json, rows, limits, settings.against, threads, settings.device)
+        report.write_json(
+            settings.json,
+            rows,
+            limits,
+            settings.against,
+            threads,
+            settings.device,
+            peer_version=peer_version,
+            repeats=settings.repeats,
+        )
     if settings.plot:
         report.roofline(settings.plot, rows, limits, settings.against)
 

@@ -9,6 +9,7 @@ from collections import OrderedDict
 import numpy as np
 from numba import types
 
+from . import compiled
 from .launch import THREADS, address, cuda, tiles, uint32, uint64, upload
 from .ptx import VECTOR_BYTES
 from .streams import FOUR
@@ -50,10 +51,11 @@ class Segments:
 
     def on_device(self):
         """The table beside the arrays, uploaded if no launch had the same one lately."""
-        table, first = self.table(), self.rows[0][0]
-        key = first.device.id, table.tobytes()
+        first = self.rows[0][0]
+        _, device = compiled.place_of(first)
+        key = device, tuple(self.numbers), tuple(self.addresses)  # what the table holds
         if key not in _uploaded:
-            _uploaded[key] = upload(first, table)
+            _uploaded[key] = upload(first, self.table())
             while len(_uploaded) > KEPT:
                 _uploaded.popitem(last=False)
         _uploaded.move_to_end(key)

@@ -2,6 +2,7 @@
 
 import sys
 import types
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import gpuconv
 from gpuconv import arguments
 from gpuconv.bench import host_cost
+from gpuconv.kernels.cuda import segments
 
 
 @pytest.mark.parametrize(("name", "call"), host_cost.cases(), ids=[name for name, _ in host_cost.cases()])
@@ -16,6 +18,23 @@ def test_a_call_is_measured_and_its_launches_counted(name, call):
     cost = host_cost.measure(name, call, calls=2, rounds=1)
     assert cost.launches == {"cross_entropy": 2}.get(name, 1)
     assert cost.microseconds > 0
+
+
+def test_a_table_of_arrays_is_made_once_and_again_when_one_has_moved(monkeypatch):
+    made, table, places = [], segments.Segments.table, {}
+    monkeypatch.setattr(segments.Segments, "table", lambda self: made.append(table(self)) or made[-1])
+    w, dw, longer = (np.zeros(size, np.float32) for size in (8, 8, 12))
+    address = mock.patch.object(segments, "address", lambda a: places.get(id(a), host_cost.ADDRESS))
+    with host_cost._no_gpu(), address:
+        uploaded = [segments.Segments([(w, dw)]).on_device() for _ in range(3)]
+        segments.Segments([(longer, dw)]).on_device()
+        places[id(dw)] = host_cost.ADDRESS + 4  # no 128-bit accesses there
+        segments.Segments([(w, dw)]).on_device()
+    assert all(one is uploaded[0] for one in uploaded)
+    assert [list(one[:5]) for one in made] == [
+        [0, size, vectors, host_cost.ADDRESS, host_cost.ADDRESS + moved]
+        for size, vectors, moved in ((8, 1, 0), (12, 1, 0), (8, 0, 4))
+    ]
 
 
 @pytest.fixture
