@@ -9,10 +9,10 @@ import operator
 
 from llvmlite import ir
 from numba import njit, types
-from numba.core.cgutils import get_or_insert_function
 from numba.core.datamodel import models
 from numba.extending import intrinsic, overload, register_model
 
+from . import vector_code as code
 from .emitter import lanes
 
 
@@ -38,7 +38,7 @@ def _vector_of(array):
 def lanes_of(typingctx, a):
     """Elements of a vector of an array's type, a constant to the compiler."""
     count = _vector_of(a).count
-    return types.intp(a), lambda context, builder, sig, args: _index(count)
+    return types.intp(a), lambda context, builder, sig, args: code.index(count)
 
 
 @intrinsic
@@ -48,8 +48,8 @@ def copies(typingctx, a, value):
 
     def codegen(context, builder, sig, args):
         undefined = ir.Constant(context.get_value_type(kind), ir.Undefined)
-        one = builder.insert_element(undefined, args[1], _lane(0))
-        return builder.shuffle_vector(one, undefined, _lanes([0] * kind.count))
+        one = builder.insert_element(undefined, args[1], code.lane(0))
+        return builder.shuffle_vector(one, undefined, code.lanes([0] * kind.count))
 
     return kind(a, kind.element), codegen
 
@@ -60,7 +60,7 @@ def load(typingctx, a, start):
     kind = _vector_of(a)
 
     def codegen(context, builder, sig, args):
-        return _load(builder, _place(context, builder, a, *args), kind.count)
+        return code.load(builder, code.place(context, builder, a, *args), kind.count)
 
     return kind(a, types.intp), codegen
 
@@ -71,9 +71,12 @@ def _load_every_other(typingctx, a, start):
     kind = _vector_of(a)
 
     def codegen(context, builder, sig, args):
-        place, count = _place(context, builder, a, *args), kind.count
-        halves = _load(builder, place, count), _load(builder, builder.gep(place, [_index(count - 1)]), count)
-        return builder.shuffle_vector(*halves, _lanes([i if i < count else i + 1 for i in range(0, 2 * count, 2)]))
+        place, count = code.place(context, builder, a, *args), kind.count
+        halves = (
+            code.load(builder, place, count),
+            code.load(builder, builder.gep(place, [code.index(count - 1)]), count),
+        )
+        return builder.shuffle_vector(*halves, code.lanes([i if i < count else i + 1 for i in range(0, 2 * count, 2)]))
 
     return kind(a, types.intp), codegen
 
@@ -85,9 +88,9 @@ def load_in_turns(typingctx, a, start):
     result = types.UniTuple(kind, 2)
 
     def codegen(context, builder, sig, args):
-        place, count = _place(context, builder, a, *args), kind.count
-        halves = _load(builder, place, count), _load(builder, builder.gep(place, [_index(count)]), count)
-        turns = [builder.shuffle_vector(*halves, _lanes(range(side, 2 * count, 2))) for side in (0, 1)]
+        place, count = code.place(context, builder, a, *args), kind.count
+        halves = code.load(builder, place, count), code.load(builder, builder.gep(place, [code.index(count)]), count)
+        turns = [builder.shuffle_vector(*halves, code.lanes(range(side, 2 * count, 2))) for side in (0, 1)]
         return context.make_tuple(builder, result, turns)
 
     return result(a, types.intp), codegen
@@ -99,8 +102,8 @@ def moved_up(typingctx, vector, a, start):
 
     def codegen(context, builder, sig, args):
         vector, *place = args
-        following = _load(builder, _place(context, builder, a, *place), sig.args[0].count)
-        return builder.shuffle_vector(vector, following, _lanes(range(1, sig.args[0].count + 1)))
+        following = code.load(builder, code.place(context, builder, a, *place), sig.args[0].count)
+        return builder.shuffle_vector(vector, following, code.lanes(range(1, sig.args[0].count + 1)))
 
     return vector(vector, a, types.intp), codegen
 
@@ -112,11 +115,11 @@ def _load_one_by_one(typingctx, a, start, step):
 
     def codegen(context, builder, sig, args):
         array, start, step = args
-        place = _place(context, builder, a, array, start)
+        place = code.place(context, builder, a, array, start)
         vector = ir.Constant(context.get_value_type(kind), ir.Undefined)
         for lane in range(kind.count):
-            element = builder.load(builder.gep(place, [builder.mul(step, _index(lane))]))
-            vector = builder.insert_element(vector, element, _lane(lane))
+            element = builder.load(builder.gep(place, [builder.mul(step, code.index(lane))]))
+            vector = builder.insert_element(vector, element, code.lane(lane))
         return vector
 
     return kind(a, types.intp, types.intp), codegen
@@ -138,7 +141,7 @@ def store(typingctx, a, start, vector):
 
     def codegen(context, builder, sig, args):
         array, start, value = args
-        _store(builder, _cut(context, builder, a, value), _place(context, builder, a, array, start))
+        code.store(builder, code.cut(context, builder, a, value), code.place(context, builder, a, array, start))
         return context.get_dummy_value()
 
     return types.void(a, types.intp, vector), codegen
@@ -153,15 +156,15 @@ def store_row(typingctx, a, start, vector, count, end):
 
     def codegen(context, builder, sig, args):
         array, start, value, count, end = args
-        value, place = _cut(context, builder, a, value), _place(context, builder, a, array, start)
+        value, place = code.cut(context, builder, a, value), code.place(context, builder, a, array, start)
         lanes = value.type.count
-        fits = builder.icmp_signed("<=", builder.add(start, _index(lanes)), end)
-        fits = builder.or_(fits, builder.icmp_signed(">=", count, _index(lanes)))
+        fits = builder.icmp_signed("<=", builder.add(start, code.index(lanes)), end)
+        fits = builder.or_(fits, builder.icmp_signed(">=", count, code.index(lanes)))
         with builder.if_else(fits) as (whole, part):
             with whole:
-                _store(builder, value, place)
+                code.store(builder, value, place)
             with part:
-                _store_first(builder, value, place, count)
+                code.store_first(builder, value, place, count)
         return context.get_dummy_value()
 
     return types.void(a, types.intp, vector, types.intp, types.intp), codegen
@@ -178,7 +181,7 @@ def add_in_turns(typingctx, a, start, even, odd):
     """a[start], a[start + 1], ... += even[0], odd[0], even[1], odd[1], ..."""
 
     def added(builder, value, place):
-        return builder.fadd(_load(builder, place, even.count), value)
+        return builder.fadd(code.load(builder, place, even.count), value)
 
     return _in_turns(a, even, odd, added)
 
@@ -188,12 +191,12 @@ def _in_turns(a, even, odd, stored):
 
     def codegen(context, builder, sig, args):
         array, start, *pair = args
-        count, place = even.count, _place(context, builder, a, array, start)
+        count, place = even.count, code.place(context, builder, a, array, start)
         turns = [lane + half for lane in range(count) for half in (0, count)]
         for part in range(2):
-            mixed = builder.shuffle_vector(*pair, _lanes(turns[part * count : (part + 1) * count]))
-            there = builder.gep(place, [_index(part * count)])
-            _store(builder, stored(builder, mixed, there), there)
+            mixed = builder.shuffle_vector(*pair, code.lanes(turns[part * count : (part + 1) * count]))
+            there = builder.gep(place, [code.index(part * count)])
+            code.store(builder, stored(builder, mixed, there), there)
         return context.get_dummy_value()
 
     return types.void(a, types.intp, even, odd), codegen
@@ -213,9 +216,9 @@ def largest_lane(typingctx, a):
         (vector,), count = args, a.count
         while count > 1:
             count //= 2
-            halves = [builder.shuffle_vector(vector, vector, _lanes(range(n, n + count))) for n in (0, count)]
+            halves = [builder.shuffle_vector(vector, vector, code.lanes(range(n, n + count))) for n in (0, count)]
             vector = builder.select(builder.fcmp_ordered(">", *halves), *halves)
-        return builder.extract_element(vector, _lane(0))
+        return builder.extract_element(vector, code.lane(0))
 
     return a.element(a), codegen
 
@@ -241,10 +244,13 @@ def where_equal(typingctx, a, start, number, value):
 
     def codegen(context, builder, sig, args):
         array, start, number, vector = args
-        keys, zeros = _load(builder, _place(context, builder, a, array, start), value.count), [0.0] * value.count
+        keys, zeros = (
+            code.load(builder, code.place(context, builder, a, array, start), value.count),
+            [0.0] * value.count,
+        )
         one = number if keys.type.element == number.type else builder.trunc(number, keys.type.element)
-        wanted = builder.insert_element(ir.Constant(keys.type, ir.Undefined), one, _lane(0))
-        wanted = builder.shuffle_vector(wanted, wanted, _lanes([0] * value.count))
+        wanted = builder.insert_element(ir.Constant(keys.type, ir.Undefined), one, code.lane(0))
+        wanted = builder.shuffle_vector(wanted, wanted, code.lanes([0] * value.count))
         return builder.select(builder.icmp_unsigned("==", keys, wanted), vector, ir.Constant(vector.type, zeros))
 
     return value(a, types.intp, types.intp, value), codegen
@@ -268,48 +274,3 @@ def _arithmetic(function, of_floats, of_integers):
 _arithmetic(operator.add, "fadd", "add")
 _arithmetic(operator.mul, "fmul", "mul")
 _arithmetic(operator.truediv, "fdiv", "sdiv")
-
-
-def _place(context, builder, array_type, array, start):
-    return builder.gep(context.make_array(array_type)(context, builder, array).data, [start])
-
-
-def _load(builder, place, count):
-    vector = ir.VectorType(place.type.pointee, count)
-    return builder.load(builder.bitcast(place, vector.as_pointer()), align=1)
-
-
-def _store(builder, vector, place):
-    builder.store(vector, builder.bitcast(place, vector.type.as_pointer()), align=1)
-
-
-def _cut(context, builder, array_type, value):
-    """The vector in an array's type."""
-    kind = ir.VectorType(context.get_data_type(array_type.dtype), value.type.count)
-    return value if kind == value.type else builder.trunc(value, kind)
-
-
-def _store_first(builder, vector, place, count):
-    """Store a vector's first elements; as one instruction: of many blocks Numba would not see that arrays live on."""
-    lanes, pointer = vector.type.count, builder.bitcast(place, vector.type.as_pointer())
-    numbers = ir.VectorType(ir.IntType(64), lanes)
-    limit = builder.insert_element(ir.Constant(numbers, ir.Undefined), count, _lane(0))
-    limit = builder.shuffle_vector(limit, limit, _lanes([0] * lanes))
-    wanted = builder.icmp_signed("<", ir.Constant(numbers, list(range(lanes))), limit)
-    element = vector.type.element
-    name = f"llvm.masked.store.v{lanes}{element.intrinsic_name}.p0"
-    kind = ir.FunctionType(ir.VoidType(), [vector.type, pointer.type, ir.IntType(32), wanted.type])
-    store = get_or_insert_function(builder.module, kind, name)
-    builder.call(store, [vector, pointer, ir.Constant(ir.IntType(32), 1), wanted])
-
-
-def _lanes(numbers):
-    return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), list(numbers))
-
-
-def _lane(number):
-    return ir.Constant(ir.IntType(32), number)
-
-
-def _index(number):
-    return ir.Constant(ir.IntType(64), number)
