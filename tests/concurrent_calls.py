@@ -23,6 +23,8 @@ def results(seed):
         "conv2d": y,
         "input gradient": gpuconv.conv2d_input_grad(y, w, x.shape, padding=1),
         "weight gradient": gpuconv.conv2d_weight_grad(x, y, w.shape, padding=1),
+        "winograd": gpuconv.conv2d(x, w, padding=1, algorithm="winograd"),
+        "winograd, weight gradient": gpuconv.conv2d_weight_grad(x, y, w.shape, padding=1, algorithm="winograd"),
         "pool": gpuconv.max_pool2d_input_grad(pooled, mask, y.shape, 2),
         "gelu": gpuconv.gelu(x),
         "softmax": gpuconv.softmax(x, 1),
@@ -35,7 +37,8 @@ def results(seed):
 def compare(found, expected):
     """Agree; the number of threads, which a call from a thread may not have, changes the order of sums."""
     for name, result in expected.items():
-        assert_close(found[name], result, terms=8 * 32 * 32)
+        algorithm = "winograd" if name.startswith("winograd") else "direct"
+        assert_close(found[name], result, terms=8 * 32 * 32, algorithm=algorithm)
 
 
 def from_threads():

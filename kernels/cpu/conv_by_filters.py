@@ -64,17 +64,11 @@ def correlate_by_filters(x, w, taps, stride, transposed, lattice, bias, activati
 
 @njit(cache=True, nogil=True)
 def _launch(g, x, copy, problem, threads):
-    """Pad, then multiply; a parallel region would cost a small problem more than the work."""
+    """Pad, then multiply."""
     if g.copied:
-        if threads == 1:
-            pad(g, x, copy, 0, 1)
-        else:
-            on_threads(pad, (g, x, copy), threads)
+        on_threads(pad, (g, x, copy), threads)
     problem = (g, copy if g.copied else x, *problem)
-    if threads == 1:
-        _correlate(*problem, 0, 1)
-    else:
-        on_threads(_correlate, problem, threads)
+    on_threads(_correlate, problem, threads)
 
 
 @njit(cache=True, nogil=True)

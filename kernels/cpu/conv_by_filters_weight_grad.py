@@ -58,18 +58,12 @@ def correlate_with_gradient_by_filters(g, taps, x, dy, dw):
 
 @njit(cache=True, nogil=True)
 def _launch(g, tables, sizes, x, copy, dy, dw, threads):
-    """Pad, then multiply; a parallel region would cost a small problem more than the work."""
+    """Pad, then multiply."""
     if g.copied:
-        if threads == 1:
-            pad(g, x, copy, 0, 1)
-        else:
-            on_threads(pad, (g, x, copy), threads)
+        on_threads(pad, (g, x, copy), threads)
     places, moves = tables
     problem = (g, copy if g.copied else x, places, moves, dy, sizes, dw)
-    if threads == 1:
-        _correlate(*problem, 0, 1)
-    else:
-        on_threads(_correlate, problem, threads)
+    on_threads(_correlate, problem, threads)
 
 
 @njit(cache=True, nogil=True)

@@ -77,15 +77,11 @@ def correlate(x, w, taps, stride, groups, transposed, lattice, bias, activation,
 
 @njit(cache=True, nogil=True)
 def _launch(w, transposed, g, reads, lattice, x, panels, bias, activation, slope, pre_activation, y, threads):
-    """Pack the filters, then correlate; a parallel region would cost a small problem more than the work."""
+    """Pack the filters, then correlate."""
     packing = (w, reads.taps, transposed, g.groups, panels)
     problem = (g, reads, lattice, x, panels, bias, activation, slope, pre_activation, y)
-    if threads == 1:
-        _pack(*packing, 0, 1)
-        _correlate(*problem, 0, 1)
-    else:
-        on_threads(_pack, packing, threads)
-        on_threads(_correlate, problem, threads)
+    on_threads(_pack, packing, threads)
+    on_threads(_correlate, problem, threads)
 
 
 @njit(cache=True, nogil=True)

@@ -54,14 +54,10 @@ def correlate_pointwise(x, w, transposed, bias, activation, slope, pre_activatio
 
 @njit(cache=True, nogil=True)
 def _launch(sizes, x, w, transposed, packed, result, threads):
-    """Pack the weights, then multiply; a parallel region would cost a small problem more than the work."""
+    """Pack the weights, then multiply."""
     packing, problem = (sizes, w, transposed, packed), (sizes, x, packed, *result)
-    if threads == 1:
-        _pack(*packing, 0, 1)
-        _correlate(*problem, 0, 1)
-    else:
-        on_threads(_pack, packing, threads)
-        on_threads(_correlate, problem, threads)
+    on_threads(_pack, packing, threads)
+    on_threads(_correlate, problem, threads)
 
 
 @njit(cache=True, nogil=True)

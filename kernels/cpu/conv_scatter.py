@@ -80,15 +80,11 @@ def _taps(g):
 
 @njit(cache=True, nogil=True)
 def _launch(g, w, panels, share, tables, dy, pre_activation, activation, slope, dx, threads):
-    """Pack the filters, then multiply and scatter; a parallel region would cost a small problem more than the work."""
+    """Pack the filters, then multiply and scatter."""
     packing = (g, w, share, panels)
     problem = (g, panels, share, tables, dy, pre_activation, activation, slope, dx)
-    if threads == 1:
-        _pack(*packing, 0, 1)
-        _scatter(*problem, 0, 1)
-    else:
-        on_threads(_pack, packing, threads)
-        on_threads(_scatter, problem, threads)
+    on_threads(_pack, packing, threads)
+    on_threads(_scatter, problem, threads)
 
 
 @njit(cache=True, nogil=True)

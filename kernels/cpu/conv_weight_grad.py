@@ -52,14 +52,10 @@ def correlate_with_gradient(g, taps, x, dy, dw):
 
 @njit(cache=True, nogil=True)
 def _launch(g, reads, x, dy, sums, dw, threads):
-    """Sum, then add; a parallel region would cost a small problem more than the work."""
+    """Sum, then add."""
     summing, adding = (g, reads, x, dy, sums), (g, sums, dw)
-    if threads == 1:
-        _sum_tasks(*summing, 0, 1)  # starred: written out, the constants would have a compilation of their own
-        _add_sums(*adding, 0, 1)
-    else:
-        on_threads(_sum_tasks, summing, threads)
-        on_threads(_add_sums, adding, threads)
+    on_threads(_sum_tasks, summing, threads)
+    on_threads(_add_sums, adding, threads)
 
 
 @njit(cache=True, nogil=True)

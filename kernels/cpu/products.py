@@ -46,15 +46,11 @@ def places_of(dtype):
 
 @njit(cache=True, nogil=True)
 def _launch(a, transposed_a, b, transposed_b, panels, offsets, starts, bias, c, threads):
-    """Pack A, then multiply; a parallel region would cost a small product more than the work."""
+    """Pack A, then multiply."""
     packing = (a, transposed_a, panels, c.shape[0])
     problem = (panels.reshape(-1), b, transposed_b, offsets, starts, bias, c)
-    if threads == 1:
-        _pack(*packing, 0, 1)
-        _multiply(*problem, 0, 1)
-    else:
-        on_threads(_pack, packing, threads)
-        on_threads(_multiply, problem, threads)
+    on_threads(_pack, packing, threads)
+    on_threads(_multiply, problem, threads)
 
 
 @njit(cache=True, nogil=True)

@@ -53,6 +53,9 @@ def _serves_one():
 def on_threads(typingctx, kernel, arguments, threads):
     """Call kernel(*arguments, thread, threads) for each thread from 0 to threads - 1, at once.
 
+    One thread is the caller's: a parallel region would cost a small problem more than the work, and a forked child has
+    no pool to ask.
+
     Parameters
     ----------
     kernel : njit function
@@ -81,9 +84,14 @@ def on_threads(typingctx, kernel, arguments, threads):
         # One "array" that starts at address 0 and has steps of one byte: its address is the number of the thread.
         nothing, one = ir.Constant(integer, 0), ir.Constant(integer, 1)
         places = [builder.bitcast(place, pointer) for place in (entry, first, count, step, record)]
-        before = builder.call(_of_threads(builder.module, "get_num_threads"), [])
-        builder.call(run, [*places, nothing, one, args[2]])
-        builder.call(_of_threads(builder.module, "set_num_threads"), [before])  # which OpenMP's pool has changed
+        with builder.if_else(builder.icmp_signed("==", args[2], one)) as (alone, together):
+            with alone:
+                builder.call(entry, [first, count, step, places[-1]])
+            with together:
+                before = builder.call(_of_threads(builder.module, "get_num_threads"), [])
+                builder.call(run, [*places, nothing, one, args[2]])
+                # OpenMP's pool has changed it.
+                builder.call(_of_threads(builder.module, "set_num_threads"), [before])
         return context.get_dummy_value()
 
     return signature, codegen
