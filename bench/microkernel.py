@@ -18,8 +18,9 @@ def shares(threads, dtype, **options):
     """(the peak in GFLOP/s, {micro-kernel: its share of the peak}); `options` are peak.measure's."""
     from gpuconv.kernels.cpu import peak
 
-    limit, *reached = (peak.measure(threads, dtype, kernel, **options) for kernel in peak.KERNELS)
-    return limit / 1e9, {kernel: each / limit for kernel, each in zip(list(peak.KERNELS)[1:], reached, strict=True)}
+    reached = {kernel: peak.measure(threads, dtype, kernel, **options) for kernel in peak.KERNELS}
+    limit = reached.pop("registers")
+    return limit / 1e9, {kernel: each / limit for kernel, each in reached.items()}
 
 
 def main(arguments=None):

@@ -14,7 +14,7 @@ from .plane_means import means, means_input_grad
 from .pooling_pairs import are_pairs, mean_of_pairs, mean_of_pairs_input_grad
 from .row_moves import AHEAD, prefetch_row, sum_rows
 from .vectors import copies, lanes_of, load, load_apart, load_in_turns, moved_up, store_row
-from .windows import STRIP, axis_of, divisors, inside_each, line_of, packed, vectors_of
+from .windows import axis_of, divisors, inside_each, line_of, packed, strip_of, vectors_of
 from .workspaces import zeros
 
 
@@ -53,7 +53,7 @@ def _avg_pool(planes, axes, count_include_pad, divisor, x, y, thread, threads):
     depth, height, width = axis_of(axes, 0), axis_of(axes, 1), axis_of(axes, 2)
     taps_d, taps_h = inside_each(depth), inside_each(height)
     row_counts, column_counts = divisors(depth, height, width, count_include_pad, divisor, x)
-    rows, line = min(height.windows, max(4, STRIP // width.windows)), line_of(width, x)
+    (rows, _), line = strip_of(height, width), line_of(width, x)
     sums, area = zeros(rows * line, x), height.size * width.size
     first, last = share(planes, thread, threads)
     end = last * depth.windows * height.windows * width.windows

@@ -9,7 +9,7 @@ from numba import njit
 from .parallel import share, streaming
 from .row_moves import AHEAD, prefetch_row, sum_rows
 from .vectors import copies, lanes_of, load, store, store_in_turns
-from .windows import POSITIONS, axis_of, covering, divisors, inside_each, pairs_of, vectors_of, whole_vectors
+from .windows import axis_of, covering, divisors, inside_each, pairs_of, strip_covered, vectors_of, whole_vectors
 from .workspaces import workspace, zeros
 
 
@@ -19,9 +19,7 @@ def spread_quotients(planes, axes, count_include_pad, divisor, dy, dx, thread, t
     depth, height, width = axis_of(axes, 0), axis_of(axes, 1), axis_of(axes, 2)
     row_counts, column_counts = divisors(depth, height, width, count_include_pad, divisor, dy)
     taps_w, margin = inside_each(width), whole_vectors(dy, width.taps)
-    rows = min(height.size, max(4, POSITIONS // width.size))
-    layer = min(height.windows, (rows + height.taps - 2) // height.stride + 1)  # rows of windows that cover so many
-    deep, pitch = min(depth.windows, (depth.taps - 1) // depth.stride + 1), whole_vectors(dy, width.size) + lanes_of(dy)
+    rows, layer, deep, pitch = strip_covered(depth, height, width, dy)
     reach = max(column_counts.size, (pitch + width.before) // width.stride + lanes_of(dy))
     line = whole_vectors(dy, 2 * margin + reach)
     quotients = zeros(deep * layer * line, dy)  # also at both ends: no position asks whether a window is there

@@ -12,7 +12,7 @@ from numba import njit
 from .parallel import share, streaming
 from .row_moves import AHEAD, clear_row, copy_row, prefetch_row
 from .vectors import add_in_turns, copies, lanes_of, load, store, where_equal
-from .windows import POSITIONS, axis_of, covering, pairs_of, vectors_of, whole, whole_vectors
+from .windows import axis_of, covering, pairs_of, strip_covered, vectors_of, whole, whole_vectors
 from .workspaces import workspace, zeros
 
 GATHERED = 32  # taps: a position asks as many windows as cover it (Zen 5, 2026-11)
@@ -29,9 +29,7 @@ def gathers(g):
 def gather_gradients(planes, axes, dy, mask, dx, thread, threads):
     """dx[i] = sum of dy over the windows that position i won."""
     depth, height, width = axis_of(axes, 0), axis_of(axes, 1), axis_of(axes, 2)
-    margin, rows = whole_vectors(dy, width.taps), min(height.size, max(4, POSITIONS // width.size))
-    layer = min(height.windows, (rows + height.taps - 2) // height.stride + 1)  # rows of windows that cover so many
-    deep, pitch = min(depth.windows, (depth.taps - 1) // depth.stride + 1), whole_vectors(dy, width.size) + lanes_of(dy)
+    margin, (rows, layer, deep, pitch) = whole_vectors(dy, width.taps), strip_covered(depth, height, width, dy)
     line = whole_vectors(dy, 2 * margin + max(width.windows, (pitch + width.before) // width.stride) + lanes_of(dy))
     gradients, winners = zeros(deep * layer * line, dy), zeros(deep * layer * line, mask)
     gathered = workspace(rows * pitch, dy)

@@ -4,12 +4,12 @@ import time
 
 import numba
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
 from .emitter import MR, NV, Emitter, lanes, tile_columns
 from .microkernel import multiply_packed, multiply_tile
-from .threads import on_threads, threads_for
+from .parallel import SERIAL_BELOW, streaming
 
 STEPS = 256
 """Length of the reduction: both panels then fit the first-level cache."""
@@ -35,45 +35,30 @@ def _multiply_registers(typingctx, a, steps, c):
     return signature, codegen
 
 
-@njit(cache=True, nogil=True)
+@streaming
 def _registers(a, b, starts, offsets, c, repeats, thread, threads):
     for _ in range(repeats):
         _multiply_registers(b, offsets.size, c[thread])
 
 
-@njit(cache=True, nogil=True)
+@streaming
 def _tile(a, b, starts, offsets, c, repeats, thread, threads):
     for _ in range(repeats):
         multiply_tile(a, 0, b, 0, starts, 0, offsets, offsets.size, c[thread], 0, NV * starts[1], False)
 
 
-@njit(cache=True, nogil=True)
+@streaming
 def _packed(a, b, starts, offsets, c, repeats, thread, threads):
     for _ in range(repeats):
         multiply_packed(a, 0, MR, b, 0, offsets.size, c[thread], 0, NV * starts[1], False)
 
 
-@njit(cache=True, nogil=True)
-def _run_registers(arguments, threads):
-    on_threads(_registers, arguments, threads)
-
-
-@njit(cache=True, nogil=True)
-def _run_tile(arguments, threads):
-    on_threads(_tile, arguments, threads)
-
-
-@njit(cache=True, nogil=True)
-def _run_packed(arguments, threads):
-    on_threads(_packed, arguments, threads)
-
-
-KERNELS = {"registers": _run_registers, "multiply_tile": _run_tile, "multiply_packed": _run_packed}
+KERNELS = {"registers": _registers, "multiply_tile": _tile, "multiply_packed": _packed}
 
 
 def run(kernel, arguments, threads):
     """Multiply tiles on so many threads: the arguments of `panels`, and how often each thread does."""
-    KERNELS[kernel](arguments, threads_for(threads, False))
+    KERNELS[kernel](threads, SERIAL_BELOW, *arguments)
 
 
 def panels(threads, dtype):

@@ -119,6 +119,18 @@ def line_of(width, like):
 
 
 @njit(inline="always")
+def strip_covered(depth, height, width, like):
+    """(rows of the input worked on together, rows of windows that cover them, depths of windows that do, pitch).
+
+    Going back; the pitch is that of rows of the input which vectors are stored to.
+    """
+    rows = min(height.size, max(4, POSITIONS // width.size))
+    layer = min(height.windows, (rows + height.taps - 2) // height.stride + 1)
+    deep = min(depth.windows, (depth.taps - 1) // depth.stride + 1)
+    return rows, layer, deep, whole_vectors(like, width.size) + lanes_of(like)
+
+
+@njit(inline="always")
 def strip_of(height, width):
     """(rows of windows that are worked on together, rows of the input that they read)."""
     rows = min(height.windows, max(4, STRIP // width.windows))
