@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Threads that wait sleep: two test processes share the cores.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: train test check-style sass test-emulator fuzz test-gpu examples clean
+.PHONY: train test check-style sass test-emulator fuzz test-gpu examples package clean
 
 train: .venv/train.installed
 	$(BIN)/gpuconv train
@@ -38,6 +38,12 @@ test-gpu: .venv/dev.installed
 examples: .venv/train.installed
 	for example in examples/*.py; do echo "== $$example"; $(BIN)/python $$example || exit 1; done
 
+# Wheel and source distribution in dist/, each installed into a fresh environment and run there; some minutes.
+package: .venv/dev.installed
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/python tests/packaging/fresh_install.py dist
+
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gpuconv needs Python 3.11 or later")'
 	$(PYTHON) -m venv .venv
@@ -52,5 +58,5 @@ examples: .venv/train.installed
 	touch $@ .venv/train.installed
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,5 +1,6 @@
 """The command, as a user types it."""
 
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import gpuconv
 from gpuconv import backend
 from gpuconv.cli.app import app
 from gpuconv.cli.devices import wait_asleep
@@ -186,10 +188,21 @@ def test_a_device_that_does_not_exist_is_one_line(monkeypatch, device_not_yet_re
     assert "GPUCONV_DEVICE=tpu" in output
 
 
-def test_the_installed_command_runs():
-    command = [sys.executable, "-c", "from gpuconv.cli import main; main()", "--help"]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "train" in result.stdout
+@pytest.mark.parametrize("command", [[], ["train"], ["info"], ["check"], ["bench"]])
+def test_every_command_explains_itself(command):
+    (long_code, long), (short_code, short) = run(*command, "--help"), run(*command, "-h")
+    assert (long_code, short_code) == (0, 0)
+    assert long == short
+    assert " ".join(["Usage:", "root", *command]) in " ".join(long.split())
+
+
+def test_the_module_runs_as_the_command():
+    command = [sys.executable, "-m", "gpuconv"]
+    shown = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+    assert shown.stdout == f"gpuconv {gpuconv.__version__}\n"
+    assert gpuconv.__version__ == importlib.metadata.version("gpuconv")
+    explained = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True)
+    assert "train" in explained.stdout
 
 
 def test_a_missing_extra_says_what_to_install():

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
+from .. import __version__
 from .errors import one_line_errors
 
 app = typer.Typer(
-    help="Convolutional-network training for NumPy and CuPy arrays.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},  # of every command below too
 )
 
 
@@ -97,6 +98,21 @@ DeviceOption = Annotated[
         "Default: GPUCONV_DEVICE, else auto."
     ),
 ]
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"gpuconv {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def gpuconv(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Convolutional-network training for NumPy and CuPy arrays."""
 
 
 @app.command()
