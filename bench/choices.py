@@ -3,7 +3,7 @@
     python -m gpuconv.bench.choices                                   # the standard layers
     python -m gpuconv.bench.choices --problems resnet --json choices.json
 
-`kernels/cuda/tile_plan.py` reckons what a tile costs from counted instructions and some guesses. Here each tile
+`kernels/cuda/tile_config.py` reckons what a tile costs from counted instructions and some guesses. Here each tile
 computes each problem, played as a graph, which leaves the host's time out; the last column says how many times as long
 the model's choice takes as the best one. Which algorithm is best: `gpuconv bench conv --device cuda --algorithm each`.
 """
@@ -52,24 +52,25 @@ def choices_of(operations, operation, problem):
     -------
     list of Choice
     """
-    from gpuconv.kernels.cuda import conv, tile_plan
+    from gpuconv.kernels.conv.cuda import select
+    from gpuconv.kernels.cuda import tile_config
 
     shapes = {"x_shape": problem.x_shape, "w_shape": problem.w_shape, "y_shape": problem.y_shape}
     options = {"stride": problem.stride, "padding": problem.pad, "groups": problem.groups}
     run = getattr(operations, operation)(**shapes, **options, dtype="float32", algorithm="implicit_gemm")
     name = "best_split" if operation == "conv_weight_grad" else "best_shape"
-    model, asked = getattr(tile_plan, name), []
-    with mock.patch.object(conv, name, lambda *numbers: asked.append(numbers) or model(*numbers)):
+    model, asked = getattr(tile_config, name), []
+    with mock.patch.object(select, name, lambda *numbers: asked.append(numbers) or model(*numbers)):
         run()
     [numbers] = asked
     if name == "best_split":
-        plans, cost = tile_plan.split_plans(*numbers[:-1]), tile_plan.split_cost
+        plans, cost = tile_config.split_plans(*numbers[:-1]), tile_config.split_cost
         given = *numbers[1:4], numbers[-1]
     else:
-        plans, cost, given = tile_plan.SHAPES[numbers[0]], tile_plan.cost, numbers[1:]
+        plans, cost, given = tile_config.SHAPES[numbers[0]], tile_config.cost, numbers[1:]
     found = []
     for plan in plans:
-        with mock.patch.object(conv, name, lambda *numbers, plan=plan: plan):
+        with mock.patch.object(select, name, lambda *numbers, plan=plan: plan):
             operations.clock.made.clear()  # the graph of another plan
             seconds = statistics.median(operations.clock.time(run, CALLS)[0] for _ in range(REPEATS))
         reckoned = cost(plan, *given)

@@ -74,7 +74,7 @@ def measure(name, call, calls=CALLS, rounds=ROUNDS):
 @contextlib.contextmanager
 def _no_gpu():
     """NumPy arrays to the CUDA kernels, these to a driver that does nothing; a list with an item for each launch."""
-    from gpuconv.kernels.cuda import compiled, launch, segments, streams
+    from gpuconv.kernels.cuda import driver_launch, launch, multi_tensor, vectorized
 
     launched = []
 
@@ -94,24 +94,24 @@ def _no_gpu():
         kernel = types.SimpleNamespace(
             py_func=call.kernel.py_func, compile=lambda signature: types.SimpleNamespace(_codelibrary=code)
         )
-        call.entries[device, dtypes] = made = compiled.Call(kernel, call.kinds).entry(device, dtypes, lambda: None)
+        call.entries[device, dtypes] = made = driver_launch.Call(kernel, call.kinds).entry(device, dtypes, lambda: None)
         return made
 
     launch._call_of.cache_clear()
-    compiled.stream_at.cache_clear()
+    driver_launch.stream_at.cache_clear()
     with (
-        mock.patch("gpuconv.backend.device", lambda: "emulator"),
+        mock.patch("gpuconv.core.device.device", lambda: "emulator"),
         mock.patch.dict(sys.modules, modules),
         mock.patch.object(launch, "run", launch.run_on_device),
         mock.patch.object(launch, "_new_entry", entry),
-        mock.patch.object(compiled, "place_of", lambda a: (ADDRESS, 0)),
-        mock.patch.object(segments, "address", lambda a: ADDRESS),
-        mock.patch.object(streams, "address", lambda a: ADDRESS),
-        mock.patch.object(segments, "_uploaded", OrderedDict()),
+        mock.patch.object(driver_launch, "place_of", lambda a: (ADDRESS, 0)),
+        mock.patch.object(multi_tensor, "address", lambda a: ADDRESS),
+        mock.patch.object(vectorized, "address", lambda a: ADDRESS),
+        mock.patch.object(multi_tensor, "_uploaded", OrderedDict()),
     ):
         yield launched
     launch._call_of.cache_clear()
-    compiled.stream_at.cache_clear()
+    driver_launch.stream_at.cache_clear()
 
 
 def main():

@@ -40,10 +40,10 @@ def record(work):
 
     launches = []
     with (
-        mock.patch("gpuconv.backend.device", lambda: "emulator"),  # NumPy arrays to the CUDA kernels
+        mock.patch("gpuconv.core.device.device", lambda: "emulator"),  # NumPy arrays to the CUDA kernels
         mock.patch.object(launch, "run", lambda *arguments: launches.append(arguments)),
         # Indices that no kernel wrote are still indices.
-        mock.patch("gpuconv.arguments.empty", lambda shape, dtype, like: np.zeros(shape, dtype)),
+        mock.patch("gpuconv.core.arrays.empty", lambda shape, dtype, like: np.zeros(shape, dtype)),
     ):
         work()
     return launches
@@ -71,16 +71,17 @@ def convolution_tiles():
     """An Instance of every float32 tile of the convolution, also those that no operation here is large enough for."""
     from numba import float32, int32, types, uint32, void
 
-    from gpuconv.kernels.cuda import conv_tiles, conv_tiles_weight_grad, tile_plan
+    from gpuconv.kernels.conv.cuda import implicit_gemm, implicit_gemm_wgrad
+    from gpuconv.kernels.cuda import tile_config
 
     array = types.Array(float32, 1, "C", aligned=True)
     pointers = (array, array, array, int32, int32, float32, array, int32, array)
     forward = void(*pointers, *[int32] * 30, *[uint32] * 4)
     weight_grad = void(array, array, array, *[int32] * 21, *[uint32] * 8)
     for ragged in (False, True):
-        made = [(shape, conv_tiles.tile_kernel, forward) for shape in tile_plan.SHAPES[4]]
+        made = [(shape, implicit_gemm.tile_kernel, forward) for shape in tile_config.SHAPES[4]]
         made += [
-            (shape, conv_tiles_weight_grad.weight_grad_kernel, weight_grad) for shape in tile_plan.WEIGHT_GRAD_SHAPES[4]
+            (shape, implicit_gemm_wgrad.weight_grad_kernel, weight_grad) for shape in tile_config.WEIGHT_GRAD_SHAPES[4]
         ]
         for shape, factory, signature in made:
             kernel = factory(shape, float32, ragged)
@@ -89,8 +90,8 @@ def convolution_tiles():
 
 def tensor_cores():
     """An Instance of every kernel for tensor cores: 16-bit types and tf32, both tiles, what packs and what adds."""
-    from gpuconv.half import half_types
-    from gpuconv.kernels.cuda.conv_tensor import FIRST
+    from gpuconv.core.half import half_types
+    from gpuconv.kernels.conv.cuda.tensor_core import FIRST
 
     for dtype in (*half_types(), np.dtype(np.float32)):
         options = {"algorithm": "tf32"} if dtype == np.float32 else {}
@@ -111,7 +112,7 @@ def _passes(dtype, options):
 def every_operation(dtype):
     """Call every operation and every gradient, with the options that launch kernels of their own."""
     import gpuconv
-    from gpuconv.operation_checks import operation_checks
+    from gpuconv.testing.operations import operation_checks
 
     for check in operation_checks():
         inputs = [np.zeros(shape, dtype) for shape in check.shapes]
@@ -130,19 +131,21 @@ def every_operation(dtype):
 
 
 def every_kernel():
-    """{identity: name} of every kernel in kernels.cuda."""
+    """{identity: name} of every CUDA kernel: of the runtime and of each operation."""
     from numba.cuda.dispatcher import CUDADispatcher
 
-    import gpuconv.kernels.cuda
+    import gpuconv.kernels
 
     kernels = {}
-    for info in pkgutil.iter_modules(gpuconv.kernels.cuda.__path__):
-        module = importlib.import_module(f"gpuconv.kernels.cuda.{info.name}")
+    for info in pkgutil.walk_packages(gpuconv.kernels.__path__, "gpuconv.kernels."):
+        if "cuda" not in info.name.split("."):
+            continue
+        module = importlib.import_module(info.name)
         values = [v for v in vars(module).values() if not isinstance(v, dict)]
         values += [w for v in vars(module).values() if isinstance(v, dict) for w in v.values()]
         for value in values:
             if isinstance(value, CUDADispatcher) and not value.targetoptions.get("device"):
-                kernels[id(value)] = f"{info.name}.{value.py_func.__qualname__}"
+                kernels[id(value)] = f"{value.py_func.__module__}.{value.py_func.__qualname__}"
     return kernels
 
 

@@ -16,9 +16,9 @@ from rich.table import Table
 
 def shares(threads, dtype, **options):
     """(the peak in GFLOP/s, {micro-kernel: its share of the peak}); `options` are peak.measure's."""
-    from gpuconv.kernels.cpu import peak
+    from gpuconv.kernels.cpu import fma_peak
 
-    reached = {kernel: peak.measure(threads, dtype, kernel, **options) for kernel in peak.KERNELS}
+    reached = {kernel: fma_peak.measure(threads, dtype, kernel, **options) for kernel in fma_peak.KERNELS}
     limit = reached.pop("registers")
     return limit / 1e9, {kernel: each / limit for kernel, each in reached.items()}
 

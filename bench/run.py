@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gpuconv import backend
-from gpuconv.geometry import conv_geometry
+from gpuconv.core import device as devices
+from gpuconv.core.shapes import conv_geometry
 from gpuconv.testing import relative_error, tolerance
 
 from .problems import NETWORKS, ConvProblem
@@ -108,10 +108,10 @@ def _algorithms(p: ConvProblem, name: str, dtype: str, algorithm: str) -> list[s
     """Those asked for that there are for a pass on the present device."""
     if algorithm == "auto":
         return [algorithm]
-    like = backend.to_device(np.empty(0, numpy_type(dtype)))
+    like = devices.to_device(np.empty(0, numpy_type(dtype)))
     g = conv_geometry("bench", p.x_shape, p.w_shape, stride=p.stride, padding=p.pad, groups=p.groups)
     operation = "conv2d" if name == "forward" else f"conv2d_{name}"
-    offered = [*backend.kernels_for(like).conv.algorithms(g, operation, like)]
+    offered = [*devices.kernels_for(like).conv.algorithms(g, operation, like)]
     return ["auto", *offered] if algorithm == "each" else [algorithm] * (algorithm in offered)
 
 

@@ -146,9 +146,9 @@ def measure_limits(threads: int, device: str = "cpu", kind: str = "float32") -> 
     """The peak of multiply-adds and of copying, on this machine with so many threads, or on its GPU for a kind."""
     if device == "cuda":
         return _gpu_limits(kind)
-    from gpuconv.kernels.cpu import peak
+    from gpuconv.kernels.cpu import fma_peak
 
-    return Limits(peak.measure(threads) / 1e9, _copy_bandwidth(threads) / 1e9)
+    return Limits(fma_peak.measure(threads) / 1e9, _copy_bandwidth(threads) / 1e9)
 
 
 def _copy_bandwidth(threads: int, size: int = 1 << 26) -> float:

@@ -3,8 +3,10 @@
 Importing it compiles nothing and imports neither cupy nor numba.
 """
 
-from . import initializers, nn, schedules
-from .activations import (
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .activation import (
     elu,
     elu_grad,
     gelu,
@@ -17,8 +19,6 @@ from .activations import (
     hardtanh_grad,
     leaky_relu,
     leaky_relu_grad,
-    log_softmax,
-    log_softmax_grad,
     mish,
     mish_grad,
     prelu,
@@ -34,41 +34,38 @@ from .activations import (
     sigmoid_grad,
     silu,
     silu_grad,
-    softmax,
-    softmax_grad,
     softplus,
     softplus_grad,
     tanh,
     tanh_grad,
 )
-from .backend import DeviceError, device, to_device, to_host, use_device
-from .conv import conv2d, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
-from .conv_1d import conv1d, conv1d_bias_grad, conv1d_input_grad, conv1d_weight_grad
-from .conv_3d import conv3d, conv3d_bias_grad, conv3d_input_grad, conv3d_weight_grad
-from .conv_transpose_1d import (
+from .conv.conv_3d import conv3d, conv3d_bias_grad, conv3d_input_grad, conv3d_weight_grad
+from .conv.conv_transpose_1d import (
     conv_transpose1d,
     conv_transpose1d_bias_grad,
     conv_transpose1d_input_grad,
     conv_transpose1d_weight_grad,
 )
-from .conv_transpose_2d import (
+from .conv.conv_transpose_2d import (
     conv_transpose2d,
     conv_transpose2d_bias_grad,
     conv_transpose2d_input_grad,
     conv_transpose2d_weight_grad,
 )
-from .conv_transpose_3d import (
+from .conv.conv_transpose_3d import (
     conv_transpose3d,
     conv_transpose3d_bias_grad,
     conv_transpose3d_input_grad,
     conv_transpose3d_weight_grad,
 )
-from .dropout import dropout, dropout2d, dropout2d_grad, dropout_grad
-from .graphs import cuda_graph
-from .group_normalization import group_norm, group_norm_grad, group_norm_statistics
-from .joining import add, concatenate, concatenate_grad
-from .linear import linear, linear_bias_grad, linear_input_grad, linear_weight_grad
-from .losses import (
+from .conv.functional import conv2d, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
+from .conv.functional_nd import conv1d, conv1d_bias_grad, conv1d_input_grad, conv1d_weight_grad
+from .core.device import DeviceError, device, to_device, to_host, use_device
+from .core.graph import cuda_graph
+from .dropout.functional import dropout, dropout2d, dropout2d_grad, dropout_grad
+from .join.functional import add, concatenate, concatenate_grad
+from .linear.functional import linear, linear_bias_grad, linear_input_grad, linear_weight_grad
+from .loss import (
     bce_with_logits,
     bce_with_logits_grad,
     cross_entropy,
@@ -84,7 +81,9 @@ from .losses import (
     smooth_l1_loss,
     smooth_l1_loss_grad,
 )
-from .normalization import (
+from .loss.softmax import log_softmax, log_softmax_grad, softmax, softmax_grad
+from .nn.symmetry import symmetry_report
+from .norm.batch import (
     batch_norm1d,
     batch_norm1d_grad,
     batch_norm2d,
@@ -93,9 +92,9 @@ from .normalization import (
     batch_norm3d_grad,
     batch_norm_statistics,
 )
-from .optimizers import SGD, Adagrad, Adam, AdamW, RMSprop, clip_grad_norm, clip_grad_value
-from .padding import pad, pad_input_grad
-from .pooling import (
+from .norm.group import group_norm, group_norm_grad, group_norm_statistics
+from .optim import SGD, Adagrad, Adam, AdamW, RMSprop, clip_grad_norm, clip_grad_value
+from .pool import (
     adaptive_avg_pool1d,
     adaptive_avg_pool1d_input_grad,
     adaptive_avg_pool2d,
@@ -140,171 +139,61 @@ from .pooling import (
     max_unpool3d_input_grad,
     pool_indices,
 )
-from .resize import upsample, upsample_input_grad
-from .symmetry import symmetry_report
-from .warming import warmup
+from .resample.pad import pad, pad_input_grad
+from .resample.upsample import upsample, upsample_input_grad
+from .warmup import warmup
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "SGD",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "DeviceError",
-    "RMSprop",
-    "__version__",
-    "adaptive_avg_pool1d",
-    "adaptive_avg_pool1d_input_grad",
-    "adaptive_avg_pool2d",
-    "adaptive_avg_pool2d_input_grad",
-    "adaptive_avg_pool3d",
-    "adaptive_avg_pool3d_input_grad",
-    "adaptive_max_pool1d",
-    "adaptive_max_pool1d_input_grad",
-    "adaptive_max_pool2d",
-    "adaptive_max_pool2d_input_grad",
-    "adaptive_max_pool3d",
-    "adaptive_max_pool3d_input_grad",
-    "add",
-    "avg_pool1d",
-    "avg_pool1d_input_grad",
-    "avg_pool2d",
-    "avg_pool2d_input_grad",
-    "avg_pool3d",
-    "avg_pool3d_input_grad",
-    "batch_norm1d",
-    "batch_norm1d_grad",
-    "batch_norm2d",
-    "batch_norm2d_grad",
-    "batch_norm3d",
-    "batch_norm3d_grad",
-    "batch_norm_statistics",
-    "bce_with_logits",
-    "bce_with_logits_grad",
-    "clip_grad_norm",
-    "clip_grad_value",
-    "concatenate",
-    "concatenate_grad",
-    "conv1d",
-    "conv1d_bias_grad",
-    "conv1d_input_grad",
-    "conv1d_weight_grad",
-    "conv2d",
-    "conv2d_bias_grad",
-    "conv2d_input_grad",
-    "conv2d_weight_grad",
-    "conv3d",
-    "conv3d_bias_grad",
-    "conv3d_input_grad",
-    "conv3d_weight_grad",
-    "conv_transpose1d",
-    "conv_transpose1d_bias_grad",
-    "conv_transpose1d_input_grad",
-    "conv_transpose1d_weight_grad",
-    "conv_transpose2d",
-    "conv_transpose2d_bias_grad",
-    "conv_transpose2d_input_grad",
-    "conv_transpose2d_weight_grad",
-    "conv_transpose3d",
-    "conv_transpose3d_bias_grad",
-    "conv_transpose3d_input_grad",
-    "conv_transpose3d_weight_grad",
-    "cross_entropy",
-    "cross_entropy_grad",
-    "cuda_graph",
-    "device",
-    "dropout",
-    "dropout2d",
-    "dropout2d_grad",
-    "dropout_grad",
-    "elu",
-    "elu_grad",
-    "gelu",
-    "gelu_grad",
-    "global_avg_pool1d",
-    "global_avg_pool1d_input_grad",
-    "global_avg_pool2d",
-    "global_avg_pool2d_input_grad",
-    "global_avg_pool3d",
-    "global_avg_pool3d_input_grad",
-    "global_max_pool1d",
-    "global_max_pool1d_input_grad",
-    "global_max_pool2d",
-    "global_max_pool2d_input_grad",
-    "global_max_pool3d",
-    "global_max_pool3d_input_grad",
-    "group_norm",
-    "group_norm_grad",
-    "group_norm_statistics",
-    "hardsigmoid",
-    "hardsigmoid_grad",
-    "hardswish",
-    "hardswish_grad",
-    "hardtanh",
-    "hardtanh_grad",
-    "huber_loss",
-    "huber_loss_grad",
-    "initializers",
-    "l1_loss",
-    "l1_loss_grad",
-    "leaky_relu",
-    "leaky_relu_grad",
-    "linear",
-    "linear_bias_grad",
-    "linear_input_grad",
-    "linear_weight_grad",
-    "log_softmax",
-    "log_softmax_grad",
-    "max_pool1d",
-    "max_pool1d_input_grad",
-    "max_pool2d",
-    "max_pool2d_input_grad",
-    "max_pool3d",
-    "max_pool3d_input_grad",
-    "max_unpool1d",
-    "max_unpool1d_input_grad",
-    "max_unpool2d",
-    "max_unpool2d_input_grad",
-    "max_unpool3d",
-    "max_unpool3d_input_grad",
-    "mish",
-    "mish_grad",
-    "mse_loss",
-    "mse_loss_grad",
-    "nll_loss",
-    "nll_loss_grad",
-    "nn",
-    "pad",
-    "pad_input_grad",
-    "pool_indices",
-    "prelu",
-    "prelu_grad",
-    "prelu_weight_grad",
-    "relu",
-    "relu6",
-    "relu6_grad",
-    "relu_grad",
-    "schedules",
-    "selu",
-    "selu_grad",
-    "sigmoid",
-    "sigmoid_grad",
-    "silu",
-    "silu_grad",
-    "smooth_l1_loss",
-    "smooth_l1_loss_grad",
-    "softmax",
-    "softmax_grad",
-    "softplus",
-    "softplus_grad",
-    "symmetry_report",
-    "tanh",
-    "tanh_grad",
-    "to_device",
-    "to_host",
-    "upsample",
-    "upsample_input_grad",
-    "use_device",
-    "warmup",
-]
+    "SGD", "Adagrad", "Adam", "AdamW", "DeviceError", "RMSprop", "__version__", "adaptive_avg_pool1d",
+    "adaptive_avg_pool1d_input_grad", "adaptive_avg_pool2d", "adaptive_avg_pool2d_input_grad",
+    "adaptive_avg_pool3d", "adaptive_avg_pool3d_input_grad", "adaptive_max_pool1d",
+    "adaptive_max_pool1d_input_grad", "adaptive_max_pool2d", "adaptive_max_pool2d_input_grad",
+    "adaptive_max_pool3d", "adaptive_max_pool3d_input_grad", "add", "avg_pool1d", "avg_pool1d_input_grad",
+    "avg_pool2d", "avg_pool2d_input_grad", "avg_pool3d", "avg_pool3d_input_grad", "batch_norm1d",
+    "batch_norm1d_grad", "batch_norm2d", "batch_norm2d_grad", "batch_norm3d", "batch_norm3d_grad",
+    "batch_norm_statistics", "bce_with_logits", "bce_with_logits_grad", "clip_grad_norm", "clip_grad_value",
+    "concatenate", "concatenate_grad", "conv1d", "conv1d_bias_grad", "conv1d_input_grad", "conv1d_weight_grad",
+    "conv2d", "conv2d_bias_grad", "conv2d_input_grad", "conv2d_weight_grad", "conv3d", "conv3d_bias_grad",
+    "conv3d_input_grad", "conv3d_weight_grad", "conv_transpose1d", "conv_transpose1d_bias_grad",
+    "conv_transpose1d_input_grad", "conv_transpose1d_weight_grad", "conv_transpose2d",
+    "conv_transpose2d_bias_grad", "conv_transpose2d_input_grad", "conv_transpose2d_weight_grad",
+    "conv_transpose3d", "conv_transpose3d_bias_grad", "conv_transpose3d_input_grad",
+    "conv_transpose3d_weight_grad", "cross_entropy", "cross_entropy_grad", "cuda_graph", "device", "dropout",
+    "dropout2d", "dropout2d_grad", "dropout_grad", "elu", "elu_grad", "emulator", "gelu", "gelu_grad",
+    "global_avg_pool1d", "global_avg_pool1d_input_grad", "global_avg_pool2d", "global_avg_pool2d_input_grad",
+    "global_avg_pool3d", "global_avg_pool3d_input_grad", "global_max_pool1d", "global_max_pool1d_input_grad",
+    "global_max_pool2d", "global_max_pool2d_input_grad", "global_max_pool3d", "global_max_pool3d_input_grad",
+    "group_norm", "group_norm_grad", "group_norm_statistics", "hardsigmoid", "hardsigmoid_grad", "hardswish",
+    "hardswish_grad", "hardtanh", "hardtanh_grad", "huber_loss", "huber_loss_grad", "l1_loss", "l1_loss_grad",
+    "leaky_relu", "leaky_relu_grad", "linear", "linear_bias_grad", "linear_input_grad", "linear_weight_grad",
+    "log_softmax", "log_softmax_grad", "max_pool1d", "max_pool1d_input_grad", "max_pool2d",
+    "max_pool2d_input_grad", "max_pool3d", "max_pool3d_input_grad", "max_unpool1d", "max_unpool1d_input_grad",
+    "max_unpool2d", "max_unpool2d_input_grad", "max_unpool3d", "max_unpool3d_input_grad", "mish", "mish_grad",
+    "mse_loss", "mse_loss_grad", "nll_loss", "nll_loss_grad", "nn", "optim", "pad", "pad_input_grad",
+    "pool_indices", "prelu", "prelu_grad", "prelu_weight_grad", "relu", "relu6", "relu6_grad", "relu_grad",
+    "selu", "selu_grad", "sigmoid", "sigmoid_grad", "silu", "silu_grad", "smooth_l1_loss", "smooth_l1_loss_grad",
+    "softmax", "softmax_grad", "softplus", "softplus_grad", "symmetry_report", "tanh", "tanh_grad", "testing",
+    "to_device", "to_host", "training", "upsample", "upsample_input_grad", "use_device", "warmup",
+]  # fmt: skip  # fmt: skip
+
+_SUBPACKAGES = ("emulator", "nn", "optim", "testing", "training")
+_FORMER_NAMES = {"initializers": "nn.init", "schedules": "optim.lr_scheduler"}
+
+if TYPE_CHECKING:
+    from . import emulator, nn, optim, testing, training
+
+
+def __getattr__(name: str) -> Any:
+    """Import a subpackage when it is first asked for."""
+    if name in _SUBPACKAGES:
+        return import_module(f"{__name__}.{name}")
+    if name in _FORMER_NAMES:
+        return import_module(f"{__name__}.{_FORMER_NAMES[name]}")
+    raise AttributeError(f"module 'gpuconv' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names alone."""
+    return sorted(__all__)

@@ -4,16 +4,16 @@ import numba
 import numpy as np
 import pytest
 
-import gpuconv.arguments
-from gpuconv import backend
-from gpuconv.backend import array_module, device, use_device
+import gpuconv.core.arrays
+from gpuconv.core import device as devices
+from gpuconv.core.device import array_module, device, use_device
 
 
 @pytest.fixture(autouse=True)
 def poisoned_results(monkeypatch):
     """Fill every result with NaN or the largest integer first: a kernel that leaves an element out is found."""
 
-    plain = gpuconv.arguments.empty
+    plain = gpuconv.core.arrays.empty
 
     def poisoned(shape, dtype, like):
         if device() == "emulator":  # which reports what is read before a kernel has written it
@@ -21,15 +21,15 @@ def poisoned_results(monkeypatch):
         fill = np.nan if np.dtype(dtype).kind in "fV" else np.iinfo(dtype).max
         return array_module(like).full(shape, fill, dtype)
 
-    monkeypatch.setattr(gpuconv.arguments, "empty", poisoned)
+    monkeypatch.setattr(gpuconv.core.arrays, "empty", poisoned)
 
 
 @pytest.fixture(autouse=True)
 def device_left_as_found():
     """A device that a test chose and kept would be every later test's."""
-    before = backend._chosen
+    before = devices._chosen
     yield
-    assert backend._chosen == before
+    assert devices._chosen == before
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from gpuconv.backend import missing_for_cuda
+from gpuconv.core.device import missing_for_cuda
 
 MISSING = missing_for_cuda()
 EMULATED = os.environ.get("GPUCONV_TEST_DEVICE") == "emulator"

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from ..backend import use_device
 from ..bench import problems, report, run, timing
+from ..core.device import use_device
 from .errors import UsageError
 
 

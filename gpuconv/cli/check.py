@@ -3,8 +3,8 @@
 from rich.console import Console
 from rich.table import Table
 
-from ..backend import device as current_device
-from ..operation_checks import check_operations
+from ..core.device import device as current_device
+from ..testing.operations import check_operations
 from .devices import chosen_device, wait_asleep
 
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from ..backend import use_device
-from ..peer_checks import FAMILIES, PeerError, TorchProcess, compare_family
+from ..core.device import use_device
+from ..testing.torch_peer import FAMILIES, PeerError, TorchProcess, compare_family
 from .errors import UsageError
 
 SHOWN = 5

@@ -2,7 +2,7 @@
 
 import os
 
-from ..backend import device, use_device
+from ..core.device import device, use_device
 from .errors import UsageError
 
 

@@ -6,7 +6,7 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
-from ..backend import DeviceError
+from ..core.device import DeviceError
 from ..training.data import DataError
 
 P = ParamSpec("P")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .. import __version__
-from ..backend import DeviceError, device, missing_for_cuda
+from ..core.device import DeviceError, device, missing_for_cuda
 
 
 def run() -> None:

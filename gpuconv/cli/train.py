@@ -11,23 +11,22 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .. import initializers, schedules
-from ..backend import Array, to_host
-from ..backend import device as current_device
-from ..nn import Conv2d, CrossEntropyLoss, MSELoss, Sequential
-from ..optimizers import SGD
+from ..core.device import Array, to_host
+from ..core.device import device as current_device
+from ..nn import Conv2d, CrossEntropyLoss, MSELoss, Sequential, init
+from ..optim import SGD, lr_scheduler
 from ..training import Dataset, digits, evaluate, fit, lenet, loop, mnist_folder, run_folder
 from .devices import chosen_device, wait_asleep
 from .errors import UsageError
 
 LEARNING_RATE = {"cross_entropy": 0.05, "mse": 0.5}
 """Where none is given; the quadratic loss is a mean over the classes too, so its gradients are smaller."""
-INITIALIZERS: dict[str, initializers.Initializer | None] = {
-    **initializers.BY_NAME,
+INITIALIZERS: dict[str, init.Initializer | None] = {
+    **init.BY_NAME,
     "torch": None,
-    "uniform": partial(initializers.uniform, low=-0.1, high=0.1),
-    "normal": partial(initializers.normal, std=0.1),
-    "trunc_normal": partial(initializers.trunc_normal, std=0.1, a=-0.2, b=0.2),
+    "uniform": partial(init.uniform, low=-0.1, high=0.1),
+    "normal": partial(init.normal, std=0.1),
+    "trunc_normal": partial(init.trunc_normal, std=0.1, a=-0.2, b=0.2),
 }
 
 
@@ -99,7 +98,7 @@ def _train(settings: Settings, data: Dataset, console: Console, start: float) ->
                 epochs=settings.epochs,
                 batch_size=settings.batch_size,
                 seed=settings.seed,
-                schedule=schedules.cosine,
+                schedule=lr_scheduler.cosine,
                 largest_shift=1,
                 one_hot=one_hot,
                 report=report,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from gpuconv.kernels.cuda import launch as kernel_launch
-from gpuconv.kernels.cuda.segments import Segments
+from gpuconv.kernels.cuda.multi_tensor import Segments
 
 from .buffers import empty
 from .launcher import ARCHITECTURE, architecture, run_blocks_of

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gpuconv.kernels.cuda.segments import Segments
+from gpuconv.kernels.cuda.multi_tensor import Segments
 
 from .buffers import Memory
 from .errors import KINDS, EmulatorError, Place

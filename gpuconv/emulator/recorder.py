@@ -8,7 +8,7 @@ from gpuconv.kernels.cuda import launch as kernel_launch
 
 
 class EmulatedRecorder:
-    """Takes launches down instead of making them; `gpuconv.graphs` says when."""
+    """Takes launches down instead of making them; `gpuconv.core.graph` says when."""
 
     def __init__(self) -> None:
         self._launches: list[tuple[Any, ...]] = []

@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import activations as f
-from ..backend import Array
-from ..geometry import positive
+from .. import activation as f
+from ..core.device import Array
+from ..core.shapes import positive
+from ..loss.softmax import log_softmax, log_softmax_grad, softmax, softmax_grad
 from .module import Module, Parameter
 
 
@@ -167,7 +168,7 @@ class Tanh(Activation):
 class Softmax(Activation):
     """exp(x_i) / sum_j exp(x_j) along an axis."""
 
-    function, gradient = f.softmax, f.softmax_grad
+    function, gradient = softmax, softmax_grad
 
     def __init__(self, axis: int = -1) -> None:
         super().__init__(axis=axis)
@@ -176,7 +177,7 @@ class Softmax(Activation):
 class LogSoftmax(Activation):
     """The logarithm of softmax along an axis."""
 
-    function, gradient = f.log_softmax, f.log_softmax_grad
+    function, gradient = log_softmax, log_softmax_grad
 
     def __init__(self, axis: int = -1) -> None:
         super().__init__(axis=axis)

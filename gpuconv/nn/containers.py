@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from ..backend import Array
-from ..joining import add
+from ..core.device import Array
+from ..join.functional import add
 from .module import Module
 
 

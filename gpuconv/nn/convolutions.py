@@ -5,30 +5,30 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from ..backend import Array
-from ..conv import conv2d, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
-from ..conv_1d import conv1d, conv1d_bias_grad, conv1d_input_grad, conv1d_weight_grad
-from ..conv_3d import conv3d, conv3d_bias_grad, conv3d_input_grad, conv3d_weight_grad
-from ..conv_transpose_1d import (
+from ..conv.conv_3d import conv3d, conv3d_bias_grad, conv3d_input_grad, conv3d_weight_grad
+from ..conv.conv_transpose_1d import (
     conv_transpose1d,
     conv_transpose1d_bias_grad,
     conv_transpose1d_input_grad,
     conv_transpose1d_weight_grad,
 )
-from ..conv_transpose_2d import (
+from ..conv.conv_transpose_2d import (
     conv_transpose2d,
     conv_transpose2d_bias_grad,
     conv_transpose2d_input_grad,
     conv_transpose2d_weight_grad,
 )
-from ..conv_transpose_3d import (
+from ..conv.conv_transpose_3d import (
     conv_transpose3d,
     conv_transpose3d_bias_grad,
     conv_transpose3d_input_grad,
     conv_transpose3d_weight_grad,
 )
-from ..geometry import Padding, Size, positive, several
-from ..initializers import Initializer, Seed
+from ..conv.functional import conv2d, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
+from ..conv.functional_nd import conv1d, conv1d_bias_grad, conv1d_input_grad, conv1d_weight_grad
+from ..core.device import Array
+from ..core.shapes import Padding, Size, positive, several
+from .init import Initializer, Seed
 from .layers import Weighted
 
 

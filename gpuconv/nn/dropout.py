@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ..arguments import number
-from ..backend import Array, array_module
-from ..dropout import dropout, dropout2d, dropout2d_grad, dropout_grad
-from ..graphs import every_time, recording
-from ..initializers import Seed
+from ..core.arrays import number
+from ..core.device import Array, array_module
+from ..core.graph import every_time, recording
+from ..dropout.functional import dropout, dropout2d, dropout2d_grad, dropout_grad
+from .init import Seed
 from .module import Module
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Array
-from ..geometry import positive
-from ..initializers import Initializer, Seed, kaiming_uniform, uniform
-from ..linear import linear, linear_bias_grad, linear_input_grad, linear_weight_grad
+from ..core.device import Array
+from ..core.shapes import positive
+from ..linear.functional import linear, linear_bias_grad, linear_input_grad, linear_weight_grad
+from .init import Initializer, Seed, kaiming_uniform, uniform
 from .module import Module, Parameter
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from .. import losses as f
-from ..backend import Array
+from .. import loss as f
+from ..core.device import Array
 
 
 class Loss:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from ..backend import Array, array_module, device_of, to_device
+from ..core.device import Array, array_module, device_of, to_device
 
 
 class Parameter:

@@ -4,13 +4,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import group_normalization, normalization
-from ..arguments import finite, flag
-from ..backend import Array, to_device
-from ..geometry import positive
-from ..graphs import refuse_recording
-from ..half import wide
-from ..initializers import ones, zeros
+from ..core.arrays import finite, flag
+from ..core.device import Array, to_device
+from ..core.graph import refuse_recording
+from ..core.half import wide
+from ..core.shapes import positive
+from ..norm import batch, group
+from .init import ones, zeros
 from .module import Buffer, Module, Parameter
 
 
@@ -45,14 +45,14 @@ class _BatchNorm(Module):
         own = self.training or self.running_mean is None
         mean, var = self._batch_statistics(x) if own else (_data(self.running_mean), _data(self.running_var))
         self._saved = x, mean, var, own
-        f = getattr(normalization, f"batch_norm{self.rank}d")
+        f = getattr(batch, f"batch_norm{self.rank}d")
         y: Array = f(x, mean, var, _data(self.weight), _data(self.bias), eps=self.eps)
         return y
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
         """The gradients of `gpuconv.batch_norm2d_grad`."""
         x, mean, var, own = self.saved(self._saved)
-        f_grad = getattr(normalization, f"batch_norm{self.rank}d_grad")
+        f_grad = getattr(batch, f"batch_norm{self.rank}d_grad")
         dx, dweight, dbias = f_grad(dy, x, mean, var, _data(self.weight), training=own, eps=self.eps)
         if self.weight is not None and self.bias is not None:
             self.weight.accumulate(dweight)
@@ -62,13 +62,13 @@ class _BatchNorm(Module):
     def _batch_statistics(self, x: Array) -> tuple[Array, Array]:
         """The batch's statistics; the running ones follow, by momentum or as the mean over all batches so far."""
         if not self.training or self.num_batches_tracked is None:
-            return normalization.batch_norm_statistics(x)
+            return batch.batch_norm_statistics(x)
         if self.momentum is None:
             refuse_recording(type(self).__name__, "momentum None reads how many batches there were")
         self.num_batches_tracked.data += 1
         momentum = 1 / int(self.num_batches_tracked.data) if self.momentum is None else self.momentum
         running = _data(self.running_mean), _data(self.running_var)
-        return normalization.batch_norm_statistics(x, *running, momentum=momentum)
+        return batch.batch_norm_statistics(x, *running, momentum=momentum)
 
 
 class BatchNorm1d(_BatchNorm):
@@ -140,16 +140,16 @@ class GroupNorm(Module):
 
     def forward(self, x: Array) -> Array:
         """Each sample's groups of channels with their own statistics."""
-        mean, var = group_normalization.group_norm_statistics(x, self.num_groups)
+        mean, var = group.group_norm_statistics(x, self.num_groups)
         self._saved = x, mean, var
         affine = _data(self.weight), _data(self.bias)
-        return group_normalization.group_norm(x, self.num_groups, *affine, self.eps, mean=mean, var=var)
+        return group.group_norm(x, self.num_groups, *affine, self.eps, mean=mean, var=var)
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
         """The gradients of `gpuconv.group_norm_grad`."""
         x, mean, var = self.saved(self._saved)
         arguments = self.num_groups, mean, var, _data(self.weight), self.eps
-        dx, dweight, dbias = group_normalization.group_norm_grad(dy, x, *arguments)
+        dx, dweight, dbias = group.group_norm_grad(dy, x, *arguments)
         if self.weight is not None and self.bias is not None:
             self.weight.accumulate(dweight)
             self.bias.accumulate(dbias)

@@ -2,10 +2,10 @@
 
 from typing import Any, ClassVar
 
-from .. import pooling
-from ..backend import Array
-from ..geometry import Padding, Size, several
-from ..pooling.adaptive import OutputSize
+from .. import pool
+from ..core.device import Array
+from ..core.shapes import Padding, Size, several
+from ..pool.adaptive import OutputSize
 from .module import Module
 
 
@@ -36,14 +36,14 @@ class _MaxPool(Module):
     def forward(self, x: Array) -> Array:
         """The largest of each window; where it was stays behind as the mask."""
         self._shape = x.shape
-        y, self._mask = getattr(pooling, f"max_pool{self.rank}d")(x, self.kernel_size, **self.options)
+        y, self._mask = getattr(pool, f"max_pool{self.rank}d")(x, self.kernel_size, **self.options)
         return y
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
         """The winners get it all."""
         if not input_grad:
             return None
-        gradient = getattr(pooling, f"max_pool{self.rank}d_input_grad")
+        gradient = getattr(pool, f"max_pool{self.rank}d_input_grad")
         return gradient(dy, self.saved(self._mask), self.saved(self._shape), self.kernel_size, **self.options)
 
 
@@ -76,13 +76,13 @@ class _AvgPool(Module):
     def forward(self, x: Array) -> Array:
         """The mean of each window."""
         self._shape = x.shape
-        return getattr(pooling, f"avg_pool{self.rank}d")(x, self.kernel_size, **self.options)
+        return getattr(pool, f"avg_pool{self.rank}d")(x, self.kernel_size, **self.options)
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
         """Spread evenly."""
         if not input_grad:
             return None
-        gradient = getattr(pooling, f"avg_pool{self.rank}d_input_grad")
+        gradient = getattr(pool, f"avg_pool{self.rank}d_input_grad")
         return gradient(dy, self.saved(self._shape), self.kernel_size, **self.options)
 
 
@@ -99,7 +99,7 @@ class _ToSize(Module):
     def forward(self, x: Array) -> Array:
         """A number for each window; of maxima, where they were stays behind."""
         self._shape = x.shape
-        result = getattr(pooling, self.operation)(x, *self._size)
+        result = getattr(pool, self.operation)(x, *self._size)
         if not isinstance(result, tuple):
             return result
         self._indices = result[1:]
@@ -108,7 +108,7 @@ class _ToSize(Module):
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
         """Spread evenly, or to the winners alone."""
         shape = self.saved(self._shape)
-        return getattr(pooling, f"{self.operation}_input_grad")(dy, *self._indices, shape) if input_grad else None
+        return getattr(pool, f"{self.operation}_input_grad")(dy, *self._indices, shape) if input_grad else None
 
 
 class _Adaptive(_ToSize):

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from .. import schedules
-from ..backend import Array, to_device, to_host
+from ..core.device import Array, to_device, to_host
 from ..nn.losses import Loss
 from ..nn.module import Module
+from ..optim import lr_scheduler
 from .augment import shifted
 from .data import Dataset
 
@@ -64,7 +64,7 @@ def fit(
     epochs: int,
     batch_size: int,
     seed: int = 0,
-    schedule: Callable[[float], float] = schedules.constant,
+    schedule: Callable[[float], float] = lr_scheduler.constant,
     largest_shift: int = 0,
     one_hot: bool = False,
     report: Callable[[Progress], None] | None = None,
@@ -83,7 +83,7 @@ def fit(
     seed : int
         Of the order and the shifts of the images: the same seed gives the same bits on the same device.
     schedule : callable
-        Factor of the learning rate at a share of the training, from `gpuconv.schedules`.
+        Factor of the learning rate at a share of the training, from `gpuconv.optim.lr_scheduler`.
     largest_shift : int
         Move each training image by up to so many pixels, differently every time it is seen.
     one_hot : bool

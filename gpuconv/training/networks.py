@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from ..initializers import Initializer, Seed
 from ..nn import (
     AvgPool2d,
     BatchNorm2d,
@@ -18,6 +17,7 @@ from ..nn import (
     Residual,
     Sequential,
 )
+from ..nn.init import Initializer, Seed
 
 ACTIVATIONS = {"relu": ReLU, "leaky_relu": LeakyReLU}
 POOLS: dict[str, type[MaxPool2d] | type[AvgPool2d]] = {"max": MaxPool2d, "avg": AvgPool2d}

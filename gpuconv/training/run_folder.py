@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import to_host
+from ..core.device import to_host
 from ..nn.module import Module
 from . import plots
 from .loop import Epoch

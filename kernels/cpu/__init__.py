@@ -1,47 +1,5 @@
-"""Kernels for NumPy arrays: Numba on the CPU, parallel over `numba.get_num_threads()` threads."""
-
-from . import (
-    activations,
-    adaptive_pooling,
-    avg_pooling,
-    clipping,
-    conv,
-    cross_entropy,
-    dropout,
-    frames,
-    joining,
-    linear,
-    losses,
-    max_pooling,
-    normalization,
-    optimizers,
-    resampling,
-    softmax,
-    unpooling,
-)
+"""Runtime of the CPU target: Numba, SIMD intrinsics, `numba.get_num_threads()` threads. Imports no operation."""
 
 INDEX_BITS = 64
 HALF = False
 """Whether convolutions take 16-bit arrays as they are."""
-
-__all__ = [
-    "HALF",
-    "INDEX_BITS",
-    "activations",
-    "adaptive_pooling",
-    "avg_pooling",
-    "clipping",
-    "conv",
-    "cross_entropy",
-    "dropout",
-    "frames",
-    "joining",
-    "linear",
-    "losses",
-    "max_pooling",
-    "normalization",
-    "optimizers",
-    "resampling",
-    "softmax",
-    "unpooling",
-]

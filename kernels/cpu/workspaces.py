@@ -6,7 +6,7 @@ Numba aligns to 32 bytes, half of an AVX-512 vector (0.68).
 import numpy as np
 from numba import njit
 
-from ..memory import LINE
+from ..core.memory import LINE
 
 
 @njit(cache=True, nogil=True)

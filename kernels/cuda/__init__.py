@@ -1,47 +1,9 @@
-"""Kernels for CuPy arrays: Numba CUDA on the array's device and the current CuPy stream."""
+"""Runtime of the CUDA target: launches, PTX intrinsics, register tiles, reductions. Imports no operation."""
 
-from . import (
-    activations,
-    adaptive_pooling,
-    avg_pooling,
-    clipping,
-    conv,
-    cross_entropy,
-    dropout,
-    frames,
-    joining,
-    linear,
-    losses,
-    max_pooling,
-    normalization,
-    optimizers,
-    resampling,
-    softmax,
-    unpooling,
-)
+from . import launch
 
 INDEX_BITS = 32
 HALF = True
 """Whether convolutions take 16-bit arrays as they are."""
 
-__all__ = [
-    "HALF",
-    "INDEX_BITS",
-    "activations",
-    "adaptive_pooling",
-    "avg_pooling",
-    "clipping",
-    "conv",
-    "cross_entropy",
-    "dropout",
-    "frames",
-    "joining",
-    "linear",
-    "losses",
-    "max_pooling",
-    "normalization",
-    "optimizers",
-    "resampling",
-    "softmax",
-    "unpooling",
-]
+__all__ = ["HALF", "INDEX_BITS", "launch"]

@@ -12,7 +12,7 @@ from functools import cache, lru_cache, partial
 import numpy as np
 from numba import cuda, float32, float64, int32, uint32, uint64
 
-from . import compiled
+from . import driver_launch
 
 THREADS = 256
 """Threads a block, of every kernel but the tiles': occupancy is full with it wherever registers allow."""
@@ -166,7 +166,7 @@ def prepared(kernel, arguments):
         kind = type(a)
         if kind is int or kind is bool:
             found.append(_narrowed[a])
-        elif kind in compiled.NUMBERS:
+        elif kind in driver_launch.NUMBERS:
             types.add(getattr(a, "dtype", FLOAT64))
             found.append(a)
         elif hasattr(a, "on_device"):
@@ -207,24 +207,24 @@ def run_on_device(kernel, blocks, threads, arguments):
         if hasattr(a, "on_device"):
             a = a.on_device()
         _require_contiguous(a)
-        pointer, device = compiled.place_of(a)
+        pointer, device = driver_launch.place_of(a)
         size, each = a.size, a.itemsize
         words += 0, 0, size, each, pointer, size, each
         dtypes.append(a.dtype)
     entry = call.entries.get((device, tuple(dtypes))) or _new_entry(call, device, tuple(dtypes))
     stream = sys.modules["cupy"].cuda.get_current_stream().ptr
-    entry(blocks, threads, compiled.stream_at(stream), (*call.numbers(arguments), *words))
+    entry(blocks, threads, driver_launch.stream_at(stream), (*call.numbers(arguments), *words))
 
 
 @cache
 def _call_of(kernel, kinds):
     """How a kernel takes arguments of some types."""
-    return compiled.Call(kernel, kinds)
+    return driver_launch.Call(kernel, kinds)
 
 
 def _new_entry(call, device, dtypes):
     """The kernel compiled for arrays of some dtypes on a device."""
-    numbers = {np.dtype(kind) for kind in call.kinds if kind in compiled.NUMBERS and kind not in (int, bool)}
+    numbers = {np.dtype(kind) for kind in call.kinds if kind in driver_launch.NUMBERS and kind not in (int, bool)}
     _require_one_type(call.kernel, numbers.union(dtypes))
     return call.entry(device, dtypes, partial(cuda.current_context, device))
 

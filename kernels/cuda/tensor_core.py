@@ -14,8 +14,8 @@ from llvmlite import ir
 from numba import types
 from numba.cuda.extending import intrinsic
 
-from . import async_copies, ptx, tile
-from .tile import constant
+from . import cp_async, gemm_tile, ptx
+from .gemm_tile import constant
 
 LINE = 64
 """Bytes of a line: two depths of a product."""
@@ -34,7 +34,7 @@ MULTIPLY = {
 }
 """Instructions by the type of the operands; all add up in float32."""
 
-FINGERPRINT = ptx.fingerprint(ptx.__file__, tile.__file__, async_copies.__file__, __file__)
+FINGERPRINT = ptx.fingerprint(ptx.__file__, gemm_tile.__file__, cp_async.__file__, __file__)
 """For kernels to close over: see ptx.fingerprint."""
 
 F32 = ir.FloatType()

@@ -15,11 +15,11 @@ import sys
 import numpy as np
 
 import gpuconv
-import gpuconv.arguments
-from gpuconv.geometry import conv_geometry
-from gpuconv.kernels import memory
-from gpuconv.kernels.cpu import conv
-from gpuconv.operation_checks import operation_checks
+import gpuconv.core.arrays
+from gpuconv.core.shapes import conv_geometry
+from gpuconv.kernels.conv.cpu import select
+from gpuconv.kernels.core import memory
+from gpuconv.testing.operations import operation_checks
 from tests.bad_input.valid import calls
 
 PAGE = mmap.PAGESIZE
@@ -45,7 +45,7 @@ def room(shape, dtype, side):
 
 def with_workspaces():
     """The kernels' modules that are handed memory to work in; what compiled code makes for itself has no pages."""
-    loaded = [module for name, module in sys.modules.items() if name.startswith("gpuconv.kernels.cpu.")]
+    loaded = [module for name, module in sys.modules.items() if name.startswith("gpuconv.kernels.")]
     return [module for module in loaded if getattr(module, "new", None) is memory.new]
 
 
@@ -103,7 +103,7 @@ def _run_convolution(x_shape, w_shape, options, rng, side):
     print(x_shape, w_shape, options, flush=True)
     _alive.clear()
     x, weights = (guarded(rng.standard_normal(shape, np.float32), side) for shape in (x_shape, w_shape))
-    for algorithm in ("auto", *conv.algorithms(conv_geometry("guarded", x_shape, w_shape, **options), "conv2d", x)):
+    for algorithm in ("auto", *select.algorithms(conv_geometry("guarded", x_shape, w_shape, **options), "conv2d", x)):
         how = {**options, "algorithm": algorithm}
         y = gpuconv.conv2d(x, weights, **how)
         gpuconv.conv2d_input_grad(y, weights, x.shape, **how)
@@ -133,7 +133,7 @@ def main():
     """Run everything on one side."""
     faulthandler.enable()
     side = sys.argv[1]
-    gpuconv.arguments.empty = lambda shape, dtype, like: room(shape, dtype, side)
+    gpuconv.core.arrays.empty = lambda shape, dtype, like: room(shape, dtype, side)
     for module in with_workspaces():
         module.new = lambda shape, dtype: room(shape, dtype, side)  # workspaces too
     for run in (_run_calls, _run_checks, _run_convolutions, _run_squares, _run_poolings):

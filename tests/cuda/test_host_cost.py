@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import gpuconv
-from gpuconv import arguments
 from gpuconv.bench import host_cost
-from gpuconv.kernels.cuda import segments
+from gpuconv.core import arrays
+from gpuconv.kernels.cuda import multi_tensor
 
 
 @pytest.mark.parametrize(("name", "call"), host_cost.cases(), ids=[name for name, _ in host_cost.cases()])
@@ -21,15 +21,15 @@ def test_a_call_is_measured_and_its_launches_counted(name, call):
 
 
 def test_a_table_of_arrays_is_made_once_and_again_when_one_has_moved(monkeypatch):
-    made, table, places = [], segments.Segments.table, {}
-    monkeypatch.setattr(segments.Segments, "table", lambda self: made.append(table(self)) or made[-1])
+    made, table, places = [], multi_tensor.Segments.table, {}
+    monkeypatch.setattr(multi_tensor.Segments, "table", lambda self: made.append(table(self)) or made[-1])
     w, dw, longer = (np.zeros(size, np.float32) for size in (8, 8, 12))
-    address = mock.patch.object(segments, "address", lambda a: places.get(id(a), host_cost.ADDRESS))
+    address = mock.patch.object(multi_tensor, "address", lambda a: places.get(id(a), host_cost.ADDRESS))
     with host_cost._no_gpu(), address:
-        uploaded = [segments.Segments([(w, dw)]).on_device() for _ in range(3)]
-        segments.Segments([(longer, dw)]).on_device()
+        uploaded = [multi_tensor.Segments([(w, dw)]).on_device() for _ in range(3)]
+        multi_tensor.Segments([(longer, dw)]).on_device()
         places[id(dw)] = host_cost.ADDRESS + 4  # no 128-bit accesses there
-        segments.Segments([(w, dw)]).on_device()
+        multi_tensor.Segments([(w, dw)]).on_device()
     assert all(one is uploaded[0] for one in uploaded)
     assert [list(one[:5]) for one in made] == [
         [0, size, vectors, host_cost.ADDRESS, host_cost.ADDRESS + moved]
@@ -53,20 +53,20 @@ def two_gpus(monkeypatch):
 
 def test_arrays_of_two_gpus_are_refused(two_gpus):
     with pytest.raises(TypeError, match="relu: x is a CuPy array on GPU 0, out is a CuPy array on GPU 1"):
-        arguments.floating("relu", x=two_gpus(3, 0), out=two_gpus(3, 1))
+        arrays.floating("relu", x=two_gpus(3, 0), out=two_gpus(3, 1))
 
 
 def test_an_array_past_32_bit_indices_is_refused(two_gpus):
     x = two_gpus(2**31 - 1, 0)
-    assert arguments.floating("relu", x=x) == (x,)
+    assert arrays.floating("relu", x=x) == (x,)
     with pytest.raises(ValueError, match="relu: x has 2147483648 elements, expected fewer than"):
-        arguments.floating("relu", x=two_gpus(2**31, 0))
+        arrays.floating("relu", x=two_gpus(2**31, 0))
 
 
 def test_the_short_way_leaves_arrays_as_they_are():
     x = np.zeros((2, 3), np.float32)
     with gpuconv.use_device("emulator"):
-        checked = arguments.floating("relu", ("out",), x=x, out=None)
+        checked = arrays.floating("relu", ("out",), x=x, out=None)
         assert checked[0] is x
         assert checked[1] is None
-        assert arguments.floating("relu", x=x.T)[0].flags.c_contiguous
+        assert arrays.floating("relu", x=x.T)[0].flags.c_contiguous

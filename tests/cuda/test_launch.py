@@ -8,7 +8,7 @@ import pytest
 
 import gpuconv
 from gpuconv.bench.launches import record
-from gpuconv.kernels.cuda import launch, sums
+from gpuconv.kernels.cuda import launch, reduce
 
 
 class Kernel:
@@ -93,7 +93,7 @@ def test_a_64_bit_number_stays_one():
 def test_a_sum_takes_passes_until_few_numbers_are_left(elements, passes, monkeypatch):
     blocks = []
     monkeypatch.setattr(launch, "run", lambda kernel, count, threads, arguments: blocks.append(count))
-    left = sums.few_sums(np.zeros(elements, np.float32))
+    left = reduce.few_sums(np.zeros(elements, np.float32))
     assert blocks == passes
     assert left.size == (passes[-1] if passes else elements)
 
@@ -102,7 +102,7 @@ def test_a_sum_of_columns_ends_with_a_block_for_each_column(monkeypatch):
     blocks = []
     monkeypatch.setattr(launch, "run", lambda kernel, count, threads, arguments: blocks.append(count))
     for positions in (0, 100, 8192, 10**6):
-        sums.sum_columns(np.zeros((1, 3, positions), np.float32), np.zeros(3, np.float32))
+        reduce.sum_columns(np.zeros((1, 3, positions), np.float32), np.zeros(3, np.float32))
     assert blocks == [3, 3, 3, 3 * 123, 3]
 
 

@@ -1,6 +1,6 @@
 """The emulator needs Numba's CUDA compiler; where its wheels are missing these tests are skipped by name."""
 
-from gpuconv.backend import missing_for_emulator
+from gpuconv.core.device import missing_for_emulator
 
 MISSING = missing_for_emulator()
 collect_ignore_glob = ["test_*.py"] if MISSING else []

@@ -11,23 +11,23 @@ import pytest
 
 import gpuconv
 from gpuconv import emulator
-from gpuconv.backend import kernels_for
-from gpuconv.kernels.cuda import activations
-from gpuconv.operation_checks import operation_checks
+from gpuconv.core.device import kernels_for
+from gpuconv.kernels.activation import cuda
 from gpuconv.testing import assert_close
-from tests.test_data import write_mnist
+from gpuconv.testing.operations import operation_checks
+from tests.training.test_data import write_mnist
 
 
 def test_one_kernel():
     x, y = np.random.default_rng(0).standard_normal(1000).astype(np.float32), np.zeros(1000, np.float32)
-    emulator.run(activations.FORWARD["relu"], 4, 256, x, y, 0)
+    emulator.run(cuda.FORWARD["relu"], 4, 256, x, y, 0)
     assert (y == np.maximum(x, 0)).all()
 
 
 def test_a_result_that_is_too_small_is_reported_with_its_line():
     x, y = np.ones(1000, np.float32), np.zeros(500, np.float32)
     with pytest.raises(emulator.EmulatorError, match="4 bytes at byte 2000 of y, which has 2000") as found:
-        emulator.run(activations.FORWARD["relu"], 4, 256, x, y, 0)
+        emulator.run(cuda.FORWARD["relu"], 4, 256, x, y, 0)
     place = found.value.place
     assert (found.value.kind, place.kernel, place.block, place.thread) == (
         "out-of-bounds", "relu_kernel", (1, 0, 0), (244, 0, 0),
@@ -37,7 +37,7 @@ def test_a_result_that_is_too_small_is_reported_with_its_line():
 
 
 def test_numpy_arrays_go_to_the_cuda_kernels(emulated):
-    assert kernels_for(np.zeros(1)).__name__ == "gpuconv.kernels.cuda"
+    assert kernels_for(np.zeros(1)).name == "cuda"
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -79,7 +79,7 @@ def test_another_device_gets_its_launches_back():
 
 def test_reading_a_result_that_no_kernel_has_written_is_reported(emulated):
     x = np.ones(8, np.float32)
-    y = gpuconv.arguments.empty(x.shape, x.dtype, x)
+    y = gpuconv.core.arrays.empty(x.shape, x.dtype, x)
     with pytest.raises(emulator.EmulatorError, match="uninitialised"):
         gpuconv.relu(y)
     gpuconv.relu(x, out=y)

@@ -1,7 +1,7 @@
 """The oracle: every operation in float64, in plain NumPy loops over output positions.
 
-It shares no code with the kernels or with gpuconv.geometry, and no idea either: where a kernel gathers, a gradient here
-scatters, straight from the definition of the forward pass. Padding is ((top, bottom), (left, right)).
+It shares no code with the kernels or with gpuconv.core.shapes, and no idea either: where a kernel gathers, a gradient
+here scatters, straight from the definition of the forward pass. Padding is ((top, bottom), (left, right)).
 """
 
 from .activations import *

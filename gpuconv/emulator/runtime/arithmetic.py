@@ -21,7 +21,7 @@ from .rounding import (
     odd_root,
     odd_sum,
     sum_error,
-)  # fmt: skip
+)
 from .table import table
 
 FLOAT_FUNCTIONS, enter = table()

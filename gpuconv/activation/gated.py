@@ -1,0 +1,300 @@
+"""Activations that multiply x by a gate between 0 and 1, and the gate made of straight lines."""
+
+from ..core.arrays import one_of
+from ..core.device import Array
+from ..core.half import takes_half
+from .elementwise import backward, forward
+
+APPROXIMATIONS = {"none": "gelu", "tanh": "gelu_tanh"}  # the kernel of each
+
+
+@takes_half
+def silu(x: Array, *, out: Array | None = None) -> Array:
+    """X sigmoid(x), also called swish.
+
+    Parameters
+    ----------
+    x : array of any shape, float16, bfloat16, float32 or float64
+    out : array like x, optional
+        Where the result goes; may be x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
+    ValueError
+        If out has another shape.
+
+    Notes
+    -----
+    NaN for x of minus infinity, as in PyTorch. Deterministic.
+    """
+    return forward("silu", x, out)
+
+
+@takes_half
+def silu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
+    """Dy (s + x s (1 - s)), with s = sigmoid(x).
+
+    Parameters
+    ----------
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
+        Gradient of the result, and the argument of the forward call.
+    out : array like x, optional
+        Where the result goes; may be dy or x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes differ.
+
+    Notes
+    -----
+    NaN for infinite x, as in PyTorch. Deterministic.
+    """
+    return backward("silu_grad", dy, x, out)
+
+
+@takes_half
+def mish(x: Array, *, out: Array | None = None) -> Array:
+    """X tanh(log(1 + exp(x))).
+
+    Parameters
+    ----------
+    x : array of any shape, float16, bfloat16, float32 or float64
+    out : array like x, optional
+        Where the result goes; may be x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
+    ValueError
+        If out has another shape.
+
+    Notes
+    -----
+    Misra, 2019; one exponential and one division. NaN for x of minus infinity, as in PyTorch. Deterministic.
+    """
+    return forward("mish", x, out)
+
+
+@takes_half
+def mish_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
+    """Dy times the derivative of mish.
+
+    Parameters
+    ----------
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
+        Gradient of the result, and the argument of the forward call.
+    out : array like x, optional
+        Where the result goes; may be dy or x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes differ.
+
+    Notes
+    -----
+    NaN for infinite x, as in PyTorch. Deterministic.
+    """
+    return backward("mish_grad", dy, x, out)
+
+
+@takes_half
+def hardsigmoid(x: Array, *, out: Array | None = None) -> Array:
+    """min(max(0, x + 3), 6) / 6: straight lines in place of sigmoid.
+
+    Parameters
+    ----------
+    x : array of any shape, float16, bfloat16, float32 or float64
+    out : array like x, optional
+        Where the result goes; may be x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
+    ValueError
+        If out has another shape.
+
+    Notes
+    -----
+    NaN propagates. Deterministic.
+    """
+    return forward("hardsigmoid", x, out)
+
+
+@takes_half
+def hardsigmoid_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
+    """Dy / 6 where -3 < x < 3, 0 elsewhere.
+
+    Parameters
+    ----------
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
+        Gradient of the result, and the argument of the forward call.
+    out : array like x, optional
+        Where the result goes; may be dy or x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes differ.
+
+    Notes
+    -----
+    0 where x is NaN, as in PyTorch. Deterministic.
+    """
+    return backward("hardsigmoid_grad", dy, x, out)
+
+
+@takes_half
+def hardswish(x: Array, *, out: Array | None = None) -> Array:
+    """X hardsigmoid(x).
+
+    Parameters
+    ----------
+    x : array of any shape, float16, bfloat16, float32 or float64
+    out : array like x, optional
+        Where the result goes; may be x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
+    ValueError
+        If out has another shape.
+
+    Notes
+    -----
+    Howard et al., 2019. NaN for x of minus infinity, as in PyTorch. Deterministic.
+    """
+    return forward("hardswish", x, out)
+
+
+@takes_half
+def hardswish_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
+    """0 where x <= -3, dy where x >= 3, dy (2x + 3) / 6 between.
+
+    Parameters
+    ----------
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
+        Gradient of the result, and the argument of the forward call.
+    out : array like x, optional
+        Where the result goes; may be dy or x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes differ.
+
+    Notes
+    -----
+    Deterministic.
+    """
+    return backward("hardswish_grad", dy, x, out)
+
+
+@takes_half
+def gelu(x: Array, approximate: str = "none", *, out: Array | None = None) -> Array:
+    """X P(X <= x) for a standard normal X: x (1 + erf(x / sqrt(2))) / 2.
+
+    Parameters
+    ----------
+    x : array of any shape, float16, bfloat16, float32 or float64
+    approximate : {"none", "tanh"}
+        "tanh" takes x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 instead.
+    out : array like x, optional
+        Where the result goes; may be x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
+    ValueError
+        If out has another shape, or there is no such approximation.
+
+    Notes
+    -----
+    Hendrycks and Gimpel, 2016. Negative results keep all their digits, where PyTorch's 1 + erf cancels to 0. NaN for x
+    of minus infinity, as in PyTorch. Deterministic.
+    """
+    one_of("gelu", "approximate", approximate, tuple(APPROXIMATIONS))
+    return forward("gelu", x, out, kernel=APPROXIMATIONS[approximate])
+
+
+@takes_half
+def gelu_grad(dy: Array, x: Array, approximate: str = "none", *, out: Array | None = None) -> Array:
+    """Dy (P(X <= x) + x p(x)), p the normal density; with "tanh" the derivative of the approximation.
+
+    Parameters
+    ----------
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
+        Gradient of the result, and the argument of the forward call.
+    approximate : {"none", "tanh"}
+    out : array like x, optional
+        Where the result goes; may be dy or x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes differ, or there is no such approximation.
+
+    Notes
+    -----
+    NaN for infinite x, as in PyTorch; finite for large ones, where the cube of PyTorch's approximation overflows.
+    Deterministic.
+    """
+    one_of("gelu_grad", "approximate", approximate, tuple(APPROXIMATIONS))
+    return backward("gelu_grad", dy, x, out, kernel=APPROXIMATIONS[approximate])

@@ -1,0 +1,135 @@
+"""PReLU: a leaky relu that learns its slopes, one for all channels or one for each."""
+
+import math
+from collections.abc import Sequence
+
+from ..core.arrays import floating, output, shaped
+from ..core.device import Array, kernels_for, on_device_of
+from ..core.half import takes_half
+from ..core.shapes import any_shape
+
+
+@takes_half
+def prelu(x: Array, weight: Array, *, out: Array | None = None) -> Array:
+    """X where x > 0, weight * x elsewhere.
+
+    Parameters
+    ----------
+    x : array (N, C, ...), or of any shape with a single slope; float16, bfloat16, float32 or float64
+    weight : array (C,) or (1,) or of no dimensions
+        The slopes for negative x.
+    out : array like x, optional
+        Where the result goes; may be x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If there are neither one slope nor as many as channels, or out has another shape or overlaps weight.
+
+    Notes
+    -----
+    He et al., 2015. Deterministic.
+    """
+    op = "prelu"
+    x, weight = floating(op, x=x, weight=weight)
+    view = _channels(op, x.shape, weight.shape)
+    with on_device_of(x):
+        y = output(op, x.shape, x, out, inputs=(weight,), coinciding=(x,))
+        kernels_for(x).activation.prelu(x.reshape(view), weight.reshape(-1), y.reshape(view))
+    return y
+
+
+@takes_half
+def prelu_grad(dy: Array, x: Array, weight: Array, *, out: Array | None = None) -> Array:
+    """Dy where x > 0, weight * dy elsewhere: the gradient with respect to x.
+
+    Parameters
+    ----------
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
+        Gradient of the result, and the argument of the forward call.
+    weight : array (C,) or (1,) or of no dimensions
+    out : array like x, optional
+        Where the result goes; may be dy or x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes do not fit together, or out has another shape or overlaps weight.
+
+    Notes
+    -----
+    f'(0) = weight. Deterministic.
+    """
+    op = "prelu_grad"
+    dy, x, weight = floating(op, dy=dy, x=x, weight=weight)
+    shaped(op, "dy", dy, x.shape, "the shape of x")
+    view = _channels(op, x.shape, weight.shape)
+    with on_device_of(x):
+        dx = output(op, x.shape, x, out, inputs=(weight,), coinciding=(dy, x))
+        views = dy.reshape(view), x.reshape(view), weight.reshape(-1), dx.reshape(view)
+        kernels_for(x).activation.prelu_grad(*views)
+    return dx
+
+
+@takes_half
+def prelu_weight_grad(dy: Array, x: Array, weight_shape: Sequence[int], *, out: Array | None = None) -> Array:
+    """The sum of dy x where x <= 0, over all that a slope serves: the gradient with respect to the slopes.
+
+    Parameters
+    ----------
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
+        Gradient of the result, and the argument of the forward call.
+    weight_shape : sequence of int
+        Shape of the slopes: (C,), (1,) or ().
+    out : array of weight_shape, optional
+        Where the result goes.
+
+    Returns
+    -------
+    array of weight_shape
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes do not fit together, or out has another shape or overlaps an input.
+
+    Notes
+    -----
+    Deterministic: a fixed order of summation.
+    """
+    op = "prelu_weight_grad"
+    dy, x = floating(op, dy=dy, x=x)
+    shaped(op, "dy", dy, x.shape, "the shape of x")
+    weight_shape = any_shape(op, "weight_shape", weight_shape)
+    view = _channels(op, x.shape, weight_shape)
+    with on_device_of(x):
+        dweight = output(op, weight_shape, x, out, inputs=(dy, x))
+        kernels_for(x).activation.prelu_weight_grad(dy.reshape(view), x.reshape(view), dweight.reshape(-1))
+    return dweight
+
+
+def _channels(op: str, shape: tuple[int, ...], weight_shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """X as (outer, channels, inner), the channels one slope each."""
+    if len(weight_shape) > 1:
+        raise ValueError(f"{op}: weight has shape {weight_shape}, expected one dimension or none")
+    slopes = math.prod(weight_shape)
+    if slopes == 1:
+        return 1, 1, math.prod(shape)
+    channels = shape[1] if len(shape) > 1 else 1
+    if slopes != channels:
+        raise ValueError(f"{op}: weight has {slopes} slopes, expected 1 or {channels}, x being of shape {shape}")
+    return shape[0], channels, math.prod(shape[2:])

@@ -1,0 +1,261 @@
+"""Activations made of straight lines: relu and its relatives."""
+
+from ..core.arrays import number
+from ..core.device import Array
+from ..core.half import takes_half
+from .elementwise import backward, forward
+
+
+@takes_half
+def relu(x: Array, *, out: Array | None = None) -> Array:
+    """max(0, x).
+
+    Parameters
+    ----------
+    x : array of any shape, float16, bfloat16, float32 or float64
+    out : array like x, optional
+        Where the result goes; may be x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
+    ValueError
+        If out has another shape.
+
+    Notes
+    -----
+    A unit whose pre-activation is negative for every sample has zero gradient for good ("dying"). NaN propagates.
+    Deterministic.
+    """
+    return forward("relu", x, out)
+
+
+@takes_half
+def relu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
+    """Dy where x > 0, 0 elsewhere: the factor f'(x^l) of equation (20), with f'(0) = 0.
+
+    Parameters
+    ----------
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
+        Gradient of the result, and the argument of the forward call.
+    out : array like x, optional
+        Where the result goes; may be dy or x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes differ.
+
+    Notes
+    -----
+    dy where x is NaN, as in PyTorch. Deterministic.
+    """
+    return backward("relu_grad", dy, x, out)
+
+
+@takes_half
+def leaky_relu(x: Array, negative_slope: float = 0.01, *, out: Array | None = None) -> Array:
+    """X where x > 0, negative_slope * x elsewhere.
+
+    Parameters
+    ----------
+    x : array of any shape, float16, bfloat16, float32 or float64
+    negative_slope : float
+        Of any size and sign.
+    out : array like x, optional
+        Where the result goes; may be x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere, or an option is no number.
+    ValueError
+        If out has another shape.
+
+    Notes
+    -----
+    Never saturates, so a unit cannot die: its gradient is negative_slope, not 0, for negative inputs (Maas, Hannun and
+    Ng, 2013). Deterministic.
+    """
+    return forward("leaky_relu", x, out, negative_slope=negative_slope)
+
+
+@takes_half
+def leaky_relu_grad(dy: Array, x: Array, negative_slope: float = 0.01, *, out: Array | None = None) -> Array:
+    """Dy where x > 0, negative_slope * dy elsewhere: f'(0) = negative_slope.
+
+    Parameters
+    ----------
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
+        Gradient of the result, and the argument of the forward call.
+    negative_slope : float
+        Of any size and sign.
+    out : array like x, optional
+        Where the result goes; may be dy or x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ, or an option is
+        no number.
+    ValueError
+        If the shapes differ.
+
+    Notes
+    -----
+    negative_slope * dy where x is NaN, as in PyTorch. Deterministic.
+    """
+    return backward("leaky_relu_grad", dy, x, out, negative_slope=negative_slope)
+
+
+@takes_half
+def relu6(x: Array, *, out: Array | None = None) -> Array:
+    """min(max(0, x), 6).
+
+    Parameters
+    ----------
+    x : array of any shape, float16, bfloat16, float32 or float64
+    out : array like x, optional
+        Where the result goes; may be x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
+    ValueError
+        If out has another shape.
+
+    Notes
+    -----
+    Bounded, so that it survives arithmetic of few bits (Krizhevsky, 2010). NaN propagates. Deterministic.
+    """
+    return forward("relu6", x, out)
+
+
+@takes_half
+def relu6_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
+    """Dy where 0 < x < 6, 0 elsewhere.
+
+    Parameters
+    ----------
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
+        Gradient of the result, and the argument of the forward call.
+    out : array like x, optional
+        Where the result goes; may be dy or x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes differ.
+
+    Notes
+    -----
+    0 where x is NaN, as in PyTorch. Deterministic.
+    """
+    return backward("relu6_grad", dy, x, out)
+
+
+@takes_half
+def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0, *, out: Array | None = None) -> Array:
+    """min(max(min_val, x), max_val).
+
+    Parameters
+    ----------
+    x : array of any shape, float16, bfloat16, float32 or float64
+    min_val : float
+    max_val : float
+        Not smaller than min_val.
+    out : array like x, optional
+        Where the result goes; may be x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere, or an option is no number.
+    ValueError
+        If out has another shape, or min_val is larger than max_val.
+
+    Notes
+    -----
+    NaN propagates. Deterministic.
+    """
+    op = "hardtanh"
+    low, high = _ordered(op, min_val, max_val)
+    return forward(op, x, out, min_val=low, max_val=high)
+
+
+@takes_half
+def hardtanh_grad(
+    dy: Array, x: Array, min_val: float = -1.0, max_val: float = 1.0, *, out: Array | None = None
+) -> Array:
+    """Dy where min_val < x < max_val, 0 elsewhere.
+
+    Parameters
+    ----------
+    dy, x : array of one shape, float16, bfloat16, float32 or float64
+        Gradient of the result, and the argument of the forward call.
+    min_val : float
+    max_val : float
+        Not smaller than min_val.
+    out : array like x, optional
+        Where the result goes; may be dy or x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ, or an option is
+        no number.
+    ValueError
+        If the shapes differ, or min_val is larger than max_val.
+
+    Notes
+    -----
+    0 where x is NaN, as in PyTorch. Deterministic.
+    """
+    op = "hardtanh_grad"
+    low, high = _ordered(op, min_val, max_val)
+    return backward(op, dy, x, out, min_val=low, max_val=high)
+
+
+def _ordered(op: str, min_val: float, max_val: float) -> tuple[float, float]:
+    low, high = number(op, "min_val", min_val), number(op, "max_val", max_val)
+    if low > high:
+        raise ValueError(f"{op}: min_val is {low}, expected at most max_val={high}")
+    return low, high

@@ -1,0 +1,1 @@
+"""Convolution and its gradients over one to three axes, and transposed."""

@@ -1,0 +1,1 @@
+"""What every operation stands on: arrays, devices, shapes, the call, graphs."""

@@ -1,0 +1,245 @@
+"""Which kernels serve an array, and where arrays live.
+
+The array decides: a CuPy array runs the CUDA kernels on its device and the current CuPy stream, a NumPy array the CPU
+kernels. `device()` is only where *new* arrays go (parameters, batches). This is the only module that imports cupy.
+"""
+
+import contextlib
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import logging
+import os
+import sys
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = Any
+"""A NumPy or a CuPy array; neither library has a common static type for both."""
+
+DEVICES = ("auto", "cpu", "cuda", "emulator")
+_log = logging.getLogger("gpuconv")
+_chosen: str | None = None
+
+
+class DeviceError(RuntimeError):
+    """A device was asked for that is not there; the message says what is missing."""
+
+
+def device() -> str:
+    """Name of the device new arrays go to: "cuda" where CuPy imports and finds one, else "cpu".
+
+    `use_device` decides, else the environment variable GPUCONV_DEVICE (read once), else "auto". Falling back to the CPU
+    is logged once, at level INFO.
+
+    Returns
+    -------
+    str
+        "cpu" or "cuda" ("emulator" where that was asked for).
+
+    Raises
+    ------
+    DeviceError
+        If "cuda" was asked for and there is none.
+    ValueError
+        If GPUCONV_DEVICE names no device.
+    """
+    return _chosen or _from_environment()
+
+
+class use_device:  # noqa: N801  used like a function
+    """Choose where new arrays go, from now on or within a `with` block.
+
+    Parameters
+    ----------
+    name : {"auto", "cpu", "cuda", "emulator"}
+        "emulator" runs the PTX of the CUDA kernels on NumPy arrays and checks every access (docs/emulator.md);
+
+    Raises
+    ------
+    DeviceError
+        If the device is not there; nothing is changed then.
+    ValueError
+        If there is no device of that name.
+    """
+
+    def __init__(self, name: str) -> None:
+        global _chosen
+        resolved = _resolve(name, "use_device")
+        self._before, _chosen = _chosen, resolved
+        self._resolved = resolved
+        _direct_launches()
+
+    def __enter__(self) -> "use_device":
+        global _chosen  # noqa: PLW0603
+        _chosen = self._resolved
+        _direct_launches()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        global _chosen  # noqa: PLW0603
+        _chosen = self._before
+        _direct_launches()
+
+
+def to_device(a: Array, device_name: str | None = None) -> Array:
+    """The array on a device, copied only if it is not there already.
+
+    Parameters
+    ----------
+    a : array or array-like
+    device_name : {"cpu", "cuda"}, optional
+        Default: `device()`.
+
+    Returns
+    -------
+    array
+    """
+    name = device() if device_name is None else _resolve(device_name, "to_device")
+    if name != "cuda":
+        return to_host(a)
+    return a if is_cupy(a) else _cupy().asarray(a)
+
+
+def to_host(a: Array) -> Array:
+    """The array as a NumPy array, copied only if it lives on a GPU (which waits for the current stream)."""
+    return a.get() if is_cupy(a) else np.asarray(a)
+
+
+def device_of(a: Array) -> str:
+    """Where an array lives: "cpu" or "cuda"."""
+    return "cuda" if is_cupy(a) else "cpu"
+
+
+def array_module(a: Array) -> Any:
+    """The library an array belongs to, numpy or cupy: for allocation, never for computing."""
+    return _cupy() if type(a) is not np.ndarray and is_cupy(a) else np
+
+
+def is_cupy(a: Array) -> bool:
+    """Whether a is a CuPy array, found out without importing cupy."""
+    cupy = sys.modules.get("cupy")
+    return cupy is not None and isinstance(a, cupy.ndarray)
+
+
+class Target:
+    """The kernels of one target, "cpu" or "cuda": `target.pool` is the package kernels.pool.cpu or kernels.pool.cuda.
+
+    Operations are imported when they are first asked for.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.runtime = importlib.import_module(f"gpuconv.kernels.{name}")
+        self.index_bits: int = self.runtime.INDEX_BITS
+        importlib.import_module("gpuconv.core.compile_notice")  # from now on Numba tells it what it compiles
+
+    def __getattr__(self, operation: str) -> Any:
+        if operation.startswith("_"):
+            raise AttributeError(operation)
+        launchers = importlib.import_module(f"gpuconv.kernels.{operation}.{self.name}")
+        setattr(self, operation, launchers)
+        return launchers
+
+
+def kernels_for(a: Array) -> Target:
+    """The kernels that serve an array: those of CUDA for CuPy arrays, those of the CPU for NumPy arrays.
+
+    On the emulator NumPy arrays stand for device arrays.
+    """
+    on_cuda = (type(a) is not np.ndarray and is_cupy(a)) or device() == "emulator"
+    return _target("cuda" if on_cuda else "cpu")
+
+
+_target = functools.cache(Target)
+
+
+def missing_for_cuda() -> str | None:
+    """What keeps this machine from running CUDA, in a few words; None where nothing does."""
+    try:
+        cupy = _cupy()
+    except ImportError as error:
+        return f"CuPy cannot be imported ({error})"
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:  # cupy raises its own types, absent where it is not installed
+        return f"no CUDA driver answers ({error})"
+    if count == 0:
+        return "the CUDA driver finds no device"
+    if importlib.util.find_spec("numba_cuda") is None:
+        return "numba-cuda is not installed (pip install gpuconv[cuda12] or gpuconv[cuda13])"
+    return _too_new_for_numba_cuda()
+
+
+def _too_new_for_numba_cuda() -> str | None:
+    """Whether the installed numba-cuda cannot be imported with this NumPy (NVIDIA/numba-cuda#907), in a few words."""
+    version = importlib.metadata.version("numba-cuda")
+    if hasattr(np, "row_stack") or tuple(map(int, version.split(".")[:2])) > (0, 30):
+        return None
+    return f"numba-cuda {version} does not work with NumPy {np.__version__} (pip install 'numpy<2.5')"
+
+
+@functools.cache
+def _cupy() -> Any:
+    return importlib.import_module("cupy")
+
+
+@functools.cache
+def _auto() -> str:
+    """Resolve "auto" once a process, and say so once if it is the fallback."""
+    missing = missing_for_cuda()
+    if missing is None:
+        return "cuda"
+    _log.info("gpuconv runs on the CPU: %s", missing)
+    return "cpu"
+
+
+@functools.cache
+def _from_environment() -> str:
+    return _resolve(os.environ.get("GPUCONV_DEVICE", "auto"), "GPUCONV_DEVICE")
+
+
+def _resolve(name: str, source: str) -> str:
+    if name not in DEVICES:
+        raise ValueError(f"{source}: device is {name!r}, expected one of {', '.join(map(repr, DEVICES))}")
+    if name == "auto":
+        return _auto()
+    if name == "cuda" and (missing := missing_for_cuda()):
+        raise DeviceError(f"{source}: device 'cuda' was asked for, but {missing}")
+    if name == "emulator":
+        if missing := missing_for_emulator():
+            raise DeviceError(f"{source}: device 'emulator' was asked for, but {missing}")
+        importlib.import_module("gpuconv.emulator.device").switch_on()
+    return name
+
+
+def _direct_launches() -> None:
+    """Let the launches on NumPy arrays go to the emulator while it is the device, and only then."""
+    emulated = sys.modules.get("gpuconv.emulator.device")
+    if emulated is not None:
+        wanted = _chosen or os.environ.get("GPUCONV_DEVICE", "auto")
+        (emulated.switch_on if wanted == "emulator" else emulated.switch_off)()
+
+
+def missing_for_emulator() -> str | None:
+    """What keeps this machine from running CUDA kernels' PTX on the CPU; None where nothing does."""
+    for package in ("numba_cuda", "cuda.bindings"):
+        try:
+            found = importlib.util.find_spec(package)
+        except ModuleNotFoundError:
+            found = None
+        if found is None:
+            return f"{package} is not installed (pip install gpuconv[emulator])"
+    if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
+        return "NUMBA_ENABLE_CUDASIM=1 keeps Numba from compiling for CUDA"
+    return _too_new_for_numba_cuda()
+
+
+_NO_GPU: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+
+
+def on_device_of(a: Array) -> contextlib.AbstractContextManager[Any]:
+    """Make the array's GPU the current one while a function allocates and launches; nothing to do on the CPU."""
+    return a.device if type(a) is not np.ndarray and is_cupy(a) else _NO_GPU

@@ -1,0 +1,252 @@
+"""All shape arithmetic and every shape error, in one place.
+
+A geometry is a plain frozen record of integers. The kernels read it as it is: Numba takes a named tuple as an
+argument, and the CUDA launchers unpack it into uint32 scalars.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from .memoize import remembered
+
+Pair: TypeAlias = tuple[int, int]
+Size: TypeAlias = int | Sequence[int]
+Padding: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]] | Literal["same", "valid"]
+
+# Words for error messages.
+COUNTS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
+GROUPS = {1: "sequence of one", 2: "pair", 3: "triple"}
+_PADDINGS = {
+    1: "an int or ((left, right),)",
+    2: "an int, a pair or ((top, bottom), (left, right))",
+    3: "an int, a triple or ((front, back), (top, bottom), (left, right))",
+}
+
+
+class ConvGeometry(NamedTuple):
+    """One two-dimensional convolution: x (n, c, h, w), weights (k, c / groups, r, s), y (n, k, p, q)."""
+
+    n: int
+    c: int
+    h: int
+    w: int
+    k: int
+    r: int
+    s: int
+    p: int
+    q: int
+    stride_h: int
+    stride_w: int
+    pad_top: int
+    pad_left: int
+    pad_bottom: int
+    pad_right: int
+    dilation_h: int
+    dilation_w: int
+    groups: int
+
+    @property
+    def x_shape(self) -> tuple[int, int, int, int]:
+        """Shape of the input and of its gradient."""
+        return self.n, self.c, self.h, self.w
+
+    @property
+    def w_shape(self) -> tuple[int, int, int, int]:
+        """Shape of the weights and of their gradient."""
+        return self.k, self.c // self.groups, self.r, self.s
+
+    @property
+    def y_shape(self) -> tuple[int, int, int, int]:
+        """Shape of the output and of its gradient."""
+        return self.n, self.k, self.p, self.q
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of one pass, a multiplication and an addition counted apart."""
+        return 2 * self.n * self.k * self.p * self.q * (self.c // self.groups) * self.r * self.s
+
+
+@remembered
+def conv_geometry(
+    op: str,
+    x_shape: Sequence[int],
+    w_shape: Sequence[int],
+    *,
+    stride: Size = 1,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+) -> ConvGeometry:
+    """Geometry of a convolution.
+
+    Parameters
+    ----------
+    op : str
+        Name of the public function, for error messages.
+    x_shape, w_shape : sequences of four int
+        (N, C, H, W) and (K, C / groups, R, S).
+    stride, dilation : int or pair
+    padding : int, pair, ((top, bottom), (left, right)), "same" or "valid"
+    groups : int
+
+    Returns
+    -------
+    ConvGeometry
+
+    Raises
+    ------
+    TypeError
+        If a size is not an integer.
+    ValueError
+        If the shapes do not fit together.
+    """
+    n, c, h, w = sizes(op, "x", x_shape, "(N, C, H, W)")
+    k, cg, r, s = sizes(op, "w", w_shape, "(K, C/groups, R, S)")
+    groups = positive(op, "groups", groups)
+    for name, size in (("x.shape[1]", c), ("x.shape[2]", h), ("x.shape[3]", w)):
+        positive(op, name, size)
+    for axis, size in enumerate((k, cg, r, s)):
+        positive(op, f"w.shape[{axis}]", size)
+    if c != cg * groups:
+        raise ValueError(f"{op}: x has {c} channels, w expects {cg * groups} (w.shape[1]={cg} x groups={groups})")
+    if k % groups:
+        raise ValueError(f"{op}: w has {k} filters (w.shape[0]), expected a multiple of groups={groups}")
+    sh, sw = pair(op, "stride", stride)
+    dh, dw = pair(op, "dilation", dilation)
+    (top, bottom), (left, right) = sides_of(op, padding, (r, s), (sh, sw), (dh, dw))
+    p = output_size(op, "height", h, top, bottom, r, sh, dh)
+    q = output_size(op, "width", w, left, right, s, sw, dw)
+    return ConvGeometry(n, c, h, w, k, r, s, p, q, sh, sw, top, left, bottom, right, dh, dw, groups)
+
+
+def pair(op: str, name: str, value: Any) -> Pair:
+    """Two positive integers from an int or a pair."""
+    first, second = several(op, name, value, 2)
+    return first, second
+
+
+def several(op: str, name: str, value: Any, count: int) -> tuple[int, ...]:
+    """Positive integers, one for each axis, from an int or a sequence of so many."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if len(value) != count:
+            raise ValueError(f"{op}: {name} is {value!r}, expected an int or a {GROUPS[count]} of int")
+        return tuple(positive(op, f"{name}[{axis}]", size) for axis, size in enumerate(value))
+    return (positive(op, name, value),) * count
+
+
+def shape_of(op: str, name: str, value: Any, layout: str) -> tuple[int, ...]:
+    """A shape given by the caller, such as input_shape, as integers; layout is like "(N, C, H, W)"."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise TypeError(f"{op}: {name} is {value!r}, expected a shape {layout}")
+    return sizes(op, name, value, layout)
+
+
+def any_shape(op: str, name: str, value: Any) -> tuple[int, ...]:
+    """A shape of any length given by the caller, as integers."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise TypeError(f"{op}: {name} is {value!r}, expected a shape, a sequence of int")
+    return tuple(integer(op, f"{name}[{axis}]", size, at_least=0) for axis, size in enumerate(value))
+
+
+def split_axis(op: str, shape: tuple[int, ...], axis: int, name: str = "x") -> tuple[int, int, int]:
+    """The shape (outer, classes, inner) that brings one axis into the middle."""
+    rank, axis = len(shape), integer(op, "axis", axis, at_least=-(2**31))
+    if not -rank <= axis < rank:
+        raise ValueError(f"{op}: axis is {axis}, expected {-rank} <= axis < {rank} for {name} of shape {shape}")
+    axis %= rank
+    return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+
+
+def sizes(op: str, name: str, shape: Sequence[int], layout: str) -> tuple[int, ...]:
+    """The sizes of a shape, as many as the layout names."""
+    rank = layout.count(",") + 1
+    if len(shape) != rank:
+        hint = f"; one sample is x[None], of shape {(1, *shape)}" if name == "x" and len(shape) == rank - 1 else ""
+        raise ValueError(f"{op}: {name} has shape {tuple(shape)}, expected {COUNTS[rank]} dimensions {layout}{hint}")
+    if set(map(type, shape)) == {int} and min(shape) >= 0 and max(shape) < 2**31:
+        return tuple(shape)
+    return tuple(integer(op, f"{name}.shape[{axis}]", size, at_least=0) for axis, size in enumerate(shape))
+
+
+def sides_of(
+    op: str, padding: Any, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+) -> tuple[Pair, ...]:
+    """((before, after), ...) for each axis, from every form the public functions take."""
+    if isinstance(padding, str):
+        return _named_padding(op, padding, kernel, stride, dilation)
+    rank = len(kernel)
+    if not isinstance(padding, Sequence):
+        both = (integer(op, "padding", padding, at_least=0),) * 2
+        return (both,) * rank
+    if len(padding) != rank:
+        raise ValueError(f"{op}: padding is {padding!r}, expected {_PADDINGS[rank]}")
+    return tuple(_both_sides(op, f"padding[{axis}]", amount) for axis, amount in enumerate(padding))
+
+
+def _both_sides(op: str, name: str, amount: Any) -> Pair:
+    if not isinstance(amount, Sequence) or isinstance(amount, str):
+        return (integer(op, name, amount, at_least=0),) * 2
+    if len(amount) != 2:
+        raise ValueError(f"{op}: {name} is {amount!r}, expected an int or a pair of int")
+    before, after = (integer(op, f"{name}[{side}]", one, at_least=0) for side, one in enumerate(amount))
+    return before, after
+
+
+def _named_padding(
+    op: str, padding: str, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+) -> tuple[Pair, ...]:
+    if padding == "valid":
+        return ((0, 0),) * len(kernel)
+    if padding != "same":
+        raise ValueError(f"{op}: padding is {padding!r}, expected 'same', 'valid' or numbers")
+    if set(stride) != {1}:
+        raise ValueError(f"{op}: padding 'same' needs stride 1, got stride {tuple(stride)}")
+    totals = [d * (extent - 1) for d, extent in zip(dilation, kernel, strict=True)]
+    return tuple((total // 2, total - total // 2) for total in totals)
+
+
+def output_size(
+    op: str, axis: str, size: int, before: int, after: int, kernel: int, stride: int, dilation: int, ceil: bool = False
+) -> int:
+    """Number of windows along one axis; with `ceil`, PyTorch's rule for the last one."""
+    extent = dilation * (kernel - 1) + 1
+    if size + before + after >= 2**31:  # kernels keep positions in 32 bits
+        raise ValueError(
+            f"{op}: padding {before} and {after} makes the {axis} {size + before + after}, expected less than 2**31"
+        )
+    room = size + before + after - extent
+    if room < 0:
+        raise ValueError(
+            f"{op}: the dilated kernel is larger than the padded input: {axis} {extent} > {size + before + after} "
+            f"(kernel {kernel}, dilation {dilation}, padding {before} and {after})"
+        )
+    if not ceil:
+        return room // stride + 1
+    count = -(-room // stride) + 1
+    return count - 1 if (count - 1) * stride >= size + before else count
+
+
+def positive(op: str, name: str, value: Any) -> int:
+    """One positive integer."""
+    return integer(op, name, value, at_least=1)
+
+
+def natural(op: str, name: str, value: Any) -> int:
+    """One integer, at least 0."""
+    return integer(op, name, value, at_least=0)
+
+
+def integer(op: str, name: str, value: Any, *, at_least: int) -> int:
+    """One integer that fits 32 bits."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{op}: {name} is {value!r}, expected an integer")
+    try:
+        number = int(value.__index__())
+    except TypeError:  # an array of several
+        raise TypeError(f"{op}: {name} is {value!r}, expected an integer") from None
+    if number < at_least:
+        raise ValueError(f"{op}: {name} is {number}, expected at least {at_least}")
+    if number >= 2**31:
+        raise ValueError(f"{op}: {name} is {number}, expected less than 2**31")
+    return number

@@ -1,0 +1,129 @@
+"""Dropout with random numbers that follow from a seed, for NumPy and CuPy arrays."""
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import flag, floating, number, output
+from ..core.device import Array, kernels_for, on_device_of
+from ..core.half import takes_half
+
+
+@takes_half
+def dropout(
+    x: Array, p: float = 0.5, *, training: bool = True, seed: int, offset: int = 0, out: Array | None = None
+) -> Array:
+    """X / (1 - p) where it is kept, 0 where it is dropped, each element with probability p (Srivastava et al., 2014).
+
+    Parameters
+    ----------
+    x : array of any shape, float16, bfloat16, float32 or float64
+    p : float, 0 <= p <= 1
+        Probability that an element is dropped, rounded to a multiple of 2^-32.
+    training : bool
+        Without, or where p is 0, nothing is dropped and the result is x itself.
+    seed, offset : int, 0 <= seed, offset < 2^64
+        Element i is dropped or kept by word i % 4 of Philox 4x32-10 with counter (i // 4, offset) and key seed: the
+        same for NumPy and CuPy arrays, for every dtype, and for the gradient.
+    out : array like x, optional
+        Where the result goes; may be x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If x is no NumPy or CuPy array of a floating type, or seed or offset is no integer.
+    ValueError
+        If p, seed or offset is out of range.
+
+    Notes
+    -----
+    PyTorch draws from a state, so its masks are others. A NaN that is dropped stays NaN, as in PyTorch. Deterministic.
+    """
+    return _dropout("dropout", x, p, training, seed, offset, out)
+
+
+@takes_half
+def dropout_grad(
+    dy: Array, p: float = 0.5, *, training: bool = True, seed: int, offset: int = 0, out: Array | None = None
+) -> Array:
+    """Dx = dy / (1 - p) where x was kept, 0 where it was dropped: the seed says which, no mask is needed.
+
+    Parameters
+    ----------
+    dy : array of the shape of x, float16, bfloat16, float32 or float64
+    p, training, seed, offset, out
+        As in the forward call.
+
+    Returns
+    -------
+    array like dy
+
+    Raises
+    ------
+    TypeError
+        If dy is no NumPy or CuPy array of a floating type, or seed or offset is no integer.
+    ValueError
+        If p, seed or offset is out of range.
+
+    Notes
+    -----
+    Deterministic.
+    """
+    return _dropout("dropout_grad", dy, p, training, seed, offset, out)
+
+
+@takes_half
+def dropout2d(
+    x: Array, p: float = 0.5, *, training: bool = True, seed: int, offset: int = 0, out: Array | None = None
+) -> Array:
+    """Whole channels of x (N, C, H, W) dropped or kept, n C + c in the place of an element; else as `dropout`."""
+    return _dropout("dropout2d", x, p, training, seed, offset, out)
+
+
+@takes_half
+def dropout2d_grad(
+    dy: Array, p: float = 0.5, *, training: bool = True, seed: int, offset: int = 0, out: Array | None = None
+) -> Array:
+    """Gradient of `dropout2d`; arguments as for `dropout_grad`."""
+    return _dropout("dropout2d_grad", dy, p, training, seed, offset, out)
+
+
+def _dropout(op: str, x: Array, p: float, training: bool, seed: int, offset: int, out: Array | None) -> Array:
+    """All four: the gradient does to dy what the forward pass did to x."""
+    name, channels = "dy" if op.endswith("_grad") else "x", op.startswith("dropout2d")
+    (x,) = floating(op, **{name: x})
+    if channels and x.ndim != 4:
+        raise ValueError(f"{op}: {name} has shape {x.shape}, expected four dimensions (N, C, H, W)")
+    probability = number(op, "p", p)
+    if not 0 <= probability <= 1:
+        raise ValueError(f"{op}: p is {p}, expected 0 <= p <= 1")
+    key, counter = _word64(op, "seed", seed), _word64(op, "offset", offset)
+    if (not flag(op, "training", training) or probability == 0) and out is None:
+        return x
+    share = probability if training else 0.0
+    scale = x.dtype.type(1 / (1 - share) if share < 1 else 0)
+    rows = (math.prod(x.shape[:2]), math.prod(x.shape[2:])) if channels else (x.size, 1)
+    with on_device_of(x):
+        y = output(op, x.shape, x, out, coinciding=(x,))
+        if x.size:
+            drawn = np.uint64(round(share * 2**32)), scale, key, counter
+            kernels_for(x).dropout.dropout(x.reshape(rows), *drawn, y.reshape(rows))
+    return y
+
+
+def _word64(op: str, name: str, value: Any) -> np.uint64:
+    try:
+        word = operator.index(value)
+    except TypeError:
+        word = None
+    if word is None or isinstance(value, bool):
+        raise TypeError(f"{op}: {name} is {value!r}, expected an integer")
+    if not 0 <= word < 2**64:
+        raise ValueError(f"{op}: {name} is {value}, expected 0 <= {name} < 2**64")
+    return np.uint64(word)

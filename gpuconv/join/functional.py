@@ -1,0 +1,138 @@
+"""Joining arrays: sums and concatenation, and the gradient that takes them apart, for NumPy and CuPy arrays."""
+
+from collections.abc import Sequence
+
+from ..core.arrays import floating, output, shaped
+from ..core.device import Array, kernels_for, on_device_of
+from ..core.half import takes_half
+from ..core.shapes import any_shape, split_axis
+
+
+@takes_half
+def add(a: Array, b: Array, *, out: Array | None = None) -> Array:
+    """A + b: where two branches of a network meet. Each branch's gradient is that of the sum.
+
+    Parameters
+    ----------
+    a, b : array of one shape, float16, bfloat16, float32 or float64
+    out : array like a, optional
+        Where the result goes; may be a or b itself.
+
+    Returns
+    -------
+    array like a
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes differ: nothing is broadcast.
+
+    Notes
+    -----
+    Deterministic.
+    """
+    a, b = floating("add", a=a, b=b)
+    shaped("add", "b", b, a.shape, "the shape of a")
+    with on_device_of(a):
+        y = output("add", a.shape, a, out, coinciding=(a, b))
+        kernels_for(a).join.add(a, b, y)
+    return y
+
+
+@takes_half
+def concatenate(arrays: Sequence[Array], axis: int = 1, *, out: Array | None = None) -> Array:
+    """The arrays one behind the other along an axis; by default the channels.
+
+    Parameters
+    ----------
+    arrays : sequence of arrays, float16, bfloat16, float32 or float64
+        Of one shape but for the axis.
+    axis : int
+    out : array, optional
+        Memory for the result; must not overlap an input.
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    TypeError
+        If one is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If there are none, there is no such axis, or shapes differ elsewhere.
+
+    Notes
+    -----
+    torch.cat and numpy.concatenate, but dtypes are not mixed. Deterministic.
+    """
+    op = "concatenate"
+    if not isinstance(arrays, Sequence):
+        raise TypeError(f"{op}: arrays is a {type(arrays).__name__}, expected a list or tuple of arrays")
+    if not arrays:
+        raise ValueError(f"{op}: arrays is empty, expected at least one array")
+    parts = floating(op, **{f"arrays[{i}]": a for i, a in enumerate(arrays)})
+    shape = parts[0].shape
+    outer, _, inner = split_axis(op, shape, axis, "arrays[0]")
+    axis %= len(shape)
+    for i, a in enumerate(parts):
+        if a.ndim != len(shape):
+            raise ValueError(f"{op}: arrays[{i}] has shape {a.shape}, expected {len(shape)} dimensions like arrays[0]")
+        expected = (*shape[:axis], a.shape[axis], *shape[axis + 1 :])
+        shaped(op, f"arrays[{i}]", a, expected, f"that of arrays[0] but for axis {axis}")
+    sizes = [a.shape[axis] for a in parts]
+    with on_device_of(parts[0]):
+        y = output(op, (*shape[:axis], sum(sizes), *shape[axis + 1 :]), parts[0], out, inputs=parts)
+        rows, start = y.reshape(outer, sum(sizes) * inner), 0
+        for a, size in zip(parts, sizes, strict=True):
+            kernels_for(y).join.copy_columns(a.reshape(outer, size * inner), 0, rows, start, size * inner)
+            start += size * inner
+    return y
+
+
+@takes_half
+def concatenate_grad(dy: Array, sizes: Sequence[int], axis: int = 1) -> tuple[Array, ...]:
+    """The gradient of each array that `concatenate` joined: its stretch of dy.
+
+    Parameters
+    ----------
+    dy : array, float16, bfloat16, float32 or float64
+    sizes : sequence of int
+        Of the arrays along the axis, in order.
+    axis : int
+
+    Returns
+    -------
+    tuple of arrays
+
+    Raises
+    ------
+    TypeError
+        If dy is no NumPy or CuPy array of a floating type, or a size is no integer.
+    ValueError
+        If there is no such axis, or the sizes do not add up to its length.
+
+    Notes
+    -----
+    Deterministic.
+    """
+    op = "concatenate_grad"
+    (dy,) = floating(op, dy=dy)
+    outer, total, inner = split_axis(op, dy.shape, axis, "dy")
+    axis %= dy.ndim
+    parts = any_shape(op, "sizes", sizes)
+    if sum(parts) != total:
+        raise ValueError(f"{op}: sizes is {parts}, expected {total} in sum (dy.shape[{axis}])")
+    gradients, first = [], 0
+    with on_device_of(dy):
+        for size in parts:
+            dx = output(op, (*dy.shape[:axis], size, *dy.shape[axis + 1 :]), dy)
+            columns = size * inner
+            kernels_for(dy).join.copy_columns(
+                dy.reshape(outer, total * inner), first, dx.reshape(outer, columns), 0, columns
+            )
+            gradients.append(dx)
+            first += columns
+    return tuple(gradients)

@@ -1,0 +1,129 @@
+"""The binary cross-entropy of logits: each element is a decision of its own."""
+
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import contiguous, floating, one_of, output, shaped
+from ..core.device import Array, array_module, kernels_for, on_device_of
+from ..core.half import takes_half
+from .reduction import REDUCTIONS, loss_gradient, reduced, scale_of
+
+
+@takes_half
+def bce_with_logits(
+    input: Array,
+    target: Array,
+    *,
+    weight: Array | None = None,
+    pos_weight: Array | None = None,
+    reduction: str = "mean",
+) -> Array:
+    """-weight (pos_weight t log s + (1 - t) log(1 - s)) with s = sigmoid(input), averaged.
+
+    Parameters
+    ----------
+    input : array of any shape, float16, bfloat16, float32 or float64
+        Logits.
+    target : array like input
+        Probabilities t that the answer is yes.
+    weight : array, optional
+        Factors of the losses, of a shape that broadcasts to input's.
+    pos_weight : array, optional
+        Factors of the part where the answer is yes, of a shape that broadcasts to input's: mostly (C,).
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Of no dimensions, or like input where reduction is "none".
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes do not fit together, or the reduction has no such name.
+
+    Notes
+    -----
+    torch.nn.functional.binary_cross_entropy_with_logits. Formed so that no exponential overflows and no logarithm of
+    a rounded probability is taken. Deterministic: a fixed order of summation.
+    """
+    op = "bce_with_logits"
+    x, target, weight, pos_weight = _decisions(op, input, target, weight, pos_weight, reduction)
+    kernels = kernels_for(x)
+    with on_device_of(x):
+        losses = output(op, x.shape, x)
+        kernels.loss.bce_each(x, target, weight, pos_weight, losses)
+        return reduced(op, kernels, losses, x.shape, reduction)
+
+
+@takes_half
+def bce_with_logits_grad(
+    input: Array,
+    target: Array,
+    *,
+    dloss: Any = 1.0,
+    weight: Array | None = None,
+    pos_weight: Array | None = None,
+    reduction: str = "mean",
+    out: Array | None = None,
+) -> Array:
+    """Dloss weight ((pos_weight t + 1 - t) s - pos_weight t), s = sigmoid(input): the gradient of the logits.
+
+    Parameters
+    ----------
+    input, target, weight, pos_weight, reduction
+        As in the forward call.
+    dloss : float or array
+        Gradient of the loss; like input where reduction is "none".
+    out : array like input, optional
+
+    Returns
+    -------
+    array like input
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes do not fit together, or the reduction has no such name.
+
+    Notes
+    -----
+    Deterministic.
+    """
+    op = "bce_with_logits_grad"
+    x, target, weight, pos_weight = _decisions(op, input, target, weight, pos_weight, reduction)
+    with on_device_of(x):
+        dloss = loss_gradient(op, dloss, x, x.shape if reduction == "none" else ())
+        dx = output(op, x.shape, x, out, inputs=(weight, pos_weight), coinciding=(x, target))
+        scale = scale_of(x, x.size, reduction)
+        kernels_for(x).loss.bce_grad(x, target, weight, pos_weight, dloss, scale, dx)
+    return dx
+
+
+def _decisions(
+    op: str, x: Array, target: Array, weight: Array | None, pos_weight: Array | None, reduction: str
+) -> tuple[Any, ...]:
+    """Logits and targets, and weights of one element or as many as there are logits."""
+    one_of(op, "reduction", reduction, REDUCTIONS)
+    weights = {"weight": weight, "pos_weight": pos_weight}
+    x, target, weight, pos_weight = floating(op, tuple(weights), input=x, target=target, **weights)
+    shaped(op, "target", target, x.shape, "the shape of input")
+    return x, target, _spread(op, "weight", weight, x), _spread(op, "pos_weight", pos_weight, x)
+
+
+def _spread(op: str, name: str, weight: Array | None, x: Array) -> Array:
+    library = array_module(x)
+    if weight is None:
+        return library.ones(1, x.dtype)
+    if weight.size == 1 and weight.ndim <= x.ndim:
+        return weight
+    try:
+        return contiguous(library.broadcast_to(weight, x.shape))
+    except ValueError as error:
+        shape = tuple(np.shape(weight))
+        raise ValueError(f"{op}: {name} has shape {shape}, expected one that broadcasts to {x.shape}") from error

@@ -1,0 +1,164 @@
+"""Losses that are quadratic near 0 and linear far from it, so that outliers pull no harder than the rest."""
+
+from typing import Any
+
+from ..core.arrays import number
+from ..core.device import Array
+from ..core.half import takes_half
+from .regression import backward, forward
+
+
+@takes_half
+def huber_loss(input: Array, target: Array, *, delta: float = 1.0, reduction: str = "mean") -> Array:
+    """Quadratic where d = |input - target| < delta, d^2 / 2; linear from there on, delta (d - delta / 2).
+
+    Parameters
+    ----------
+    input, target : array of one shape, float16, bfloat16, float32 or float64
+    delta : float
+        Positive.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Of no dimensions, or like input where reduction is "none".
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes differ, delta is not positive, or the reduction has no such name.
+
+    Notes
+    -----
+    Huber, 1964. The mean of nothing is NaN. Deterministic: a fixed order of summation.
+    """
+    op = "huber_loss"
+    return forward(op, "huber", input, target, reduction, _positive(op, "delta", delta))
+
+
+@takes_half
+def huber_loss_grad(
+    input: Array,
+    target: Array,
+    *,
+    dloss: Any = 1.0,
+    delta: float = 1.0,
+    reduction: str = "mean",
+    out: Array | None = None,
+) -> Array:
+    """Dloss / n times input - target, held between -delta and delta.
+
+    Parameters
+    ----------
+    input, target, delta, reduction
+        As in the forward call.
+    dloss : float or array
+        Gradient of the loss; like input where reduction is "none".
+    out : array like input, optional
+
+    Returns
+    -------
+    array like input
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes differ, delta is not positive, or the reduction has no such name.
+
+    Notes
+    -----
+    Deterministic.
+    """
+    op = "huber_loss_grad"
+    return backward(op, "huber", input, target, reduction, dloss, out, _positive(op, "delta", delta))
+
+
+@takes_half
+def smooth_l1_loss(input: Array, target: Array, *, beta: float = 1.0, reduction: str = "mean") -> Array:
+    """Quadratic where d = |input - target| < beta, d^2 / (2 beta); linear from there on, d - beta / 2.
+
+    Parameters
+    ----------
+    input, target : array of one shape, float16, bfloat16, float32 or float64
+    beta : float
+        At least 0; 0 is the absolute loss.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Of no dimensions, or like input where reduction is "none".
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes differ, beta is negative, or the reduction has no such name.
+
+    Notes
+    -----
+    Girshick, 2015. The mean of nothing is NaN. Deterministic: a fixed order of summation.
+    """
+    op = "smooth_l1_loss"
+    beta = _natural(op, "beta", beta)
+    return forward(op, "smooth_l1" if beta else "l1", input, target, reduction, beta)
+
+
+@takes_half
+def smooth_l1_loss_grad(
+    input: Array,
+    target: Array,
+    *,
+    dloss: Any = 1.0,
+    beta: float = 1.0,
+    reduction: str = "mean",
+    out: Array | None = None,
+) -> Array:
+    """Dloss / n times (input - target) / beta, held between -1 and 1.
+
+    Parameters
+    ----------
+    input, target, beta, reduction
+        As in the forward call.
+    dloss : float or array
+        Gradient of the loss; like input where reduction is "none".
+    out : array like input, optional
+
+    Returns
+    -------
+    array like input
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes differ, beta is negative, or the reduction has no such name.
+
+    Notes
+    -----
+    Deterministic.
+    """
+    op = "smooth_l1_loss_grad"
+    beta = _natural(op, "beta", beta)
+    return backward(op, "smooth_l1" if beta else "l1", input, target, reduction, dloss, out, beta)
+
+
+def _positive(op: str, name: str, value: float) -> float:
+    result = number(op, name, value)
+    if not result > 0:
+        raise ValueError(f"{op}: {name} is {value}, expected {name} > 0")
+    return result
+
+
+def _natural(op: str, name: str, value: float) -> float:
+    result = number(op, name, value)
+    if not result >= 0:
+        raise ValueError(f"{op}: {name} is {value}, expected {name} >= 0")
+    return result

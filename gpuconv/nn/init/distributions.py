@@ -1,0 +1,222 @@
+"""Initialisers that draw from a distribution."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...core.arrays import number, one_of
+from ...core.device import Array
+from .drawing import Seed, fans, finite, on_device, sizes_of
+
+LINEAR = ("linear", *(f"conv{t}{n}d" for t in ("", "_transpose") for n in (1, 2, 3)))
+GAINS = {**dict.fromkeys(LINEAR, 1.0), "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 0.75}
+LIKELY = 0.3
+"""Share of a normal distribution above which drawing again what falls outside is quick."""
+FAR = 40.0
+"""Where the density has fallen by exp(-FAR), nothing is drawn any more."""
+
+
+def uniform(
+    shape: Sequence[int], low: float = 0.0, high: float = 1.0, *, seed: Seed = None, dtype: Any = np.float32
+) -> Array:
+    """Uniform on [low, high).
+
+    Parameters
+    ----------
+    shape : sequence of int
+    low, high : float
+    seed : int or numpy.random.Generator, optional
+        The same seed gives the same values on every device.
+    dtype : float32 or float64
+
+    Returns
+    -------
+    array on `device()`
+
+    Raises
+    ------
+    ValueError
+        If high < low, or one of them is not finite.
+    """
+    finite("uniform", low=low, high=high)
+    if low > high:
+        raise ValueError(f"uniform: high is {high}, expected at least low={low}")
+    return on_device("uniform", np.random.default_rng(seed).uniform(low, high, sizes_of("uniform", shape)), dtype)
+
+
+def normal(
+    shape: Sequence[int], mean: float = 0.0, std: float = 1.0, *, seed: Seed = None, dtype: Any = np.float32
+) -> Array:
+    """Normal with that mean and standard deviation; parameters as for `uniform`.
+
+    Raises
+    ------
+    ValueError
+        If std is negative, or mean or std is not finite.
+    """
+    finite("normal", mean=mean, std=std)
+    if std < 0:
+        raise ValueError(f"normal: std is {std}, expected at least 0")
+    return on_device("normal", np.random.default_rng(seed).normal(mean, std, sizes_of("normal", shape)), dtype)
+
+
+def xavier_uniform(shape: Sequence[int], gain: float = 1.0, *, seed: Seed = None, dtype: Any = np.float32) -> Array:
+    """Uniform on +-gain sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    bound = gain * math.sqrt(6 / sum(fans("xavier_uniform", shape)))
+    return uniform(shape, -bound, bound, seed=seed, dtype=dtype)
+
+
+def xavier_normal(shape: Sequence[int], gain: float = 1.0, *, seed: Seed = None, dtype: Any = np.float32) -> Array:
+    """Normal with standard deviation gain sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    return normal(shape, 0.0, gain * math.sqrt(2 / sum(fans("xavier_normal", shape))), seed=seed, dtype=dtype)
+
+
+def kaiming_uniform(
+    shape: Sequence[int],
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    *,
+    seed: Seed = None,
+    dtype: Any = np.float32,
+) -> Array:
+    """Uniform on +-gain sqrt(3 / fan) (He et al., 2015).
+
+    Parameters
+    ----------
+    shape : sequence of int
+    a : float
+        Negative slope of the leaky ReLU that follows.
+    mode : {"fan_in", "fan_out"}
+        Which pass keeps its variance: forward or backward.
+    nonlinearity : str
+        As for `calculate_gain`.
+    seed, dtype
+        As for `uniform`.
+
+    Returns
+    -------
+    array on `device()`
+
+    Raises
+    ------
+    ValueError
+        If the shape has fewer than two dimensions, or mode or nonlinearity is unknown.
+    """
+    bound = math.sqrt(3) * _kaiming_std("kaiming_uniform", shape, a, mode, nonlinearity)
+    return uniform(shape, -bound, bound, seed=seed, dtype=dtype)
+
+
+def kaiming_normal(
+    shape: Sequence[int],
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    *,
+    seed: Seed = None,
+    dtype: Any = np.float32,
+) -> Array:
+    """Normal with standard deviation gain / sqrt(fan); parameters as for `kaiming_uniform` (He et al., 2015)."""
+    std = _kaiming_std("kaiming_normal", shape, a, mode, nonlinearity)
+    return normal(shape, 0.0, std, seed=seed, dtype=dtype)
+
+
+def trunc_normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    *,
+    seed: Seed = None,
+    dtype: Any = np.float32,
+) -> Array:
+    """Normal with that mean and standard deviation, but for what falls outside [a, b]: that is drawn again.
+
+    Parameters
+    ----------
+    shape : sequence of int
+    mean, std : float
+        Of the distribution before it is cut.
+    a, b : float
+        Smallest and largest value, not multiples of std. Infinite where nothing is cut off.
+    seed, dtype
+        As for `uniform`.
+
+    Returns
+    -------
+    array on `device()`
+
+    Raises
+    ------
+    ValueError
+        If std is not positive, b <= a, or mean or std is not finite.
+
+    Notes
+    -----
+    Exact for every interval: where little of the distribution is inside, it is drawn by rejection from a uniform one.
+    """
+    finite("trunc_normal", mean=mean, std=std)
+    if std <= 0:
+        raise ValueError(f"trunc_normal: std is {std}, expected a number above 0")
+    if not a < b:
+        raise ValueError(f"trunc_normal: b is {b}, expected a number above a={a}")
+    rng, sizes = np.random.default_rng(seed), sizes_of("trunc_normal", shape)
+    values = mean + std * _cut_normal(rng, sizes, (a - mean) / std, (b - mean) / std)
+    return on_device("trunc_normal", np.clip(values, a, b), dtype)
+
+
+def _cut_normal(rng: np.random.Generator, sizes: tuple[int, ...], low: float, high: float) -> np.ndarray[Any, Any]:
+    """Standard normal values within [low, high]."""
+    peak = min(max(low, 0.0), high)  # where the density is largest
+    reach = min(FAR / abs(peak), math.sqrt(2 * FAR)) if peak else math.sqrt(2 * FAR)
+    start, stop = max(low, peak - reach), min(high, peak + reach)
+    likely = (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2 > LIKELY
+    values, wrong = np.empty(sizes), np.ones(sizes, bool)
+    while count := int(wrong.sum()):
+        if likely:
+            drawn = rng.standard_normal(count)
+            refused = (drawn < low) | (drawn > high)
+        else:
+            drawn = rng.uniform(start, stop, count)
+            refused = np.log1p(-rng.random(count)) > (peak**2 - drawn**2) / 2
+        values[wrong] = drawn
+        wrong[wrong] = refused
+    return values
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """Factor that keeps the variance through a nonlinearity, as torch.nn.init has it.
+
+    Parameters
+    ----------
+    nonlinearity : str
+        "linear", "conv1d" to "conv3d", "conv_transpose1d" to "conv_transpose3d", "sigmoid", "tanh", "relu",
+        "leaky_relu" or "selu".
+    param : float, optional
+        Negative slope of leaky_relu, 0.01 by default.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the nonlinearity is unknown.
+    TypeError
+        If param is no number.
+    """
+    one_of("calculate_gain", "nonlinearity", nonlinearity, (*GAINS, "leaky_relu"))
+    if nonlinearity == "leaky_relu":
+        return math.sqrt(2 / (1 + (0.01 if param is None else number("calculate_gain", "param", param)) ** 2))
+    return GAINS[nonlinearity]
+
+
+def _kaiming_std(op: str, shape: Sequence[int], a: float, mode: str, nonlinearity: str) -> float:
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"{op}: mode is {mode!r}, expected 'fan_in' or 'fan_out'")
+    fan = fans(op, shape)[mode == "fan_out"]
+    return calculate_gain(nonlinearity, a) / math.sqrt(fan)

@@ -1,0 +1,290 @@
+"""Batch normalisation and its gradients, for NumPy and CuPy arrays."""
+
+import math
+from typing import Any
+
+from ..core.arrays import finite, flag, floating, given, output, shaped, updated
+from ..core.device import Array, array_module, kernels_for, on_device_of
+from ..core.half import takes_half
+
+LAYOUTS = {
+    "batch_norm1d": ((2, 3), "(N, C) or (N, C, L)"),
+    "batch_norm2d": ((4,), "(N, C, H, W)"),
+    "batch_norm3d": ((5,), "(N, C, D, H, W)"),
+}
+
+
+@takes_half(single=("running_mean", "running_var"))
+def batch_norm1d(
+    x: Array, running_mean: Array | None = None, running_var: Array | None = None,
+    weight: Array | None = None, bias: Array | None = None, *,
+    training: bool = False, momentum: float = 0.1, eps: float = 1e-5, out: Array | None = None,
+) -> Array:  # fmt: skip
+    """Batch normalisation of x (N, C) or (N, C, L); everything else as for `batch_norm2d`."""
+    affine = {"weight": weight, "bias": bias}
+    return _batch_norm("batch_norm1d", x, running_mean, running_var, affine, training, momentum, eps, out)
+
+
+@takes_half(single=("running_mean", "running_var"))
+def batch_norm2d(
+    x: Array,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    *,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+    out: Array | None = None,
+) -> Array:
+    """Weight (x - mean) / sqrt(variance + eps) + bias, for each channel (Ioffe and Szegedy, 2015).
+
+    Parameters
+    ----------
+    x : array (N, C, H, W), float16, bfloat16, float32 or float64
+    running_mean, running_var : array (C,), optional
+        Without training the statistics to normalise with. In training x is normalised with its own, and these are
+        moved towards them in place: running = (1 - momentum) running + momentum statistic, the variance unbiased.
+    weight, bias : array (C,), optional
+        Default: 1 and 0.
+    training : bool
+    momentum : float
+    eps : float
+        Added to the variance, which is the biased one.
+    out : array like x, optional
+        Memory for the result; may be x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes do not fit together, there is nothing to normalise with, or in training only one value for each
+        channel; if the running statistics cannot be written to.
+
+    Notes
+    -----
+    An empty x moves nothing. The sums are taken in a fixed order: deterministic.
+    """
+    affine = {"weight": weight, "bias": bias}
+    return _batch_norm("batch_norm2d", x, running_mean, running_var, affine, training, momentum, eps, out)
+
+
+@takes_half(single=("running_mean", "running_var"))
+def batch_norm3d(
+    x: Array, running_mean: Array | None = None, running_var: Array | None = None,
+    weight: Array | None = None, bias: Array | None = None, *,
+    training: bool = False, momentum: float = 0.1, eps: float = 1e-5, out: Array | None = None,
+) -> Array:  # fmt: skip
+    """Batch normalisation of x (N, C, D, H, W); everything else as for `batch_norm2d`."""
+    affine = {"weight": weight, "bias": bias}
+    return _batch_norm("batch_norm3d", x, running_mean, running_var, affine, training, momentum, eps, out)
+
+
+@takes_half(single=("running_mean", "running_var"), rounds=False)
+def batch_norm_statistics(
+    x: Array, running_mean: Array | None = None, running_var: Array | None = None, *, momentum: float = 0.1
+) -> tuple[Array, Array]:
+    """Mean and biased variance of each channel, in one pass over x.
+
+    Parameters
+    ----------
+    x : array (N, C, ...), float16, bfloat16, float32 or float64
+    running_mean, running_var : array (C,), optional
+        Moved towards the statistics in place, as by `batch_norm2d` in training.
+    momentum : float
+
+    Returns
+    -------
+    mean, var : array (C,)
+        0 where x is empty.
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If there is only one value for each channel, shapes do not fit, or the running statistics cannot be written to.
+
+    Notes
+    -----
+    What a training pass keeps for the gradient: `batch_norm2d(x, mean, var)` normalises with them, and
+    `batch_norm2d_grad(dy, x, mean, var, training=True)` wants them. Variances are sums of squared differences from a
+    mean, merged: a large mean costs no digits. Deterministic.
+    """
+    op = "batch_norm_statistics"
+    running_mean, running_var = updated(op, running_mean=running_mean, running_var=running_var)
+    running = {"running_mean": running_mean, "running_var": running_var}
+    x, *_ = floating(op, tuple(running), x=x, **running)
+    if x.ndim < 2:
+        raise ValueError(f"{op}: x has shape {x.shape}, expected at least two dimensions (N, C, ...)")
+    factor = x.dtype.type(finite(op, "momentum", momentum))
+    require_channels(op, x, running_mean=running_mean, running_var=running_var)
+    terms = x.size // max(x.shape[1], 1)
+    if terms == 1:
+        raise ValueError(f"{op}: x has shape {x.shape}, one value for each channel, expected more in training")
+    with on_device_of(x):
+        mean, var = (output(op, x.shape[1:2], x) for _ in range(2))
+        if terms == 0:
+            mean[...] = var[...] = 0
+            return mean, var
+        kernels = kernels_for(x).norm
+        kernels.moments(rows_of(x), mean, var)
+        if running_mean is not None:
+            kernels.move_running(mean, var, factor, x.dtype.type(terms / (terms - 1)), running_mean, running_var)
+    return mean, var
+
+
+@takes_half(single=("mean", "var"))
+def batch_norm1d_grad(
+    dy: Array, x: Array, mean: Array, var: Array, weight: Array | None = None, *,
+    training: bool = False, eps: float = 1e-5, out: Array | None = None,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Gradients of `batch_norm1d`; everything else as for `batch_norm2d_grad`."""
+    return _batch_norm_grad("batch_norm1d_grad", dy, x, mean, var, weight, training, eps, out)
+
+
+@takes_half(single=("mean", "var"))
+def batch_norm2d_grad(
+    dy: Array,
+    x: Array,
+    mean: Array,
+    var: Array,
+    weight: Array | None = None,
+    *,
+    training: bool = False,
+    eps: float = 1e-5,
+    out: Array | None = None,
+) -> tuple[Array, Array, Array]:
+    """dx, dweight and dbias.
+
+    With xhat = (x - mean) / sqrt(var + eps): dbias = sum dy, dweight = sum dy xhat, and in training
+    dx = weight (dy - mean(dy) - xhat mean(dy xhat)) / sqrt(var + eps); else weight dy / sqrt(var + eps).
+
+    Parameters
+    ----------
+    dy, x : array (N, C, H, W), float16, bfloat16, float32 or float64
+        Gradient of the result, and the argument of the forward call.
+    mean, var : array (C,)
+        What the forward call normalised with: in training from `batch_norm_statistics`, else the running statistics.
+    weight : array (C,), optional
+        Default: 1.
+    training : bool
+        Whether the statistics depend on x.
+    eps : float
+        As in the forward call.
+    out : array like x, optional
+        Memory for dx; may be dy or x itself.
+
+    Returns
+    -------
+    dx : array like x
+    dweight, dbias : array (C,)
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes do not fit together.
+
+    Notes
+    -----
+    The sums are taken in a fixed order: deterministic.
+    """
+    return _batch_norm_grad("batch_norm2d_grad", dy, x, mean, var, weight, training, eps, out)
+
+
+@takes_half(single=("mean", "var"))
+def batch_norm3d_grad(
+    dy: Array, x: Array, mean: Array, var: Array, weight: Array | None = None, *,
+    training: bool = False, eps: float = 1e-5, out: Array | None = None,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Gradients of `batch_norm3d`; everything else as for `batch_norm2d_grad`."""
+    return _batch_norm_grad("batch_norm3d_grad", dy, x, mean, var, weight, training, eps, out)
+
+
+def _batch_norm(
+    op: str,
+    x: Array,
+    running_mean: Array | None,
+    running_var: Array | None,
+    affine: dict[str, Array | None],
+    training: bool,
+    momentum: float,
+    eps: float,
+    out: Array | None,
+) -> Array:
+    running = {"running_mean": running_mean, "running_var": running_var}
+    if flag(op, "training", training):
+        updated(op, **running)
+    x, mean, var, weight, bias = floating(op, (*running, *affine), x=x, **running, **affine)
+    _require_layout(op, "x", x)
+    require_channels(op, x, running_mean=mean, running_var=var, weight=weight, bias=bias)
+    tiny = x.dtype.type(finite(op, "eps", eps, at_least=0))
+    if training and x.size == x.shape[1]:
+        raise ValueError(f"{op}: x has shape {x.shape}, one value for each channel, expected more in training")
+    if not training and (mean is None or var is None):
+        raise ValueError(f"{op}: running_mean and running_var are None, expected arrays unless training=True")
+    share = finite(op, "momentum", momentum)
+    with on_device_of(x):
+        y = output(op, x.shape, x, out, inputs=given(mean, var, weight, bias), coinciding=(x,))
+        if training:  # only now: the running statistics change
+            mean, var = batch_norm_statistics(x, mean, var, momentum=share)
+        statistics = mean.reshape(1, -1), var.reshape(1, -1)
+        kernels_for(x).norm.normalize(rows_of(x), *statistics, weight, bias, tiny, rows_of(y))
+    return y
+
+
+def _batch_norm_grad(
+    op: str,
+    dy: Array,
+    x: Array,
+    mean: Array,
+    var: Array,
+    weight: Array | None,
+    training: bool,
+    eps: float,
+    out: Array | None,
+) -> tuple[Array, Array, Array]:
+    dy, x, mean, var, weight = floating(op, ("weight",), dy=dy, x=x, mean=mean, var=var, weight=weight)
+    _require_layout(op, "x", x)
+    shaped(op, "dy", dy, x.shape, "the shape of x")
+    require_channels(op, x, mean=mean, var=var, weight=weight)
+    tiny, kernels = x.dtype.type(finite(op, "eps", eps, at_least=0)), kernels_for(x).norm
+    with on_device_of(x):
+        dx = output(op, x.shape, x, out, inputs=given(mean, var, weight), coinciding=(dy, x))
+        sums, means = ([output(op, (1, x.shape[1]), x) for _ in range(2)] for _ in range(2))
+        dweight, dbias = (output(op, x.shape[1:2], x) for _ in range(2))
+        statistics, terms = (mean.reshape(1, -1), var.reshape(1, -1)), max(x.size // max(x.shape[1], 1), 1)
+        kernels.gradient_sums(rows_of(dy), rows_of(x), *statistics, tiny, *sums)
+        kernels.set_means(*sums, weight, terms, *means, dweight, dbias)
+        if flag(op, "training", training):
+            kernels.input_grad(rows_of(dy), rows_of(x), *statistics, weight, tiny, *means, rows_of(dx))
+        else:
+            nothing = array_module(mean).zeros_like(statistics[0])
+            kernels.normalize(rows_of(dy), nothing, statistics[1], weight, None, tiny, rows_of(dx))
+    return dx, dweight, dbias
+
+
+def rows_of(x: Array) -> Array:
+    """Channels last but one, as the kernels take them: (N, C, positions)."""
+    return x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
+
+
+def _require_layout(op: str, name: str, x: Any) -> None:
+    ranks, layout = LAYOUTS[op.removesuffix("_grad")]
+    if x.ndim not in ranks:
+        raise ValueError(f"{op}: {name} has shape {x.shape}, expected {layout}")
+
+
+def require_channels(op: str, x: Array, **arrays: Array | None) -> None:
+    """Refuse arrays that have not one element for each channel of x."""
+    for name, a in arrays.items():
+        if a is not None:
+            shaped(op, name, a, x.shape[1:2], f"x has {x.shape[1]} channels")

@@ -1,0 +1,194 @@
+"""Group normalisation and its gradients, for NumPy and CuPy arrays."""
+
+import math
+
+from ..core.arrays import finite, floating, given, output, shaped
+from ..core.device import Array, kernels_for, on_device_of
+from ..core.half import takes_half
+from ..core.shapes import positive
+from .batch import require_channels, rows_of
+
+
+@takes_half(single=("mean", "var"))
+def group_norm(
+    x: Array,
+    num_groups: int,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    eps: float = 1e-5,
+    *,
+    mean: Array | None = None,
+    var: Array | None = None,
+    out: Array | None = None,
+) -> Array:
+    """Weight (x - mean) / sqrt(variance + eps) + bias, for each sample and group of channels (Wu and He, 2018).
+
+    Parameters
+    ----------
+    x : array (N, C, ...), float16, bfloat16, float32 or float64
+    num_groups : int
+        Divides C. 1 normalises whole samples, C each channel alone.
+    weight, bias : array (C,), optional
+        Default: 1 and 0.
+    eps : float
+        Added to the variance, which is the biased one.
+    mean, var : array (N, num_groups), optional
+        As `group_norm_statistics` gave them, which happens here otherwise.
+    out : array like x, optional
+        Memory for the result; may be x itself.
+
+    Returns
+    -------
+    array like x
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the groups do not divide the channels, the shapes do not fit together, or there is a single value.
+
+    Notes
+    -----
+    The sums are taken in a fixed order: deterministic.
+    """
+    op = "group_norm"
+    options = {"weight": weight, "bias": bias, "mean": mean, "var": var}
+    x, weight, bias, mean, var = floating(op, tuple(options), x=x, **options)
+    groups = _groups(op, x, num_groups)
+    require_channels(op, x, weight=weight, bias=bias)
+    tiny = x.dtype.type(finite(op, "eps", eps, at_least=0))
+    if x.size == groups:
+        raise ValueError(f"{op}: x has shape {x.shape}, one value for each of {groups} groups, expected more")
+    if mean is None or var is None:
+        if mean is not var:
+            raise ValueError(f"{op}: mean and var are given apart, expected both or none")
+        mean, var = group_norm_statistics(x, groups)
+    _require_statistics(op, x, groups, mean=mean, var=var)
+    with on_device_of(x):
+        y = output(op, x.shape, x, out, inputs=given(mean, var, weight, bias), coinciding=(x,))
+        if x.size:
+            kernels_for(x).norm.normalize(rows_of(x), mean, var, weight, bias, tiny, rows_of(y))
+    return y
+
+
+@takes_half(rounds=False)
+def group_norm_statistics(x: Array, num_groups: int) -> tuple[Array, Array]:
+    """Mean and biased variance of each sample's groups of channels, in one pass over x.
+
+    Parameters
+    ----------
+    x : array (N, C, ...), float16, bfloat16, float32 or float64
+    num_groups : int
+        Divides C.
+
+    Returns
+    -------
+    mean, var : array (N, num_groups)
+        0 where x is empty.
+
+    Raises
+    ------
+    TypeError
+        If x is no NumPy or CuPy array of a floating type.
+    ValueError
+        If the groups do not divide the channels.
+
+    Notes
+    -----
+    What a forward pass keeps for `group_norm_grad`. Deterministic.
+    """
+    op = "group_norm_statistics"
+    (x,) = floating(op, x=x)
+    groups = _groups(op, x, num_groups)
+    with on_device_of(x):
+        mean, var = (output(op, (x.shape[0], groups), x) for _ in range(2))
+        if x.size:
+            sets = x.reshape(1, mean.size, x.size // mean.size)
+            kernels_for(x).norm.moments(sets, mean, var)
+        else:
+            mean[...] = var[...] = 0
+    return mean, var
+
+
+@takes_half(single=("mean", "var"))
+def group_norm_grad(
+    dy: Array,
+    x: Array,
+    num_groups: int,
+    mean: Array,
+    var: Array,
+    weight: Array | None = None,
+    eps: float = 1e-5,
+    *,
+    out: Array | None = None,
+) -> tuple[Array, Array, Array]:
+    """dx, dweight and dbias.
+
+    With xhat = (x - mean) / sqrt(var + eps) and g = weight dy: dbias = sum dy, dweight = sum dy xhat, and
+    dx = (g - mean(g) - xhat mean(g xhat)) / sqrt(var + eps), the means over a sample's group of channels.
+
+    Parameters
+    ----------
+    dy, x : array (N, C, ...), float16, bfloat16, float32 or float64
+        Gradient of the result, and the argument of the forward call.
+    num_groups : int
+    mean, var : array (N, num_groups)
+        From `group_norm_statistics`.
+    weight : array (C,), optional
+        Default: 1.
+    eps : float
+        As in the forward call.
+    out : array like x, optional
+        Memory for dx; may be dy or x itself.
+
+    Returns
+    -------
+    dx : array like x
+    dweight, dbias : array (C,)
+
+    Raises
+    ------
+    TypeError
+        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
+    ValueError
+        If the shapes do not fit together.
+
+    Notes
+    -----
+    The sums are taken in a fixed order: deterministic.
+    """
+    op = "group_norm_grad"
+    dy, x, mean, var, weight = floating(op, ("weight",), dy=dy, x=x, mean=mean, var=var, weight=weight)
+    groups = _groups(op, x, num_groups)
+    shaped(op, "dy", dy, x.shape, "the shape of x")
+    require_channels(op, x, weight=weight)
+    _require_statistics(op, x, groups, mean=mean, var=var)
+    tiny, kernels = x.dtype.type(finite(op, "eps", eps, at_least=0)), kernels_for(x).norm
+    (n, c), positions = x.shape[:2], math.prod(x.shape[2:])
+    with on_device_of(x):
+        dx = output(op, x.shape, x, out, inputs=given(mean, var, weight), coinciding=(dy, x))
+        dweight, dbias = (output(op, (c,), x) for _ in range(2))
+        if not x.size:
+            dweight[...] = dbias[...] = 0
+            return dx, dweight, dbias
+        sums, means = ([output(op, shape, x) for _ in range(2)] for shape in ((n, c), (n, groups)))
+        sets = (1, n * c, positions)
+        kernels.gradient_sums(dy.reshape(sets), x.reshape(sets), mean, var, tiny, *sums)
+        kernels.set_means(*sums, weight, c // groups * positions, *means, dweight, dbias)
+        kernels.input_grad(rows_of(dy), rows_of(x), mean, var, weight, tiny, *means, rows_of(dx))
+    return dx, dweight, dbias
+
+
+def _groups(op: str, x: Array, num_groups: int) -> int:
+    groups = positive(op, "num_groups", num_groups)
+    if x.ndim < 2:
+        raise ValueError(f"{op}: x has shape {x.shape}, expected at least two dimensions (N, C, ...)")
+    if x.shape[1] % groups or x.shape[1] == 0:
+        raise ValueError(f"{op}: num_groups is {groups}, expected a divisor of the {x.shape[1]} channels of x")
+    return groups
+
+
+def _require_statistics(op: str, x: Array, groups: int, **arrays: Array) -> None:
+    for name, a in arrays.items():
+        shaped(op, name, a, (x.shape[0], groups), "one for each sample and group")

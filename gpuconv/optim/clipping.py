@@ -1,0 +1,125 @@
+"""Clipping of gradients, by their common norm or value by value, as torch.nn.utils does."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..core.arrays import empty, number
+from ..core.device import Array, kernels_for, on_device_of, to_device
+from ..core.graph import refuse_recording
+from ..core.half import alike, store, widened
+from ..nn.module import Parameter
+
+
+def clip_grad_norm(
+    parameters: Iterable[Parameter] | Parameter,
+    max_norm: float,
+    norm_type: float = 2.0,
+    *,
+    error_if_nonfinite: bool = False,
+) -> Array:
+    """Shrink all gradients by one factor, so that their norm, taken as one vector, is at most max_norm.
+
+    Parameters
+    ----------
+    parameters : iterable of Parameter, or one
+        Those without a gradient are left out.
+    max_norm : float
+    norm_type : float
+        p > 0 of the norm (sum |g|^p)^(1/p); infinity for the largest |g|.
+    error_if_nonfinite : bool
+        Refuse a norm that is NaN or infinite. On CUDA this waits for the device.
+
+    Returns
+    -------
+    array of no dimensions
+        The norm before clipping, of 16-bit gradients in float32; 0 where there is no gradient.
+
+    Raises
+    ------
+    TypeError
+        If something else than a Parameter is given, or gradients differ in dtype or device.
+    ValueError
+        If max_norm is negative or NaN, norm_type not positive, or a gradient is not C-contiguous or is read-only.
+    FloatingPointError
+        If the norm is not finite and that is an error; the gradients are unchanged then.
+
+    Notes
+    -----
+    g <- g min(1, max_norm / (norm + 1e-6)), in place (Pascanu, Mikolov and Bengio, 2013). Deterministic.
+    """
+    op = "clip_grad_norm"
+    gradients = _gradients(op, parameters)
+    max_norm, p = number(op, "max_norm", max_norm), number(op, "norm_type", norm_type)
+    if not max_norm >= 0:
+        raise ValueError(f"{op}: max_norm is {max_norm:g}, expected at least 0")
+    if not p > 0:
+        raise ValueError(f"{op}: norm_type is {p:g}, expected a number above 0, or infinity")
+    if error_if_nonfinite:
+        refuse_recording(op, "error_if_nonfinite reads the norm")
+    if not gradients:
+        return to_device(np.zeros((), np.float32))
+    computed = [widened(g) for g in gradients]
+    first = computed[0]
+    kernels = kernels_for(first).optim
+    with on_device_of(first):
+        totals, norm, factor = (empty((n,), first.dtype, first) for n in (len(gradients), 1, 1))
+        for i, g in enumerate(computed):
+            kernels.norm_power(g, p, totals[i : i + 1])
+        kernels.clip_factor(totals, p, max_norm, norm, factor)
+        if error_if_nonfinite and not math.isfinite(float(norm[0])):
+            raise FloatingPointError(f"{op}: the norm of the gradients is {float(norm[0])}, expected a finite number")
+        for g, scaled in zip(gradients, computed, strict=True):
+            kernels.scale(scaled, factor)
+            if scaled is not g:
+                store(scaled, g)
+    return norm.reshape(())
+
+
+def clip_grad_value(parameters: Iterable[Parameter] | Parameter, clip_value: float) -> None:
+    """Move every element of the gradients into [-clip_value, clip_value], in place; NaN stays NaN.
+
+    Parameters
+    ----------
+    parameters : iterable of Parameter, or one
+        Those without a gradient are left out.
+    clip_value : float
+
+    Raises
+    ------
+    TypeError
+        If something else than a Parameter is given, or gradients differ in dtype or device.
+    ValueError
+        If clip_value is negative or NaN, or a gradient is not C-contiguous or is read-only.
+    """
+    op = "clip_grad_value"
+    gradients = _gradients(op, parameters)
+    bound = number(op, "clip_value", clip_value)
+    if not bound >= 0:
+        raise ValueError(f"{op}: clip_value is {bound:g}, expected at least 0")
+    for g in gradients:
+        with on_device_of(g):
+            clipped = widened(g)
+            kernels_for(g).optim.clip(clipped, bound)
+            if clipped is not g:
+                store(clipped, g)
+
+
+def _gradients(op: str, parameters: Iterable[Parameter] | Parameter) -> list[Array]:
+    """The gradients there are, checked to be of one kind and changeable in place."""
+    several = [parameters] if isinstance(parameters, Parameter) else list(parameters)
+    gradients = {}
+    for i, parameter in enumerate(several):
+        if not isinstance(parameter, Parameter):
+            raise TypeError(f"{op}: parameters[{i}] is a {type(parameter).__name__}, expected a Parameter")
+        if parameter.grad is not None:
+            gradients[f"the gradient of parameters[{i}]"] = parameter.grad
+    if gradients:
+        alike(op, **gradients)
+    for name, g in gradients.items():
+        if not g.flags.c_contiguous:
+            raise ValueError(f"{op}: {name} has strides {g.strides}, expected a C-contiguous array")
+        if not getattr(g.flags, "writeable", True):
+            raise ValueError(f"{op}: {name} is read-only, expected a writeable array")
+    return list(gradients.values())

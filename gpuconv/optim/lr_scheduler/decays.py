@@ -1,0 +1,178 @@
+"""Schedules that multiply the base rate by a factor of the step, as the classes of these names in torch do."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+
+from ...core.arrays import number
+from .base import Rated, Schedule, count
+
+
+class StepLR(Schedule):
+    """base_lr gamma^(step // step_size).
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    step_size : int
+    gamma : float
+
+    Raises
+    ------
+    ValueError
+        If step_size is not positive.
+    """
+
+    def __init__(self, optimizer: Rated, step_size: int, gamma: float = 0.1) -> None:
+        self.step_size, self.gamma = count("StepLR", "step_size", step_size), number("StepLR", "gamma", gamma)
+        super().__init__(optimizer)
+
+    def rate(self, step: int) -> float:
+        """Falls every step_size steps."""
+        return self.base_lr * self.gamma ** (step // self.step_size)
+
+
+class MultiStepLR(Schedule):
+    """base_lr gamma^(milestones passed).
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    milestones : iterable of int
+        One that occurs twice counts twice.
+    gamma : float
+    """
+
+    def __init__(self, optimizer: Rated, milestones: Iterable[int], gamma: float = 0.1) -> None:
+        self.milestones = sorted(count("MultiStepLR", "milestones", milestone) for milestone in milestones)
+        self.gamma = number("MultiStepLR", "gamma", gamma)
+        super().__init__(optimizer)
+
+    def rate(self, step: int) -> float:
+        """Falls at the milestones."""
+        return self.base_lr * self.gamma ** bisect_right(self.milestones, step)
+
+
+class ExponentialLR(Schedule):
+    """base_lr gamma^step.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    gamma : float
+    """
+
+    def __init__(self, optimizer: Rated, gamma: float) -> None:
+        self.gamma = number("ExponentialLR", "gamma", gamma)
+        super().__init__(optimizer)
+
+    def rate(self, step: int) -> float:
+        """Falls with every step."""
+        return self.base_lr * self.gamma**step
+
+
+class CosineAnnealingLR(Schedule):
+    """Half a cosine from base_lr down to eta_min in T_max steps, and up again after it (Loshchilov and Hutter, 2017).
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    T_max : int
+    eta_min : float
+
+    Raises
+    ------
+    ValueError
+        If T_max is not positive.
+    """
+
+    def __init__(self, optimizer: Rated, T_max: int, eta_min: float = 0.0) -> None:
+        self.T_max = count("CosineAnnealingLR", "T_max", T_max)
+        self.eta_min = number("CosineAnnealingLR", "eta_min", eta_min)
+        super().__init__(optimizer)
+
+    def rate(self, step: int) -> float:
+        """eta_min + (base_lr - eta_min) (1 + cos(pi step / T_max)) / 2."""
+        return self.eta_min + (self.base_lr - self.eta_min) * (1 + math.cos(math.pi * step / self.T_max)) / 2
+
+
+class LinearLR(Schedule):
+    """From start_factor base_lr to end_factor base_lr on a straight line, and constant then: a warm-up.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    start_factor, end_factor : float
+        Start above 0 and at most 1, end from 0 to 1.
+    total_iters : int
+        Steps until the end.
+
+    Raises
+    ------
+    ValueError
+        If a factor is outside its range, or total_iters is not positive.
+    """
+
+    def __init__(
+        self, optimizer: Rated, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
+    ) -> None:
+        self.start_factor = number("LinearLR", "start_factor", start_factor)
+        self.end_factor = number("LinearLR", "end_factor", end_factor)
+        if not 0 < self.start_factor <= 1:
+            raise ValueError(f"LinearLR: start_factor is {start_factor}, expected above 0 and at most 1")
+        if not 0 <= self.end_factor <= 1:
+            raise ValueError(f"LinearLR: end_factor is {end_factor}, expected 0 to 1")
+        self.total_iters = count("LinearLR", "total_iters", total_iters)
+        super().__init__(optimizer)
+
+    def rate(self, step: int) -> float:
+        """A straight line, then its end."""
+        share = min(step, self.total_iters) / self.total_iters
+        return self.base_lr * (self.start_factor + (self.end_factor - self.start_factor) * share)
+
+
+class ConstantLR(Schedule):
+    """factor base_lr for total_iters steps, base_lr then.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    factor : float
+        From 0 to 1.
+    total_iters : int
+
+    Raises
+    ------
+    ValueError
+        If the factor is outside its range, or total_iters is not positive.
+    """
+
+    def __init__(self, optimizer: Rated, factor: float = 1 / 3, total_iters: int = 5) -> None:
+        self.factor = number("ConstantLR", "factor", factor)
+        if not 0 <= self.factor <= 1:
+            raise ValueError(f"ConstantLR: factor is {factor}, expected 0 to 1")
+        self.total_iters = count("ConstantLR", "total_iters", total_iters)
+        super().__init__(optimizer)
+
+    def rate(self, step: int) -> float:
+        """One jump."""
+        return self.base_lr * (self.factor if step < self.total_iters else 1.0)
+
+
+class LambdaLR(Schedule):
+    """base_lr times a function of the step.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    lr_lambda : callable
+        Takes the step, from 0 on.
+    """
+
+    def __init__(self, optimizer: Rated, lr_lambda: Callable[[int], float]) -> None:
+        self.lr_lambda = lr_lambda
+        super().__init__(optimizer)
+
+    def rate(self, step: int) -> float:
+        """Whatever the function says."""
+        return self.base_lr * self.lr_lambda(step)

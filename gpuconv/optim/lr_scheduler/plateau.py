@@ -1,0 +1,100 @@
+"""A rate that falls when a metric no longer improves."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ...core.arrays import number, one_of
+from .base import Rated
+
+
+class ReduceLROnPlateau:
+    """Multiplies the rate by a factor once a metric has not improved for more than `patience` steps.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    mode : {"min", "max"}
+        Which way is better.
+    factor : float
+        Below 1.
+    patience : int
+        Steps without improvement that are put up with.
+    threshold : float
+        How much better is better: relative to the best, or absolute.
+    threshold_mode : {"rel", "abs"}
+    cooldown : int
+        Steps after a fall in which none counts as bad.
+    min_lr : float
+    eps : float
+        Smaller changes of the rate are not made.
+
+    Raises
+    ------
+    ValueError
+        If factor is not below 1, or a mode is unknown.
+
+    Notes
+    -----
+    As torch.optim.lr_scheduler.ReduceLROnPlateau.
+    """
+
+    def __init__(
+        self,
+        optimizer: Rated,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: str = "rel",
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+        eps: float = 1e-8,
+    ) -> None:
+        op = "ReduceLROnPlateau"
+        one_of(op, "mode", mode, ("min", "max"))
+        one_of(op, "threshold_mode", threshold_mode, ("rel", "abs"))
+        self.factor = number(op, "factor", factor)
+        if not self.factor < 1:
+            raise ValueError(f"{op}: factor is {factor}, expected below 1")
+        self.optimizer, self.mode, self.threshold_mode = optimizer, mode, threshold_mode
+        self.threshold, self.min_lr = number(op, "threshold", threshold), number(op, "min_lr", min_lr)
+        self.eps, self.patience, self.cooldown = number(op, "eps", eps), int(patience), int(cooldown)
+        self.best = math.inf if mode == "min" else -math.inf
+        self.bad_steps = self.cooling = 0
+
+    def step(self, metric: float) -> None:
+        """Take note of a metric, such as the test loss of an epoch, and set the rate.
+
+        Parameters
+        ----------
+        metric : float
+            NaN is no improvement.
+        """
+        value = float(metric)
+        if self._better(value):
+            self.best, self.bad_steps = value, 0
+        else:
+            self.bad_steps += 1
+        if self.cooling:
+            self.cooling -= 1
+            self.bad_steps = 0
+        if self.bad_steps > self.patience:
+            rate = max(self.optimizer.lr * self.factor, self.min_lr)
+            if self.optimizer.lr - rate > self.eps:
+                self.optimizer.lr = rate
+            self.cooling, self.bad_steps = self.cooldown, 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where it stands; the rate is the optimiser's to keep."""
+        return {"best": self.best, "bad_steps": self.bad_steps, "cooling": self.cooling}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self.best, self.bad_steps, self.cooling = state["best"], state["bad_steps"], state["cooling"]
+
+    def _better(self, value: float) -> bool:
+        sign = 1 if self.mode == "min" else -1
+        relative = self.threshold_mode == "rel"
+        limit = self.best * (1 - sign * self.threshold) if relative else self.best - sign * self.threshold
+        return sign * value < sign * limit

@@ -1,0 +1,264 @@
+"""Average pooling and its gradient."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..core.arrays import flag, floating, output, shaped
+from ..core.device import Array, kernels_for, on_device_of
+from ..core.half import takes_half
+from ..core.shapes import Padding, Size, integer, shape_of
+from .shape import LAYOUTS, pool_geometry
+
+
+@takes_half
+def avg_pool2d(
+    x: Array,
+    kernel_size: Size,
+    *,
+    stride: Size | None = None,
+    padding: Padding = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+    out: Array | None = None,
+) -> Array:
+    """The mean of each window.
+
+    Parameters
+    ----------
+    x : array (N, C, H, W), float16, bfloat16, float32 or float64
+    kernel_size : int or pair
+    stride : int or pair, optional
+        Default: kernel_size.
+    padding : int, pair, ((top, bottom), (left, right)), "same" or "valid"
+        Padded positions are zeros.
+    ceil_mode : bool
+        Keep a last window that hangs over the end, as PyTorch does.
+    count_include_pad : bool
+        Whether padded positions count in the divisor. Positions past the padding (ceil_mode) never do.
+    divisor_override : int, optional
+        Divide by this instead, whatever the window covers; not 0.
+    out : array (N, C, P, Q), optional
+        Memory for the result; must not overlap x.
+
+    Returns
+    -------
+    array (N, C, P, Q)
+
+    Raises
+    ------
+    TypeError
+        If x is no NumPy or CuPy array of a floating type.
+    ValueError
+        If the window does not fit, the padding is more than half of it, or the divisor is 0.
+
+    Notes
+    -----
+    Where ONNX and PyTorch disagree about the divisor, PyTorch's is the rule. Deterministic.
+    """
+    options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    return _avg_pool("avg_pool2d", 2, x, *options, out)
+
+
+@takes_half
+def avg_pool2d_input_grad(
+    dy: Array,
+    input_shape: Sequence[int],
+    kernel_size: Size,
+    *,
+    stride: Size | None = None,
+    padding: Padding = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+    out: Array | None = None,
+) -> Array:
+    """dx: each output gradient is spread evenly over its window.
+
+    Parameters
+    ----------
+    dy : array (N, C, P, Q), float16, bfloat16, float32 or float64
+    input_shape : (N, C, H, W)
+    kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+        As in the forward call.
+    out : array (N, C, H, W), optional
+        Memory for the result; must not overlap dy.
+
+    Returns
+    -------
+    array (N, C, H, W)
+
+    Raises
+    ------
+    TypeError
+        If dy is no NumPy or CuPy array of a floating type.
+    ValueError
+        If the shapes do not fit together.
+
+    Notes
+    -----
+    Each input gathers from the windows that cover it, without atomics: deterministic.
+    """
+    options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    return _avg_pool_input_grad("avg_pool2d_input_grad", 2, dy, input_shape, *options, out)
+
+
+@takes_half
+def avg_pool1d(
+    x: Array,
+    kernel_size: Size,
+    *,
+    stride: Size | None = None,
+    padding: Padding = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    out: Array | None = None,
+) -> Array:
+    """The mean of each window along one axis.
+
+    Parameters
+    ----------
+    x : array (N, C, W), float16, bfloat16, float32 or float64
+    kernel_size, stride : int
+    padding : int, ((left, right),), "same" or "valid"
+    ceil_mode, count_include_pad : bool
+    out : array (N, C, Q), optional
+
+    Returns
+    -------
+    array (N, C, Q)
+        As for `avg_pool2d`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `avg_pool2d`.
+    """
+    return _avg_pool("avg_pool1d", 1, x, kernel_size, stride, padding, ceil_mode, count_include_pad, None, out)
+
+
+@takes_half
+def avg_pool1d_input_grad(
+    dy: Array,
+    input_shape: Sequence[int],
+    kernel_size: Size,
+    *,
+    stride: Size | None = None,
+    padding: Padding = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    out: Array | None = None,
+) -> Array:
+    """Dx (N, C, W) from dy (N, C, Q); everything else as for `avg_pool2d_input_grad`."""
+    options = kernel_size, stride, padding, ceil_mode, count_include_pad, None
+    return _avg_pool_input_grad("avg_pool1d_input_grad", 1, dy, input_shape, *options, out)
+
+
+@takes_half
+def avg_pool3d(
+    x: Array,
+    kernel_size: Size,
+    *,
+    stride: Size | None = None,
+    padding: Padding = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+    out: Array | None = None,
+) -> Array:
+    """The mean of each window in a volume.
+
+    Parameters
+    ----------
+    x : array (N, C, D, H, W), float16, bfloat16, float32 or float64
+    kernel_size, stride : int or triple
+    padding : int, triple, ((front, back), (top, bottom), (left, right)), "same" or "valid"
+    ceil_mode, count_include_pad : bool
+    divisor_override : int, optional
+    out : array (N, C, Z, P, Q), optional
+
+    Returns
+    -------
+    array (N, C, Z, P, Q)
+        As for `avg_pool2d`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `avg_pool2d`.
+    """
+    options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    return _avg_pool("avg_pool3d", 3, x, *options, out)
+
+
+@takes_half
+def avg_pool3d_input_grad(
+    dy: Array,
+    input_shape: Sequence[int],
+    kernel_size: Size,
+    *,
+    stride: Size | None = None,
+    padding: Padding = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+    out: Array | None = None,
+) -> Array:
+    """Dx (N, C, D, H, W) from dy (N, C, Z, P, Q); everything else as for `avg_pool2d_input_grad`."""
+    options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    return _avg_pool_input_grad("avg_pool3d_input_grad", 3, dy, input_shape, *options, out)
+
+
+def _avg_pool(
+    op: str,
+    rank: int,
+    x: Array,
+    kernel_size: Size,
+    stride: Size | None,
+    padding: Padding,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+    out: Array | None,
+) -> Array:
+    (x,) = floating(op, x=x)
+    divisor, padded = _divisor(op, divisor_override), flag(op, "count_include_pad", count_include_pad)
+    g = pool_geometry(op, rank, x.shape, kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode)
+    with on_device_of(x):
+        y = output(op, g.y_shape, x, out, inputs=(x,))
+        kernels_for(x).pool.avg_pool(g, x, padded, divisor, y)
+    return y
+
+
+def _avg_pool_input_grad(
+    op: str,
+    rank: int,
+    dy: Array,
+    input_shape: Sequence[int],
+    kernel_size: Size,
+    stride: Size | None,
+    padding: Padding,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+    out: Array | None,
+) -> Array:
+    (dy,) = floating(op, dy=dy)
+    divisor, padded = _divisor(op, divisor_override), flag(op, "count_include_pad", count_include_pad)
+    x_shape = shape_of(op, "input_shape", input_shape, LAYOUTS[rank])
+    g = pool_geometry(op, rank, x_shape, kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode)
+    shaped(op, "dy", dy, g.y_shape, "the forward result's shape for input_shape")
+    with on_device_of(dy):
+        dx = output(op, g.x_shape, dy, out, inputs=(dy,))
+        kernels_for(dy).pool.avg_pool_input_grad(g, dy, padded, divisor, dx)
+    return dx
+
+
+def _divisor(op: str, divisor_override: Any) -> int:
+    """The divisor given, as kernels take it: 0 where there is none."""
+    if divisor_override is None:
+        return 0
+    divisor = integer(op, "divisor_override", divisor_override, at_least=1 - 2**31)
+    if divisor == 0:
+        raise ValueError(f"{op}: divisor_override is 0, expected another integer")
+    return divisor

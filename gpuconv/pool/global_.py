@@ -1,0 +1,177 @@
+"""Pooling over whole planes: a number for each channel of each sample."""
+
+from collections.abc import Sequence
+
+from ..core.device import Array
+from ..core.half import takes_half
+from .adaptive import pool_to_maxima, pool_to_maxima_input_grad, pool_to_means, pool_to_means_input_grad
+
+
+@takes_half
+def global_avg_pool2d(x: Array, *, out: Array | None = None) -> Array:
+    """The mean of each plane: adaptive_avg_pool2d(x, 1).
+
+    Parameters
+    ----------
+    x : array (N, C, H, W), float16, bfloat16, float32 or float64
+    out : array (N, C, 1, 1), optional
+        Memory for the result; must not overlap x.
+
+    Returns
+    -------
+    array (N, C, 1, 1)
+
+    Raises
+    ------
+    TypeError
+        If x is no NumPy or CuPy array of a floating type.
+    ValueError
+        If x has another number of dimensions.
+
+    Notes
+    -----
+    Deterministic.
+    """
+    return pool_to_means("global_avg_pool2d", 2, x, 1, out)
+
+
+@takes_half
+def global_avg_pool2d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
+    """dx: each plane is filled with its gradient / (H W).
+
+    Parameters
+    ----------
+    dy : array (N, C, 1, 1), float16, bfloat16, float32 or float64
+    input_shape : (N, C, H, W)
+    out : array (N, C, H, W), optional
+        Memory for the result; must not overlap dy.
+
+    Returns
+    -------
+    array (N, C, H, W)
+
+    Raises
+    ------
+    TypeError
+        If dy is no NumPy or CuPy array of a floating type.
+    ValueError
+        If the shapes do not fit together.
+
+    Notes
+    -----
+    Deterministic.
+    """
+    return pool_to_means_input_grad("global_avg_pool2d_input_grad", 2, dy, input_shape, out, windows=1)
+
+
+@takes_half
+def global_max_pool2d(x: Array) -> tuple[Array, Array]:
+    """The largest element of each plane, and where it was: adaptive_max_pool2d(x, 1).
+
+    Parameters
+    ----------
+    x : array (N, C, H, W), float16, bfloat16, float32 or float64
+
+    Returns
+    -------
+    y : array (N, C, 1, 1)
+    indices : array (N, C, 1, 1), int64
+        Position of the winner in its plane, h * W + w.
+
+    Raises
+    ------
+    TypeError
+        If x is no NumPy or CuPy array of a floating type.
+    ValueError
+        If x has another number of dimensions.
+
+    Notes
+    -----
+    Ties and NaN as for `max_pool2d`. Deterministic.
+    """
+    return pool_to_maxima("global_max_pool2d", 2, x, 1)
+
+
+@takes_half
+def global_max_pool2d_input_grad(
+    dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
+) -> Array:
+    """dx: the winner of each plane gets its gradient, the others nothing.
+
+    Parameters
+    ----------
+    dy : array (N, C, 1, 1), float16, bfloat16, float32 or float64
+    indices : array (N, C, 1, 1), integer
+        As global_max_pool2d returned them.
+    input_shape : (N, C, H, W)
+    out : array (N, C, H, W), optional
+        Memory for the result; must not overlap dy or indices.
+
+    Returns
+    -------
+    array (N, C, H, W)
+
+    Raises
+    ------
+    TypeError
+        If dy is no NumPy or CuPy array of a floating type, or the indices are no integers on its device.
+    ValueError
+        If the shapes do not fit together, or an index lies outside its plane.
+
+    Notes
+    -----
+    Deterministic.
+    """
+    return pool_to_maxima_input_grad("global_max_pool2d_input_grad", 2, dy, indices, input_shape, out, windows=1)
+
+
+@takes_half
+def global_avg_pool1d(x: Array, *, out: Array | None = None) -> Array:
+    """From x (N, C, W) to (N, C, 1); everything else as for `global_avg_pool2d`."""
+    return pool_to_means("global_avg_pool1d", 1, x, 1, out)
+
+
+@takes_half
+def global_avg_pool1d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
+    """Dx (N, C, W) from dy (N, C, 1); everything else as for `global_avg_pool2d_input_grad`."""
+    return pool_to_means_input_grad("global_avg_pool1d_input_grad", 1, dy, input_shape, out, windows=1)
+
+
+@takes_half
+def global_max_pool1d(x: Array) -> tuple[Array, Array]:
+    """From x (N, C, W) to (N, C, 1); everything else as for `global_max_pool2d`."""
+    return pool_to_maxima("global_max_pool1d", 1, x, 1)
+
+
+@takes_half
+def global_max_pool1d_input_grad(
+    dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
+) -> Array:
+    """Dx (N, C, W) from dy (N, C, 1); everything else as for `global_max_pool2d_input_grad`."""
+    return pool_to_maxima_input_grad("global_max_pool1d_input_grad", 1, dy, indices, input_shape, out, windows=1)
+
+
+@takes_half
+def global_avg_pool3d(x: Array, *, out: Array | None = None) -> Array:
+    """From x (N, C, D, H, W) to (N, C, 1, 1, 1); everything else as for `global_avg_pool2d`."""
+    return pool_to_means("global_avg_pool3d", 3, x, 1, out)
+
+
+@takes_half
+def global_avg_pool3d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
+    """Dx (N, C, D, H, W) from dy (N, C, 1, 1, 1); everything else as for `global_avg_pool2d_input_grad`."""
+    return pool_to_means_input_grad("global_avg_pool3d_input_grad", 3, dy, input_shape, out, windows=1)
+
+
+@takes_half
+def global_max_pool3d(x: Array) -> tuple[Array, Array]:
+    """From x (N, C, D, H, W) to (N, C, 1, 1, 1); everything else as for `global_max_pool2d`."""
+    return pool_to_maxima("global_max_pool3d", 3, x, 1)
+
+
+@takes_half
+def global_max_pool3d_input_grad(
+    dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
+) -> Array:
+    """Dx (N, C, D, H, W) from dy (N, C, 1, 1, 1); everything else as for `global_max_pool2d_input_grad`."""
+    return pool_to_maxima_input_grad("global_max_pool3d_input_grad", 3, dy, indices, input_shape, out, windows=1)

@@ -1,0 +1,186 @@
+"""Shapes of poolings in one, two and three dimensions, and every error about them."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core.arrays import flag
+from ..core.memoize import remembered
+from ..core.shapes import Padding, Size, output_size, positive, several, sides_of, sizes
+
+LAYOUTS = {1: "(N, C, W)", 2: "(N, C, H, W)", 3: "(N, C, D, H, W)"}
+NAMES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+
+
+class Axis(NamedTuple):
+    """Windows along one axis: tap t of window i sees position i * stride - before + t * dilation."""
+
+    size: int
+    windows: int
+    taps: int
+    stride: int
+    before: int
+    after: int
+    dilation: int
+
+
+NONE = Axis(1, 1, 1, 1, 0, 0, 1)
+"""An axis that the arrays lack."""
+
+
+class PoolGeometry(NamedTuple):
+    """One pooling: x (n, c, depth, height, width), where the axes that the arrays lack have one position."""
+
+    n: int
+    c: int
+    d: Axis
+    h: Axis
+    w: Axis
+    rank: int
+    """How many of the axes the arrays have: the last ones."""
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """Those that the arrays have."""
+        return (self.d, self.h, self.w)[3 - self.rank :]
+
+    @property
+    def x_shape(self) -> tuple[int, ...]:
+        """Shape of the input and of its gradient."""
+        return self.n, self.c, *(axis.size for axis in self.axes)
+
+    @property
+    def y_shape(self) -> tuple[int, ...]:
+        """Shape of the output, of its gradient and of the mask."""
+        return self.n, self.c, *(axis.windows for axis in self.axes)
+
+    @property
+    def taps(self) -> int:
+        """Positions in a window."""
+        return self.d.taps * self.h.taps * self.w.taps
+
+    @property
+    def mask_dtype(self) -> np.dtype[np.unsignedinteger]:
+        """The smallest unsigned type that holds every position in a window."""
+        return _smallest_holding(self.taps - 1)
+
+
+@lru_cache
+def _smallest_holding(number: int) -> np.dtype[np.unsignedinteger]:
+    """The smallest unsigned type for a number; NumPy takes microseconds to say."""
+    return np.min_scalar_type(number)
+
+
+@remembered
+def pool_geometry(
+    op: str,
+    rank: int,
+    x_shape: Sequence[int],
+    kernel_size: Size,
+    *,
+    stride: Size | None = None,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+) -> PoolGeometry:
+    """Geometry of a pooling; stride=None means the kernel size, as in PyTorch.
+
+    Parameters
+    ----------
+    op : str
+        Name of the public function, for error messages.
+    rank : {1, 2, 3}
+        Axes that are pooled.
+    x_shape : sequence of rank + 2 int
+    kernel_size, stride, dilation : int or one for each axis
+    padding : int, one for each axis, a pair (before, after) for each axis, "same" or "valid"
+        At most half of the dilated kernel on each side, so that no window lies in the padding alone.
+    ceil_mode : bool
+        Also keep a last window that starts inside the input or its leading padding but hangs over the end.
+
+    Returns
+    -------
+    PoolGeometry
+
+    Raises
+    ------
+    TypeError
+        If a size is not an integer.
+    ValueError
+        If the shapes do not fit together.
+    """
+    n, c, *extents = image_sizes(op, rank, x_shape)
+    kernel = several(op, "kernel_size", kernel_size, rank)
+    strides = kernel if stride is None else several(op, "stride", stride, rank)
+    dilations, ceil = several(op, "dilation", dilation, rank), flag(op, "ceil_mode", ceil_mode)
+    sides = sides_of(op, padding, kernel, strides, dilations)
+    axes = [NONE] * (3 - rank)
+    for name, size, k, st, (before, after), step in zip(
+        NAMES[rank], extents, kernel, strides, sides, dilations, strict=True
+    ):
+        extent = step * (k - 1) + 1
+        if max(before, after) > extent // 2:
+            raise ValueError(
+                f"{op}: padding {max(before, after)} of the {name} is more than half of the dilated kernel ({extent})"
+            )
+        windows = output_size(op, name, size, before, after, k, st, step, ceil)
+        axes.append(Axis(size, windows, k, st, before, after, step))
+    d, h, w = axes
+    return PoolGeometry(n, c, d, h, w, rank)
+
+
+class AdaptiveGeometry(NamedTuple):
+    """Windows that share each axis out: window i of P over H positions is floor(i H / P) to ceil((i + 1) H / P)."""
+
+    n: int
+    c: int
+    x_sizes: tuple[int, int, int]
+    """Depth, height and width; axes that the arrays lack have one position."""
+    y_sizes: tuple[int, int, int]
+    rank: int
+
+    @property
+    def x_shape(self) -> tuple[int, ...]:
+        """Shape of the input and of its gradient."""
+        return self.n, self.c, *self.x_sizes[3 - self.rank :]
+
+    @property
+    def y_shape(self) -> tuple[int, ...]:
+        """Shape of the output, of its gradient and of the indices."""
+        return self.n, self.c, *self.y_sizes[3 - self.rank :]
+
+
+def adaptive_geometry(op: str, rank: int, x_shape: Sequence[int], output_size: Any) -> AdaptiveGeometry:
+    """Geometry of an adaptive pooling to an output of a given size, where None means the input's.
+
+    Raises
+    ------
+    TypeError
+        If a size is not an integer.
+    ValueError
+        If the shapes do not fit together.
+    """
+    n, c, *extents = image_sizes(op, rank, x_shape)
+    given = output_size if isinstance(output_size, Sequence) else (output_size,) * rank
+    if isinstance(output_size, str):
+        raise TypeError(f"{op}: output_size is {output_size!r}, expected an int or one for each of {rank} axes")
+    if len(given) != rank:
+        raise ValueError(f"{op}: output_size is {output_size!r}, expected an int or one for each of {rank} axes")
+    wanted = [
+        size if one is None else positive(op, "output_size" if one is output_size else f"output_size[{axis}]", one)
+        for axis, (size, one) in enumerate(zip(extents, given, strict=True))
+    ]
+    ones = [1] * (3 - rank)
+    d, h, w = ones + extents
+    z, p, q = ones + wanted
+    return AdaptiveGeometry(n, c, (d, h, w), (z, p, q), rank)
+
+
+def image_sizes(op: str, rank: int, x_shape: Sequence[int]) -> tuple[int, ...]:
+    """N, C and the extents, of which only N may be 0."""
+    n, *others = sizes(op, "x", x_shape, LAYOUTS[rank])
+    for axis, size in enumerate(others, 1):
+        positive(op, f"x.shape[{axis}]", size)
+    return n, *others

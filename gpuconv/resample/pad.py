@@ -1,0 +1,152 @@
+"""Padding and its gradient, for NumPy and CuPy arrays."""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import floating, number, one_of, shaped
+from ..core.device import Array, on_device_of
+from ..core.half import takes_half
+from ..core.shapes import any_shape, integer
+from .taps import Taps, resample, taps, transposed
+
+MODES = ("constant", "reflect", "replicate", "circular")
+
+
+@takes_half
+def pad(
+    x: Array, padding: Sequence[int], mode: str = "constant", value: float | None = None, *, out: Array | None = None
+) -> Array:
+    """X with something around it.
+
+    Parameters
+    ----------
+    x : array, float16, bfloat16, float32 or float64
+    padding : sequence of int
+        (before, after) of the last axis, then of the one before it, and so on. Negative amounts crop.
+    mode : {"constant", "reflect", "replicate", "circular"}
+        What stands there: the value; x mirrored at its edge elements; the nearest element; x again from its other end.
+        All but "constant" pad the last one, two or three axes of arrays with one or two axes more.
+    value : float, optional
+        For "constant"; default 0.
+    out : array, optional
+        Memory for the result; must not overlap x.
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    TypeError
+        If x is no NumPy or CuPy array of a floating type, or an amount is no integer.
+    ValueError
+        If there is no such mode, a value is given where none is used, or x is too small for its padding.
+
+    Notes
+    -----
+    As torch.nn.functional.pad. Deterministic.
+    """
+    op = "pad"
+    (x,) = floating(op, x=x)
+    one_of(op, "mode", mode, MODES)
+    if mode != "constant" and value is not None:
+        raise ValueError(f"{op}: value is {value}, expected None for mode {mode!r}")
+    fill = 0.0 if value is None else number(op, "value", value)
+    tables = _tables(op, x.shape, padding, mode)
+    with on_device_of(x):
+        return resample(op, x, tables, fill, out)
+
+
+@takes_half
+def pad_input_grad(
+    dy: Array, input_shape: Sequence[int], padding: Sequence[int], mode: str = "constant", *, out: Array | None = None
+) -> Array:
+    """dx: each input collects the gradients of its copies.
+
+    Parameters
+    ----------
+    dy : array, float16, bfloat16, float32 or float64
+    input_shape : sequence of int
+    padding, mode
+        As in the forward call.
+    out : array of input_shape, optional
+        Memory for the result; must not overlap dy.
+
+    Returns
+    -------
+    array of input_shape
+
+    Raises
+    ------
+    TypeError
+        If dy is no NumPy or CuPy array of a floating type, or an amount is no integer.
+    ValueError
+        If there is no such mode, or the shapes do not fit together.
+
+    Notes
+    -----
+    Gathers, so there are no atomics: deterministic.
+    """
+    op = "pad_input_grad"
+    (dy,) = floating(op, dy=dy)
+    one_of(op, "mode", mode, MODES)
+    shape = any_shape(op, "input_shape", input_shape)
+    tables = _tables(op, shape, padding, mode)
+    padded = (*shape[: len(shape) - len(tables)], *(table.size for table in tables))
+    shaped(op, "dy", dy, padded, "the forward result's shape for input_shape")
+    with on_device_of(dy):
+        return resample(op, dy, [transposed(table) for table in tables], 0.0, out)
+
+
+def _tables(op: str, shape: Sequence[int], padding: Any, mode: str) -> list[Taps]:
+    """A table for each axis padded, first axis first."""
+    if not isinstance(padding, Sequence) or isinstance(padding, str):
+        raise TypeError(f"{op}: padding is {padding!r}, expected a sequence of (before, after) for each axis")
+    amounts = [integer(op, f"padding[{i}]", amount, at_least=1 - 2**31) for i, amount in enumerate(padding)]
+    axes, rank = len(amounts) // 2, len(shape)
+    if len(amounts) % 2 or axes > rank:
+        raise ValueError(f"{op}: padding has {len(amounts)} amounts, expected pairs for at most {rank} axes")
+    if mode != "constant" and not (1 <= axes <= 3 and axes + 1 <= rank <= axes + 2):
+        raise ValueError(
+            f"{op}: padding has {len(amounts)} amounts for {rank} dimensions; mode {mode!r} expects 2 for 2 or 3, "
+            "4 for 3 or 4, 6 for 4 or 5"
+        )
+    tables = []
+    for i in reversed(range(axes)):
+        axis, (before, after) = rank - 1 - i, amounts[2 * i : 2 * i + 2]
+        _require_room(op, mode, axis, shape[axis], before, after)
+        tables.append(_padded(shape[axis], before, after, mode))
+    return tables
+
+
+def _require_room(op: str, mode: str, axis: int, size: int, before: int, after: int) -> None:
+    limit = {"reflect": size - 1, "circular": size + min(before, 0) + min(after, 0)}.get(mode)
+    if limit is not None and max(before, after) > max(limit, 0):
+        raise ValueError(f"{op}: padding of axis {axis} is ({before}, {after}), expected at most {limit} for {mode!r}")
+    smallest = 0 if mode == "constant" else 1
+    if size + before + after < smallest or (mode != "constant" and size < 1):
+        raise ValueError(
+            f"{op}: padding of axis {axis} is ({before}, {after}), which leaves {size + before + after} of {size}, "
+            f"expected at least {smallest}"
+        )
+
+
+@functools.lru_cache(maxsize=256)
+def _padded(size: int, before: int, after: int, mode: str) -> Taps:
+    """The table of one axis: where each position of the result comes from."""
+    positions = np.arange(-before, size + after)
+    if mode == "constant":
+        inside = (positions >= 0) & (positions < size)
+        return taps(size, inside, positions[inside])
+    if mode == "replicate":
+        sources = np.clip(positions, 0, size - 1)
+    elif mode == "reflect":
+        sources = np.abs(positions)
+        sources = np.where(sources >= size, 2 * (size - 1) - sources, sources)
+    else:  # as PyTorch, around what a negative padding has left
+        first, last = max(-before, 0), size + min(after, 0)
+        sources = first + (positions - first) % max(last - first, 1)
+    return taps(size, np.ones(len(sources)), sources)

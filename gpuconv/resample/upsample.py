@@ -1,0 +1,180 @@
+"""Upsampling (and downsampling) and its gradient, for NumPy and CuPy arrays."""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import flag, floating, number, one_of, shaped
+from ..core.device import Array, on_device_of
+from ..core.half import takes_half
+from ..core.shapes import any_shape, positive
+from .taps import Taps, resample, taps, transposed
+
+RANKS = {"nearest": (3, 4, 5), "linear": (3,), "bilinear": (4,), "trilinear": (5,)}
+
+
+@takes_half
+def upsample(
+    x: Array,
+    size: int | Sequence[int] | None = None,
+    scale_factor: float | Sequence[float] | None = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    *,
+    out: Array | None = None,
+) -> Array:
+    """X in another size.
+
+    Parameters
+    ----------
+    x : array (N, C, ...) of one to three spatial axes, float16, bfloat16, float32 or float64
+    size : int or sequence of int, optional
+        Of the result's spatial axes.
+    scale_factor : float or sequence of float, optional
+        Instead of size: the result has floor(size * scale_factor) positions.
+    mode : {"nearest", "linear", "bilinear", "trilinear"}
+        The linear ones for one, two and three spatial axes.
+    align_corners : bool, optional
+        For the linear ones: the corner elements' centres, not the corners of the image, keep their place.
+    out : array, optional
+        Memory for the result; must not overlap x.
+
+    Returns
+    -------
+    array (N, C, ...)
+
+    Raises
+    ------
+    TypeError
+        If x is no NumPy or CuPy array of a floating type, or an option is of another kind.
+    ValueError
+        If not one of size and scale_factor is given, they do not fit x, or the mode does not.
+
+    Notes
+    -----
+    As torch.nn.functional.interpolate without recompute_scale_factor and antialias: position j of "nearest" is
+    floor(j / scale), the scale and the product in float32 as there. Where a fractional scale gives the same size or
+    twice the size (3 positions times 1.3), PyTorch copies images whole; with one or three spatial axes it follows the
+    scale forward but not backward. Here both passes follow its forward pass. Deterministic.
+    """
+    op = "upsample"
+    (x,) = floating(op, x=x)
+    tables = _tables(op, "x", x.shape, size, scale_factor, mode, align_corners)
+    with on_device_of(x):
+        return resample(op, x, tables, 0.0, out)
+
+
+@takes_half
+def upsample_input_grad(
+    dy: Array,
+    input_shape: Sequence[int],
+    size: int | Sequence[int] | None = None,
+    scale_factor: float | Sequence[float] | None = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    *,
+    out: Array | None = None,
+) -> Array:
+    """dx: each input collects the gradients of what it went into, with the same weights.
+
+    Parameters
+    ----------
+    dy : array (N, C, ...), float16, bfloat16, float32 or float64
+    input_shape : sequence of int
+    size, scale_factor, mode, align_corners
+        As in the forward call.
+    out : array of input_shape, optional
+        Memory for the result; must not overlap dy.
+
+    Returns
+    -------
+    array of input_shape
+
+    Raises
+    ------
+    TypeError
+        If dy is no NumPy or CuPy array of a floating type, or an option is of another kind.
+    ValueError
+        If the shapes or options do not fit together.
+
+    Notes
+    -----
+    Gathers, so there are no atomics: deterministic.
+    """
+    op = "upsample_input_grad"
+    (dy,) = floating(op, dy=dy)
+    shape = any_shape(op, "input_shape", input_shape)
+    tables = _tables(op, "input_shape", shape, size, scale_factor, mode, align_corners)
+    result = (*shape[:2], *(table.size for table in tables))
+    shaped(op, "dy", dy, result, "the forward result's shape for input_shape")
+    with on_device_of(dy):
+        return resample(op, dy, [transposed(table) for table in tables], 0.0, out)
+
+
+def _tables(
+    op: str, name: str, shape: tuple[int, ...], size: Any, scale_factor: Any, mode: str, align_corners: Any
+) -> list[Taps]:
+    """A table for each spatial axis."""
+    one_of(op, "mode", mode, tuple(RANKS))
+    if len(shape) not in RANKS[mode]:
+        ranks = " or ".join(map(str, RANKS[mode]))
+        raise ValueError(f"{op}: {name} has {len(shape)} dimensions, mode {mode!r} expects {ranks}")
+    if mode == "nearest" and align_corners is not None:
+        raise ValueError(f"{op}: align_corners is {align_corners}, expected None for mode 'nearest'")
+    aligned = align_corners is not None and flag(op, "align_corners", align_corners)
+    lengths = [positive(op, f"{name}.shape[{axis + 2}]", length) for axis, length in enumerate(shape[2:])]
+    if (size is None) == (scale_factor is None):
+        raise ValueError(f"{op}: size is {size} and scale_factor is {scale_factor}, expected one of them")
+    if scale_factor is None:
+        sizes = [positive(op, f"size[{i}]", extent) for i, extent in enumerate(_each(op, "size", size, len(lengths)))]
+        scales: list[float | None] = [None] * len(lengths)
+    else:
+        factors = _each(op, "scale_factor", scale_factor, len(lengths))
+        factors = [number(op, f"scale_factor[{i}]", factor) for i, factor in enumerate(factors)]
+        sizes = [_scaled(op, length, scale) for length, scale in zip(lengths, factors, strict=True)]
+        scales = list(factors)
+    table = functools.partial(_nearest, len(shape) == 4) if mode == "nearest" else functools.partial(_linear, aligned)
+    return [table(*axis) for axis in zip(lengths, sizes, scales, strict=True)]
+
+
+def _each(op: str, name: str, value: Any, axes: int) -> Sequence[Any]:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return [value] * axes
+    if len(value) != axes:
+        raise ValueError(f"{op}: {name} is {value!r}, expected a number or {axes} of them")
+    return value
+
+
+def _scaled(op: str, length: int, scale: float) -> int:
+    if not 0 < length * scale < 2**31 or int(length * scale) < 1:
+        raise ValueError(f"{op}: scale_factor is {scale}, expected 1 <= {length} * scale_factor < 2**31")
+    return int(length * scale)
+
+
+@functools.lru_cache(maxsize=256)
+def _nearest(flat: bool, length: int, size: int, scale: float | None) -> Taps:
+    """PyTorch's rule, in its float32; for images the same size and twice the size are copies whatever the scale."""
+    step = np.float32(length) / np.float32(size) if scale is None else np.float32(1 / scale)
+    if flat and size in (length, 2 * length):
+        step = np.float32(length / size)
+    sources = np.floor(np.arange(size, dtype=np.float32) * step).astype(np.int64)
+    return taps(length, np.ones(size), np.minimum(sources, length - 1))
+
+
+@functools.lru_cache(maxsize=256)
+def _linear(aligned: bool, length: int, size: int, scale: float | None) -> Taps:
+    """Two taps for each position: the elements left and right of where it lies."""
+    positions = np.arange(size, dtype=np.float64)
+    if size == length:
+        places = positions
+    elif aligned:
+        places = positions * ((length - 1) / (size - 1) if size > 1 else 0.0)
+    else:
+        places = np.maximum((length / size if scale is None else 1 / scale) * (positions + 0.5) - 0.5, 0)
+    left = np.minimum(places.astype(np.int64), length - 1)
+    right = np.minimum(left + 1, length - 1)
+    share = np.clip(places - left, 0, 1)
+    sources, weights = (np.stack(both, axis=1).ravel() for both in ((left, right), (1 - share, share)))
+    return taps(length, np.full(size, 2), sources, weights)

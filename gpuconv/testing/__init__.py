@@ -1,0 +1,23 @@
+"""Checks of operations and gradients, for the tests of this library and of code built on it."""
+
+from .gradients import (
+    TOLERANCE,
+    GradientError,
+    GradientReport,
+    assert_close,
+    check_adjoint,
+    check_gradients,
+    relative_error,
+    tolerance,
+)
+
+__all__ = [
+    "TOLERANCE",
+    "GradientError",
+    "GradientReport",
+    "assert_close",
+    "check_adjoint",
+    "check_gradients",
+    "relative_error",
+    "tolerance",
+]

@@ -1,0 +1,89 @@
+"""Random cases of every family of functions, compared with a peer: what `gpuconv check --against torch` runs.
+
+Everything is float64, so that a difference is one of meaning, not of rounding. A new function is a generator of cases
+in its family's file: the peer is asked for the function by its name, and autograd gives the gradients.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from ...core.device import Array
+from ..gradients import relative_error, tolerance
+from . import activations, convolutions, dense, joinings, losses, normalizations, poolings
+from .case import Case
+from .process import PeerError, TorchProcess
+
+__all__ = ["FAMILIES", "Case", "FamilyResult", "PeerError", "TorchProcess", "compare_case", "compare_family"]
+
+FAMILIES: dict[str, Callable[[np.random.Generator], Case]] = {
+    **convolutions.FAMILIES,
+    **poolings.FAMILIES,
+    **activations.FAMILIES,
+    **losses.FAMILIES,
+    **dense.FAMILIES,
+    **normalizations.FAMILIES,
+    **joinings.FAMILIES,
+}
+
+Peer = Callable[[Case, Array], tuple[Array, ...]]
+
+
+class FamilyResult(NamedTuple):
+    """One row of the table."""
+
+    family: str
+    cases: int
+    passes: int
+    """Results and gradients compared."""
+    error: float
+    """The largest, in units of the tolerance."""
+    differences: tuple[str, ...]
+    """Each with what reproduces it."""
+
+
+def compare_family(family: str, peer: Peer, cases: int = 2000, seed: int = 0) -> FamilyResult:
+    """Compare as many random cases of one family, forward and all gradients.
+
+    Parameters
+    ----------
+    family : str
+        A key of FAMILIES.
+    peer : callable
+        Takes a case and the gradient of its result; gives the result and the gradients.
+    cases, seed : int
+        Case i is drawn from the generator of [seed, i]: each can be drawn again alone.
+
+    Returns
+    -------
+    FamilyResult
+    """
+    passes, largest, differences = 0, 0.0, []
+    for i in range(cases):
+        case = FAMILIES[family](np.random.default_rng([seed, i]))
+        try:
+            errors = compare_case(case, peer, np.random.default_rng([seed, i, 1]))
+        except (PeerError, ValueError) as error:
+            differences.append(f"seed {seed}, case {i}: {case}: refused: {error}")
+            continue
+        passes += len(errors)
+        largest = max(largest, *errors)
+        if not max(errors) <= 1:
+            found = ", ".join(f"{error:.2g}" for error in errors)
+            differences.append(f"seed {seed}, case {i}: {case}: errors in tolerances of result, gradients: {found}")
+    return FamilyResult(family, cases, passes, largest, tuple(differences))
+
+
+def compare_case(case: Case, peer: Peer, rng: np.random.Generator) -> list[float]:
+    """Errors of the result and of each gradient, in units of the tolerance."""
+    y = case.forward()
+    dy = rng.standard_normal(y.shape)
+    gradients, left = case.backward(dy), case.left() if case.left else ()
+    ours = (y, *gradients, *left)
+    theirs = peer(case, dy)
+    dtypes = (np.float64, *[case.peer_dtype] * len(gradients), *[np.float64] * len(left))
+    allowed = [tolerance(dtype, case.terms) for dtype in dtypes]
+    magnitude = np.array(case.magnitude)
+    with np.errstate(invalid="ignore"):
+        return [relative_error(a, e, magnitude) / t for a, e, t in zip(ours, theirs, allowed, strict=True)]

@@ -1,0 +1,110 @@
+"""Kernels are compiled when they are first called, and kept on disk: this does it ahead."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .core.arrays import one_of
+from .core.device import use_device
+
+_log = logging.getLogger("gpuconv")
+
+
+def warmup(device: str = "auto", *, dtypes: Sequence[str] = ("float32",), progress: bool = True) -> float:
+    """Compile every kernel ahead, or load it from the cache on disk.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda", ...}
+        Whose kernels.
+    dtypes : sequence of {"float32", "float64"}
+        For arrays of which types.
+    progress : bool
+        Show a progress bar, where rich is installed (`gpuconv[train]`) and the output is a terminal.
+
+    Returns
+    -------
+    float
+        Seconds it took. Minutes the first time on a machine; a few seconds from the cache.
+
+    Raises
+    ------
+    DeviceError
+        If the device is not there.
+    ValueError
+        If a dtype is neither of the two.
+    """
+    for name in dtypes:
+        one_of("warmup", "dtypes", name, ("float32", "float64"))
+    from .core.compile_notice import notice
+
+    start = time.perf_counter()
+    with use_device(device), notice.withheld():
+        work = [(name, call, dtype) for dtype in dtypes for name, call in _calls()]
+        for name, call, dtype in _shown(work) if progress else work:
+            _log.debug("warmup: %s, %s", name, dtype)
+            call(np.dtype(dtype))
+    return time.perf_counter() - start
+
+
+def _calls() -> Iterator[tuple[str, Callable[[Any], None]]]:
+    """(name, function of a dtype) of calls that between them run every kernel."""
+    from .testing.operations import operation_checks
+
+    for check in operation_checks():
+        yield check.name, check.run
+    yield "the other algorithms of conv2d", _algorithms
+    yield "parameter updates", _updates
+
+
+def _algorithms(dtype: Any) -> None:
+    """Every pass of convolutions by every algorithm: few filters and many, a scattered gradient, a 1x1 kernel's map."""
+    from .conv import functional
+    from .core.device import kernels_for, to_device
+    from .core.shapes import conv_geometry
+
+    for x_shape, w_shape in (
+        ((2, 16, 8, 8), (16, 16, 3, 3)),
+        ((1, 2, 6, 6), (9, 2, 5, 5)),
+        ((1, 48, 6, 6), (48, 48, 3, 3)),
+        ((1, 2, 28, 28), (3, 2, 1, 1)),
+    ):
+        x, w = (to_device(np.zeros(shape, dtype)) for shape in (x_shape, w_shape))
+        for algorithm in (
+            "auto",
+            *kernels_for(x).conv.algorithms(conv_geometry("warmup", x_shape, w_shape), "conv2d", x),
+        ):
+            y = functional.conv2d(x, w, algorithm=algorithm)
+            functional.conv2d_input_grad(y, w, x.shape, algorithm=algorithm)
+            functional.conv2d_weight_grad(x, y, w.shape, algorithm=algorithm)
+
+
+def _updates(dtype: Any) -> None:
+    """A step of each optimiser, with the options that run kernels of their own, and both ways of clipping."""
+    from . import optim as o
+    from .core.device import to_device
+    from .nn import Parameter
+
+    parameter = Parameter(to_device(np.zeros(3, dtype)))
+    parameter.grad = to_device(np.zeros(3, dtype))
+    o.clip_grad_norm(parameter, 1)
+    o.clip_grad_value(parameter, 1)
+    for optimizer in (
+        *(o.SGD([parameter], momentum=momentum) for momentum in (0.0, 0.9)),
+        *(o.Adam([parameter], amsgrad=amsgrad) for amsgrad in (False, True)),
+        *(o.RMSprop([parameter], momentum=m, centered=c) for m in (0.0, 0.9) for c in (False, True)),
+        o.Adagrad([parameter]),
+    ):
+        optimizer.step()
+
+
+def _shown(work: list[Any]) -> Any:
+    """The work behind a progress bar, or as it is where there is nothing to draw one with."""
+    try:
+        from rich.progress import track
+    except ImportError:
+        return work
+    return track(work, description="compiling kernels", transient=True)

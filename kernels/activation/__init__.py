@@ -1,0 +1,1 @@
+"""Activations: the formulas (scalar.py) and one elementwise kernel for each target."""

@@ -1,0 +1,120 @@
+"""Activations on the CPU: one pass over memory, every array read or written once.
+
+Bytes a call: 2 x.nbytes forward, 3 x.nbytes for a gradient. FLOPs: none worth counting for relu and its like; 25 to 60
+an element, in vectors, where exponentials are taken. The result may be an input.
+"""
+
+import numpy as np
+
+from ..core.scalar import leaky_relu, leaky_relu_grad, slope_grad
+from ..core.templates import instance, parameters_of
+from ..cpu.parallel import part, share, streaming
+from ..cpu.reduce import sum_columns
+from .scalar import ACTIVATIONS
+
+f = None  # each kernel has its own
+
+
+def forward(name, x, y, *parameters):
+    """y[i] = f(x[i], parameters) with the activation of that name; the parameters have the arrays' type."""
+    FORWARD[name](x.size, x.size, x.ravel(), y.ravel(), *parameters)
+
+
+def backward(name, dy, x, dx, *parameters):
+    """dx[i] = dy[i] f'(x[i]): equation (20)'s factor on its own."""
+    BACKWARD[name](x.size, x.size, dy.ravel(), x.ravel(), dx.ravel(), *parameters)
+
+
+def prelu(x, weight, y):
+    """y[n,c,i] = x where x > 0, weight[c] x elsewhere; x (outer, channels, inner)."""
+    if weight.size == 1:
+        forward("leaky_relu", x, y, weight[0])
+    else:
+        _prelu(x.shape[0] * x.shape[1], x.size, x, weight, y)
+
+
+def prelu_grad(dy, x, weight, dx):
+    """dx[n,c,i] = dy where x > 0, weight[c] dy elsewhere."""
+    if weight.size == 1:
+        backward("leaky_relu", dy, x, dx, weight[0])
+    else:
+        _prelu_grad(x.shape[0] * x.shape[1], x.size, dy, x, weight, dx)
+
+
+def prelu_weight_grad(dy, x, dweight):
+    """dweight[c] = the sum of dy x over all n and i where x <= 0."""
+    products = np.empty_like(x)
+    PRODUCTS(x.size, x.size, dy.reshape(-1), x.reshape(-1), products.reshape(-1))
+    sum_columns(products, dweight)
+
+
+def _forward(x, y, thread, threads):
+    x, y = part(x, thread, threads), part(y, thread, threads)
+    for i in range(x.size):
+        y[i] = f(x[i])
+
+
+def _forward_one(x, y, a, thread, threads):
+    x, y = part(x, thread, threads), part(y, thread, threads)
+    for i in range(x.size):
+        y[i] = f(x[i], a)
+
+
+def _forward_two(x, y, a, b, thread, threads):
+    x, y = part(x, thread, threads), part(y, thread, threads)
+    for i in range(x.size):
+        y[i] = f(x[i], a, b)
+
+
+def _backward(dy, x, dx, thread, threads):
+    dy, x, dx = part(dy, thread, threads), part(x, thread, threads), part(dx, thread, threads)
+    for i in range(x.size):
+        dx[i] = f(dy[i], x[i])
+
+
+def _backward_one(dy, x, dx, a, thread, threads):
+    dy, x, dx = part(dy, thread, threads), part(x, thread, threads), part(dx, thread, threads)
+    for i in range(x.size):
+        dx[i] = f(dy[i], x[i], a)
+
+
+def _backward_two(dy, x, dx, a, b, thread, threads):
+    dy, x, dx = part(dy, thread, threads), part(x, thread, threads), part(dx, thread, threads)
+    for i in range(x.size):
+        dx[i] = f(dy[i], x[i], a, b)
+
+
+def _kernels(side, templates):
+    """{name: kernel} of the forward (0) or backward (1) formulas, with the template for their number of parameters."""
+    formulas = {name: pair[side] for name, pair in ACTIVATIONS.items()}
+    return {
+        name: streaming(instance(templates[parameters_of(f, 1 + side)], f.py_func.__name__, f=f))
+        for name, f in formulas.items()
+    }
+
+
+FORWARD = _kernels(0, (_forward, _forward_one, _forward_two))
+BACKWARD = _kernels(1, (_backward, _backward_one, _backward_two))
+PRODUCTS = streaming(instance(_backward, "slope_grad", f=slope_grad))
+
+
+@streaming
+def _prelu(x, weight, y, thread, threads):
+    channels = x.shape[1]
+    first, last = share(x.shape[0] * channels, thread, threads)
+    for row in range(first, last):
+        n, c = row // channels, row % channels
+        source, target = x[n, c], y[n, c]
+        for i in range(source.size):
+            target[i] = leaky_relu(source[i], weight[c])
+
+
+@streaming
+def _prelu_grad(dy, x, weight, dx, thread, threads):
+    channels = x.shape[1]
+    first, last = share(x.shape[0] * channels, thread, threads)
+    for row in range(first, last):
+        n, c = row // channels, row % channels
+        gradient, source, target = dy[n, c], x[n, c], dx[n, c]
+        for i in range(source.size):
+            target[i] = leaky_relu_grad(gradient[i], source[i], weight[c])

@@ -1,0 +1,1 @@
+"""Convolution: fprop, dgrad and wgrad, by the algorithms of each target."""

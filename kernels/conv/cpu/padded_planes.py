@@ -1,0 +1,214 @@
+"""Where a direct convolution reads: strips of the input as zero-padded planes, split by stride phase.
+
+A task is a strip of output rows of one image and group; where a map is small, a task is several whole images. Its
+input is copied once into planes,
+
+    plane[m, c, u, v][i, j] = x[n + m, c, (p0 + i) st_h + top + u, j st_w + left + v], zero outside x,
+
+so that for every tap (r, s) the outputs of a row read one contiguous run: no im2col, for any stride and dilation. The
+outputs are cut into vectors, either along the rows laid end to end over the planes' width or row by row, whichever
+needs fewer; a table says where the vectors start, another how far each tap lies from there.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from ...cpu.simd_rows import copy_row, fill_row, prefetch_row, unzip_row
+
+STRIP = 512  # outputs of a task, about: its planes and its results then share the second-level cache
+PLANES = 1 << 16  # elements of a task's planes, about: half the second-level cache (Zen 3, 2026-11)
+TASKS = 8  # at least so many where the shape allows it, a few for each thread
+EVEN = 4  # tasks of whole images come to a multiple of it, so that threads have as many each
+
+
+class Strips(NamedTuple):
+    """How one correlation is cut into tasks, as integers for the kernels."""
+
+    n: int
+    """Shape of the input."""
+    c: int
+    h: int
+    w: int
+    p: int
+    """Output rows and columns."""
+    q: int
+    stride_h: int
+    stride_w: int
+    top: int
+    """Input row and column that the first tap of output (0, 0) reads."""
+    left: int
+    phases_h: int
+    phases_w: int
+    groups: int
+    taps: int
+    images: int
+    """Images of a task."""
+    rows: int
+    """Output rows of a task."""
+    height: int
+    """Rows and columns of a plane."""
+    width: int
+    step: int
+    """Channels multiplied at once."""
+    pitch: int
+    """Distance of output rows in a task's results; a multiple of the vector's length, or the planes' width."""
+    run: int
+    """Vectors of one image in a task."""
+    vectors: int
+    """Vectors of a task."""
+    lanes: int
+    """Elements of a vector."""
+
+
+class Reads(NamedTuple):
+    """The tables of a correlation."""
+
+    taps: np.ndarray
+    """(T, 2): which weight (r, s) each tap is."""
+    offsets: np.ndarray
+    """(step * T,): how far each channel and tap lies from a vector's start."""
+    starts: np.ndarray
+    """(vectors + spare,): where each vector of the outputs starts."""
+
+
+@lru_cache(maxsize=1024)
+def plan(x_shape, outputs, taps, stride, groups, size, panel, lanes, outputs_of_task=STRIP):
+    """Cut a correlation into tasks.
+
+    Parameters
+    ----------
+    x_shape : (N, C, H, W)
+    outputs : int
+        K of one group.
+    taps : tuple of (r, s, dh, dw)
+        Which weight, and where it reads.
+    stride, size : pairs
+        (st_h, st_w), and (P, Q).
+    groups : int
+    panel : int
+        (channel, tap) pairs that are multiplied at once, at most, if one channel's taps are fewer.
+    lanes : int
+        Elements of a vector.
+    outputs_of_task : int
+        About so many, fewer where K > 64 and the channels take several steps.
+
+    Returns
+    -------
+    Strips, Reads
+    """
+    (stride_h, stride_w), (p, q) = stride, size
+    images, channels = x_shape[0], x_shape[1] // groups
+    top, left = min(dh for _, _, dh, _ in taps), min(dw for *_, dw in taps)
+    reach_h, reach_w = max(dh for _, _, dh, _ in taps) - top, max(dw for *_, dw in taps) - left
+    phases_h, phases_w = min(stride_h, reach_h + 1), min(stride_w, reach_w + 1)
+    width = q + reach_w // stride_w
+
+    at_once = channels * len(taps) <= panel  # then the sums of a few filters at a time are stored for good
+    strip = outputs_of_task if at_once else outputs_of_task * 64 // max(outputs, 64)
+    rows = max(1, min(p, strip // width))
+    strips = max(-(-p // rows), min(p, -(-TASKS // (images * groups))))
+    rows = -(-p // strips)
+    together = 1 if rows < p else max(1, min(strip // (p * width), images * groups // TASKS))
+    together = -(-images // (-(-images // together // EVEN) * EVEN)) if together > 1 else 1
+    height = rows + reach_h // stride_h
+    plane = phases_h * phases_w * height * width
+    most = max(1, min(channels, panel // len(taps), PLANES // (together * plane)))
+    step = -(-channels // -(-channels // most))
+
+    by_row, flat = rows * -(-q // lanes), -(-((rows - 1) * width + q) // lanes)
+    run, pitch = (by_row, by_row // rows * lanes) if by_row <= flat else (flat, width)
+    each = by_row // rows if by_row <= flat else run
+    strips = Strips(
+        *x_shape,
+        p, q, stride_h, stride_w, top, left, phases_h, phases_w, groups, len(taps),
+        together, rows, height, width, step, pitch, run, together * run, lanes,
+    )  # fmt: skip
+    starts = [m * step * plane + v // each * width + v % each * lanes for m in range(together) for v in range(run)]
+    offsets = [
+        ((c * phases_h + (dh - top) % stride_h) * phases_w + (dw - left) % stride_w) * height * width
+        + (dh - top) // stride_h * width
+        + (dw - left) // stride_w
+        for c in range(step)
+        for _, _, dh, dw in taps
+    ]
+    spare = [0] * 8  # a last tile is read whole
+    reads = Reads(np.array(taps)[:, :2].copy(), np.array(offsets + spare, np.int32), np.array(starts + spare, np.int32))
+    return strips, reads
+
+
+@njit(cache=True, nogil=True)
+def planes_size(g):
+    """Elements of a task's planes, with room for the last vector and for one line of input."""
+    return g.images * g.step * g.phases_h * g.phases_w * g.height * g.width + 2 * g.lanes + g.stride_w * g.width
+
+
+@njit(cache=True, nogil=True)
+def task_of(g, task):
+    """(first image, images, group, first row, row after the last) of a task."""
+    strips = (g.p + g.rows - 1) // g.rows
+    n, group, p0 = task // (g.groups * strips) * g.images, task // strips % g.groups, task % strips * g.rows
+    return n, min(g.images, g.n - n), group, p0, min(p0 + g.rows, g.p)
+
+
+@njit(cache=True, nogil=True)
+def task_count(g):
+    """Tasks of the whole correlation."""
+    return (g.n + g.images - 1) // g.images * g.groups * ((g.p + g.rows - 1) // g.rows)
+
+
+@njit(cache=True, nogil=True)
+def task_vectors(g, images, rows):
+    """Vectors of a task of so many images and rows."""
+    return images * g.run if rows == g.rows else ((rows - 1) * g.pitch + g.q + g.lanes - 1) // g.lanes
+
+
+@njit(cache=True, nogil=True)
+def fill_planes(g, x, n, images, c0, c1, p0, p1, planes):
+    """The equation at the head of this file, for channels c0 to c1 of some images; x is flat."""
+    size = g.phases_h * g.phases_w * g.height * g.width
+    for m in range(images):
+        for c in range(c0, c1):
+            _fill_channel(g, x, ((n + m) * g.c + c) * g.h * g.w, p0, p1, planes, (m * g.step + c - c0) * size)
+
+
+@njit(cache=True, nogil=True)
+def _fill_channel(g, x, channel, p0, p1, planes, first):
+    """The planes of one channel, a line of input at a time: all its column phases at once."""
+    length = g.width if g.phases_w == 1 else g.stride_w * g.width
+    j0 = min(max(0, -g.left), length)
+    j1 = min(max(j0, g.w - g.left), length)
+    line = planes.size - length
+    end_to_end = g.stride_h == 1 and g.stride_w == 1 and g.height == g.rows and g.width == g.w
+    if end_to_end and g.top == 0 and g.left == 0 and p1 <= g.h:
+        copy_row(planes, first, x, channel + p0 * g.w, (p1 - p0) * g.w)  # one tap, no padding: rows end to end
+        prefetch_row(x, channel + g.h * g.w + p0 * g.w, (p1 - p0) * g.w)
+        return
+    for u in range(g.phases_h):
+        for i in range(g.height - g.rows + p1 - p0):
+            row = (p0 + i) * g.stride_h + g.top + u
+            inside = 0 <= row < g.h
+            place, source = first + (u * g.phases_w * g.height + i) * g.width, channel + row * g.w + g.left
+            if g.stride_w == 1:
+                fill_row(planes, place, length, x, source, j0, j1 if inside else j0)
+            elif g.phases_w > 1:
+                fill_row(planes, line, length, x, source, j0, j1 if inside else j0)
+                _split_line(planes, line, g.stride_w, g.phases_w, place, g.height * g.width, g.width)
+            else:
+                for j in range(g.width):
+                    column = j * g.stride_w + g.left
+                    planes[place + j] = x[source + j * g.stride_w] if inside and 0 <= column < g.w else 0
+
+
+@njit(cache=True, nogil=True)
+def _split_line(planes, line, stride, phases, place, apart, width):
+    """planes[place + v * apart + j] = planes[line + j * stride + v] for each phase v."""
+    if stride == 2:
+        unzip_row(planes, place, planes, place + apart, planes, line, width)
+        return
+    line, place, apart, step = np.uint64(line), np.uint64(place), np.uint64(apart), np.uint64(stride)
+    for v in range(np.uint64(phases)):
+        for j in range(np.uint64(width)):
+            planes[place + v * apart + j] = planes[line + j * step + v]

@@ -1,0 +1,124 @@
+"""Transformed filters for Winograd's algorithm, a block of filters at a time: the lanes are filters.
+
+    a[position, (c, u, v), (i, j, k)] = (G w' G^T)[position]
+
+for filter k of the block, where w' are the taps (winograd_taps.py) that phase (u, v) of channel c has in phase (i, j)
+of the result. A position's matrix has a row for each channel, of which the micro-kernel reads a few filters at a time.
+"""
+
+from typing import NamedTuple
+
+from numba import njit
+
+from ...cpu.simd_rows import clear_row, copy_row
+from ...cpu.transposing import transpose
+from .winograd_matrices import POSITIONS, filter_matrix
+from .winograd_transforms import sandwich
+
+CHANNELS = 32  # whose taps are turned over at once: 9 of them fill a third of the first-level cache
+SPREAD = 16  # elements between matrices, so that they do not fall into one set of the first-level cache
+
+_transform_3, _transform_5 = sandwich(filter_matrix(3)), sandwich(filter_matrix(5))
+
+
+class Filters(NamedTuple):
+    """Where filters come from, and how many of them make a block; integers for the kernels."""
+
+    count: int
+    channels: int
+    taps: int
+    """Of a filter."""
+    transposed: bool
+    """Whether weights lie as (channels, filters, taps), not as (filters, channels, taps)."""
+    side: int
+    """Taps of a phase along an axis."""
+    reads: int
+    """Phases of a channel."""
+    writes: int
+    """Phases of a filter."""
+    vectors: int
+    """Vectors of filters in a block."""
+    lanes: int
+    """Elements of a vector."""
+
+
+@njit(cache=True, nogil=True)
+def block_filters(f):
+    """Filters of a block."""
+    return f.vectors * f.lanes
+
+
+@njit(cache=True, nogil=True)
+def row_size(f):
+    """Elements of a matrix's row: the phases of a block's filters."""
+    return f.writes * f.vectors * f.lanes
+
+
+@njit(cache=True, nogil=True)
+def matrix_size(f):
+    """Elements from one position's matrix to the next one's."""
+    return f.channels * f.reads * row_size(f) + SPREAD
+
+
+@njit(cache=True, nogil=True)
+def block_size(f):
+    """Elements of a block's matrices."""
+    return POSITIONS * matrix_size(f)
+
+
+@njit(cache=True, nogil=True)
+def scratch_size(f):
+    """Elements that transform_filters works in."""
+    return (CHANNELS * f.taps + f.side * f.side) * f.lanes
+
+
+@njit(cache=True, nogil=True)
+def transform_filters(f, w, table, block, a, work):
+    """The equation at the head of this file; zeros past the last filter.
+
+    Parameters
+    ----------
+    f : Filters
+    w : flat array
+    table : int32 array (reads * writes, side * side)
+        As in winograd_taps.
+    block : int
+    a : flat array of block_size elements
+    work : flat array of scratch_size elements
+    """
+    width, apart, tile = row_size(f), matrix_size(f), CHANNELS * f.taps * f.lanes
+    for vector in range(f.vectors):
+        k = block * block_filters(f) + vector * f.lanes
+        there = max(0, min(f.lanes, f.count - k))
+        if there < f.lanes:
+            clear_row(work, 0, work.size)
+        for c0 in range(0, f.channels, CHANNELS):
+            c1 = min(c0 + CHANNELS, f.channels)
+            if there:
+                _turn(f, w, k, there, c0, c1, work)
+            for row in range((c1 - c0) * f.reads):
+                c, read = row // f.reads, row % f.reads
+                for write in range(f.writes):
+                    for t in range(f.side * f.side):
+                        tap = table[read * f.writes + write, t]
+                        if tap < 0:
+                            clear_row(work, tile + t * f.lanes, f.lanes)
+                        else:
+                            copy_row(work, tile + t * f.lanes, work, (c * f.taps + tap) * f.lanes, f.lanes)
+                    place = (c0 * f.reads + row) * width + (write * f.vectors + vector) * f.lanes
+                    if f.side == 3:
+                        _transform_3(work, tile, f.lanes, a, place, apart)
+                    else:
+                        _transform_5(work, tile, f.lanes, a, place, apart)
+
+
+@njit(cache=True, nogil=True)
+def _turn(f, w, k, there, c0, c1, work):
+    """work[(c - c0) * taps + t, i] = w of filter k + i, channel c and tap t for c0 <= c < c1, i < there."""
+    if f.transposed:
+        for c in range(c0, c1):
+            place = (c - c0) * f.taps * f.lanes
+            transpose(w, (c * f.count + k) * f.taps, f.taps, there, f.taps, work, place, f.lanes)
+    else:
+        first, apart = (k * f.channels + c0) * f.taps, f.channels * f.taps
+        transpose(w, first, apart, there, (c1 - c0) * f.taps, work, 0, f.lanes)

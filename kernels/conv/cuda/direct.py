@@ -1,0 +1,141 @@
+"""Convolution on CUDA in its plain form: a thread for each element of the result, no atomics, nothing shared.
+
+For geometries that would leave most of a tile empty. Every thread gathers, so results are the same bits every time.
+Neighbouring threads are neighbours along a row, so their loads of x and dy fall into the same sectors, and those of w
+are one broadcast.
+"""
+
+from ...core.scalar import IDENTITY, ZERO, activate, activate_grad
+from ...cuda.launch import cuda, each, int32, uint32
+
+
+def plain(g, x, w, b, activation, slope, y):
+    """The forward pass; launchers here take what those of conv.py take."""
+    bias = (x.reshape(-1)[:1], 0) if b is None else (b, 1)
+    each(conv2d_fwd_plain, y.size, x, w, *bias, activation, slope, y, *_scalars(g))
+
+
+def input_grad_plain(g, dy, w, pre_activation, activation, slope, dx):
+    """The input gradient, times f'(pre_activation) where that is given."""
+    before, code = (dx, IDENTITY) if pre_activation is None else (pre_activation, activation)
+    each(conv2d_dgrad_plain, dx.size, dy, w, before, code, slope, dx, *_scalars(g))
+
+
+def weight_grad_plain(g, x, dy, dw):
+    """The weight gradient."""
+    each(conv2d_wgrad_plain, dw.size, x, dy, dw, g.n, *_scalars(g))
+
+
+def _scalars(g):
+    """The geometry as the kernels take it; C and K are those of one group."""
+    sizes = g.groups, g.c // g.groups, g.h, g.w, g.k // g.groups, g.r, g.s, g.p, g.q
+    return *sizes, g.stride_h, g.stride_w, g.pad_top, g.pad_left, g.dilation_h, g.dilation_w
+
+
+@cuda.jit(cache=True)
+def conv2d_fwd_plain(
+    x, w, b, has_bias, activation, slope, y, G, C, H, W, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w
+):  # fmt: skip
+    """x (N, G C, H, W), w (G K, C, R, S), b (G K,) if has_bias, y (N, G K, P, Q); thread i computes y[i].
+
+    FLOPs: 2 N G K P Q C R S. Bytes at least: x, w and y once.
+    """
+    i = uint32(cuda.grid(1))
+    if i >= y.size:
+        return
+    q, rest = int32(i % uint32(Q)), uint32(i // uint32(Q))
+    p, rest = int32(rest % uint32(P)), uint32(rest // uint32(P))
+    k, n = int32(rest % uint32(G * K)), int32(rest // uint32(G * K))
+    h0, w0 = int32(p * st_h - top), int32(q * st_w - left)
+    total = ZERO
+    c = int32(0)
+    while c < C:
+        plane = int32(int32(n * G + k // K) * C + c)
+        r = int32(0)
+        while r < R:
+            h = int32(h0 + r * d_h)
+            s = int32(0)
+            while s < S and 0 <= h < H:
+                j = int32(w0 + s * d_w)
+                if 0 <= j < W:
+                    tap = uint32(int32(int32(k * C + c) * R + r) * S + s)
+                    total += w[tap] * x[uint32(uint32(plane * H + h) * W + j)]
+                s = int32(s + 1)
+            r = int32(r + 1)
+        c = int32(c + 1)
+    if has_bias:
+        total += b[uint32(k)]
+    y[i] = activate(total, activation, slope)
+
+
+@cuda.jit(cache=True)
+def conv2d_dgrad_plain(
+    dy, w, pre_activation, activation, slope, dx, G, C, H, W, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w
+):  # fmt: skip
+    """dy (N, G K, P, Q), w (G K, C, R, S), dx and pre_activation (N, G C, H, W); thread i computes dx[i].
+
+    A tap r reaches row h from output row p where p st_h + r d_h - top = h: where that has an integer solution.
+    FLOPs: 2 N G K P Q C R S. Bytes at least: dy, w and dx once, and pre_activation.
+    """
+    i = uint32(cuda.grid(1))
+    if i >= dx.size:
+        return
+    j, rest = int32(i % uint32(W)), uint32(i // uint32(W))
+    h, rest = int32(rest % uint32(H)), uint32(rest // uint32(H))
+    channel, n = int32(rest % uint32(G * C)), int32(rest // uint32(G * C))
+    group, c = int32(channel // C), int32(channel % C)
+    total = ZERO
+    r = int32(0)
+    while r < R:
+        p_st = int32(h + top - r * d_h)
+        p = int32(p_st // st_h)
+        if p_st >= 0 and p_st == p * st_h and p < P:
+            s = int32(0)
+            while s < S:
+                q_st = int32(j + left - s * d_w)
+                q = int32(q_st // st_w)
+                if q_st >= 0 and q_st == q * st_w and q < Q:
+                    k = int32(group * K)
+                    while k < (group + 1) * K:
+                        tap = uint32(int32(int32(k * C + c) * R + r) * S + s)
+                        total += w[tap] * dy[uint32(uint32(int32(int32(n * G * K + k) * P) + p) * Q + q)]
+                        k = int32(k + 1)
+                s = int32(s + 1)
+        r = int32(r + 1)
+    if activation != IDENTITY:
+        total = activate_grad(total, pre_activation[i], activation, slope)
+    dx[i] = total
+
+
+@cuda.jit(cache=True)
+def conv2d_wgrad_plain(x, dy, dw, N, G, C, H, W, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w):
+    """x (N, G C, H, W), dy (N, G K, P, Q), dw (G K, C, R, S); thread i computes dw[i].
+
+    Each row of dy is added up on its own, as one long chain of additions would lose digits.
+    FLOPs: 2 N G K P Q C R S. Bytes at least: x, dy and dw once.
+    """
+    i = uint32(cuda.grid(1))
+    if i >= dw.size:
+        return
+    s, rest = int32(i % uint32(S)), uint32(i // uint32(S))
+    r, rest = int32(rest % uint32(R)), uint32(rest // uint32(R))
+    c, k = int32(rest % uint32(C)), int32(rest // uint32(C))
+    total = ZERO
+    n = int32(0)
+    while n < N:
+        plane = int32(int32(n * G + k // K) * C + c)
+        p = int32(0)
+        while p < P:
+            h = int32(p * st_h - top + r * d_h)
+            row = ZERO
+            q = int32(0)
+            while q < Q and 0 <= h < H:
+                j = int32(q * st_w - left + s * d_w)
+                if 0 <= j < W:
+                    gradient = dy[uint32(uint32(int32(int32(n * G * K + k) * P) + p) * Q + q)]
+                    row += gradient * x[uint32(uint32(plane * H + h) * W + j)]
+                q = int32(q + 1)
+            total += row
+            p = int32(p + 1)
+        n = int32(n + 1)
+    dw[i] = total

@@ -1,0 +1,121 @@
+"""The forward pass on CUDA for few channels, the first layer of a network: a tile's chunks would be mostly zeros.
+
+A thread computes some outputs below each other for some filters: a tap is loaded once for all of these filters, whose
+weights lie side by side, the same for all threads of a block, so that they come in vectors that a warp shares. It adds
+in one order: results are the same bits every time.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+from ...core.scalar import activate
+from ...cuda import gemm_tile, sliding_window
+from ...cuda.launch import cuda, int32, numba_type, tiles, uint32
+from ...cuda.ptx import divide, reciprocal
+from .implicit_gemm import DEPTH, pack, rounded_up
+
+THREADS = 128
+
+RESULTS = {4: 64, 8: 32}
+"""Of a thread, by bytes of an element: filters times outputs."""
+
+FILTERS = 32, 16, 8
+"""Of a thread; the more, the fewer loads."""
+
+RESIDENT = 4
+"""Blocks a multiprocessor is to hold at once: 128 registers a thread."""
+
+
+def filters_of(k):
+    """Filters of a thread that leave the fewest without work; of equals the most."""
+    return min(FILTERS, key=lambda filters: (rounded_up(k, filters), -filters))
+
+
+def correlate_thin(g, n, w, x, bias, activation, y):
+    """Launch the forward pass g of n images."""
+    filters = filters_of(g.k)
+    outputs = RESULTS[x.dtype.itemsize] // filters
+    strips, channels, padded = -(-g.u // outputs), rounded_up(g.c, DEPTH), rounded_up(g.k, filters)
+    packed = pack(w, (g.groups * g.k, g.c, g.a, g.b), g.groups, False, filters)
+    columns = n * strips * g.v
+    column_blocks = -(-columns // THREADS)
+    nothing = x.reshape(-1)[:1]
+    tiles(
+        thin_kernel(filters, outputs, numba_type(x.dtype)), column_blocks * g.groups * (padded // filters), THREADS,
+        x, packed, nothing if bias is None else bias, bias is not None, *activation, y,
+        g.groups, g.c, channels, g.h, g.w, g.k, padded, g.u, g.v, g.a, g.b, strips, columns,
+        g.st_h, g.st_w, g.h0, g.w0, g.d_h, g.d_w,
+        *(np.uint32(part) for divisor in (g.v, strips) for part in reciprocal(divisor)),
+    )  # fmt: skip
+
+
+@lru_cache
+def thin_kernel(filters, outputs, dtype):
+    """The kernel for the filters and outputs of a thread and a type."""
+    fingerprint, n_sums = sliding_window.FINGERPRINT, filters * outputs
+
+    def conv2d_thin(
+        x, wt, bias, has_bias, activation, slope, y, G, C, channels, H, W, K, padded, P, Q, R, S, strips, columns,
+        st_h, st_w, h0, w0, d_h, d_w, q_factor, q_shift, strip_factor, strip_shift,
+    ):  # fmt: skip
+        """y[n,k,p,q] = f(sum_{c,r,s} w[k,c,r,s] x[n,c,p st + r d - pad,...] + b[k]) for few channels c.
+
+        x (N, G C, H, W), wt [g][r,s][channels][padded] of which C x K are not padding, bias (G K,), y (N, G K, P, Q).
+        Block (column block, g, filters), filters first; its threads are neighbours (n, strip, q), a strip being
+        `outputs` rows p.
+        FLOPs: 2 N G K P Q C R S. Bytes: x once for each `filters` of a group, from the caches but the first time; wt
+        and y once.
+        """
+        fingerprint  # noqa: B018 (in the closure for Numba's cache)
+        sums = cuda.local.array(n_sums, dtype)
+        loads = cuda.local.array(outputs, dtype)
+        filter_blocks = uint32(uint32(padded) // uint32(filters))
+        block = uint32(cuda.blockIdx.x)
+        k0, rest = uint32(block % filter_blocks) * uint32(filters), uint32(block // filter_blocks)
+        g = uint32(rest % uint32(G))
+        i = uint32(uint32(rest // uint32(G)) * uint32(THREADS) + uint32(cuda.threadIdx.x))
+        if i >= uint32(columns):
+            return
+        rest = divide(i, q_factor, q_shift)
+        q = int32(i - uint32(rest * uint32(Q)))
+        n = divide(rest, strip_factor, strip_shift)
+        p = int32(int32(rest - uint32(n * uint32(strips))) * outputs)
+
+        gemm_tile.zero(sums, n_sums)
+        w_at = uint32(uint32(uint32(g * uint32(R * S)) * uint32(channels)) * uint32(padded) + k0)
+        image = uint32(uint32(uint32(n * uint32(G)) + g) * uint32(C))
+        h, r = int32(p * st_h + h0), int32(0)
+        while r < R:
+            j, s = int32(q * st_w + w0), int32(0)
+            while s < S:
+                x_at, c = uint32(uint32(image * uint32(H * W)) + uint32(h * W + j)), int32(0)
+                tap = w_at
+                inside = uint32(j) < uint32(W)
+                while c < C:
+                    sliding_window.load_window(
+                        loads, x, x_at, uint32(st_h * W), h, st_h, H, uint32(0), int32(0), int32(0), int32(1), inside,
+                        outputs, 1,
+                    )  # fmt: skip
+                    sliding_window.multiply_filters(sums, wt, tap, loads, filters, outputs)
+                    x_at, tap, c = uint32(x_at + uint32(H * W)), uint32(tap + uint32(padded)), int32(c + 1)
+                w_at = uint32(w_at + uint32(channels * padded))
+                j, s = int32(j + d_w), int32(s + 1)
+            h, r = int32(h + d_h), int32(r + 1)
+
+        channel0 = uint32(g * uint32(K) + k0)
+        y_at = uint32(uint32(uint32(n * uint32(G * K)) + channel0) * uint32(P * Q) + uint32(p * Q + q))
+        e = uint32(0)
+        while e < uint32(n_sums):
+            f, below = uint32(e // uint32(outputs)), uint32(e % uint32(outputs))
+            total = sliding_window.chosen(sums, e, n_sums)
+            if int32(k0 + f) < K and int32(p + int32(below)) < P:
+                if has_bias:
+                    total += bias[uint32(channel0 + f)]
+                at = uint32(y_at + uint32(f * uint32(P * Q)) + uint32(below * uint32(Q)))
+                y[at] = activate(total, activation, slope)
+            e = uint32(e + uint32(1))
+
+    conv2d_thin.__name__ = f"conv2d_thin_{filters}x{outputs}"
+    conv2d_thin.__qualname__ = conv2d_thin.__name__
+    return cuda.jit(cache=True, launch_bounds=(THREADS, RESIDENT))(conv2d_thin)

@@ -1,0 +1,170 @@
+"""What tensor cores add up lies side by side: operands are packed so that it is read 16 bytes at a time.
+
+For a sum over channels a matrix channels x positions is turned over, of images as of weights; for a sum over pixels the
+images of each channel are put in a row. Both are padded by zeros to a whole line of shared memory.
+"""
+
+from functools import lru_cache
+
+from llvmlite import ir
+from numba import types
+from numba.cuda.extending import intrinsic
+
+from ...cuda import ptx
+from ...cuda.gemm_tile import constant
+from ...cuda.launch import beside, cuda, each, int32, uint32
+from ...cuda.tensor_core import FINGERPRINT, LINE
+from ...cuda.tensor_core_types import KINDS, emit_to_tf32
+from .implicit_gemm import rounded_up
+
+SECTOR, WORD = 32, 4
+"""Bytes that memory moves at once, and a thread packs of channels: two vectors; and what it packs of pixels."""
+
+
+def whole_lines(kind, size):
+    """A number of elements, with what is added to fill the last line."""
+    return rounded_up(size, elements_of(kind, LINE))
+
+
+def elements_of(kind, n_bytes):
+    """Elements of so many bytes."""
+    return n_bytes * kind.vector // ptx.VECTOR_BYTES
+
+
+def channels_last(kind, a, outer, inner, channels, positions, *, distances):
+    """Matrices a[o, i] of channels x positions as [o][i][position][channel], channels padded by zeros.
+
+    `distances` are the elements from one to the next o, i and channel; positions lie side by side.
+    """
+    padded = whole_lines(kind, channels)
+    packed = beside(a, outer * inner * positions * padded)
+    threads = packed.size // elements_of(kind, SECTOR)
+    each(channel_kernel(kind.name), threads, a, packed, inner, channels, positions, padded, *distances)
+    return packed
+
+
+def pack_weights(kind, w, shape, groups, transposed):
+    """Weights (G K, C, R, S) as [g][k][tap][c], or [g][c][tap][k] if transposed."""
+    k, c, taps = shape[0] // groups, shape[1], shape[2] * shape[3]
+    if transposed:
+        return channels_last(kind, w, groups, c, k, taps, distances=(k * c * taps, taps, c * taps))
+    return channels_last(kind, w, groups, k, c, taps, distances=(k * c * taps, c * taps, taps))
+
+
+def pack_images(kind, x, n, groups, channels, plane):
+    """Images (N, G C, H, W) as [n][g][h][w][c]."""
+    apart = channels * plane
+    return channels_last(kind, x, n, groups, channels, plane, distances=(groups * apart, apart, plane))
+
+
+def pixels_last(kind, a, n, channels, plane):
+    """Images (N, C, H, W) as [c][n h w], pixels padded by zeros."""
+    padded = whole_lines(kind, n * plane)
+    packed = beside(a, channels * padded)
+    threads = packed.size // elements_of(kind, WORD)
+    each(pixel_kernel(kind.name), threads, a, packed, n * plane, padded, plane, channels * plane)
+    return packed
+
+
+@lru_cache
+def pixel_kernel(name):
+    """The kernel for a kind."""
+    count, fingerprint = elements_of(KINDS[name], WORD), FINGERPRINT
+
+    def pack_pixels(a, packed, pixels, padded, plane, image):
+        """packed [c][n plane + i] = a[n image + c plane + i], 0 from `pixels` on; a thread packs 4 bytes of them.
+
+        Bytes: a once, packed once.
+        """
+        fingerprint  # noqa: B018 (in the closure for Numba's cache)
+        to = uint32(uint32(cuda.grid(1)) * uint32(count))
+        if to >= packed.size:
+            return
+        c = uint32(to // uint32(padded))
+        pixel = uint32(to - uint32(c * uint32(padded)))
+        n = uint32(pixel // uint32(plane))
+        i = uint32(pixel - uint32(n * uint32(plane)))
+        at = uint32(uint32(n * uint32(image)) + uint32(c * uint32(plane)) + i)
+        limit, runs = int32(pixels - int32(pixel)), (int32(plane - int32(i)), plane)
+        pack(packed, to, a, at, uint32(1), limit, count, runs, uint32(image - plane))
+
+    pack_pixels.__name__ = pack_pixels.__qualname__ = f"pack_pixels_{name}"
+    return cuda.jit(cache=True)(pack_pixels)
+
+
+@lru_cache
+def channel_kernel(name):
+    """The kernel for a kind."""
+    count, fingerprint = elements_of(KINDS[name], SECTOR), FINGERPRINT
+
+    def pack_channels(a, packed, inner, channels, positions, padded, outer_apart, inner_apart, channel_apart):
+        """packed [o][i][position][c] = a[o outer_apart + i inner_apart + c channel_apart + position], 0 from C on.
+
+        A thread packs 32 bytes of a position's channels; its neighbours have the next position, so that a warp reads
+        a piece of each channel. Bytes: a once, packed once.
+        """
+        fingerprint  # noqa: B018 (in the closure for Numba's cache)
+        thread, pieces = uint32(cuda.grid(1)), uint32(uint32(padded) // uint32(count))
+        position, rest = uint32(thread % uint32(positions)), uint32(thread // uint32(positions))
+        piece, matrix = uint32(rest % pieces), uint32(rest // pieces)
+        first = uint32(piece * uint32(count))
+        to = uint32(uint32(uint32(matrix * uint32(positions)) + position) * uint32(padded) + first)
+        if to >= packed.size:
+            return
+        at = uint32(uint32(matrix // uint32(inner)) * uint32(outer_apart))
+        at = uint32(at + uint32(uint32(matrix % uint32(inner)) * uint32(inner_apart)) + position)
+        at = uint32(at + uint32(first * uint32(channel_apart)))
+        limit, runs = int32(channels - int32(first)), (channels, channels)
+        pack(packed, to, a, at, uint32(channel_apart), limit, count, runs, uint32(0))
+
+    pack_channels.__name__ = pack_channels.__qualname__ = f"pack_channels_{name}"
+    return cuda.jit(cache=True)(pack_channels)
+
+
+@intrinsic
+def pack(typing_context, packed, to, array, at, step, limit, count, runs, jump):
+    """packed[to + l] = array[at + l step] for l < limit, zeros for the others; l < count.
+
+    After the first of `runs` elements, and again each time after the second, it is `jump` more to the next one.
+    `ld.global` of each, without a branch: past the limit array[0] is read for nothing. `st.global.v4.b32` for 16 bytes,
+    `st.global.b32` for less; float32 is rounded to tf32.
+    """
+    if not constant(count):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        source, zero, limit, jump = arguments[3], ir.Constant(ptx.I32, 0), arguments[5], arguments[8]
+        left, run = (builder.extract_value(arguments[7], i) for i in range(2))
+        values = []
+        for i in range(count.literal_value):
+            inside = builder.icmp_signed("<", ir.Constant(ptx.I32, i), limit)
+            near = [*arguments[:3], builder.select(inside, source, zero)]
+            value = builder.load(ptx.element(context, builder, signature, near, 2))
+            values.append(builder.select(inside, value, ir.Constant(value.type, 0)))
+            left, source = builder.sub(left, ir.Constant(ptx.I32, 1)), builder.add(source, arguments[4])
+            over = builder.icmp_signed("==", left, zero)
+            source = builder.add(source, builder.select(over, jump, zero))
+            left = builder.select(over, run, left)
+        if isinstance(values[0].type, ir.FloatType):
+            values = [emit_to_tf32(builder, value) for value in values]
+        words, per_store = _words(builder, values), ptx.VECTOR_BYTES // WORD
+        target = ptx.element(context, builder, signature, arguments, 0)
+        target = builder.bitcast(target, ptx.I32.as_pointer())
+        for i in range(0, len(words), per_store):
+            if len(words) < per_store:
+                builder.store(words[i], ptx.moved(builder, target, i))
+            else:
+                ptx.emit_vector_store(builder, ptx.moved(builder, target, i), words[i : i + per_store])
+        return context.get_dummy_value()
+
+    runs = types.UniTuple(types.int32, 2)
+    return types.void(packed, to, array, at, types.uint32, types.int32, count, runs, types.uint32), generate
+
+
+def _words(builder, values):
+    """Elements as 32-bit words, two of 16 bits in each: LLVM would store eight of those in two halves."""
+    if isinstance(values[0].type, ir.FloatType):
+        return [builder.bitcast(value, ptx.I32) for value in values]
+    wide = [builder.zext(value, ptx.I32) for value in values]
+    high = [builder.shl(value, ir.Constant(ptx.I32, 16)) for value in wide[1::2]]
+    return [builder.or_(*pair) for pair in zip(wide[::2], high, strict=True)]

@@ -1,0 +1,206 @@
+"""Convolutions of volumes as convolutions of images: the taps of the depth are channels.
+
+The input frames under the T taps of output frame o are an image of C T channels, and with the weights (K, C, T, R, S)
+read as (K, C T, R, S)
+
+    y[n, k, o] = sum_{c, t} w[k, (c, t)] * x[n, c, o stride + t dilation - before]
+
+is a two-dimensional convolution of N O images. The input gradient is the same with the roles changed: frame i of dx is
+computed from the frames of dy that read it. Frames that meet the same taps are computed together, so that no tap is
+multiplied by frames that are not there, unless they are too small for that to pay. Images are gathered a chunk at a
+time, so memory stays bounded, and where images and volume are the same memory nothing moves: a line or an image is a
+volume of one frame.
+
+Both targets share this file: `target` is kernels.conv.cpu or kernels.conv.cuda, which compute images and whose `frames`
+move them. Results have the same bits every time if the target's convolutions have, as chunks and their order are a
+function of the geometry.
+"""
+
+from functools import lru_cache
+from itertools import chain, groupby
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+COPY = 100
+"""Products that take as long as moving one weight to a run's own and back into its pack (Zen 3, 2026-11)."""
+
+
+class Frames(NamedTuple):
+    """Frames `first + u * step + j * reach` of each volume, for u < count and j < taps: an image for each u."""
+
+    count: int
+    first: int
+    step: int = 1
+    taps: int = 1
+    reach: int = 1
+
+
+class Run(NamedTuple):
+    """Frames of a result that meet the same taps."""
+
+    written: Frames
+    read: Frames
+    taps: Frames
+    """As channels: one image of them all for each filter."""
+
+    @property
+    def taps_as_filters(self):
+        """An image of one tap after the other for each filter."""
+        return Frames(self.taps.taps, self.taps.first, self.taps.reach)
+
+
+def forward(target, g, x, w, b, activation, slope, y, algorithm):
+    """y = f(x * w + b)."""
+    x, w, y = _inputs(g, x), _weights(g, w), _outputs(g, y)
+    for run in _forward_runs(g.depth, g.image.n * g.image.p * g.image.q):
+        images, results = _Images(target, x, run.read), _Images(target, y, run.written)
+        weights = _Images(target, w, run.taps).load()
+        for part in _chunks(target, images, results):
+            image = g.image._replace(n=part.stop - part.start, c=images.shape[1])
+            windows, maps = images.load(part), results.memory(part)
+            target.conv2d_forward(image, windows, weights, b, activation, slope, maps, algorithm)
+            results.store(maps, part)
+
+
+def input_grad(target, g, dy, w, pre_activation, activation, slope, dx, algorithm):
+    """dx = (dy * rot180(w)) f'(pre_activation): equation (20)."""
+    dy, w, dx = _outputs(g, dy), _weights(g, w), _inputs(g, dx)
+    for run in _input_grad_runs(g.depth, g.image.n * g.image.h * g.image.w):
+        images, results = _Images(target, dy, run.read), _Images(target, dx, run.written)
+        weights = _Images(target, w, run.taps_as_filters).load()
+        before = None if pre_activation is None else _Images(target, _inputs(g, pre_activation), run.written)
+        for part in _chunks(target, images, results):
+            image = g.image._replace(n=part.stop - part.start, c=dx.shape[1], k=images.shape[1])
+            gradients, maps = images.load(part), results.memory(part)
+            factor = None if before is None else before.load(part)
+            target.conv2d_input_grad(image, gradients, weights, factor, activation, slope, maps, algorithm)
+            results.store(maps, part)
+
+
+def weight_grad(target, g, x, dy, dw, algorithm):
+    """dw = the correlation of x and dy, equation (13): the chunks' gradients, added in their order."""
+    x, dy, dw = _inputs(g, x), _outputs(g, dy), _weights(g, dw)
+    work = []
+    for run in _forward_runs(g.depth, g.image.n * g.image.p * g.image.q):
+        images, gradients = _Images(target, x, run.read), _Images(target, dy, run.written)
+        work += [
+            (images, gradients, _Images(target, dw, run.taps), part) for part in _chunks(target, images, gradients)
+        ]
+    alone = len(work) == 1 and not work[0][2].moved
+    if not alone:
+        dw.fill(0)
+    for images, gradients, weights, part in work:
+        image = g.image._replace(n=part.stop - part.start, c=images.shape[1])
+        partial = weights.memory() if alone else _beside(dw, weights.shape)
+        target.conv2d_weight_grad(image, images.load(part), gradients.load(part), partial, algorithm)
+        if not alone:
+            target.frames.scatter(partial, weights.frames, 0, True, dw)
+
+
+def _inputs(g, x):
+    """An array in the shape of the input as volumes (N, C, D, H, W)."""
+    return x.reshape(g.image.n, g.x_shape[1], g.depth.size, g.image.h, g.image.w)
+
+
+def _outputs(g, y):
+    """An array in the shape of the output as volumes (N, K, O, P, Q)."""
+    return y.reshape(g.image.n, g.image.k, g.depth.outputs, g.image.p, g.image.q)
+
+
+def _weights(g, w):
+    """The weights (K, C / groups, T, R, S)."""
+    return w.reshape(g.image.k, -1, g.depth.taps, g.image.r, g.image.s)
+
+
+class _Images:
+    """Frames of volumes (N, C, D, H, W) as images (N count, C taps, H, W)."""
+
+    def __init__(self, target, volumes, frames):
+        n, c, d, h, w = volumes.shape
+        self.target, self.volumes, self.frames = target, volumes, frames
+        self.shape = n * frames.count, c * frames.taps, h, w
+        self.moved = (frames.count, frames.first, frames.taps) != (1, 0, d) or (frames.reach != 1 and d > 1)
+        self.buffer = None
+
+    @property
+    def bytes(self):
+        """What an image takes besides the volume's own memory."""
+        return prod(self.shape[1:]) * self.volumes.dtype.itemsize if self.moved else 0
+
+    def memory(self, part=slice(None)):
+        """Memory for these images, or the volume's where it is the same; the first part is the largest."""
+        if not self.moved:
+            return self.volumes.reshape(self.shape)[part]
+        first, last, _ = part.indices(self.shape[0])
+        if self.buffer is None:
+            self.buffer = _beside(self.volumes, (last - first, *self.shape[1:]))
+        return self.buffer[: last - first]
+
+    def load(self, part=slice(None)):
+        """These images."""
+        images = self.memory(part)
+        if self.moved:
+            self.target.frames.gather(self.volumes, self.frames, part.start or 0, images)
+        return images
+
+    def store(self, images, part):
+        """Put these images where they belong."""
+        if self.moved:
+            self.target.frames.scatter(images, self.frames, part.start, False, self.volumes)
+
+
+def _beside(like, shape):
+    """New memory where an array is, and of its type: NumPy hands the call on to CuPy."""
+    return np.empty_like(like, shape=shape)
+
+
+def _chunks(target, *batches):
+    """Slices of images that take about CHUNK bytes of memory in each batch, or of all where they take none."""
+    total, each = batches[0].shape[0], max(batch.bytes for batch in batches)
+    length = max(1, target.frames.CHUNK // each) if each else max(1, total)
+    return [slice(first, min(first + length, total)) for first in range(0, total, length)]
+
+
+@lru_cache(maxsize=1024)
+def _forward_runs(depth, positions):
+    """Runs of output frames: o reads input o stride + t dilation - before under tap t."""
+
+    def reads(o):
+        return {t: o * depth.stride + t * depth.dilation - depth.before for t in range(depth.taps)}
+
+    return tuple(_runs(range(depth.outputs), reads, depth.size, positions))
+
+
+@lru_cache(maxsize=1024)
+def _input_grad_runs(depth, positions):
+    """Runs of input frames: i is read under tap t by output (i + before - t dilation) / stride, if that divides."""
+
+    def reads(i):
+        outputs = {t: divmod(i + depth.before - t * depth.dilation, depth.stride) for t in range(depth.taps)}
+        return {t: o for t, (o, rest) in outputs.items() if rest == 0}
+
+    phases = [range(phase, depth.size, depth.stride) for phase in range(min(depth.stride, depth.size))]
+    return tuple(chain.from_iterable(_runs(frames, reads, depth.outputs, positions) for frames in phases))
+
+
+def _runs(frames, reads, size, positions):
+    """Runs of frames one stride apart, given {tap: source frame} of each; sources outside [0, size) are zeros."""
+    met = {frame: tuple(tap for tap, source in reads(frame).items() if 0 <= source < size) for frame in frames}
+    runs = [(taps, list(run)) for taps, run in groupby(frames, met.get)]
+    every = sorted(set(chain.from_iterable(met.values())))
+    every = tuple(tap for tap in reads(frames[0]) if every and every[0] <= tap <= every[-1])
+    spared = positions * sum(len(every) - len(taps) for taps in met.values())
+    if spared <= COPY * (sum(len(taps) for taps, _ in runs) - len(every)):
+        runs = [(every, list(frames))]
+    for taps, run in runs:
+        written = Frames(len(run), run[0], frames.step)
+        if not taps:  # zeros under any tap: bias and activation are still to be computed
+            yield Run(written, Frames(len(run), -1, 0), Frames(1, 0))
+            continue
+        first, second = reads(run[0]), reads(run[-1])
+        step = (second[taps[0]] - first[taps[0]]) // max(1, len(run) - 1)
+        reach, distance = (first[taps[1]] - first[taps[0]], taps[1] - taps[0]) if taps[1:] else (1, 1)
+        read = Frames(len(run), first[taps[0]], step, len(taps), reach)
+        yield Run(written, read, Frames(1, taps[0], 1, len(taps), distance))

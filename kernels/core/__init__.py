@@ -1,0 +1,1 @@
+"""What both targets and all families share: scalar mathematics, memory, templates."""

@@ -1,0 +1,116 @@
+"""Rows in fours: registers that a thread fills from a row of an image and empties into one, 128 bits at a time.
+
+Where rows are a multiple of four elements and begin at a multiple of 16 bytes, a whole vector lies in the row or
+outside of it, so one predicate serves four elements; elsewhere each element has a predicate and an access of its own.
+Registers are arrays of `cuda.local.array`; offsets are uint32, in elements.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.cuda.extending import intrinsic
+
+from . import gemm_tile, ptx
+from .vectorized import FOUR, aligned
+
+FINGERPRINT = ptx.fingerprint(ptx.__file__, __file__)
+"""For kernels to close over: see ptx.fingerprint."""
+
+
+def reached(array, width):
+    """Whether vectors reach the rows of an array."""
+    return width % FOUR == 0 and aligned(array)
+
+
+@intrinsic
+def load_fours(typing_context, registers, array, offset, column, width, vectors, count):
+    """registers[k] = array[offset + k] where 0 <= column + k < width, else 0, for k < 4 count.
+
+    With `vectors` as `@p ld.global.nc.v4.f32` (bytes of a mask: `ld.global.u32`), else as single elements. column is
+    that of the first element, int32.
+    """
+    if not gemm_tile.constant(count):
+        return None
+    signature = types.void(registers, array, offset, types.int32, types.int32, types.boolean, count)
+
+    def generate(context, builder, signature, arguments):
+        start = ptx.data(context, builder, signature.args[0], arguments[0])
+
+        def load(k, length, inside):
+            pointer = _element(context, builder, signature, arguments, 1, k)
+            for i, value in enumerate(_load_if(builder, pointer, inside, length, start.type.pointee)):
+                builder.store(value, ptx.moved(builder, start, k + i))
+
+        _each(builder, arguments, 3, FOUR * count.literal_value, _longest(signature.args[1]), load)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def store_fours(typing_context, array, offset, column, width, vectors, registers, count):
+    """array[offset + k] = registers[k] where 0 <= column + k < width, for k < 4 count; as load_fours."""
+    if not gemm_tile.constant(count):
+        return None
+    signature = types.void(array, offset, types.int32, types.int32, types.boolean, registers, count)
+
+    def generate(context, builder, signature, arguments):
+        start = ptx.data(context, builder, signature.args[5], arguments[5])
+
+        def store(k, length, inside):
+            with builder.if_then(inside):
+                pointer = _element(context, builder, signature, arguments, 0, k)
+                values = [builder.load(ptx.moved(builder, start, k + i)) for i in range(length)]
+                if isinstance(pointer.type.pointee, ir.IntType):
+                    values = [builder.trunc(value, pointer.type.pointee) for value in values]
+                ptx.emit_vector_store(builder, pointer, values)
+
+        _each(builder, arguments, 2, FOUR * count.literal_value, _longest(signature.args[0]), store)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _each(builder, arguments, position, count, longest, access):
+    """access(k, length, inside) of `count` elements, of vectors if arguments[position + 2] holds, else of single ones.
+
+    arguments[position] is the first element's column, the next one the width.
+    """
+    column, width, vectors = arguments[position : position + 3]
+
+    def all_of(length):
+        for k in range(0, count, length):
+            access(k, length, builder.icmp_unsigned("<", builder.add(column, ir.Constant(ptx.I32, k)), width))
+
+    with builder.if_else(ptx.truth(builder, vectors)) as (wide, single):
+        with wide:
+            all_of(longest)
+        with single:
+            all_of(1)
+
+
+def _longest(array):
+    """Elements of an access, at most."""
+    return min(FOUR, ptx.vector_length(array.dtype))
+
+
+def _element(context, builder, signature, arguments, position, k):
+    """Element arguments[position + 1] + k of the array arguments[position]."""
+    offset = builder.add(arguments[position + 1], ir.Constant(ptx.I32, k))
+    moved = [*arguments[: position + 1], offset, *arguments[position + 2 :]]
+    return ptx.element(context, builder, signature, moved, position)
+
+
+def _load_if(builder, pointer, inside, length, wanted):
+    """Elements where the predicate holds, else zeros; integers in the type that is wanted."""
+    if not isinstance(pointer.type.pointee, ir.IntType):
+        return ptx.emit_load_if(builder, pointer, inside, length)
+    before, zero = builder.block, ir.Constant(wanted, 0)
+    with builder.if_then(inside):
+        loaded, there = [builder.zext(v, wanted) for v in ptx.emit_vector_load(builder, pointer, length)], builder.block
+    values = []
+    for value in loaded:
+        chosen = builder.phi(wanted)
+        chosen.add_incoming(zero, before)
+        chosen.add_incoming(value, there)
+        values.append(chosen)
+    return values

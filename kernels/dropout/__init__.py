@@ -1,0 +1,1 @@
+"""Dropout: a counter-based random number a position."""

@@ -1,0 +1,102 @@
+"""Losses of pairs of elements on the CPU: one pass over memory, every array read or written once.
+
+Bytes a call: x and target once, dx or each loss once. Sums are formed as in sums.py.
+"""
+
+from ...core.templates import instance
+from ...cpu.parallel import part, share, streaming
+from ...cpu.reduce import BLOCK, block_sums, total
+from ..scalar import PAIRWISE, bce_with_logits, bce_with_logits_grad
+
+f = None  # each kernel has its own
+
+
+def pairwise_each(name, x, target, parameter, losses):
+    """losses[i] = f(x[i], target[i], parameter) with the loss of that name."""
+    EACH[name](x.size, x.size, x.reshape(-1), target.reshape(-1), parameter, losses.reshape(-1))
+
+
+def pairwise_sum(name, x, target, parameter, scale, loss):
+    """loss[0] = scale sum_i f(x[i], target[i], parameter), in one pass."""
+    sums = block_sums(x)
+    SUMS[name](sums.size, x.size, x.reshape(-1), target.reshape(-1), parameter, sums)
+    loss[0] = scale * sums.sum()
+
+
+def pairwise_grad(name, x, target, parameter, dloss, scale, dx):
+    """dx[i] = scale dloss f'(x[i], target[i], parameter); dloss has one element or one for each."""
+    GRADS[name](x.size, x.size, x.reshape(-1), target.reshape(-1), parameter, dloss, scale, dx.reshape(-1))
+
+
+def bce_each(x, target, weight, pos_weight, losses):
+    """losses[i] = the binary cross-entropy of the logit x[i]; the weights have one element or one for each."""
+    flat = (a.reshape(-1) for a in (x, target, weight, pos_weight, losses))
+    _bce(x.size, x.size, *flat)
+
+
+def bce_grad(x, target, weight, pos_weight, dloss, scale, dx):
+    """dx[i] = scale dloss times the derivative; dloss has one element or one for each."""
+    flat = (a.reshape(-1) for a in (x, target, weight, pos_weight, dloss))
+    _bce_grad(x.size, x.size, *flat, scale, dx.reshape(-1))
+
+
+def sum_of(losses, scale, loss):
+    """loss[0] = scale sum(losses)."""
+    loss[0] = scale * total(losses)
+
+
+def _each(x, target, parameter, losses, thread, threads):
+    x, target, losses = part(x, thread, threads), part(target, thread, threads), part(losses, thread, threads)
+    for i in range(x.size):
+        losses[i] = f(x[i], target[i], parameter)
+
+
+def _sums(x, target, parameter, sums, thread, threads):
+    first, last = share(sums.size, thread, threads)
+    for block in range(first, last):
+        xs, targets = x[block * BLOCK : (block + 1) * BLOCK], target[block * BLOCK : (block + 1) * BLOCK]
+        partial = x.dtype.type(0)
+        for i in range(xs.size):
+            partial += f(xs[i], targets[i], parameter)
+        sums[block] = partial
+
+
+def _grads(x, target, parameter, dloss, scale, dx, thread, threads):
+    x, target, dx = part(x, thread, threads), part(target, thread, threads), part(dx, thread, threads)
+    if dloss.size == 1:
+        factor = scale * dloss[0]
+        for i in range(x.size):
+            dx[i] = f(factor, x[i], target[i], parameter)
+    else:
+        dloss = part(dloss, thread, threads)
+        for i in range(x.size):
+            dx[i] = f(scale * dloss[i], x[i], target[i], parameter)
+
+
+def _kernels(template, side, suffix, **options):
+    """{name: kernel} of the losses (0) or their gradients (1)."""
+    return {
+        name: streaming(instance(template, f"{name}_{suffix}", f=formulas[side]), **options)
+        for name, formulas in PAIRWISE.items()
+    }
+
+
+EACH, GRADS = _kernels(_each, 0, "each"), _kernels(_grads, 1, "grads")
+SUMS = _kernels(_sums, 0, "sums", fastmath={"reassoc", "nsz"})
+
+
+@streaming
+def _bce(x, target, weight, pos_weight, losses, thread, threads):
+    first, last = share(x.size, thread, threads)
+    for i in range(first, last):
+        own, positive = weight[i if weight.size > 1 else 0], pos_weight[i if pos_weight.size > 1 else 0]
+        losses[i] = bce_with_logits(x[i], target[i], own, positive)
+
+
+@streaming
+def _bce_grad(x, target, weight, pos_weight, dloss, scale, dx, thread, threads):
+    first, last = share(x.size, thread, threads)
+    for i in range(first, last):
+        own, positive = weight[i if weight.size > 1 else 0], pos_weight[i if pos_weight.size > 1 else 0]
+        factor = scale * dloss[i if dloss.size > 1 else 0]
+        dx[i] = bce_with_logits_grad(factor, x[i], target[i], own, positive)

@@ -1,0 +1,84 @@
+"""Losses of one element and their derivatives, written once and compiled by both targets.
+
+The pairwise ones are f(x, target, parameter) and f_grad(dloss, x, target, parameter) = dloss df/dx; those that need no
+parameter do not look at it. At the corners and for NaN they return what PyTorch returns.
+"""
+
+from ..activation.scalar import sigmoid
+from ..core.scalar_math import HALF, ONE, TWO, ZERO, exp_nonpositive, inlined, log1p
+
+
+@inlined
+def mse(x, target, parameter):
+    """(x - target)^2: one term of the quadratic loss."""
+    return (x - target) * (x - target)
+
+
+@inlined
+def mse_grad(dloss, x, target, parameter):
+    """dloss * 2 (x - target)."""
+    return dloss * TWO * (x - target)
+
+
+@inlined
+def l1(x, target, parameter):
+    """|x - target|."""
+    return abs(x - target)
+
+
+@inlined
+def l1_grad(dloss, x, target, parameter):
+    """Dloss times the sign of x - target, which is 0 for 0 and for NaN."""
+    return dloss if x > target else (-dloss if x < target else ZERO)
+
+
+@inlined
+def huber(x, target, delta):
+    """d^2 / 2 for d = |x - target| < delta, delta (d - delta / 2) from there on."""
+    d = abs(x - target)
+    return HALF * d * d if d < delta else delta * (d - HALF * delta)
+
+
+@inlined
+def huber_grad(dloss, x, target, delta):
+    """Dloss times x - target, held between -delta and delta."""
+    d = x - target
+    return -dloss * delta if d <= -delta else (dloss * delta if d >= delta else dloss * d)
+
+
+@inlined
+def smooth_l1(x, target, beta):
+    """d^2 / (2 beta) for d = |x - target| < beta, d - beta / 2 from there on."""
+    d = abs(x - target)
+    return HALF * d * d / beta if d < beta else d - HALF * beta
+
+
+@inlined
+def smooth_l1_grad(dloss, x, target, beta):
+    """Dloss times (x - target) / beta, held between -1 and 1."""
+    d = x - target
+    return -dloss if d <= -beta else (dloss if d >= beta else dloss * d / beta)
+
+
+@inlined
+def bce_with_logits(x, target, weight, pos_weight):
+    """-weight (pos_weight t log s + (1 - t) log(1 - s)), s = sigmoid(x): nothing overflows, no digit is lost."""
+    near = log1p(exp_nonpositive(-abs(x)))
+    yes, no = near + (-x if x < ZERO else ZERO), near + (x if x > ZERO else ZERO)  # -log s, -log(1 - s)
+    return weight * (pos_weight * target * yes + (ONE - target) * no)
+
+
+@inlined
+def bce_with_logits_grad(dloss, x, target, weight, pos_weight):
+    """Dloss weight ((pos_weight t + 1 - t) s - pos_weight t), s = sigmoid(x)."""
+    t = pos_weight * target
+    return dloss * weight * ((t + ONE - target) * sigmoid(x) - t)
+
+
+PAIRWISE = {
+    "mse": (mse, mse_grad),
+    "l1": (l1, l1_grad),
+    "huber": (huber, huber_grad),
+    "smooth_l1": (smooth_l1, smooth_l1_grad),
+}
+"""By the name that the public functions pass down: the function and its gradient."""

@@ -1,0 +1,15 @@
+"""Launchers on CUDA: optimizer steps and gradient clipping."""
+
+from .clip import clip, clip_factor, norm_power, scale
+from .step import adagrad, adam, rmsprop, sgd
+
+__all__ = [
+    "adagrad",
+    "adam",
+    "clip",
+    "clip_factor",
+    "norm_power",
+    "rmsprop",
+    "scale",
+    "sgd",
+]

@@ -1,0 +1,112 @@
+"""Clipping of gradients on CUDA: norms as trees, always in the same order; nothing is read back by the host."""
+
+import math
+
+from numba import float32, float64
+
+from ...cuda.launch import beside, cuda, one, reduce, uint32
+from ...cuda.reduce import ROUND, WARPS, block_joined, stretch_of, stretches
+from ...cuda.vectorized import FOUR, aligned, any_four, four, put_four, single_of, stream
+from .. import scalar
+
+
+def norm_power(g, p, total):
+    """total[0] = sum |g|^p, or max |g| for p = infinity. Bytes: g once, and a 8192nd of it a pass after the first."""
+    kernel, infinite = NORM_POWERS[g.dtype.itemsize], math.isinf(p)
+    values, power = g, 1.0 if infinite else p
+    while True:
+        blocks = stretches(values.size)
+        partials = total if blocks == 1 else beside(g, blocks)
+        reduce(kernel, blocks, values, aligned(values), g.dtype.type(power), infinite, partials)
+        if blocks == 1:
+            return
+        values, power = partials, 1.0  # what a pass leaves behind are powers already
+
+
+def clip_factor(totals, p, max_norm, norm, factor):
+    """norm = (sum totals)^(1/p), or max totals for p = infinity; factor = min(1, max_norm / norm)."""
+    dtype = totals.dtype.type
+    one(clip_factor_kernel, totals, dtype(p), math.isinf(p), dtype(max_norm), norm, factor)
+
+
+def scale(g, factor):
+    """g <- factor g. Bytes a launch: 2 g.nbytes, none where the factor is 1."""
+    stream(scale_kernel, (g,), factor)
+
+
+def clip(g, bound):
+    """g <- g within [-bound, bound]. Bytes a launch: 2 g.nbytes."""
+    stream(clip_kernel, (g,), g.dtype.type(bound))
+
+
+def _norm_power_kernel(dtype):
+    """A kernel for one type: shared memory wants its type known."""
+
+    def norm_power_kernel(g, reachable, p, infinite, partials):
+        """partials[b] = the sum of |g[i]|^p over stretch b, or the maximum of |g[i]|; a block for each b.
+
+        Warps join what they have by shuffles, the first thread the warps. Bytes: g once.
+        """
+        memory = cuda.shared.array(WARPS, dtype)
+        j, whole, end = stretch_of(cuda.blockIdx.x, g.size)
+        total = dtype(0)
+        while j < whole:
+            a, b, c, d = any_four(g, j, reachable)
+            left = scalar.joined(scalar.power(a, p), scalar.power(b, p), infinite)
+            right = scalar.joined(scalar.power(c, p), scalar.power(d, p), infinite)
+            total = scalar.joined(total, scalar.joined(left, right, infinite), infinite)
+            j = uint32(j + uint32(ROUND))
+        j = uint32(whole + uint32(cuda.threadIdx.x))
+        if j < end:
+            total = scalar.joined(total, scalar.power(g[j], p), infinite)
+        total = block_joined(memory, total, infinite)
+        if cuda.threadIdx.x == 0:
+            partials[uint32(cuda.blockIdx.x)] = total
+
+    return cuda.jit(cache=True)(norm_power_kernel)
+
+
+NORM_POWERS = {4: _norm_power_kernel(float32), 8: _norm_power_kernel(float64)}
+
+
+@cuda.jit(cache=True)
+def clip_factor_kernel(totals, p, infinite, max_norm, norm, factor):
+    """norm[0] from the powers of each array, factor[0] from it; one thread, as the arrays are few."""
+    total = totals[uint32(0)]
+    i = uint32(1)
+    while i < uint32(totals.size):
+        total = scalar.joined(total, totals[i], infinite)
+        i = uint32(i + uint32(1))
+    norm[uint32(0)] = scalar.root(total, p, infinite)
+    factor[uint32(0)] = scalar.clip_factor(norm[uint32(0)], max_norm)
+
+
+@cuda.jit(cache=True)
+def scale_kernel(g, vectors, factor):
+    """g[i] <- factor[0] g[i]."""
+    i, f = uint32(cuda.grid(1)), factor[uint32(0)]
+    if f == 1:
+        return
+    if i < vectors:
+        j = uint32(i * uint32(FOUR))
+        a, b, c, d = four(g, j)
+        put_four(g, j, (f * a, f * b, f * c, f * d))
+        return
+    j = single_of(i, vectors)
+    if j < g.size:
+        g[j] = f * g[j]
+
+
+@cuda.jit(cache=True)
+def clip_kernel(g, vectors, bound):
+    """g[i] <- g[i] within [-bound, bound]."""
+    i = uint32(cuda.grid(1))
+    if i < vectors:
+        j = uint32(i * uint32(FOUR))
+        a, b, c, d = four(g, j)
+        f = scalar.clipped
+        put_four(g, j, (f(a, bound), f(b, bound), f(c, bound), f(d, bound)))
+        return
+    j = single_of(i, vectors)
+    if j < g.size:
+        g[j] = scalar.clipped(g[j], bound)

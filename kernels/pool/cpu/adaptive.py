@@ -1,0 +1,155 @@
+"""Adaptive and global pooling on the CPU: a thread takes whole planes (n, c).
+
+Window i of P over H positions is floor(i H / P) to ceil((i + 1) H / P). Bytes a call: x and y once, and the indices.
+"""
+
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+from numba import njit
+
+from ...core.scalar import beats
+from ...cpu.parallel import share, streaming
+from .global_avg import means, means_input_grad
+
+
+def adaptive_avg_pool(g, x, y):
+    """y = the mean over the window."""
+    if x.size and y.size == g.n * g.c:
+        means(x, prod(g.x_sizes), y)
+        return
+    _adaptive_avg_pool(g.n * g.c, x.size, *_windows(g), x.reshape(g.n * g.c, *g.x_sizes), y.reshape(-1))
+
+
+def adaptive_avg_pool_input_grad(g, dy, dx):
+    """dx[i] = the sum of dy / size over the windows that cover position i."""
+    if dx.size and dy.size == g.n * g.c:
+        means_input_grad(dy, prod(g.x_sizes), dx)
+        return
+    tables = *_windows(g), *(_covering(size, count) for size, count in zip(g.x_sizes, g.y_sizes, strict=True))
+    _adaptive_avg_pool_grad(
+        g.n * g.c, dx.size, *tables, dy.reshape(g.n * g.c, *g.y_sizes), dx.reshape(g.n * g.c, *g.x_sizes)
+    )
+
+
+def adaptive_max_pool(g, x, y, indices):
+    """y = max over the window, indices = the winner's (d H + h) W + w: the first in this order, a NaN before others."""
+    planes = x.reshape(g.n * g.c, *g.x_sizes), y.reshape(-1), indices.reshape(-1)
+    _adaptive_max_pool(g.n * g.c, x.size, *_windows(g), *planes)
+
+
+def adaptive_max_pool_input_grad(g, dy, indices, dx):
+    """dx[i] = the sum of dy over the windows that position i won."""
+    planes = (
+        dy.reshape(g.n * g.c, *g.y_sizes),
+        indices.reshape(g.n * g.c, *g.y_sizes),
+        dx.reshape(g.n * g.c, *g.x_sizes),
+    )
+    _adaptive_max_pool_grad(g.n * g.c, dx.size, *_windows(g), *planes)
+
+
+def _windows(g):
+    return [_along(size, count) for size, count in zip(g.x_sizes, g.y_sizes, strict=True)]
+
+
+@lru_cache(maxsize=1024)
+def _along(size, count):
+    """The positions [first, last) of each window along an axis."""
+    i = np.arange(count)
+    return np.stack([i * size // count, -(-(i + 1) * size // count)], axis=1)
+
+
+@lru_cache(maxsize=1024)
+def _covering(size, count):
+    """The windows [first, last) that cover each position along an axis."""
+    i = np.arange(size)
+    return np.stack([i * count // size, -(-(i + 1) * count // size)], axis=1)
+
+
+@streaming
+def _adaptive_avg_pool(depths, rows, columns, x, y, thread, threads):
+    line = np.empty(x.shape[3], x.dtype)
+    first, last = share(x.shape[0], thread, threads)
+    out = first * depths.shape[0] * rows.shape[0] * columns.shape[0]
+    for plane in range(first, last):
+        for z in range(depths.shape[0]):
+            d0, d1 = depths[z]
+            for p in range(rows.shape[0]):
+                h0, h1 = rows[p]
+                line[:] = 0  # the sums of the window's columns, then of each window's stretch of them
+                for d in range(d0, d1):
+                    for h in range(h0, h1):
+                        source = x[plane, d, h]
+                        for w in range(line.size):
+                            line[w] += source[w]
+                for q in range(columns.shape[0]):
+                    w0, w1 = columns[q]
+                    total = x.dtype.type(0)
+                    for w in range(w0, w1):
+                        total += line[w]
+                    y[out] = total / x.dtype.type((d1 - d0) * (h1 - h0) * (w1 - w0))
+                    out += 1
+
+
+@streaming
+def _adaptive_avg_pool_grad(depths, rows, columns, over_d, over_h, over_w, dy, dx, thread, threads):
+    line = np.empty(dy.shape[3], dy.dtype)
+    first, last = share(dx.shape[0], thread, threads)
+    for plane in range(first, last):
+        for d in range(dx.shape[1]):
+            for h in range(dx.shape[2]):
+                line[:] = 0  # what the windows over this row give to each of their columns
+                for z in range(over_d[d, 0], over_d[d, 1]):
+                    for p in range(over_h[h, 0], over_h[h, 1]):
+                        size = (depths[z, 1] - depths[z, 0]) * (rows[p, 1] - rows[p, 0])
+                        for q in range(line.size):
+                            line[q] += dy[plane, z, p, q] / dy.dtype.type(size * (columns[q, 1] - columns[q, 0]))
+                for w in range(dx.shape[3]):
+                    total = dy.dtype.type(0)
+                    for q in range(over_w[w, 0], over_w[w, 1]):
+                        total += line[q]
+                    dx[plane, d, h, w] = total
+
+
+@streaming
+def _adaptive_max_pool(depths, rows, columns, x, y, indices, thread, threads):
+    first, last = share(x.shape[0], thread, threads)
+    out = first * depths.shape[0] * rows.shape[0] * columns.shape[0]
+    for plane in range(first, last):
+        for z in range(depths.shape[0]):
+            for p in range(rows.shape[0]):
+                for q in range(columns.shape[0]):
+                    y[out], indices[out] = _largest(x[plane], depths[z], rows[p], columns[q])
+                    out += 1
+
+
+@njit(cache=True, nogil=True)
+def _largest(x, depths, rows, columns):
+    """The largest element of a window, and its position in the plane."""
+    d0, h0, w0 = depths[0], rows[0], columns[0]
+    best, winner = x[d0, h0, w0], (d0 * x.shape[1] + h0) * x.shape[2] + w0
+    for d in range(d0, depths[1]):
+        for h in range(h0, rows[1]):
+            source = x[d, h]
+            for w in range(w0, columns[1]):
+                value = source[w]
+                if beats(value, best):
+                    best, winner = value, (d * x.shape[1] + h) * x.shape[2] + w
+    return best, winner
+
+
+@streaming
+def _adaptive_max_pool_grad(depths, rows, columns, dy, indices, dx, thread, threads):
+    height, width = dx.shape[2], dx.shape[3]
+    first, last = share(dx.shape[0], thread, threads)
+    for plane in range(first, last):
+        dx[plane] = 0
+        for z in range(depths.shape[0]):
+            for p in range(rows.shape[0]):
+                for q in range(columns.shape[0]):
+                    winner = indices[plane, z, p, q]
+                    d, h, w = winner // width // height, winner // width % height, winner % width
+                    inside = depths[z, 0] <= d < depths[z, 1] and rows[p, 0] <= h < rows[p, 1]
+                    if inside and columns[q, 0] <= w < columns[q, 1]:
+                        dx[plane, d, h, w] += dy[plane, z, p, q]

@@ -1,0 +1,88 @@
+"""Average pooling on CUDA: a thread for each element of the result, for four of them where windows are narrow.
+
+Bytes a launch: x and y once. The gradient gathers: each input asks the windows that cover it, so no two threads
+write one address, no atomics are needed, and the result is the same bits every time.
+"""
+
+import numpy as np
+
+from ...core.scalar import ZERO
+from ...cuda.launch import cuda, each, int32, uint32
+from . import avg_vectorized
+from .vectorized import serves
+from .windows import counted, offset_of, position_of, scalars
+
+
+def avg_pool(g, x, count_include_pad, divisor, y):
+    """y = sum over the window / divisor: the one given, or if 0, as many as count by PyTorch's rule."""
+    if serves(g):
+        avg_vectorized.avg_pool(g, x, count_include_pad, divisor, y)
+        return
+    after = g.d.after, g.h.after, g.w.after
+    each(avg_pool_kernel, y.size, x, y, count_include_pad, divisor, *after, *scalars(g))
+
+
+def avg_pool_input_grad(g, dy, count_include_pad, divisor, dx):
+    """dx[i] = sum of dy / divisor over the windows that cover position i."""
+    if serves(g):
+        avg_vectorized.avg_pool_input_grad(g, dy, count_include_pad, divisor, dx)
+        return
+    after = g.d.after, g.h.after, g.w.after
+    each(avg_pool_grad_kernel, dx.size, dy, dx, count_include_pad, divisor, *after, *scalars(g))
+
+
+@cuda.jit(cache=True)
+def avg_pool_kernel(
+    x, y, count_include_pad, divisor, back, bottom, right,
+    D, H, W, T, R, S, Z, P, Q, st_d, st_h, st_w, front, top, left, d_d, d_h, d_w
+):  # fmt: skip
+    """x (planes, D, H, W), y (planes, Z, P, Q); thread i computes y[i]."""
+    i = uint32(cuda.grid(1))
+    if i >= y.size:
+        return
+    plane, z, p, q = position_of(i, Z, P, Q)
+    d0, h0, w0 = int32(z * st_d - front), int32(p * st_h - top), int32(q * st_w - left)
+    total = ZERO
+    d = max(d0, int32(0))
+    while d < min(int32(d0 + T), D):
+        h = max(h0, int32(0))
+        while h < min(int32(h0 + R), H):
+            w = max(w0, int32(0))
+            while w < min(int32(w0 + S), W):
+                total += x[offset_of(plane, d, h, w, D, H, W)]
+                w = int32(w + 1)
+            h = int32(h + 1)
+        d = int32(d + 1)
+    count = divisor
+    if divisor == 0:
+        rows = counted(d0, T, front, D, back, count_include_pad) * counted(h0, R, top, H, bottom, count_include_pad)
+        count = int32(rows * counted(w0, S, left, W, right, count_include_pad))
+    y[i] = total / np.float32(count)
+
+
+@cuda.jit(cache=True)
+def avg_pool_grad_kernel(
+    dy, dx, count_include_pad, divisor, back, bottom, right,
+    D, H, W, T, R, S, Z, P, Q, st_d, st_h, st_w, front, top, left, d_d, d_h, d_w
+):  # fmt: skip
+    """dy (planes, Z, P, Q), dx (planes, D, H, W); thread i computes dx[i]."""
+    i = uint32(cuda.grid(1))
+    if i >= dx.size:
+        return
+    plane, d, h, w = position_of(i, D, H, W)
+    total = ZERO
+    z = max(int32(0), int32((d + front - T + st_d) // st_d))
+    while z < Z and z * st_d <= d + front:
+        depths = counted(int32(z * st_d - front), T, front, D, back, count_include_pad)
+        p = max(int32(0), int32((h + top - R + st_h) // st_h))
+        while p < P and p * st_h <= h + top:
+            rows = counted(int32(p * st_h - top), R, top, H, bottom, count_include_pad)
+            q = max(int32(0), int32((w + left - S + st_w) // st_w))
+            while q < Q and q * st_w <= w + left:
+                columns = counted(int32(q * st_w - left), S, left, W, right, count_include_pad)
+                count = int32(divisor if divisor != 0 else depths * rows * columns)
+                total += dy[offset_of(plane, z, p, q, Z, P, Q)] / np.float32(count)
+                q = int32(q + 1)
+            p = int32(p + 1)
+        z = int32(z + 1)
+    dx[i] = total

@@ -1,0 +1,84 @@
+"""Maximum pooling on CUDA: a thread for each element of the result, for four of them where windows are narrow.
+
+Bytes a launch: x and y once, and the mask. The gradient gathers: each input asks the windows that cover it, so no
+two threads write one address, no atomics are needed, and the result is the same bits every time.
+"""
+
+import numpy as np
+
+from ...core.scalar import ZERO, beats
+from ...cuda.launch import cuda, each, int32, uint32
+from . import max_vectorized
+from .vectorized import serves
+from .windows import offset_of, position_of, scalars, window_at
+
+LOWEST = np.float32(-np.inf)
+
+
+def max_pool(g, x, y, mask):
+    """y = max over the window, mask = the winner's (t R + r) S + s: the first in this order, a NaN before others."""
+    if serves(g):
+        max_vectorized.max_pool(g, x, y, mask)
+    else:
+        each(max_pool_kernel, y.size, x, y, mask, *scalars(g))
+
+
+def max_pool_input_grad(g, dy, mask, dx):
+    """dx[i] = sum of dy over the windows that position i won."""
+    if serves(g):
+        max_vectorized.max_pool_input_grad(g, dy, mask, dx)
+    else:
+        each(max_pool_grad_kernel, dx.size, dy, mask, dx, *scalars(g))
+
+
+@cuda.jit(cache=True)
+def max_pool_kernel(
+    x, y, mask, D, H, W, T, R, S, Z, P, Q, st_d, st_h, st_w, front, top, left, d_d, d_h, d_w
+):  # fmt: skip
+    """x (planes, D, H, W), y and mask (planes, Z, P, Q); thread i computes y[i] and mask[i]."""
+    i = uint32(cuda.grid(1))
+    if i >= y.size:
+        return
+    plane, z, p, q = position_of(i, Z, P, Q)
+    best, winner = LOWEST, int32(-1)
+    row = int32(0)  # t R + r
+    while row < T * R:
+        d = int32(z * st_d - front + row // R * d_d)
+        h = int32(p * st_h - top + row % R * d_h)
+        s = int32(0)
+        while s < S and 0 <= d < D and 0 <= h < H:
+            w = int32(q * st_w - left + s * d_w)
+            if 0 <= w < W:
+                value = x[offset_of(plane, d, h, w, D, H, W)]
+                if winner < 0 or beats(value, best):
+                    best, winner = value, int32(row * S + s)
+            s = int32(s + 1)
+        row = int32(row + 1)
+    y[i] = best
+    mask[i] = max(winner, int32(0))
+
+
+@cuda.jit(cache=True)
+def max_pool_grad_kernel(
+    dy, mask, dx, D, H, W, T, R, S, Z, P, Q, st_d, st_h, st_w, front, top, left, d_d, d_h, d_w
+):  # fmt: skip
+    """dy and mask (planes, Z, P, Q), dx (planes, D, H, W); thread i computes dx[i]."""
+    i = uint32(cuda.grid(1))
+    if i >= dx.size:
+        return
+    plane, d, h, w = position_of(i, D, H, W)
+    total = ZERO
+    row = int32(T * R - 1)
+    while row >= 0:  # taps from the last to the first meet the windows from the first to the last
+        z = window_at(d, int32(row // R), front, st_d, d_d, Z)
+        p = window_at(h, int32(row % R), top, st_h, d_h, P)
+        s = int32(S - 1)
+        while s >= 0 and z >= 0 and p >= 0:
+            q = window_at(w, s, left, st_w, d_w, Q)
+            if q >= 0:
+                window = offset_of(plane, z, p, q, Z, P, Q)
+                if int32(mask[window]) == int32(row * S + s):
+                    total += dy[window]
+            s = int32(s - 1)
+        row = int32(row - 1)
+    dx[i] = total

@@ -1,0 +1,69 @@
+"""Resampling on the CPU: padding, cropping and resizing, one row of the result after the other.
+
+The stretch of a row that is a copy of another one is added as vectors; where the tables do something else, tap by tap.
+Bytes a call: x once or more, y once.
+"""
+
+import numpy as np
+from numba import njit
+
+from ..cpu.parallel import share, streaming
+
+
+def resample(x, tables, fill, y):
+    """y[o, p, q, j] = sum over the taps of p, q and j of their weights' product times x; fill where one has no taps.
+
+    x (outer, I0, I1, I2), y (outer, O0, O1, O2), three tables of taps.
+    """
+    arrays = [a for t in tables for a in (t.starts, t.sources, t.weights.astype(x.dtype))]
+    rows = y.shape[0] * y.shape[1] * y.shape[2]
+    _resample(rows, 2 * y.size, x, *arrays, tables[2].run, fill, y)
+
+
+@streaming
+def _resample(
+    x, a_starts, a_sources, a_weights, b_starts, b_sources, b_weights, starts, sources, weights, run, fill, y,
+    thread, threads,
+):  # fmt: skip
+    P, Q, columns = y.shape[1:]
+    low, high, shift = run
+    first, last = share(y.shape[0] * P * Q, thread, threads)
+    for row in range(first, last):
+        o, p, q = row // (P * Q), row // Q % P, row % Q
+        target = y[o, p, q]
+        if a_starts[p] == a_starts[p + 1] or b_starts[q] == b_starts[q + 1]:
+            for j in range(columns):
+                target[j] = fill
+            continue
+        for j in range(columns):
+            target[j] = -0.0  # of which any number, -0 too, comes out as it is
+        for s in range(a_starts[p], a_starts[p + 1]):
+            for t in range(b_starts[q], b_starts[q + 1]):
+                source, weight = x[o, a_sources[s], b_sources[t]], a_weights[s] * b_weights[t]
+                _add_taps(source, weight, starts, sources, weights, 0, low, target)
+                _add_copy(source[low - shift : high - shift], weight, target[low:high])
+                _add_taps(source, weight, starts, sources, weights, high, columns, target)
+        _fill(starts, 0, low, fill, target)
+        _fill(starts, high, columns, fill, target)
+
+
+@njit(cache=True, nogil=True)
+def _add_copy(source, weight, target):
+    """target += weight source."""
+    for j in range(target.size):
+        target[j] += weight * source[j]
+
+
+@njit(cache=True, nogil=True)
+def _add_taps(source, weight, starts, sources, weights, first, last, target):
+    """target[j] += weight sum_t weights[t] source[sources[t]] over the taps t of j."""
+    for j in range(first, last):
+        for t in range(starts[j], starts[j + 1]):
+            target[j] += weight * weights[t] * source[np.int64(sources[t])]
+
+
+@njit(cache=True, nogil=True)
+def _fill(starts, first, last, fill, target):
+    for j in range(first, last):
+        if starts[j] == starts[j + 1]:
+            target[j] = fill

@@ -1,0 +1,53 @@
+"""Resampling on CUDA: padding, cropping and resizing, a thread for each element of the result.
+
+The gradient is the same kernel with transposed tables: it gathers, so no atomics, and the same bits every time. Bytes a
+launch: x once or more, y once, and the tables, which stay in the cache.
+"""
+
+import numpy as np
+
+from ..cuda.launch import cuda, each, int32, uint32, upload
+
+NEGATIVE_ZERO = np.float32(-0.0)
+
+
+def resample(x, tables, fill, y):
+    """y[o, p, q, j] = sum over the taps of p, q and j of their weights' product times x; fill where one has no taps.
+
+    x (outer, I0, I1, I2), y (outer, O0, O1, O2), three tables of taps.
+    """
+    first = np.cumsum([0] + [t.sources.size for t in tables])
+    starts = [t.starts + int(before) for t, before in zip(tables, first, strict=False)]
+    places = upload(x, np.concatenate(starts).astype(np.int32))
+    sources = upload(x, np.concatenate([t.sources for t in tables]).astype(np.int32))
+    weights = upload(x, np.concatenate([t.weights for t in tables]).astype(x.dtype))
+    each(resample_kernel, y.size, x, places, sources, weights, fill, y, *x.shape[1:], *y.shape[1:])
+
+
+@cuda.jit(cache=True)
+def resample_kernel(x, starts, sources, weights, fill, y, D, H, W, M, P, Q):
+    """x (outer, D, H, W), y (outer, M, P, Q); starts holds M + 1, P + 1 and Q + 1 first taps; thread i writes y[i]."""
+    i = uint32(cuda.grid(1))
+    if i >= y.size:
+        return
+    j, rest = uint32(i % uint32(Q)), uint32(i // uint32(Q))
+    p, rest = uint32(rest % uint32(P)), uint32(rest // uint32(P))
+    m, outer = uint32(rest % uint32(M)), uint32(rest // uint32(M))
+    p, j = uint32(p + uint32(M + 1)), uint32(j + uint32(M + P + 2))
+    total, taps = NEGATIVE_ZERO, int32(0)  # to which any number, -0 too, is added as it is
+    r = starts[m]
+    while r < starts[uint32(m + uint32(1))]:
+        plane = uint32(outer * uint32(D) + uint32(sources[uint32(r)]))
+        s = starts[p]
+        while s < starts[uint32(p + uint32(1))]:
+            row = uint32(uint32(plane * uint32(H)) + uint32(sources[uint32(s)]))
+            weight = weights[uint32(r)] * weights[uint32(s)]
+            t = starts[j]
+            while t < starts[uint32(j + uint32(1))]:
+                place = uint32(uint32(row * uint32(W)) + uint32(sources[uint32(t)]))
+                total += weight * weights[uint32(t)] * x[place]
+                taps = int32(taps + 1)
+                t = int32(t + 1)
+            s = int32(s + 1)
+        r = int32(r + 1)
+    y[i] = total if taps > 0 else fill

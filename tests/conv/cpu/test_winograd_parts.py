@@ -1,0 +1,251 @@
+"""What Winograd's algorithm on the CPU is put together from: taps, tiles, transforms, and the choice of it by costs."""
+
+import itertools
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import gpuconv
+from gpuconv.core.shapes import conv_geometry
+from gpuconv.kernels.conv.cpu import cost_model, select, winograd_matrices, winograd_taps, winograd_tiles
+from gpuconv.kernels.conv.cpu.winograd_transforms import gather_sandwich, sandwich, scatter_sandwich
+from gpuconv.kernels.cpu import emitter
+from gpuconv.testing import assert_close
+from tests import reference
+from tests.strategies import winograd_convolutions
+
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+PASSES = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
+INPUT, SIDE = winograd_matrices.INPUT, winograd_matrices.SIDE
+
+
+def _geometry(x_shape, w_shape, **options):
+    return conv_geometry("test", x_shape, w_shape, **options)
+
+
+def _served(taps, across=None, **options):
+    groups = options.get("groups", 1)
+    return winograd_taps.served(_geometry((1, 4, 30, 30), (4, 4 // groups, taps, across or taps), **options))
+
+
+@pytest.mark.parametrize(("stride", "taps"), [(1, [3, 5]), (2, [5, 9]), (3, [])])
+def test_odd_kernels_whose_phases_have_three_or_five_taps_are_served(stride, taps):
+    assert [r for r in range(1, 14) if _served(r, stride=stride)] == taps
+
+
+def test_nothing_else_is_served():
+    for taps in (3, 5):
+        assert _served(taps)
+        assert not _served(taps, dilation=2)
+        assert not _served(taps, dilation=(1, 2))
+        assert not _served(taps, groups=2)
+        assert not _served(taps, 8 - taps)
+    assert not _served(5, stride=(1, 2))
+    assert not _served(5, stride=(2, 1))
+
+
+def test_what_is_not_served_is_refused():
+    x, w = np.zeros((1, 4, 9, 9), np.float32), np.zeros((4, 4, 3, 3), np.float32)
+    for options in ({"stride": 2}, {"dilation": 2}, {"groups": 2}):
+        g = _geometry(x.shape, (4, 4 // options.get("groups", 1), 3, 3), **options)
+        assert all("winograd" not in select.algorithms(g, name, x) for name in PASSES)
+    assert all("winograd" in select.algorithms(_geometry(x.shape, w.shape), name, x) for name in PASSES)
+    with pytest.raises(ValueError, match="algorithm 'winograd' does not serve this geometry here"):
+        gpuconv.conv2d(x, w, stride=2, algorithm="winograd")
+
+
+def _correlated(x, w, correlation, table, size, swapped):
+    """What the tables say: y[k] = sum_{c, phase, t} w[k, c, table[phase, t]] x[c, the phase's elements moved by t]."""
+    (taps, reads, writes, top, left), y = correlation, np.zeros((len(x), w.shape[swapped], *size))
+    for phase, t in np.ndindex(*table.shape):
+        if table[phase, t] < 0:
+            continue
+        read, write = divmod(phase, writes * writes)
+        (u, v), (a, b), (i, j) = divmod(read, reads), divmod(write, writes), divmod(t, taps)
+        factors = w.reshape(*w.shape[:2], -1)[:, :, table[phase, t]]
+        factors = factors.T if swapped else factors
+        for p, q in itertools.product(range(a, size[0], writes), range(b, size[1], writes)):
+            row, column = (p // writes + i) * reads + u + top, (q // writes + j) * reads + v + left
+            if 0 <= row < x.shape[2] and 0 <= column < x.shape[3]:
+                y[:, :, p, q] += x[:, :, row, column] @ factors.T
+    return y
+
+
+@settings(max_examples=150, deadline=None)
+@given(case=winograd_convolutions(largest=8), seed=st.integers(0, 2**16))
+def test_the_correlations_of_phases_are_the_convolution(case, seed):
+    """Both passes, without a transform: whole numbers, so that not a bit may differ."""
+    x_shape, w_shape, options, spelt_out = case
+    x_shape, w_shape = (x_shape[0], 2, *x_shape[2:]), (3, 2, *w_shape[2:])
+    g, rng = _geometry(x_shape, w_shape, **options), np.random.default_rng(seed)
+    x, w, dy = (rng.integers(-9, 10, shape).astype(float) for shape in (x_shape, w_shape, g.y_shape))
+    y = _correlated(x, w, *winograd_taps.forward(g), g.y_shape[2:], False)
+    np.testing.assert_array_equal(y, reference.conv2d(x, w, None, **spelt_out))
+    dx = _correlated(dy, w, *winograd_taps.input_grad(g), x_shape[2:], True)
+    np.testing.assert_array_equal(dx, reference.conv2d_input_grad(dy, w, x_shape, **spelt_out))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    n=st.integers(1, 30), size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    taps=st.sampled_from(winograd_taps.SERVED), tiles=st.integers(1, 300), multiple=st.sampled_from((1, 8, 32)),
+)  # fmt: skip
+def test_tasks_cover_every_row_of_tiles_once_and_have_room_for_them(n, size, taps, tiles, multiple):
+    correlation = winograd_taps.Correlation(taps, 1, 1, 0, 0)
+    g, places = winograd_tiles.cut((n, 3, 9, 9), size, correlation, tiles, multiple, 16)
+    covered = []
+    for task in range(winograd_tiles.task_count(g)):
+        first, images, top, end = winograd_tiles.task_of(g, task)
+        assert images * (end - top) * g.across <= g.count
+        covered += itertools.product(range(first, first + images), range(top, end))
+    assert covered == list(itertools.product(range(n), range(g.down)))
+    assert (g.down - 1) * g.edge < size[0] <= g.down * g.edge
+    assert (g.across - 1) * g.edge < size[1] <= g.across * g.edge
+    assert g.count % multiple == 0
+    assert g.images * g.rows * g.across <= max(tiles, g.across)
+    assert len(places.inputs) == len(places.outputs) == g.count
+    # Each tile's inputs and outputs lie inside the planes, fill-ups included.
+    assert places.inputs.max() + (SIDE - 1) * (g.width + 1) < winograd_tiles.plane_size(g)
+    assert places.outputs.max() + (g.edge - 1) * (g.edge * g.across + 1) < winograd_tiles.output_size(g)
+
+
+@pytest.mark.parametrize("taps", winograd_taps.SERVED)
+def test_the_matrices_correlate_along_an_axis(taps):
+    rng, outputs = np.random.default_rng(0), winograd_matrices.outputs_of(taps)
+    w, d = rng.standard_normal(taps), rng.standard_normal(SIDE)
+    products = (np.array(winograd_matrices.filter_matrix(taps)) @ w) * (np.array(INPUT) @ d)
+    y = np.array(winograd_matrices.output_matrix(taps)) @ products
+    assert_close(y, np.correlate(d, w), terms=taps, algorithm="winograd")
+    assert y.size == outputs
+
+
+def _transposes(matrices):
+    return [*matrices, *map(winograd_matrices.transposed, matrices)]
+
+
+def _vectors(rng, dtype, side):
+    """side x side vectors, and the same as (i, j, lane) in float64."""
+    x = rng.standard_normal((side, side, emitter.lanes(dtype))).astype(dtype)
+    return x.ravel(), x.astype(np.float64)
+
+
+def _product(matrix, x):
+    """M X M^T of each lane."""
+    return np.einsum("ia,abl,jb->ijl", matrix, x, matrix)
+
+
+@DTYPES
+@pytest.mark.parametrize("matrix", _transposes([winograd_matrices.filter_matrix(taps) for taps in (3, 5)]))
+def test_vectors_are_transformed(matrix, dtype):
+    transform, lanes = sandwich(matrix), emitter.lanes(dtype)
+    x, expected = _vectors(np.random.default_rng(0), dtype, len(matrix[0]))
+
+    @numba.njit
+    def run(x, y):
+        transform(x, 0, lanes, y, 3, lanes + 2)
+
+    y = np.full((len(matrix) ** 2, lanes + 2), np.nan, dtype)
+    flat = np.append([np.nan] * 3, y).astype(dtype)
+    run(x, flat)
+    y = flat[3:].reshape(y.shape)
+    found = y[:, :lanes].reshape(len(matrix), len(matrix), lanes)
+    assert_close(found, _product(matrix, expected), terms=len(matrix[0]) ** 2, algorithm="winograd")
+    assert np.isnan(y[:, lanes:]).all()
+
+
+@DTYPES
+@pytest.mark.parametrize(
+    "matrix", [INPUT, *(winograd_matrices.transposed(winograd_matrices.output_matrix(taps)) for taps in (3, 5))]
+)
+def test_tiles_are_gathered_and_transformed(matrix, dtype):
+    transform, lanes, side = gather_sandwich(matrix), emitter.lanes(dtype), len(matrix[0])
+    rng, pitch = np.random.default_rng(0), 40
+    image = rng.standard_normal((30, pitch)).astype(dtype)
+    rows, columns = rng.integers(0, 30 - side, lanes), rng.integers(0, pitch - side - 2, lanes)
+    places = np.append([0, 0], rows * pitch + columns - 5).astype(np.int32)
+
+    @numba.njit
+    def run(x, places, y):
+        transform(x, 5, places, 2, pitch, y, 0, lanes)
+
+    y = np.full(len(matrix) ** 2 * lanes, np.nan, dtype)
+    run(image.ravel(), places, y)
+    tiles = [image[i : i + side, j : j + side] for i, j in zip(rows, columns, strict=True)]
+    expected = _product(matrix, np.stack(tiles, 2).astype(np.float64))
+    assert_close(y.reshape(expected.shape), expected, terms=side**2, algorithm="winograd")
+
+
+@DTYPES
+@pytest.mark.parametrize("taps", winograd_taps.SERVED)
+def test_tiles_are_transformed_and_scattered(taps, dtype):
+    matrix = winograd_matrices.output_matrix(taps)
+    transform, lanes, edge = scatter_sandwich(matrix), emitter.lanes(dtype), len(matrix)
+    x, expected = _vectors(np.random.default_rng(0), dtype, SIDE)
+    pitch, rows = 3 * edge + 1, -(-lanes // 3) * edge
+    corners = [(tile // 3 * edge, tile % 3 * edge) for tile in range(lanes)][::-1]
+    places = np.array([0, *(i * pitch + j for i, j in corners)], np.int32)
+
+    @numba.njit
+    def run(x, y, places):
+        transform(x, 0, lanes, y, places, 1, pitch)
+
+    y, wanted = np.full((rows, pitch), np.nan, dtype), np.full((rows, pitch), np.nan)
+    run(x, y.reshape(-1), places)
+    for lane, (i, j) in enumerate(corners):
+        wanted[i : i + edge, j : j + edge] = _product(matrix, expected)[:, :, lane]
+    assert_close(y, wanted, terms=SIDE**2, algorithm="winograd")
+
+
+PASSED = {name: True for name in PASSES}
+
+
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape", "padding", "quicker"),
+    [
+        ((64, 16, 32, 32), (16, 16, 3, 3), 1, PASSED),
+        ((8, 16, 24, 240), (32, 16, 3, 3), 1, {"conv2d_weight_grad": True}),
+        ((64, 3, 32, 32), (16, 3, 3, 3), 1, {"conv2d_weight_grad": False}),
+        ((8, 512, 14, 14), (48, 512, 5, 5), 2, {"conv2d_weight_grad": True}),
+    ],
+)
+def test_costs_choose_what_was_measured_to_be_quicker(x_shape, w_shape, padding, quicker):
+    g = _geometry(x_shape, w_shape, padding=padding)
+    assert {name: cost_model.pays(g, name) for name in quicker} == quicker
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    n=st.integers(0, 64), channels=st.tuples(st.integers(1, 300), st.integers(1, 300)),
+    size=st.tuples(st.integers(9, 60), st.integers(9, 60)), taps=st.integers(1, 9), stride=st.integers(1, 3),
+    dilation=st.integers(1, 2), padding=st.integers(0, 3),
+)  # fmt: skip
+def test_the_choice_depends_on_the_geometry_alone_and_is_served(n, channels, size, taps, stride, dilation, padding):
+    c, k = channels
+    dilation = dilation if dilation * (taps - 1) < min(size) else 1
+    options = {"stride": stride, "dilation": dilation, "padding": padding}
+    g, again = (_geometry((n, c, *size), (k, c, taps, taps), **options) for _ in range(2))
+    for name in PASSES:
+        chosen = cost_model.pays(g, name)
+        cost_model.pays.cache_clear()
+        assert cost_model.pays(again, name) == chosen
+        large = g.n * g.p * g.q * g.c * g.k > cost_model.SMALLEST
+        assert not chosen or (winograd_taps.served(g) and large)
+
+
+@pytest.mark.parametrize(("images", "chosen"), [(16, False), (17, True)])
+def test_small_problems_are_direct(images, chosen):
+    """Up to SMALLEST multiplications for each tap."""
+    g = _geometry((images, 16, 32, 32), (16, 16, 3, 3), padding=1)
+    assert (g.n * g.p * g.q * g.c * g.k > cost_model.SMALLEST) == chosen
+    assert [cost_model.pays(g, name) for name in PASSES] == [chosen] * 3
+
+
+def test_what_is_chosen_computes_float32_alone(monkeypatch):
+    asked = []
+    monkeypatch.setattr(select, "correlate_winograd", lambda x, *arguments: asked.append(x.dtype.name))
+    for dtype in (np.float32, np.float64):
+        gpuconv.conv2d(np.zeros((64, 16, 32, 32), dtype), np.zeros((16, 16, 3, 3), dtype), padding=1)
+    assert asked == ["float32"]

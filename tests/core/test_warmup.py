@@ -1,0 +1,124 @@
+"""Compiling ahead, and the notice that compiling takes long."""
+
+import logging
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import gpuconv
+from gpuconv.core.compile_notice import MESSAGE, Notice
+
+
+def fake_event(module="gpuconv.kernels.conv.cpu.direct"):
+    return SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=SimpleNamespace(__module__=module))})
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr("gpuconv.core.compile_notice.PATIENCE", 0.05)
+
+
+def compile_for(notice, seconds, event=None):
+    event = event or fake_event()
+    notice.on_start(event)
+    notice.on_start(event)  # what it calls is compiled within
+    time.sleep(seconds)
+    notice.on_end(event)
+    notice.on_end(event)
+
+
+def test_long_compilations_are_announced_once(impatient):
+    told = []
+    notice = Notice(told.append)
+    compile_for(notice, 0.3)
+    compile_for(notice, 0.3)
+    assert told == [MESSAGE]
+
+
+def test_many_short_compilations_count_together(impatient):
+    told = []
+    notice = Notice(told.append)
+    for _ in range(12):
+        compile_for(notice, 0.02)
+    assert told == [MESSAGE]
+
+
+def test_short_ones_and_those_of_others_are_not_announced(impatient):
+    told = []
+    notice = Notice(told.append)
+    compile_for(notice, 0.001)
+    compile_for(notice, 0.3, fake_event("somebody.else"))
+    with notice.withheld():
+        compile_for(notice, 0.3)
+    assert told == []
+
+
+def test_warmup_leaves_nothing_to_compile():
+    """A process of its own warms up; then no convolution or pooling adds a specialisation of any CPU kernel."""
+    code = """if True:
+        import inspect, sys, numpy as np, gpuconv
+        from numba.core.dispatcher import Dispatcher
+        seconds = gpuconv.warmup("cpu", progress=False)
+        assert seconds > 0
+        from gpuconv.kernels.conv.cpu import col2im, direct, filter_vectorized, filter_vectorized_wgrad
+        from gpuconv.kernels.conv.cpu import pointwise, wgrad, winograd, winograd_wgrad
+        modules = col2im, direct, filter_vectorized, filter_vectorized_wgrad, pointwise, wgrad, winograd, winograd_wgrad
+        launched = [len(m._launch.signatures) for m in modules]
+        assert launched == [1] * 8, launched
+
+        def specialisations():
+            found = {}
+            for name in [name for name in sys.modules if name.startswith("gpuconv.kernels.")]:
+                for value in vars(sys.modules[name]).values():
+                    # parallel.streaming's launchers hold theirs
+                    kept = (value.__closure__ or ()) if inspect.isfunction(value) else ()
+                    for kernel in (value, *(cell.cell_contents for cell in kept)):
+                        if isinstance(kernel, Dispatcher):
+                            found[kernel] = list(kernel.signatures)
+            return found
+
+        before = specialisations()
+        assert sum(map(len, before.values())) > 50
+        for shape, w_shape, options in (
+            ((8, 16, 20, 20), (16, 16, 3, 3), {"padding": 1}), ((2, 16, 20, 20), (16, 16, 3, 3), {"stride": 2}),
+            ((9, 1, 28, 28), (6, 1, 5, 5), {}), ((2, 64, 7, 7), (64, 64, 1, 1), {}),
+            ((2, 9, 30, 30), (24, 9, 1, 1), {}), ((2, 100, 5, 5), (130, 100, 1, 1), {}),
+            *(
+                ((2, c, 12, 12), (c, c, taps, taps), {"stride": stride, "algorithm": "winograd"})
+                for c in (8, 64) for taps, stride in ((3, 1), (5, 1), (5, 2), (9, 2))
+            ),
+        ):
+            x, w = np.zeros(shape, np.float32), np.zeros(w_shape, np.float32)
+            y = gpuconv.conv2d(x, w, np.zeros(w_shape[0], np.float32), activation="relu", **options)
+            gpuconv.conv2d_input_grad(y, w, shape, activation="relu", pre_activation=x, **options)
+            gpuconv.conv2d_weight_grad(x, y, w_shape, **options)
+        for kernel, options in (
+            (2, {}), (2, {"stride": 1}), (3, {"stride": 2, "padding": 1}), (3, {"stride": 1, "padding": 1}), (3, {}),
+            (5, {"stride": 2, "padding": 2}), (7, {"stride": 3}),
+        ):
+            x = np.zeros((2, 3, 20, 21), np.float32)
+            y, mask = gpuconv.max_pool2d(x, kernel, **options)
+            gpuconv.max_pool2d_input_grad(y, mask, x.shape, kernel, **options)
+            gpuconv.avg_pool2d_input_grad(gpuconv.avg_pool2d(x, kernel, **options), x.shape, kernel, **options)
+        added = [kernel for kernel, found in specialisations().items() if found != before.get(kernel, [])]
+        assert not added, [(kernel.py_func.__module__, kernel.py_func.__name__) for kernel in added]
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
+
+
+def test_warmup_refuses_types_it_has_no_kernels_for():
+    with pytest.raises(ValueError, match="warmup: dtypes is 'int32', expected one of 'float32', 'float64'"):
+        gpuconv.warmup(dtypes=["int32"])
+
+
+def test_the_notice_is_a_warning_of_the_library(caplog):
+    from gpuconv.core.compile_notice import notice
+
+    gpuconv.relu(np.ones(3, np.float32))
+    with caplog.at_level(logging.WARNING, logger="gpuconv"):
+        notice.tell(MESSAGE)
+    assert "compiling its kernels" in caplog.text

@@ -1,0 +1,122 @@
+"""Schedules: the rates of PyTorch's, and runs that go on from a state."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gpuconv
+from gpuconv import nn
+from gpuconv.optim import lr_scheduler
+from tests.optim.cases import METRICS, PLATEAUS, SCHEDULES, name_of
+
+TORCH = json.loads((Path(__file__).parent / "data" / "torch_trajectories.json").read_text())
+
+
+def _sgd():
+    return gpuconv.SGD([nn.Parameter(np.zeros(1))], 0.5, momentum=0.3)
+
+
+def _schedule(optimizer, name, options):
+    if name != "SequentialLR":
+        return getattr(lr_scheduler, name)(optimizer, **options)
+    parts = [getattr(lr_scheduler, name)(optimizer, **kw) for name, kw in options["schedules"]]
+    return lr_scheduler.SequentialLR(optimizer, parts, options["milestones"])
+
+
+@pytest.mark.parametrize("case", SCHEDULES, ids=name_of)
+@pytest.mark.parametrize("restart", [False, True])
+def test_rates_are_those_of_torch(case, restart):
+    optimizer = _sgd()
+    schedule = _schedule(optimizer, *case)
+    for step, (rate, momentum) in enumerate(TORCH["rates"][name_of(case)]):
+        if step:
+            schedule.step()
+        if restart and step % 11 == 10:
+            states, optimizer = (optimizer.state_dict(), schedule.state_dict()), _sgd()
+            schedule = _schedule(optimizer, *case)
+            optimizer.load_state_dict(states[0])
+            schedule.load_state_dict(states[1])
+        assert optimizer.lr == pytest.approx(rate, rel=1e-12)
+        assert optimizer.momentum == pytest.approx(momentum, rel=1e-12)
+    assert step == 49
+
+
+@pytest.mark.parametrize("case", PLATEAUS, ids=name_of)
+def test_falls_are_those_of_torch(case):
+    optimizer = _sgd()
+    schedule = _schedule(optimizer, *case)
+    for i, (metric, rate) in enumerate(zip(METRICS, TORCH["falls"][name_of(case)], strict=True)):
+        schedule.step(np.float32(metric) if i % 2 else metric)
+        assert optimizer.lr == pytest.approx(rate, rel=1e-12)
+        if i == 12:
+            states, optimizer = (optimizer.state_dict(), schedule.state_dict()), _sgd()
+            schedule = _schedule(optimizer, *case)
+            optimizer.load_state_dict(states[0])
+            schedule.load_state_dict(states[1])
+
+
+def test_adam_cycles_its_first_beta():
+    optimizer = gpuconv.Adam([nn.Parameter(np.zeros(1))])
+    lr_scheduler.OneCycleLR(optimizer, 0.1, 10)
+    assert optimizer.betas == (0.95, 0.999)
+
+
+def test_own_functions():
+    optimizer = _sgd()
+    schedule = lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step))
+    schedule.step()
+    assert optimizer.lr == 0.25
+
+
+def test_a_cycle_ends():
+    schedule = lr_scheduler.OneCycleLR(_sgd(), 0.1, 2)
+    schedule.step()
+    with pytest.raises(ValueError, match="step is 2, expected fewer than total_steps=2"):
+        schedule.step()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda o: lr_scheduler.StepLR(o, 0), ValueError, "StepLR: step_size is 0, expected at least 1"),
+        (lambda o: lr_scheduler.StepLR(o, 1.5), TypeError, "StepLR: step_size is 1.5, expected an integer"),
+        (lambda o: lr_scheduler.ExponentialLR(o, "0.9"), TypeError, "gamma is '0.9', expected a number"),
+        (lambda o: lr_scheduler.LinearLR(o, 0), ValueError, "start_factor is 0, expected above 0 and at most 1"),
+        (lambda o: lr_scheduler.LinearLR(o, 1, 2), ValueError, "end_factor is 2, expected 0 to 1"),
+        (lambda o: lr_scheduler.ConstantLR(o, 2), ValueError, "factor is 2, expected 0 to 1"),
+        (lambda o: lr_scheduler.OneCycleLR(o, 0.1), TypeError, "epochs is None, expected an integer"),
+        (lambda o: lr_scheduler.OneCycleLR(o, 0.1, 9, pct_start=2), ValueError, "pct_start is 2, expected 0 to 1"),
+        (
+            lambda o: lr_scheduler.OneCycleLR(o, 1, 9, anneal_strategy="x"),
+            ValueError,
+            "anneal_strategy is 'x', expected",
+        ),
+        (
+            lambda o: lr_scheduler.OneCycleLR(gpuconv.Adagrad(o.parameters), 0.1, 9),
+            ValueError,
+            "optimizer is Adagrad, expected one with momentum or betas",
+        ),
+        (lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=1), ValueError, "factor is 1, expected below 1"),
+        (lambda o: lr_scheduler.ReduceLROnPlateau(o, "least"), ValueError, "mode is 'least', expected one of 'min'"),
+        (
+            lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.ConstantLR(o)], [3]),
+            ValueError,
+            "there are 1 milestones, expected one fewer than the 1 schedules",
+        ),
+        (
+            lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.ConstantLR(_sgd())], []),
+            ValueError,
+            r"schedules\[0\] is of another optimiser",
+        ),
+        (
+            lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.OneCycleLR(o, 0.1, 9)], []),
+            TypeError,
+            r"schedules\[0\] is a OneCycleLR, expected",
+        ),
+    ],
+)
+def test_wrong_options_are_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call(_sgd())
