@@ -135,9 +135,7 @@ def test_check_prints_a_table_without_a_wrong_row():
 
 
 def test_check_fails_on_a_wrong_gradient(monkeypatch):
-    from gpuconv import activation
-
-    monkeypatch.setattr(activation, "relu_grad", lambda dy, x: 2 * dy)
+    monkeypatch.setattr(gpuconv, "relu_grad", lambda dy, x: 2 * dy)
     code, output = run("check", "--device", "cpu")
     assert code == 1
     assert "WRONG" in output

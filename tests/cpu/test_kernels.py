@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 import gpuconv
-from gpuconv.kernels import cpu
+from gpuconv.core.device import Target
 from gpuconv.kernels.cpu import parallel
 from gpuconv.pool.shape import pool_geometry
 from tests.optim.cases import OPTIMIZERS, name_of
 
+cpu = Target("cpu")
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
@@ -20,19 +21,17 @@ def _elementwise(dtype, rng):
     one, each, slope = np.ones(1, dtype), rng.standard_normal(x.size).astype(dtype), dtype(0.1)
     images, slopes = rng.standard_normal((3, 5, 7)).astype(dtype), rng.standard_normal(5).astype(dtype)
     return {
-        "leaky_relu": _filled(x, lambda y: cpu.activations.forward("leaky_relu", x, y, slope)),
-        "gelu": _filled(x, lambda y: cpu.activations.forward("gelu", x, y)),
-        "mish_grad": _filled(x, lambda dx: cpu.activations.backward("mish", other, x, dx)),
-        "prelu": _filled(images, lambda y: cpu.activations.prelu(images, slopes, y)),
-        "prelu_grad": _filled(images, lambda dx: cpu.activations.prelu_grad(images, images, slopes, dx)),
-        "mse_each": _filled(x, lambda losses: cpu.losses.pairwise_each("mse", x, other, slope, losses)),
-        "mse_sum": _filled(one, lambda loss: cpu.losses.pairwise_sum("mse", x, other, slope, dtype(0.5), loss)),
-        "mse_grad": _filled(x, lambda dx: cpu.losses.pairwise_grad("huber", x, other, slope, one, dtype(0.5), dx)),
-        "mse_grad of each": _filled(
-            x, lambda dx: cpu.losses.pairwise_grad("mse", x, other, slope, each, dtype(0.5), dx)
-        ),
-        "sum": _filled(one, lambda loss: cpu.losses.sum_of(x, dtype(0.5), loss)),
-        "ratio": _filled(one, lambda loss: cpu.cross_entropy.ratio_of_sums(x, abs(other), loss)),
+        "leaky_relu": _filled(x, lambda y: cpu.activation.forward("leaky_relu", x, y, slope)),
+        "gelu": _filled(x, lambda y: cpu.activation.forward("gelu", x, y)),
+        "mish_grad": _filled(x, lambda dx: cpu.activation.backward("mish", other, x, dx)),
+        "prelu": _filled(images, lambda y: cpu.activation.prelu(images, slopes, y)),
+        "prelu_grad": _filled(images, lambda dx: cpu.activation.prelu_grad(images, images, slopes, dx)),
+        "mse_each": _filled(x, lambda losses: cpu.loss.pairwise_each("mse", x, other, slope, losses)),
+        "mse_sum": _filled(one, lambda loss: cpu.loss.pairwise_sum("mse", x, other, slope, dtype(0.5), loss)),
+        "mse_grad": _filled(x, lambda dx: cpu.loss.pairwise_grad("huber", x, other, slope, one, dtype(0.5), dx)),
+        "mse_grad of each": _filled(x, lambda dx: cpu.loss.pairwise_grad("mse", x, other, slope, each, dtype(0.5), dx)),
+        "sum": _filled(one, lambda loss: cpu.loss.sum_of(x, dtype(0.5), loss)),
+        "ratio": _filled(one, lambda loss: cpu.loss.ratio_of_sums(x, abs(other), loss)),
     }
 
 
@@ -52,14 +51,14 @@ def _pooling(dtype, rng):
     x = rng.integers(-3, 4, (3, 5, 11, 14)).astype(dtype)
     g = pool_geometry("pool", 2, x.shape, 3, stride=2, padding=1)
     y, mask, dx = np.empty(g.y_shape, dtype), np.empty(g.y_shape, np.uint8), np.empty_like(x)
-    cpu.max_pooling.max_pool(g, x, y, mask)
-    cpu.max_pooling.max_pool_input_grad(g, y, mask, dx)
+    cpu.pool.max_pool(g, x, y, mask)
+    cpu.pool.max_pool_input_grad(g, y, mask, dx)
     return {
         "max_pool2d": y,
         "mask": mask,
         "max_pool2d_input_grad": dx,
-        "avg_pool2d": _filled(y, lambda y: cpu.avg_pooling.avg_pool(g, x, True, 0, y)),
-        "avg_pool2d_input_grad": _filled(x, lambda dx: cpu.avg_pooling.avg_pool_input_grad(g, y, False, 0, dx)),
+        "avg_pool2d": _filled(y, lambda y: cpu.pool.avg_pool(g, x, True, 0, y)),
+        "avg_pool2d_input_grad": _filled(x, lambda dx: cpu.pool.avg_pool_input_grad(g, y, False, 0, dx)),
     }
 
 
@@ -67,16 +66,16 @@ def _classification(dtype, rng):
     x, dy = (rng.standard_normal((7, 5, 13)).astype(dtype) for _ in range(2))
     target, weight = rng.integers(0, 5, (7, 13)), rng.uniform(0.5, 2, 5).astype(dtype)
     losses, weights, one = np.empty((7, 13), dtype), np.empty((7, 13), dtype), np.ones(1, dtype)
-    cpu.cross_entropy.cross_entropy(x, target, weight, -100, dtype(0.1), losses, weights)
+    cpu.loss.cross_entropy(x, target, weight, -100, dtype(0.1), losses, weights)
     return {
-        "softmax": _filled(x, lambda y: cpu.softmax.softmax(x, y)),
-        "softmax_grad": _filled(x, lambda dx: cpu.softmax.softmax_grad(dy, x, dx)),
-        "log_softmax": _filled(x, lambda y: cpu.softmax.log_softmax(x, y)),
-        "log_softmax_grad": _filled(x, lambda dx: cpu.softmax.log_softmax_grad(dy, x, dx)),
+        "softmax": _filled(x, lambda y: cpu.loss.softmax(x, y)),
+        "softmax_grad": _filled(x, lambda dx: cpu.loss.softmax_grad(dy, x, dx)),
+        "log_softmax": _filled(x, lambda y: cpu.loss.log_softmax(x, y)),
+        "log_softmax_grad": _filled(x, lambda dx: cpu.loss.log_softmax_grad(dy, x, dx)),
         "cross_entropy": losses,
         "weights": weights,
         "cross_entropy_grad": _filled(
-            x, lambda dx: cpu.cross_entropy.cross_entropy_grad(x, target, weight, -100, dtype(0.1), one, True, dx)
+            x, lambda dx: cpu.loss.cross_entropy_grad(x, target, weight, -100, dtype(0.1), one, True, dx)
         ),
     }
 
@@ -120,7 +119,7 @@ def test_small_problems_stay_on_the_calling_thread_and_large_ones_do_not(monkeyp
     asked = []
     monkeypatch.setattr(parallel, "threads_for", lambda tasks, serial: asked.append((tasks, serial)) or 1)
     for size in (parallel.SERIAL_BELOW - 1, parallel.SERIAL_BELOW):
-        cpu.activations.forward("relu", np.zeros(size, np.float32), np.empty(size, np.float32))
+        cpu.activation.forward("relu", np.zeros(size, np.float32), np.empty(size, np.float32))
     assert asked == [(parallel.SERIAL_BELOW, False)]
 
 
@@ -139,9 +138,9 @@ def test_large_sums_keep_the_digits_of_float32():
     x, zero = np.full(1 << 24, 0.1, np.float32), np.zeros(1 << 24, np.float32)
     tenth = float(np.float32(0.1))
     for result, exact in (
-        (_filled(x[:1], lambda loss: cpu.losses.sum_of(x, np.float32(1), loss)), tenth * x.size),
+        (_filled(x[:1], lambda loss: cpu.loss.sum_of(x, np.float32(1), loss)), tenth * x.size),
         (
-            _filled(x[:1], lambda loss: cpu.losses.pairwise_sum("mse", x, zero, np.float32(0), np.float32(1), loss)),
+            _filled(x[:1], lambda loss: cpu.loss.pairwise_sum("mse", x, zero, np.float32(0), np.float32(1), loss)),
             tenth**2 * x.size,
         ),
         (_filled(x[:1], lambda db: cpu.conv.conv2d_bias_grad(x.reshape(64, 1, 512, 512), db)), tenth * x.size),

@@ -38,7 +38,7 @@ def checks() -> Iterator[OperationCheck]:
         yield OperationCheck(title, *_pair(name, options), ((5, 7),), terms=7 if "softmax" in name else 1)
     for name in ("softmax", "log_softmax"):
         yield OperationCheck(f"{name}, eight classes", *_pair(name, {}), ((3, 8),), terms=8)
-    yield OperationCheck("prelu", activation.prelu, _prelu_grad, ((3, 4, 5), (4,)), terms=15)
+    yield OperationCheck("prelu", gpuconv.prelu, _prelu_grad, ((3, 4, 5), (4,)), terms=15)
 
 
 def _pair(name: str, options: dict[str, Any]) -> tuple[Callable[..., Array], Callable[..., Sequence[Array]]]:
@@ -54,4 +54,4 @@ def _pair(name: str, options: dict[str, Any]) -> tuple[Callable[..., Array], Cal
 
 
 def _prelu_grad(dy: Array, x: Array, weight: Array) -> Sequence[Array]:
-    return activation.prelu_grad(dy, x, weight), activation.prelu_weight_grad(dy, x, weight.shape)
+    return gpuconv.prelu_grad(dy, x, weight), gpuconv.prelu_weight_grad(dy, x, weight.shape)

@@ -5,7 +5,9 @@ import pytest
 
 import gpuconv
 from gpuconv.bench.launches import record
-from gpuconv.kernels.pool.cuda import avg, max, vectorized
+from gpuconv.kernels.pool.cuda import avg as avg_pooling
+from gpuconv.kernels.pool.cuda import max as max_pooling
+from gpuconv.kernels.pool.cuda import vectorized
 
 # (width, taps, stride, padding, ceil_mode): rows of whole vectors and not, windows that overlap, touch and leave gaps.
 ROWS = [
@@ -22,7 +24,7 @@ def on_both(emulated, monkeypatch):
     def compute(call):
         results = [call()]
         with monkeypatch.context() as plain:
-            for module in (max, avg):
+            for module in (max_pooling, avg_pooling):
                 plain.setattr(module, "serves", lambda g: False)
             results.append(call())
         return results
@@ -95,8 +97,8 @@ def test_wide_windows_and_large_masks_have_the_plain_kernels():
     for kernel in ((2, 4), (100, 3)):
         big = np.zeros((1, 1, 100, 20), np.float32)
         [(used, *_)] = record(lambda k=kernel, a=big: gpuconv.max_pool2d(a, k))
-        assert used is max.max_pool_kernel
+        assert used is max_pooling.max_pool_kernel
     [(used, *_)] = record(lambda: gpuconv.max_pool2d(x, 2, dilation=2))
-    assert used is max.max_pool_kernel
+    assert used is max_pooling.max_pool_kernel
     [(used, *_)] = record(lambda: gpuconv.avg_pool2d(x, 3))
     assert used.py_func.__name__ == "avg_pool_fours_3_3_0"
