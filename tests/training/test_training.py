@@ -52,7 +52,7 @@ def test_the_digits_are_the_same_for_good(data):
 
 def test_the_digits_are_scikit_learns():
     pytest.importorskip("sklearn", reason="compares with scikit-learn's copy, which is not installed")
-    from tests.data import make_digits
+    from tests.training import make_digits
 
     with np.load(make_digits.TARGET) as stored:
         for name, expected in make_digits.split_digits().items():

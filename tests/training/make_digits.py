@@ -1,7 +1,7 @@
 """Write gpuconv/training/digits.npz from scikit-learn's copy of the UCI digits.
 
 The split is the one that gpuconv always had: scikit-learn's stratified shuffle, every fifth picture of each class for
-the test. Run where scikit-learn is installed, from the repository's root: python -m tests.data.make_digits
+the test. Run where scikit-learn is installed, from the repository's root: python -m tests.training.make_digits
 """
 
 from pathlib import Path
