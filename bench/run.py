@@ -110,7 +110,7 @@ def _algorithms(p: ConvProblem, name: str, dtype: str, algorithm: str) -> list[s
         return [algorithm]
     like = devices.to_device(np.empty(0, numpy_type(dtype)))
     g = conv_geometry("bench", p.x_shape, p.w_shape, stride=p.stride, padding=p.pad, groups=p.groups)
-    operation = "conv2d" if name == "forward" else f"conv2d_{name}"
+    operation = {"forward": "fprop", "input_grad": "dgrad", "weight_grad": "wgrad"}[name]
     offered = [*devices.kernels_for(like).conv.algorithms(g, operation, like)]
     return ["auto", *offered] if algorithm == "each" else [algorithm] * (algorithm in offered)
 

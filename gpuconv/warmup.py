@@ -75,7 +75,7 @@ def _algorithms(dtype: Any) -> None:
         x, w = (to_device(np.zeros(shape, dtype)) for shape in (x_shape, w_shape))
         for algorithm in (
             "auto",
-            *kernels_for(x).conv.algorithms(conv_geometry("warmup", x_shape, w_shape), "conv2d", x),
+            *kernels_for(x).conv.algorithms(conv_geometry("warmup", x_shape, w_shape), "fprop", x),
         ):
             y = functional.conv2d(x, w, algorithm=algorithm)
             functional.conv2d_input_grad(y, w, x.shape, algorithm=algorithm)

@@ -81,10 +81,10 @@ def conv2d(
     if b is not None:
         shaped(op, "b", b, (g.k,), "one bias for each filter")
     code, slope = activation_code(op, x, activation, negative_slope)
-    kernels = serving(op, x, algorithm, g)
+    kernels = serving(op, x, algorithm, g, "fprop")
     with on_device_of(x):
         y = output(op, g.y_shape, x, out, inputs=[a for a in (x, w, b) if a is not None])
-        kernels.conv2d_forward(g, x, w, b, code, slope, y, algorithm)
+        kernels.fprop(g, x, w, b, code, slope, y, algorithm)
     return y
 
 
@@ -151,10 +151,10 @@ def conv2d_input_grad(
     if pre_activation is not None:
         shaped(op, "pre_activation", pre_activation, g.x_shape, "input_shape")
     code, slope = activation_code(op, dy, activation, negative_slope)
-    kernels = serving(op, dy, algorithm, g)
+    kernels = serving(op, dy, algorithm, g, "dgrad")
     with on_device_of(dy):
         dx = output(op, g.x_shape, dy, out, inputs=[a for a in (dy, w, pre_activation) if a is not None])
-        kernels.conv2d_input_grad(g, dy, w, pre_activation, code, slope, dx, algorithm)
+        kernels.dgrad(g, dy, w, pre_activation, code, slope, dx, algorithm)
     return dx
 
 
@@ -206,10 +206,10 @@ def conv2d_weight_grad(
     w_shape = shape_of(op, "weight_shape", weight_shape, "(K, C/groups, R, S)")
     g = conv_geometry(op, x.shape, w_shape, stride=stride, padding=padding, dilation=dilation, groups=groups)
     shaped(op, "dy", dy, g.y_shape, "the forward result's shape for x and weight_shape")
-    kernels = serving(op, x, algorithm, g)
+    kernels = serving(op, x, algorithm, g, "wgrad")
     with on_device_of(x):
         dw = output(op, g.w_shape, x, out, inputs=(x, dy))
-        kernels.conv2d_weight_grad(g, x, dy, dw, algorithm)
+        kernels.wgrad(g, x, dy, dw, algorithm)
     return dw
 
 
@@ -243,7 +243,7 @@ def conv2d_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
         raise ValueError(f"{op}: dy has shape {dy.shape}, expected four dimensions (N, K, P, Q)")
     with on_device_of(dy):
         db = output(op, (dy.shape[1],), dy, out, inputs=(dy,))
-        kernels_for(dy).conv.conv2d_bias_grad(dy, db)
+        kernels_for(dy).conv.bias_grad(dy, db)
     return db
 
 
@@ -253,10 +253,10 @@ def activation_code(op: str, like: Array, activation: str | None, negative_slope
     return ACTIVATIONS.index(activation), wide(like.dtype).type(number(op, "negative_slope", negative_slope))
 
 
-def serving(op: str, a: Array, algorithm: str, g: ConvGeometry, computed_by: str | None = None) -> Any:
-    """The convolution launchers for this array, if they have the algorithm for this geometry in `computed_by` or op."""
+def serving(op: str, a: Array, algorithm: str, g: ConvGeometry, operation: str) -> Any:
+    """The convolution launchers for this array, if they have the algorithm for this geometry and operation."""
     one_of(op, "algorithm", algorithm, ALGORITHMS)
     kernels = kernels_for(a).conv
-    if algorithm != "auto" and algorithm not in (offered := kernels.algorithms(g, computed_by or op, a)):
+    if algorithm != "auto" and algorithm not in (offered := kernels.algorithms(g, operation, a)):
         raise ValueError(f"{op}: algorithm {algorithm!r} does not serve this geometry here, expected one of {offered}")
     return kernels

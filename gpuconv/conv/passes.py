@@ -35,7 +35,7 @@ def convolved(
     if b is not None:
         shaped(op, "b", b, (g.k,), "one bias for each filter")
     code, slope = activation_code(op, x, activation, negative_slope)
-    serving(op, x, algorithm, g.image, "conv2d")
+    serving(op, x, algorithm, g.image, "fprop")
     with on_device_of(x):
         y = output(op, g.y_shape, x, out, inputs=given(x, w, b))
         volumes.forward(kernels_for(x).conv, g, x, w, b, code, slope, y, algorithm)
@@ -69,7 +69,7 @@ def convolved_input_grad(
     if pre_activation is not None:
         shaped(op, "pre_activation", pre_activation, g.x_shape, "input_shape")
     code, slope = activation_code(op, dy, activation, negative_slope)
-    serving(op, dy, algorithm, g.image, "conv2d_input_grad")
+    serving(op, dy, algorithm, g.image, "dgrad")
     with on_device_of(dy):
         dx = output(op, g.x_shape, dy, out, inputs=given(dy, w, pre_activation))
         volumes.input_grad(kernels_for(dy).conv, g, dy, w, pre_activation, code, slope, dx, algorithm)
@@ -92,7 +92,7 @@ def convolved_weight_grad(
     w_shape = shape_of(op, "weight_shape", weight_shape, W_LAYOUTS[rank])
     g = volume_geometry(op, rank, x.shape, w_shape, **windows)
     shaped(op, "dy", dy, g.y_shape, "the forward result's shape for x and weight_shape")
-    serving(op, x, algorithm, g.image, "conv2d_weight_grad")
+    serving(op, x, algorithm, g.image, "wgrad")
     with on_device_of(x):
         dw = output(op, g.w_shape, x, out, inputs=(x, dy))
         volumes.weight_grad(kernels_for(x).conv, g, x, dy, dw, algorithm)
@@ -150,7 +150,7 @@ def bias_grad(op: str, layout: str, dy: Array, out: Array | None) -> Array:
     sizes(op, "dy", dy.shape, layout)
     with on_device_of(dy):
         db = output(op, (dy.shape[1],), dy, out, inputs=(dy,))
-        kernels_for(dy).conv.conv2d_bias_grad(_columns(dy)[:, :, None], db)
+        kernels_for(dy).conv.bias_grad(_columns(dy)[:, :, None], db)
     return db
 
 

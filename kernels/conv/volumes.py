@@ -60,7 +60,7 @@ def forward(target, g, x, w, b, activation, slope, y, algorithm):
         for part in _chunks(target, images, results):
             image = g.image._replace(n=part.stop - part.start, c=images.shape[1])
             windows, maps = images.load(part), results.memory(part)
-            target.conv2d_forward(image, windows, weights, b, activation, slope, maps, algorithm)
+            target.fprop(image, windows, weights, b, activation, slope, maps, algorithm)
             results.store(maps, part)
 
 
@@ -75,7 +75,7 @@ def input_grad(target, g, dy, w, pre_activation, activation, slope, dx, algorith
             image = g.image._replace(n=part.stop - part.start, c=dx.shape[1], k=images.shape[1])
             gradients, maps = images.load(part), results.memory(part)
             factor = None if before is None else before.load(part)
-            target.conv2d_input_grad(image, gradients, weights, factor, activation, slope, maps, algorithm)
+            target.dgrad(image, gradients, weights, factor, activation, slope, maps, algorithm)
             results.store(maps, part)
 
 
@@ -94,7 +94,7 @@ def weight_grad(target, g, x, dy, dw, algorithm):
     for images, gradients, weights, part in work:
         image = g.image._replace(n=part.stop - part.start, c=images.shape[1])
         partial = weights.memory() if alone else _beside(dw, weights.shape)
-        target.conv2d_weight_grad(image, images.load(part), gradients.load(part), partial, algorithm)
+        target.wgrad(image, images.load(part), gradients.load(part), partial, algorithm)
         if not alone:
             target.frames.scatter(partial, weights.frames, 0, True, dw)
 

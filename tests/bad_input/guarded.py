@@ -103,7 +103,7 @@ def _run_convolution(x_shape, w_shape, options, rng, side):
     print(x_shape, w_shape, options, flush=True)
     _alive.clear()
     x, weights = (guarded(rng.standard_normal(shape, np.float32), side) for shape in (x_shape, w_shape))
-    for algorithm in ("auto", *select.algorithms(conv_geometry("guarded", x_shape, w_shape, **options), "conv2d", x)):
+    for algorithm in ("auto", *select.algorithms(conv_geometry("guarded", x_shape, w_shape, **options), "fprop", x)):
         how = {**options, "algorithm": algorithm}
         y = gpuconv.conv2d(x, weights, **how)
         gpuconv.conv2d_input_grad(y, weights, x.shape, **how)

@@ -82,7 +82,7 @@ def _classification(dtype, rng):
 
 def _bias(dtype, rng):
     dy = rng.standard_normal((4, 7, 9, 8)).astype(dtype)
-    return {"conv2d_bias_grad": _filled(dy[0, :, 0, 0], lambda db: cpu.conv.conv2d_bias_grad(dy, db))}
+    return {"conv2d_bias_grad": _filled(dy[0, :, 0, 0], lambda db: cpu.conv.bias_grad(dy, db))}
 
 
 FAMILIES = (_elementwise, _updates, _pooling, _classification, _bias)
@@ -143,7 +143,7 @@ def test_large_sums_keep_the_digits_of_float32():
             _filled(x[:1], lambda loss: cpu.loss.pairwise_sum("mse", x, zero, np.float32(0), np.float32(1), loss)),
             tenth**2 * x.size,
         ),
-        (_filled(x[:1], lambda db: cpu.conv.conv2d_bias_grad(x.reshape(64, 1, 512, 512), db)), tenth * x.size),
+        (_filled(x[:1], lambda db: cpu.conv.bias_grad(x.reshape(64, 1, 512, 512), db)), tenth * x.size),
     ):
         assert abs(float(result[0]) / exact - 1) < 1e-6
 

@@ -1,13 +1,13 @@
 """Launchers on the CPU: convolution: fprop, dgrad and wgrad, by the algorithms of each target."""
 
 from . import frames
-from .select import algorithms, conv2d_bias_grad, conv2d_forward, conv2d_input_grad, conv2d_weight_grad
+from .select import algorithms, bias_grad, dgrad, fprop, wgrad
 
 __all__ = [
     "algorithms",
-    "conv2d_bias_grad",
-    "conv2d_forward",
-    "conv2d_input_grad",
-    "conv2d_weight_grad",
+    "bias_grad",
+    "dgrad",
+    "fprop",
     "frames",
+    "wgrad",
 ]

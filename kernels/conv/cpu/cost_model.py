@@ -30,7 +30,7 @@ SMALLEST = 1 << 22  # N P Q C K: up to there a call gains less than 0.3 ms (Zen 
 
 @lru_cache(maxsize=1024)
 def pays(g, operation):
-    """Whether it does, for one of "conv2d" and its gradients."""
+    """Whether it does, for one of "fprop" and its gradients."""
     if not served(g) or g.n * g.p * g.q * g.c * g.k <= SMALLEST:
         return False
     return cost(g, operation) < MARGIN * direct_cost(g)
@@ -43,12 +43,12 @@ def direct_cost(g):
 
 def cost(g, operation):
     """What Winograd's algorithm costs; infinitely much where sums over several tasks would take too much memory."""
-    taps, phases, backward = taps_of(g), g.stride_h**2, operation == "conv2d_input_grad"
+    taps, phases, backward = taps_of(g), g.stride_h**2, operation == "dgrad"
     height, width = (-(-g.h // g.stride_h), -(-g.w // g.stride_w)) if backward else (g.p, g.q)
     edge = outputs_of(taps)
     tiles = g.n * -(-height // edge) * -(-width // edge)
     channels, filters = (g.k, g.c * phases) if backward else (g.c * phases, g.k)
-    if operation == "conv2d_weight_grad":
+    if operation == "wgrad":
         few = _whole(channels, CHANNELS) * _whole(filters, TILES) <= FEW
         several = 0 if few else POSITIONS * tiles * (channels + filters) // ALL
         if several and 4 * POSITIONS * channels * filters > LARGEST:

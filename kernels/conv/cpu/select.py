@@ -9,10 +9,10 @@ from ...cpu.reduce import sum_columns
 from . import cost_model, winograd_taps
 from .col2im import pays, scatter_gradient
 from .direct import Lattice, correlate
+from .direct_wgrad import correlate_with_gradient
 from .filter_vectorized import POINTWISE, correlate_by_filters, fills_lanes
 from .filter_vectorized_wgrad import FEWEST, correlate_with_gradient_by_filters
 from .pointwise import correlate_pointwise
-from .wgrad import correlate_with_gradient
 from .winograd import correlate_winograd
 from .winograd_wgrad import correlate_with_gradient_winograd
 
@@ -20,7 +20,7 @@ SCATTERED = 128  # outputs of a map: fewer of strided 1x1 kernels are not worth 
 
 
 def algorithms(g, operation, like):
-    """Names of the algorithms for a geometry and an array, in "conv2d" or one of its gradients, besides "auto"."""
+    """Names of the algorithms for a geometry and an array, in "fprop" or one of its gradients, besides "auto"."""
     return ("direct", "winograd") if winograd_taps.served(g) else ("direct",)
 
 
@@ -42,11 +42,11 @@ def _is_small(g):
     return g.r * g.s > 1 or g.p * g.q <= POINTWISE
 
 
-def conv2d_forward(g, x, w, b, activation, slope, y, algorithm):
+def fprop(g, x, w, b, activation, slope, y, algorithm):
     """y[n,k,p,q] = f(sum_{c,r,s} w[k,c,r,s] x[n,c,p st + r d - pad,...] + b[k]): the forward pass."""
     bias = np.zeros(g.k, x.dtype) if b is None else b
     nothing = np.empty((0, 0, 0, 0), x.dtype)
-    if _winograd(g, "conv2d", x, algorithm):
+    if _winograd(g, "fprop", x, algorithm):
         correlate_winograd(x, w, False, *winograd_taps.forward(g), bias, activation, slope, nothing, y)
         return
     taps, lattice = _forward_taps(g)
@@ -60,14 +60,14 @@ def conv2d_forward(g, x, w, b, activation, slope, y, algorithm):
         correlate(x, w, taps, stride, g.groups, False, *result)
 
 
-def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm):
+def dgrad(g, dy, w, pre_activation, activation, slope, dx, algorithm):
     """dx[n,c,i,j] = sum_{k,r,s} w[k,c,r,s] dy[n,k,p,q] f'(x[n,c,i,j]), p st + r d - pad = i: equation (20).
 
     One dense correlation with the rotated kernel for each phase of the stride; a phase that no tap reaches is zero.
     """
     before = np.empty((0, 0, 0, 0), dy.dtype) if pre_activation is None else pre_activation
     code = IDENTITY if pre_activation is None else activation
-    if _winograd(g, "conv2d_input_grad", dy, algorithm):
+    if _winograd(g, "dgrad", dy, algorithm):
         zeros = np.zeros(g.c, dy.dtype)
         correlate_winograd(dy, w, True, *winograd_taps.input_grad(g), zeros, code, slope, before, dx)
         return
@@ -90,9 +90,9 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
             correlate(dy, w, taps, (1, 1), g.groups, True, *result)
 
 
-def conv2d_weight_grad(g, x, dy, dw, algorithm):
+def wgrad(g, x, dy, dw, algorithm):
     """dw[k,c,r,s] = sum_{n,p,q} dy[n,k,p,q] x[n,c,p st + r d - pad,...]: equation (13)."""
-    if _winograd(g, "conv2d_weight_grad", x, algorithm):
+    if _winograd(g, "wgrad", x, algorithm):
         correlate_with_gradient_winograd(g, x, dy, dw)
     elif fills_lanes(g, g.k, x.dtype) and g.c * g.r * g.s >= FEWEST:
         correlate_with_gradient_by_filters(g, _forward_taps(g)[0], x, dy, dw)
@@ -100,7 +100,7 @@ def conv2d_weight_grad(g, x, dy, dw, algorithm):
         correlate_with_gradient(g, _forward_taps(g)[0], x, dy, dw)
 
 
-def conv2d_bias_grad(dy, db):
+def bias_grad(dy, db):
     """db[k] = sum_{n,p,q} dy[n,k,p,q]."""
     n, k, p, q = dy.shape
     sum_columns(dy.reshape(n, k, p * q), db)

@@ -10,7 +10,7 @@ from . import depthwise, few_channels, few_channels_wgrad, winograd
 from .implicit_gemm import DEPTH, rounded_up
 from .implicit_gemm_wgrad import addressable
 
-FORWARD, INPUT_GRAD, WEIGHT_GRAD = "conv2d", "conv2d_input_grad", "conv2d_weight_grad"
+FORWARD, INPUT_GRAD, WEIGHT_GRAD = "fprop", "dgrad", "wgrad"
 
 FEW = 4
 """Channels of a group up to which "thin" is worth a thought: with more its loads, which a tile shares, would count."""

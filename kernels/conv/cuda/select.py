@@ -25,15 +25,15 @@ from .winograd import correlate_winograd
 
 
 def algorithms(g, operation, like):
-    """Names of the algorithms for a geometry and an array, in "conv2d" or one of its gradients, besides "auto"."""
+    """Names of the algorithms for a geometry and an array, in "fprop" or one of its gradients, besides "auto"."""
     names = offered(g, operation, _correlations(g, operation))
     return (*names, "tf32") if like.dtype == np.float32 and _on_tensor_cores(g, operation, like) else names
 
 
-@widened_unless(lambda g, y, algorithm: _native(g, "conv2d", y, algorithm))
-def conv2d_forward(g, x, w, b, activation, slope, y, algorithm):
+@widened_unless(lambda g, y, algorithm: _native(g, "fprop", y, algorithm))
+def fprop(g, x, w, b, activation, slope, y, algorithm):
     """y[n,k,p,q] = f(sum_{c,r,s} w[k,c,r,s] x[n,c,p st + r d - pad,...] + b[k]): the forward pass."""
-    chosen, correlation = _chosen(g, "conv2d", algorithm, y), _forward_correlation(g)
+    chosen, correlation = _chosen(g, "fprop", algorithm, y), _forward_correlation(g)
     if chosen == "tf32":
         identity = None, IDENTITY
         correlate_on_tensor_cores([correlation], g.n, w, g.w_shape, False, x, b, (activation, slope), identity, y)
@@ -52,13 +52,13 @@ def conv2d_forward(g, x, w, b, activation, slope, y, algorithm):
         correlate(correlation, g.n, shape, x, packed, b, (activation, slope), (None, IDENTITY), y)
 
 
-@widened_unless(lambda g, dx, algorithm: _native(g, "conv2d_input_grad", dx, algorithm))
-def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm):
+@widened_unless(lambda g, dx, algorithm: _native(g, "dgrad", dx, algorithm))
+def dgrad(g, dy, w, pre_activation, activation, slope, dx, algorithm):
     """dx[n,c,i,j] = sum_{k,r,s} w[k,c,r,s] dy[n,k,p,q] f'(x[n,c,i,j]), p st + r d - pad = i: equation (20).
 
     A correlation with the rotated kernel for each phase of the stride; a phase that no tap reaches is zero.
     """
-    chosen, (phases, complete) = _chosen(g, "conv2d_input_grad", algorithm, dx), _phases(g)
+    chosen, (phases, complete) = _chosen(g, "dgrad", algorithm, dx), _phases(g)
     factor, identity = (None, IDENTITY) if pre_activation is None else (pre_activation, activation), (IDENTITY, slope)
     if chosen == "direct":
         input_grad_plain(g, dy, w, pre_activation, activation, slope, dx)
@@ -81,10 +81,10 @@ def conv2d_input_grad(g, dy, w, pre_activation, activation, slope, dx, algorithm
         correlate(phase, g.n, shape, dy, packed, None, identity, factor, dx)
 
 
-@widened_unless(lambda g, dw, algorithm: _native(g, "conv2d_weight_grad", dw, algorithm))
-def conv2d_weight_grad(g, x, dy, dw, algorithm):
+@widened_unless(lambda g, dw, algorithm: _native(g, "wgrad", dw, algorithm))
+def wgrad(g, x, dy, dw, algorithm):
     """dw[k,c,r,s] = sum_{n,p,q} dy[n,k,p,q] x[n,c,p st + r d - pad,...]: equation (13)."""
-    chosen = _chosen(g, "conv2d_weight_grad", algorithm, dy)
+    chosen = _chosen(g, "wgrad", algorithm, dy)
     if chosen == "tf32":
         correlate_with_gradient_on_tensor_cores(g, x, dy, dw)
     elif chosen == "direct":
@@ -97,7 +97,7 @@ def conv2d_weight_grad(g, x, dy, dw, algorithm):
         correlate_with_gradient(g, plan, x, dy, dw)
 
 
-def conv2d_bias_grad(dy, db):
+def bias_grad(dy, db):
     """db[k] = sum_{n,p,q} dy[n,k,p,q]."""
     n, k, p, q = dy.shape
     sum_columns(dy.reshape(n, k, p * q), db)
@@ -140,7 +140,7 @@ def _cheapest(g, operation, itemsize):
 
 def _correlations(g, operation):
     """The correlations of a pass; the weight gradient has the windows of the forward pass."""
-    return _phases(g)[0] if operation == "conv2d_input_grad" else [_forward_correlation(g)]
+    return _phases(g)[0] if operation == "dgrad" else [_forward_correlation(g)]
 
 
 @lru_cache(maxsize=1024)

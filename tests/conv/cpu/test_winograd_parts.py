@@ -18,7 +18,7 @@ from tests import reference
 from tests.strategies import winograd_convolutions
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-PASSES = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
+PASSES = ("fprop", "dgrad", "wgrad")
 INPUT, SIDE = winograd_matrices.INPUT, winograd_matrices.SIDE
 
 
@@ -206,9 +206,9 @@ PASSED = {name: True for name in PASSES}
     ("x_shape", "w_shape", "padding", "quicker"),
     [
         ((64, 16, 32, 32), (16, 16, 3, 3), 1, PASSED),
-        ((8, 16, 24, 240), (32, 16, 3, 3), 1, {"conv2d_weight_grad": True}),
-        ((64, 3, 32, 32), (16, 3, 3, 3), 1, {"conv2d_weight_grad": False}),
-        ((8, 512, 14, 14), (48, 512, 5, 5), 2, {"conv2d_weight_grad": True}),
+        ((8, 16, 24, 240), (32, 16, 3, 3), 1, {"wgrad": True}),
+        ((64, 3, 32, 32), (16, 3, 3, 3), 1, {"wgrad": False}),
+        ((8, 512, 14, 14), (48, 512, 5, 5), 2, {"wgrad": True}),
     ],
 )
 def test_costs_choose_what_was_measured_to_be_quicker(x_shape, w_shape, padding, quicker):
