@@ -43,17 +43,18 @@ package: .venv/dev.installed
 	rm -rf dist
 	$(BIN)/python -m build
 	$(BIN)/python tests/packaging/fresh_install.py dist
+	$(BIN)/python tests/packaging/fresh_install.py dist --lowest
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gpuconv needs Python 3.11 or later")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
-.venv/train.installed: pyproject.toml | .venv/bin/python
+.venv/train.installed: pyproject.toml setup.py | .venv/bin/python
 	$(BIN)/python -m pip install --quiet -e '.[train]'
 	touch $@
 
-.venv/dev.installed: pyproject.toml | .venv/bin/python
+.venv/dev.installed: pyproject.toml setup.py | .venv/bin/python
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
 	touch $@ .venv/train.installed
 

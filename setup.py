@@ -5,10 +5,10 @@ A top-level import package called `kernels` would shadow a popular one.
 
 from setuptools import find_packages, setup
 
-PLACED = {"kernels": "gpuconv.kernels", "bench": "gpuconv.bench"}
+INSTALLED_AS = {"kernels": "gpuconv.kernels", "bench": "gpuconv.bench"}
 
 packages = find_packages(include=["gpuconv", "gpuconv.*"])
-for folder, name in PLACED.items():
+for folder, name in INSTALLED_AS.items():
     packages += [name, *(f"{name}.{package}" for package in find_packages(folder))]
 
-setup(packages=packages, package_dir={name: folder for folder, name in PLACED.items()})
+setup(packages=packages, package_dir={name: folder for folder, name in INSTALLED_AS.items()})

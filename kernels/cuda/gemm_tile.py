@@ -212,8 +212,9 @@ def multiply_last(typing_context, fragments, results):
 
 @intrinsic
 def store_row(typing_context, results, row, shared, offset):
-    """shared[offset + j // V * 8 V + j % V] = results[8 row + j] for the row of a loop: a branch for each, as registers
-    have no index. `st.shared.v4.f32`, two.
+    """shared[offset + j // V * 8 V + j % V] = results[8 row + j] for the row of a loop.
+
+    A branch for each row, as registers have no index; two `st.shared.v4.f32`.
     """
 
     def generate(context, builder, signature, arguments):

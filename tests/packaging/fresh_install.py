@@ -2,15 +2,18 @@
 
     make package                                       # builds both, then this with the Python of .venv
     python tests/packaging/fresh_install.py dist --python python3.13 --with 'numpy>=2.5'
+    python3.11 tests/packaging/fresh_install.py dist --lowest     # the oldest dependencies that are allowed
 
 Prints the size of each environment and ends with an error at the first command that fails. Needs the package registry.
 """
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 MAX_ENVIRONMENT_MB = 450
@@ -53,12 +56,23 @@ def main() -> None:
     parser.add_argument("dist", type=Path, help="folder with one wheel and one source distribution")
     parser.add_argument("--python", nargs="*", default=[sys.executable], help="interpreters; default: this one")
     parser.add_argument("--with", nargs="*", default=[], dest="requirements", help="more requirements, for pip")
+    parser.add_argument("--lowest", action="store_true", help="take the lower bound of every dependency")
     options = parser.parse_args()
     (wheel,), (source,) = options.dist.resolve().glob("*.whl"), options.dist.resolve().glob("*.tar.gz")
+    requirements = options.requirements + (lower_bounds(wheel) if options.lowest else [])
     for number, python in enumerate(options.python):
-        for distribution in [wheel, source] if number == 0 else [wheel]:
+        for distribution in [wheel, source] if number == 0 and not requirements else [wheel]:
             print(f"== {distribution.name} with {python}", flush=True)
-            check(distribution, python, options.requirements)
+            check(distribution, python, requirements)
+
+
+def lower_bounds(wheel: Path) -> list[str]:
+    """The oldest releases that a wheel with the extra [train] allows."""
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = archive.read(name).decode()
+    needed = re.findall(r'^Requires-Dist: ([\w-]+)>=([\w.]+)(?:; extra == "train")?$', metadata, re.MULTILINE)
+    return [f"{package}=={release}" for package, release in needed]
 
 
 def check(distribution: Path, python: str, requirements: list[str]) -> None:

@@ -8,8 +8,9 @@ from ...cuda.launch import beside
 
 
 def widened_unless(native):
-    """Let a launcher (g, *arguments, result, algorithm) take 16-bit arrays: as they are where native(g, result,
-    algorithm) says so, else converted to float32.
+    """Let a launcher (g, *arguments, result, algorithm) take 16-bit arrays.
+
+    They are passed as they are where native(g, result, algorithm) says so, else converted to float32.
     """
 
     def decorate(launcher):
