@@ -5,7 +5,7 @@ from ..core.device import Array, kernels_for, on_device_of
 
 
 def forward(op: str, x: Array, out: Array | None, *, kernel: str | None = None, **parameters: float) -> Array:
-    """Y = f(x, parameters), by the kernel of the operation's name unless another is given."""
+    """y = f(x, parameters), by the kernel of the operation's name unless another is given."""
     (x,) = floating(op, x=x)
     scalars = [x.dtype.type(number(op, name, value)) for name, value in parameters.items()]
     with on_device_of(x):
@@ -17,7 +17,7 @@ def forward(op: str, x: Array, out: Array | None, *, kernel: str | None = None, 
 def backward(
     op: str, dy: Array, x: Array, out: Array | None, *, kernel: str | None = None, **parameters: float
 ) -> Array:
-    """Dx = dy f'(x, parameters), by the kernel of the forward operation's name unless another is given."""
+    """dx = dy f'(x, parameters), by the kernel of the forward operation's name unless another is given."""
     dy, x = floating(op, dy=dy, x=x)
     shaped(op, "dy", dy, x.shape, "the shape of x")
     scalars = [x.dtype.type(number(op, name, value)) for name, value in parameters.items()]

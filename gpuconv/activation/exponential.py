@@ -7,7 +7,7 @@ from .elementwise import backward, forward
 
 @takes_half
 def elu(x: Array, alpha: float = 1.0, *, out: Array | None = None) -> Array:
-    """X where x > 0, alpha (exp(x) - 1) elsewhere.
+    """x where x > 0, alpha (exp(x) - 1) elsewhere.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def elu(x: Array, alpha: float = 1.0, *, out: Array | None = None) -> Array:
 
 @takes_half
 def elu_grad(dy: Array, x: Array, alpha: float = 1.0, *, out: Array | None = None) -> Array:
-    """Dy where x > 0, dy alpha exp(x) elsewhere.
+    """dy where x > 0, dy alpha exp(x) elsewhere.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def elu_grad(dy: Array, x: Array, alpha: float = 1.0, *, out: Array | None = Non
 
 @takes_half
 def selu(x: Array, *, out: Array | None = None) -> Array:
-    """Scale * elu(x, alpha), with scale = 1.0507 and alpha = 1.6733.
+    """scale * elu(x, alpha), with scale = 1.0507 and alpha = 1.6733.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def selu(x: Array, *, out: Array | None = None) -> Array:
 
 @takes_half
 def selu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
-    """Dy scale where x > 0, dy scale alpha exp(x) elsewhere.
+    """dy scale where x > 0, dy scale alpha exp(x) elsewhere.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0, *, out: Array
 def softplus_grad(
     dy: Array, x: Array, beta: float = 1.0, threshold: float = 20.0, *, out: Array | None = None
 ) -> Array:
-    """Dy sigmoid(beta x); dy where beta x > threshold.
+    """dy sigmoid(beta x); dy where beta x > threshold.
 
     Parameters
     ----------

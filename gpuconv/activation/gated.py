@@ -10,7 +10,7 @@ APPROXIMATIONS = {"none": "gelu", "tanh": "gelu_tanh"}  # the kernel of each
 
 @takes_half
 def silu(x: Array, *, out: Array | None = None) -> Array:
-    """X sigmoid(x), also called swish.
+    """x sigmoid(x), also called swish.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def silu(x: Array, *, out: Array | None = None) -> Array:
 
 @takes_half
 def silu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
-    """Dy (s + x s (1 - s)), with s = sigmoid(x).
+    """dy (s + x s (1 - s)), with s = sigmoid(x).
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def silu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
 
 @takes_half
 def mish(x: Array, *, out: Array | None = None) -> Array:
-    """X tanh(log(1 + exp(x))).
+    """x tanh(log(1 + exp(x))).
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def mish(x: Array, *, out: Array | None = None) -> Array:
 
 @takes_half
 def mish_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
-    """Dy times the derivative of mish.
+    """dy times the derivative of mish.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def hardsigmoid(x: Array, *, out: Array | None = None) -> Array:
 
 @takes_half
 def hardsigmoid_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
-    """Dy / 6 where -3 < x < 3, 0 elsewhere.
+    """dy / 6 where -3 < x < 3, 0 elsewhere.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def hardsigmoid_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
 
 @takes_half
 def hardswish(x: Array, *, out: Array | None = None) -> Array:
-    """X hardsigmoid(x).
+    """x hardsigmoid(x).
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ def hardswish_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
 
 @takes_half
 def gelu(x: Array, approximate: str = "none", *, out: Array | None = None) -> Array:
-    """X P(X <= x) for a standard normal X: x (1 + erf(x / sqrt(2))) / 2.
+    """x P(X <= x) for a standard normal X: x (1 + erf(x / sqrt(2))) / 2.
 
     Parameters
     ----------
@@ -270,7 +270,7 @@ def gelu(x: Array, approximate: str = "none", *, out: Array | None = None) -> Ar
 
 @takes_half
 def gelu_grad(dy: Array, x: Array, approximate: str = "none", *, out: Array | None = None) -> Array:
-    """Dy (P(X <= x) + x p(x)), p the normal density; with "tanh" the derivative of the approximation.
+    """dy (P(X <= x) + x p(x)), p the normal density; with "tanh" the derivative of the approximation.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from ..core.shapes import any_shape
 
 @takes_half
 def prelu(x: Array, weight: Array, *, out: Array | None = None) -> Array:
-    """X where x > 0, weight * x elsewhere.
+    """x where x > 0, weight * x elsewhere.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def prelu(x: Array, weight: Array, *, out: Array | None = None) -> Array:
 
 @takes_half
 def prelu_grad(dy: Array, x: Array, weight: Array, *, out: Array | None = None) -> Array:
-    """Dy where x > 0, weight * dy elsewhere: the gradient with respect to x.
+    """dy where x > 0, weight * dy elsewhere: the gradient with respect to x.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def prelu_weight_grad(dy: Array, x: Array, weight_shape: Sequence[int], *, out: 
 
 
 def _channels(op: str, shape: tuple[int, ...], weight_shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """X as (outer, channels, inner), the channels one slope each."""
+    """x as (outer, channels, inner), the channels one slope each."""
     if len(weight_shape) > 1:
         raise ValueError(f"{op}: weight has shape {weight_shape}, expected one dimension or none")
     slopes = math.prod(weight_shape)

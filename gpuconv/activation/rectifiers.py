@@ -37,7 +37,7 @@ def relu(x: Array, *, out: Array | None = None) -> Array:
 
 @takes_half
 def relu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
-    """Dy where x > 0, 0 elsewhere: the factor f'(x^l) of equation (20), with f'(0) = 0.
+    """dy where x > 0, 0 elsewhere: the factor f'(x^l) of equation (20), with f'(0) = 0.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def relu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
 
 @takes_half
 def leaky_relu(x: Array, negative_slope: float = 0.01, *, out: Array | None = None) -> Array:
-    """X where x > 0, negative_slope * x elsewhere.
+    """x where x > 0, negative_slope * x elsewhere.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def leaky_relu(x: Array, negative_slope: float = 0.01, *, out: Array | None = No
 
 @takes_half
 def leaky_relu_grad(dy: Array, x: Array, negative_slope: float = 0.01, *, out: Array | None = None) -> Array:
-    """Dy where x > 0, negative_slope * dy elsewhere: f'(0) = negative_slope.
+    """dy where x > 0, negative_slope * dy elsewhere: f'(0) = negative_slope.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def relu6(x: Array, *, out: Array | None = None) -> Array:
 
 @takes_half
 def relu6_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
-    """Dy where 0 < x < 6, 0 elsewhere.
+    """dy where 0 < x < 6, 0 elsewhere.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0, *, out: Arra
 def hardtanh_grad(
     dy: Array, x: Array, min_val: float = -1.0, max_val: float = 1.0, *, out: Array | None = None
 ) -> Array:
-    """Dy where min_val < x < max_val, 0 elsewhere.
+    """dy where min_val < x < max_val, 0 elsewhere.
 
     Parameters
     ----------

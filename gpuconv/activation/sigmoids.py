@@ -35,7 +35,7 @@ def sigmoid(x: Array, *, out: Array | None = None) -> Array:
 
 @takes_half
 def sigmoid_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
-    """Dy s (1 - s), with s = sigmoid(x).
+    """dy s (1 - s), with s = sigmoid(x).
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def tanh(x: Array, *, out: Array | None = None) -> Array:
 
 @takes_half
 def tanh_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
-    """Dy (1 - tanh(x)^2).
+    """dy (1 - tanh(x)^2).
 
     Parameters
     ----------

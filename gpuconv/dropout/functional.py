@@ -15,7 +15,7 @@ from ..core.half import takes_half
 def dropout(
     x: Array, p: float = 0.5, *, training: bool = True, seed: int, offset: int = 0, out: Array | None = None
 ) -> Array:
-    """X / (1 - p) where it is kept, 0 where it is dropped, each element with probability p (Srivastava et al., 2014).
+    """x / (1 - p) where it is kept, 0 where it is dropped, each element with probability p (Srivastava et al., 2014).
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def dropout(
 def dropout_grad(
     dy: Array, p: float = 0.5, *, training: bool = True, seed: int, offset: int = 0, out: Array | None = None
 ) -> Array:
-    """Dx = dy / (1 - p) where x was kept, 0 where it was dropped: the seed says which, no mask is needed.
+    """dx = dy / (1 - p) where x was kept, 0 where it was dropped: the seed says which, no mask is needed.
 
     Parameters
     ----------

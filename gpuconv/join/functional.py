@@ -10,7 +10,7 @@ from ..core.shapes import any_shape, split_axis
 
 @takes_half
 def add(a: Array, b: Array, *, out: Array | None = None) -> Array:
-    """A + b: where two branches of a network meet. Each branch's gradient is that of the sum.
+    """a + b: where two branches of a network meet. Each branch's gradient is that of the sum.
 
     Parameters
     ----------

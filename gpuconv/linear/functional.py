@@ -7,7 +7,7 @@ from ..core.half import takes_half
 
 @takes_half
 def linear(x: Array, w: Array, b: Array | None = None, *, out: Array | None = None) -> Array:
-    """X W^T + b.
+    """x W^T + b.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def linear(x: Array, w: Array, b: Array | None = None, *, out: Array | None = No
 
 @takes_half
 def linear_input_grad(dy: Array, w: Array, *, out: Array | None = None) -> Array:
-    """DX = dY W.
+    """dX = dY W.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def linear_input_grad(dy: Array, w: Array, *, out: Array | None = None) -> Array
 
 @takes_half
 def linear_weight_grad(x: Array, dy: Array, *, out: Array | None = None) -> Array:
-    """DW = dY^T X, summed over the rows of x.
+    """dW = dY^T X, summed over the rows of x.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def linear_weight_grad(x: Array, dy: Array, *, out: Array | None = None) -> Arra
 
 @takes_half
 def linear_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
-    """Db = the sum of the rows of dY.
+    """db = the sum of the rows of dY.
 
     Parameters
     ----------

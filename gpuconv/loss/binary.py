@@ -70,7 +70,7 @@ def bce_with_logits_grad(
     reduction: str = "mean",
     out: Array | None = None,
 ) -> Array:
-    """Dloss weight ((pos_weight t + 1 - t) s - pos_weight t), s = sigmoid(input): the gradient of the logits.
+    """dloss weight ((pos_weight t + 1 - t) s - pos_weight t), s = sigmoid(input): the gradient of the logits.
 
     Parameters
     ----------

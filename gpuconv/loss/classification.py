@@ -81,7 +81,7 @@ def cross_entropy_grad(
     label_smoothing: float = 0.0,
     out: Array | None = None,
 ) -> Array:
-    """Dloss * (softmax(input) - y): the gradient with respect to the logits.
+    """dloss * (softmax(input) - y): the gradient with respect to the logits.
 
     Parameters
     ----------

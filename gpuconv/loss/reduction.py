@@ -27,7 +27,7 @@ def reduced(op: str, kernels: Any, losses: Array, shape: tuple[int, ...], reduct
 
 
 def loss_gradient(op: str, dloss: Any, like: Array, shape: tuple[int, ...]) -> Array:
-    """Dloss as a flat array of the input's dtype on its device: one element, or one for each loss."""
+    """dloss as a flat array of the input's dtype on its device: one element, or one for each loss."""
     if isinstance(dloss, (int, float, np.integer, np.floating)):
         value = number(op, "dloss", dloss)
         if shape:

@@ -40,7 +40,7 @@ def mse_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
 def mse_loss_grad(
     input: Array, target: Array, *, dloss: Any = 1.0, reduction: str = "mean", out: Array | None = None
 ) -> Array:
-    """Dloss * 2/n (input - target).
+    """dloss * 2/n (input - target).
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def l1_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
 def l1_loss_grad(
     input: Array, target: Array, *, dloss: Any = 1.0, reduction: str = "mean", out: Array | None = None
 ) -> Array:
-    """Dloss / n times the sign of input - target.
+    """dloss / n times the sign of input - target.
 
     Parameters
     ----------

@@ -49,7 +49,7 @@ def huber_loss_grad(
     reduction: str = "mean",
     out: Array | None = None,
 ) -> Array:
-    """Dloss / n times input - target, held between -delta and delta.
+    """dloss / n times input - target, held between -delta and delta.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def smooth_l1_loss_grad(
     reduction: str = "mean",
     out: Array | None = None,
 ) -> Array:
-    """Dloss / n times (input - target) / beta, held between -1 and 1.
+    """dloss / n times (input - target) / beta, held between -1 and 1.
 
     Parameters
     ----------

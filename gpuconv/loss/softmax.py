@@ -81,7 +81,7 @@ def softmax_grad(dy: Array, x: Array, axis: int = -1, *, out: Array | None = Non
 
 @takes_half
 def log_softmax(x: Array, axis: int = -1, *, out: Array | None = None) -> Array:
-    """X_i - log(sum_j exp(x_j)) along an axis.
+    """x_i - log(sum_j exp(x_j)) along an axis.
 
     Parameters
     ----------

@@ -85,7 +85,7 @@ class Hardsigmoid(Activation):
 
 
 class Hardswish(Activation):
-    """X hardsigmoid(x)."""
+    """x hardsigmoid(x)."""
 
     function, gradient = f.hardswish, f.hardswish_grad
 
@@ -94,7 +94,7 @@ class Hardswish(Activation):
 
 
 class ELU(Activation):
-    """X where x > 0, alpha (e^x - 1) elsewhere."""
+    """x where x > 0, alpha (e^x - 1) elsewhere."""
 
     function, gradient = f.elu, f.elu_grad
 
@@ -112,7 +112,7 @@ class SELU(Activation):
 
 
 class GELU(Activation):
-    """X P(x), P the normal law's distribution function, or with approximate="tanh" nearly so."""
+    """x P(x), P the normal law's distribution function, or with approximate="tanh" nearly so."""
 
     function, gradient = f.gelu, f.gelu_grad
 
@@ -121,7 +121,7 @@ class GELU(Activation):
 
 
 class SiLU(Activation):
-    """X sigmoid(x)."""
+    """x sigmoid(x)."""
 
     function, gradient = f.silu, f.silu_grad
 
@@ -130,7 +130,7 @@ class SiLU(Activation):
 
 
 class Mish(Activation):
-    """X tanh(softplus(x))."""
+    """x tanh(softplus(x))."""
 
     function, gradient = f.mish, f.mish_grad
 
@@ -200,7 +200,7 @@ class PReLU(Module):
         self._x: Array | None = None
 
     def forward(self, x: Array) -> Array:
-        """X where x > 0, the channel's slope times x elsewhere."""
+        """x where x > 0, the channel's slope times x elsewhere."""
         self._x = x
         return f.prelu(x, self.weight.data)
 

@@ -38,7 +38,7 @@ def batch_norm2d(
     eps: float = 1e-5,
     out: Array | None = None,
 ) -> Array:
-    """Weight (x - mean) / sqrt(variance + eps) + bias, for each channel (Ioffe and Szegedy, 2015).
+    """weight (x - mean) / sqrt(variance + eps) + bias, for each channel (Ioffe and Szegedy, 2015).
 
     Parameters
     ----------

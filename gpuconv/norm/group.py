@@ -21,7 +21,7 @@ def group_norm(
     var: Array | None = None,
     out: Array | None = None,
 ) -> Array:
-    """Weight (x - mean) / sqrt(variance + eps) + bias, for each sample and group of channels (Wu and He, 2018).
+    """weight (x - mean) / sqrt(variance + eps) + bias, for each sample and group of channels (Wu and He, 2018).
 
     Parameters
     ----------

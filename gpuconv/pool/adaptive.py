@@ -147,7 +147,7 @@ def adaptive_avg_pool1d(x: Array, output_size: OutputSize, *, out: Array | None 
 
 @takes_half
 def adaptive_avg_pool1d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
-    """Dx (N, C, W) from dy (N, C, Q); everything else as for `adaptive_avg_pool2d_input_grad`."""
+    """dx (N, C, W) from dy (N, C, Q); everything else as for `adaptive_avg_pool2d_input_grad`."""
     return pool_to_means_input_grad("adaptive_avg_pool1d_input_grad", 1, dy, input_shape, out)
 
 
@@ -161,7 +161,7 @@ def adaptive_max_pool1d(x: Array, output_size: OutputSize) -> tuple[Array, Array
 def adaptive_max_pool1d_input_grad(
     dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
 ) -> Array:
-    """Dx (N, C, W) from dy (N, C, Q); everything else as for `adaptive_max_pool2d_input_grad`."""
+    """dx (N, C, W) from dy (N, C, Q); everything else as for `adaptive_max_pool2d_input_grad`."""
     return pool_to_maxima_input_grad("adaptive_max_pool1d_input_grad", 1, dy, indices, input_shape, out)
 
 
@@ -173,7 +173,7 @@ def adaptive_avg_pool3d(x: Array, output_size: OutputSize, *, out: Array | None 
 
 @takes_half
 def adaptive_avg_pool3d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
-    """Dx (N, C, D, H, W) from dy (N, C, Z, P, Q); everything else as for `adaptive_avg_pool2d_input_grad`."""
+    """dx (N, C, D, H, W) from dy (N, C, Z, P, Q); everything else as for `adaptive_avg_pool2d_input_grad`."""
     return pool_to_means_input_grad("adaptive_avg_pool3d_input_grad", 3, dy, input_shape, out)
 
 
@@ -187,7 +187,7 @@ def adaptive_max_pool3d(x: Array, output_size: OutputSize) -> tuple[Array, Array
 def adaptive_max_pool3d_input_grad(
     dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
 ) -> Array:
-    """Dx (N, C, D, H, W) from dy (N, C, Z, P, Q); everything else as for `adaptive_max_pool2d_input_grad`."""
+    """dx (N, C, D, H, W) from dy (N, C, Z, P, Q); everything else as for `adaptive_max_pool2d_input_grad`."""
     return pool_to_maxima_input_grad("adaptive_max_pool3d_input_grad", 3, dy, indices, input_shape, out)
 
 

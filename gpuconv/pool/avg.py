@@ -149,7 +149,7 @@ def avg_pool1d_input_grad(
     count_include_pad: bool = True,
     out: Array | None = None,
 ) -> Array:
-    """Dx (N, C, W) from dy (N, C, Q); everything else as for `avg_pool2d_input_grad`."""
+    """dx (N, C, W) from dy (N, C, Q); everything else as for `avg_pool2d_input_grad`."""
     options = kernel_size, stride, padding, ceil_mode, count_include_pad, None
     return _avg_pool_input_grad("avg_pool1d_input_grad", 1, dy, input_shape, *options, out)
 
@@ -204,7 +204,7 @@ def avg_pool3d_input_grad(
     divisor_override: int | None = None,
     out: Array | None = None,
 ) -> Array:
-    """Dx (N, C, D, H, W) from dy (N, C, Z, P, Q); everything else as for `avg_pool2d_input_grad`."""
+    """dx (N, C, D, H, W) from dy (N, C, Z, P, Q); everything else as for `avg_pool2d_input_grad`."""
     options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     return _avg_pool_input_grad("avg_pool3d_input_grad", 3, dy, input_shape, *options, out)
 

@@ -133,7 +133,7 @@ def global_avg_pool1d(x: Array, *, out: Array | None = None) -> Array:
 
 @takes_half
 def global_avg_pool1d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
-    """Dx (N, C, W) from dy (N, C, 1); everything else as for `global_avg_pool2d_input_grad`."""
+    """dx (N, C, W) from dy (N, C, 1); everything else as for `global_avg_pool2d_input_grad`."""
     return pool_to_means_input_grad("global_avg_pool1d_input_grad", 1, dy, input_shape, out, windows=1)
 
 
@@ -147,7 +147,7 @@ def global_max_pool1d(x: Array) -> tuple[Array, Array]:
 def global_max_pool1d_input_grad(
     dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
 ) -> Array:
-    """Dx (N, C, W) from dy (N, C, 1); everything else as for `global_max_pool2d_input_grad`."""
+    """dx (N, C, W) from dy (N, C, 1); everything else as for `global_max_pool2d_input_grad`."""
     return pool_to_maxima_input_grad("global_max_pool1d_input_grad", 1, dy, indices, input_shape, out, windows=1)
 
 
@@ -159,7 +159,7 @@ def global_avg_pool3d(x: Array, *, out: Array | None = None) -> Array:
 
 @takes_half
 def global_avg_pool3d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
-    """Dx (N, C, D, H, W) from dy (N, C, 1, 1, 1); everything else as for `global_avg_pool2d_input_grad`."""
+    """dx (N, C, D, H, W) from dy (N, C, 1, 1, 1); everything else as for `global_avg_pool2d_input_grad`."""
     return pool_to_means_input_grad("global_avg_pool3d_input_grad", 3, dy, input_shape, out, windows=1)
 
 
@@ -173,5 +173,5 @@ def global_max_pool3d(x: Array) -> tuple[Array, Array]:
 def global_max_pool3d_input_grad(
     dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
 ) -> Array:
-    """Dx (N, C, D, H, W) from dy (N, C, 1, 1, 1); everything else as for `global_max_pool2d_input_grad`."""
+    """dx (N, C, D, H, W) from dy (N, C, 1, 1, 1); everything else as for `global_max_pool2d_input_grad`."""
     return pool_to_maxima_input_grad("global_max_pool3d_input_grad", 3, dy, indices, input_shape, out, windows=1)

@@ -144,7 +144,7 @@ def max_pool1d_input_grad(
     ceil_mode: bool = False,
     out: Array | None = None,
 ) -> Array:
-    """Dx (N, C, W) from dy and mask (N, C, Q); everything else as for `max_pool2d_input_grad`."""
+    """dx (N, C, W) from dy and mask (N, C, Q); everything else as for `max_pool2d_input_grad`."""
     options = kernel_size, stride, padding, dilation, ceil_mode
     return _max_pool_input_grad("max_pool1d_input_grad", 1, dy, mask, input_shape, *options, out)
 
@@ -194,7 +194,7 @@ def max_pool3d_input_grad(
     ceil_mode: bool = False,
     out: Array | None = None,
 ) -> Array:
-    """Dx (N, C, D, H, W) from dy and mask (N, C, Z, P, Q); everything else as for `max_pool2d_input_grad`."""
+    """dx (N, C, D, H, W) from dy and mask (N, C, Z, P, Q); everything else as for `max_pool2d_input_grad`."""
     options = kernel_size, stride, padding, dilation, ceil_mode
     return _max_pool_input_grad("max_pool3d_input_grad", 3, dy, mask, input_shape, *options, out)
 

@@ -150,7 +150,7 @@ def max_unpool1d(
 
 @takes_half
 def max_unpool1d_input_grad(dy: Array, indices: Array, *, out: Array | None = None) -> Array:
-    """Dx (N, C, Q) from dy (N, C, W); everything else as for `max_unpool2d_input_grad`."""
+    """dx (N, C, Q) from dy (N, C, W); everything else as for `max_unpool2d_input_grad`."""
     return _max_unpool_input_grad("max_unpool1d_input_grad", 1, dy, indices, out)
 
 
@@ -171,7 +171,7 @@ def max_unpool3d(
 
 @takes_half
 def max_unpool3d_input_grad(dy: Array, indices: Array, *, out: Array | None = None) -> Array:
-    """Dx (N, C, Z, P, Q) from dy (N, C, D, H, W); everything else as for `max_unpool2d_input_grad`."""
+    """dx (N, C, Z, P, Q) from dy (N, C, D, H, W); everything else as for `max_unpool2d_input_grad`."""
     return _max_unpool_input_grad("max_unpool3d_input_grad", 3, dy, indices, out)
 
 

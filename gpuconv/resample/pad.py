@@ -19,7 +19,7 @@ MODES = ("constant", "reflect", "replicate", "circular")
 def pad(
     x: Array, padding: Sequence[int], mode: str = "constant", value: float | None = None, *, out: Array | None = None
 ) -> Array:
-    """X with something around it.
+    """x with something around it.
 
     Parameters
     ----------

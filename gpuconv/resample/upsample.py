@@ -25,7 +25,7 @@ def upsample(
     *,
     out: Array | None = None,
 ) -> Array:
-    """X in another size.
+    """x in another size.
 
     Parameters
     ----------

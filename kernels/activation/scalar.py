@@ -40,7 +40,7 @@ def hardtanh(x, lowest, highest):
 
 @inlined
 def hardtanh_grad(dy, x, lowest, highest):
-    """Dy strictly between the two, 0 elsewhere, NaN included."""
+    """dy strictly between the two, 0 elsewhere, NaN included."""
     return dy if (x > lowest) & (x < highest) else ZERO
 
 
@@ -52,7 +52,7 @@ def relu6(x):
 
 @inlined
 def relu6_grad(dy, x):
-    """Dy strictly between 0 and 6."""
+    """dy strictly between 0 and 6."""
     return hardtanh_grad(dy, x, ZERO, SIX)
 
 
@@ -64,13 +64,13 @@ def hardsigmoid(x):
 
 @inlined
 def hardsigmoid_grad(dy, x):
-    """Dy / 6 strictly between -3 and 3."""
+    """dy / 6 strictly between -3 and 3."""
     return hardtanh_grad(dy, x, -THREE, THREE) / SIX
 
 
 @inlined
 def hardswish(x):
-    """X hardsigmoid(x)."""
+    """x hardsigmoid(x)."""
     return x * hardsigmoid(x)
 
 
@@ -82,13 +82,13 @@ def hardswish_grad(dy, x):
 
 @inlined
 def elu(x, alpha):
-    """X for x > 0, alpha (e^x - 1) otherwise."""
+    """x for x > 0, alpha (e^x - 1) otherwise."""
     return x if x > ZERO else alpha * expm1(x)
 
 
 @inlined
 def elu_grad(dy, x, alpha):
-    """Dy for x > 0, dy alpha e^x otherwise."""
+    """dy for x > 0, dy alpha e^x otherwise."""
     return dy if x > ZERO else dy * alpha * exp_nonpositive(x)
 
 
@@ -100,7 +100,7 @@ def selu(x):
 
 @inlined
 def selu_grad(dy, x):
-    """Dy scale for x > 0, dy scale alpha e^x otherwise."""
+    """dy scale for x > 0, dy scale alpha e^x otherwise."""
     return dy * SELU_SCALE(x) if x > ZERO else dy * SELU_SLOPE(x) * exp_nonpositive(x)
 
 
@@ -120,13 +120,13 @@ def logistic_slope(x):
 
 @inlined
 def sigmoid_grad(dy, x):
-    """Dy s (1 - s), with s = sigmoid(x)."""
+    """dy s (1 - s), with s = sigmoid(x)."""
     return dy * logistic_slope(x)
 
 
 @inlined
 def tanh_grad(dy, x):
-    """Dy (1 - tanh(x)^2)."""
+    """dy (1 - tanh(x)^2)."""
     return dy * FOUR * logistic_slope(TWO * x)
 
 
@@ -139,26 +139,26 @@ def softplus(x, beta, threshold):
 
 @inlined
 def softplus_grad(dy, x, beta, threshold):
-    """Dy sigmoid(beta x); dy where beta x > threshold."""
+    """dy sigmoid(beta x); dy where beta x > threshold."""
     z = beta * x
     return dy if z > threshold else dy * sigmoid(z)
 
 
 @inlined
 def silu(x):
-    """X sigmoid(x)."""
+    """x sigmoid(x)."""
     return x * sigmoid(x)
 
 
 @inlined
 def silu_grad(dy, x):
-    """Dy (s + x s (1 - s)), with s = sigmoid(x)."""
+    """dy (s + x s (1 - s)), with s = sigmoid(x)."""
     return dy * (sigmoid(x) + x * logistic_slope(x))
 
 
 @inlined
 def mish(x):
-    """X tanh(log(1 + e^x)) = x n / d with n = e^2x + 2 e^x and d = n + 2, both divided by e^2x where x is positive."""
+    """x tanh(log(1 + e^x)) = x n / d with n = e^2x + 2 e^x and d = n + 2, both divided by e^2x where x is positive."""
     e = exp_nonpositive(-abs(x))
     n = ONE + TWO * e if x > ZERO else e * (e + TWO)
     return x * (n / (n + TWO * (e * e if x > ZERO else ONE)))
@@ -166,7 +166,7 @@ def mish(x):
 
 @inlined
 def mish_grad(dy, x):
-    """Dy (n / d + x 4 e^x (1 + e^x) / d^2)."""
+    """dy (n / d + x 4 e^x (1 + e^x) / d^2)."""
     e = exp_nonpositive(-abs(x))
     n = ONE + TWO * e if x > ZERO else e * (e + TWO)
     d = n + TWO * (e * e if x > ZERO else ONE)
@@ -175,27 +175,27 @@ def mish_grad(dy, x):
 
 @inlined
 def gelu(x):
-    """X P(x), P the normal law's distribution function: from the tail beyond |x|, which keeps its digits."""
+    """x P(x), P the normal law's distribution function: from the tail beyond |x|, which keeps its digits."""
     tail, _ = normal_tail(abs(x))
     return x * (tail if x < ZERO else ONE - tail)
 
 
 @inlined
 def gelu_grad(dy, x):
-    """Dy (P(x) + x p(x)), p the normal law's density."""
+    """dy (P(x) + x p(x)), p the normal law's density."""
     tail, density = normal_tail(abs(x))
     return dy * ((tail if x < ZERO else ONE - tail) + x * (INVERSE_ROOT_TWO_PI(x) * density))
 
 
 @inlined
 def gelu_tanh(x):
-    """X (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3): x sigmoid(2u)."""
+    """x (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3): x sigmoid(2u)."""
     return x * sigmoid(GELU_SLOPE(x) * (x + GELU_CUBIC(x) * x * x * x))
 
 
 @inlined
 def gelu_tanh_grad(dy, x):
-    """Dy (s + x s (1 - s) 2u'), with s = sigmoid(2u)."""
+    """dy (s + x s (1 - s) 2u'), with s = sigmoid(2u)."""
     near = hardtanh(x, -FLAT, FLAT)  # beyond, the cube would overflow and multiply a slope of 0
     z = GELU_SLOPE(x) * (near + GELU_CUBIC(x) * near * near * near)
     slope = GELU_SLOPE(x) * (ONE + THREE * GELU_CUBIC(x) * near * near)

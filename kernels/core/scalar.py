@@ -18,7 +18,7 @@ def relu(x):
 
 @inlined
 def relu_grad(dy, x):
-    """Dy * f'(x), with f'(0) = 0; dy itself where x is NaN."""
+    """dy * f'(x), with f'(0) = 0; dy itself where x is NaN."""
     return ZERO if x <= ZERO else dy
 
 
@@ -30,7 +30,7 @@ def leaky_relu(x, slope):
 
 @inlined
 def leaky_relu_grad(dy, x, slope):
-    """Dy * f'(x), with f'(0) = slope."""
+    """dy * f'(x), with f'(0) = slope."""
     return dy if x > ZERO else slope * dy
 
 
@@ -42,7 +42,7 @@ def beats(value, best):
 
 @inlined
 def slope_grad(dy, x):
-    """Dy times the derivative of leaky_relu with respect to its slope: dy x where x is not > 0."""
+    """dy times the derivative of leaky_relu with respect to its slope: dy x where x is not > 0."""
     return ZERO if x > ZERO else dy * x
 
 
@@ -58,7 +58,7 @@ def activate(x, code, slope):
 
 @inlined
 def activate_grad(dy, x, code, slope):
-    """Dy * f'(x) for the activation of that code: the last factor of equation (20)."""
+    """dy * f'(x) for the activation of that code: the last factor of equation (20)."""
     if code == RELU:
         return relu_grad(dy, x)
     if code == LEAKY_RELU:

@@ -19,7 +19,7 @@ inlined = njit(inline="always")
 
 @intrinsic
 def fma(typingctx, a, b, c):
-    """A b + c, rounded once: the same bits whether LLVM makes a vector of it or not."""
+    """a b + c, rounded once: the same bits whether LLVM makes a vector of it or not."""
     kind = max((a, b, c), key=lambda t: t.bitwidth)
 
     def codegen(context, builder, signature, arguments):

@@ -29,5 +29,5 @@ def philox(counter, offset, seed):
 
 @inlined
 def dropout(x, word, threshold, scale):
-    """X times scale where the word reaches the threshold, times 0 elsewhere: NaN stays, as in PyTorch."""
+    """x times scale where the word reaches the threshold, times 0 elsewhere: NaN stays, as in PyTorch."""
     return x * (scale if word >= threshold else ZERO)

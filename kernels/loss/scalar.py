@@ -28,7 +28,7 @@ def l1(x, target, parameter):
 
 @inlined
 def l1_grad(dloss, x, target, parameter):
-    """Dloss times the sign of x - target, which is 0 for 0 and for NaN."""
+    """dloss times the sign of x - target, which is 0 for 0 and for NaN."""
     return dloss if x > target else (-dloss if x < target else ZERO)
 
 
@@ -41,7 +41,7 @@ def huber(x, target, delta):
 
 @inlined
 def huber_grad(dloss, x, target, delta):
-    """Dloss times x - target, held between -delta and delta."""
+    """dloss times x - target, held between -delta and delta."""
     d = x - target
     return -dloss * delta if d <= -delta else (dloss * delta if d >= delta else dloss * d)
 
@@ -55,7 +55,7 @@ def smooth_l1(x, target, beta):
 
 @inlined
 def smooth_l1_grad(dloss, x, target, beta):
-    """Dloss times (x - target) / beta, held between -1 and 1."""
+    """dloss times (x - target) / beta, held between -1 and 1."""
     d = x - target
     return -dloss if d <= -beta else (dloss if d >= beta else dloss * d / beta)
 
@@ -70,7 +70,7 @@ def bce_with_logits(x, target, weight, pos_weight):
 
 @inlined
 def bce_with_logits_grad(dloss, x, target, weight, pos_weight):
-    """Dloss weight ((pos_weight t + 1 - t) s - pos_weight t), s = sigmoid(x)."""
+    """dloss weight ((pos_weight t + 1 - t) s - pos_weight t), s = sigmoid(x)."""
     t = pos_weight * target
     return dloss * weight * ((t + ONE - target) * sigmoid(x) - t)
 

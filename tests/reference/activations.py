@@ -25,12 +25,12 @@ def relu(x):
 
 
 def relu_grad(dy, x):
-    """Dy where x is not <= 0."""
+    """dy where x is not <= 0."""
     return np.where(x <= 0, 0.0, dy.astype(np.float64))
 
 
 def leaky_relu(x, slope):
-    """X, or slope x where it is not positive."""
+    """x, or slope x where it is not positive."""
     x = x.astype(np.float64)
     return np.where(x > 0, x, slope * x)
 
@@ -49,7 +49,7 @@ def relu6(x):
 
 @_elementwise
 def relu6_grad(dy, x):
-    """Dy inside."""
+    """dy inside."""
     return dy if 0 < x < 6 else 0
 
 
@@ -61,7 +61,7 @@ def hardtanh(x, low, high):
 
 @_elementwise
 def hardtanh_grad(dy, x, low, high):
-    """Dy inside."""
+    """dy inside."""
     return dy if low < x < high else 0
 
 

@@ -71,7 +71,7 @@ def nll_grad(target, weight, ignore_index, dloss, mean, dx):
 
 
 def _of_mean(target, weight, ignore_index, dloss):
-    """Dloss over the labels' total weight, 0 if there is none."""
+    """dloss over the labels' total weight, 0 if there is none."""
     label_weight = _label_weight(target.reshape(-1), weight, ignore_index)
     return (dloss / label_weight if label_weight else np.zeros_like(dloss)).astype(weight.dtype)
 

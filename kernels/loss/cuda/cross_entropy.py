@@ -82,7 +82,7 @@ def nll_grad(target, weight, ignore_index, dloss, mean, dx):
 
 
 def _of_mean(target, options, dloss, classes):
-    """Dloss over the labels' total weight, 0 if there is none."""
+    """dloss over the labels' total weight, 0 if there is none."""
     weights, share = beside(dloss, max(target.size, 1)), beside(dloss, 1)
     each(label_weight_kernel, target.size, target, *options, weights, target.size, classes)
     one(finish_ratio_kernel, dloss, few_sums(weights[: target.size]), share)
