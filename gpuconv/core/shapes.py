@@ -138,15 +138,25 @@ def several(op: str, name: str, value: Any, count: int) -> tuple[int, ...]:
 def shape_of(op: str, name: str, value: Any, layout: str) -> tuple[int, ...]:
     """A shape given by the caller, such as input_shape, as integers; layout is like "(N, C, H, W)"."""
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise TypeError(f"{op}: {name} is {value!r}, expected a shape {layout}")
+        raise _no_shape(op, name, value, f"a shape {layout}")
     return sizes(op, name, value, layout)
 
 
 def any_shape(op: str, name: str, value: Any) -> tuple[int, ...]:
     """A shape of any length given by the caller, as integers."""
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise TypeError(f"{op}: {name} is {value!r}, expected a shape, a sequence of int")
+        raise _no_shape(op, name, value, "a shape, a sequence of int")
     return tuple(integer(op, f"{name}[{axis}]", size, at_least=0) for axis, size in enumerate(value))
+
+
+def _no_shape(op: str, name: str, value: Any, expected: str) -> TypeError:
+    """Error for what is no shape; an array is described, not printed."""
+    shape = getattr(value, "shape", None)
+    if shape is None:
+        return TypeError(f"{op}: {name} is {value!r}, expected {expected}")
+    array = {"input_shape": "x", "weight_shape": "w"}.get(name, "a")
+    hint = f"tuple({name})" if len(shape) == 1 else f"{array}.shape, not {array}"
+    return TypeError(f"{op}: {name} is an array of shape {tuple(shape)}, expected {expected}; pass {hint}")
 
 
 def split_axis(op: str, shape: tuple[int, ...], axis: int, name: str = "x") -> tuple[int, int, int]:

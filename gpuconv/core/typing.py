@@ -1,0 +1,75 @@
+"""Static types of what the public functions take."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+
+class Array(Protocol):
+    """What gpuconv uses of an array: a NumPy or a CuPy array, for neither library has a static type for both.
+
+    A type for annotations, not a base class: the functions take NumPy and CuPy arrays alone.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Size of each axis."""
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Bytes between neighbors along each axis."""
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the elements."""
+
+    @property
+    def dtype(self) -> Any:
+        """Type of the elements, a numpy.dtype."""
+
+    @property
+    def flags(self) -> Any:
+        """Layout in memory: c_contiguous, f_contiguous and so on."""
+
+    @property
+    def T(self) -> Any:  # noqa: N802  NumPy's name
+        """The array with its axes reversed."""
+
+    def reshape(self, shape: Any, /) -> Any:
+        """The elements in another shape."""
+
+    def astype(self, dtype: Any, /) -> Any:
+        """The elements converted to another type."""
+
+    def copy(self) -> Any:
+        """The elements in memory of their own."""
+
+    def argmax(self, axis: Any, /) -> Any:
+        """Position of the largest element."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+    def __setitem__(self, key: Any, value: Any, /) -> None: ...
+
+    def __float__(self) -> float: ...
+
+    def __int__(self) -> int: ...
+
+    def __add__(self, other: Any, /) -> Any: ...
+
+    def __sub__(self, other: Any, /) -> Any: ...
+
+    def __mul__(self, other: Any, /) -> Any: ...
+
+    def __truediv__(self, other: Any, /) -> Any: ...
