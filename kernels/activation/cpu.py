@@ -6,11 +6,11 @@ an element, in vectors, where exponentials are taken. The result may be an input
 
 import numpy as np
 
-from ..core.scalar import leaky_relu, leaky_relu_grad, slope_grad
+from ..core.scalar import leaky_relu, leaky_relu_grad
 from ..core.templates import instance, parameters_of
 from ..cpu.parallel import part, share, streaming
 from ..cpu.reduce import sum_columns
-from .scalar import ACTIVATIONS
+from .scalar import ACTIVATIONS, slope_grad
 
 f = None  # each kernel has its own
 

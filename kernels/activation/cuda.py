@@ -4,12 +4,12 @@ Bytes a launch: 2 x.nbytes forward, 3 x.nbytes for a gradient. FLOPs: none worth
 60 an element where exponentials are taken.
 """
 
-from ..core.scalar import leaky_relu, leaky_relu_grad, slope_grad
+from ..core.scalar import leaky_relu, leaky_relu_grad
 from ..core.templates import instance, parameters_of
 from ..cuda.launch import beside, cuda, uint32
 from ..cuda.reduce import sum_columns
 from ..cuda.vectorized import FOUR, four, put_four, single_of, stream
-from .scalar import ACTIVATIONS
+from .scalar import ACTIVATIONS, slope_grad
 
 f = None  # each kernel has its own
 

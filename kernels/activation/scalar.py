@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from ..core.scalar import leaky_relu, leaky_relu_grad, relu, relu_grad
+from ..core.scalar import leaky_relu, leaky_relu_grad, relu, relu_grad, sigmoid
 from ..core.scalar_math import (
     FOUR,
     HALF,
@@ -30,6 +30,12 @@ SELU_SCALE, SELU_SLOPE = constant(1.0507009873554804934193349852946), constant(1
 GELU_SLOPE, GELU_CUBIC = constant(2 * math.sqrt(2 / math.pi)), constant(0.044715)
 INVERSE_ROOT_TWO_PI = constant(1 / math.sqrt(2 * math.pi))
 FLAT = np.float32(32)  # the logistic function of GELU's cubic is 0 or 1 from there on
+
+
+@inlined
+def slope_grad(dy, x):
+    """dy times the derivative of leaky_relu with respect to its slope: dy x where x is not > 0."""
+    return ZERO if x > ZERO else dy * x
 
 
 @inlined
@@ -102,13 +108,6 @@ def selu(x):
 def selu_grad(dy, x):
     """dy scale for x > 0, dy scale alpha e^x otherwise."""
     return dy * SELU_SCALE(x) if x > ZERO else dy * SELU_SLOPE(x) * exp_nonpositive(x)
-
-
-@inlined
-def sigmoid(x):
-    """1 / (1 + e^-x)."""
-    e = exp_nonpositive(-abs(x))
-    return (e if x < ZERO else ONE) / (ONE + e)
 
 
 @inlined

@@ -4,7 +4,7 @@ Every function takes and returns scalars of one floating type. Constants are flo
 other operand, so no float64 slips into a float32 kernel.
 """
 
-from .scalar_math import ONE, ZERO, inlined
+from .scalar_math import ONE, ZERO, exp_nonpositive, inlined
 
 # Codes of the activations that convolutions fuse; the public functions pass them down.
 IDENTITY, RELU, LEAKY_RELU = 0, 1, 2
@@ -35,18 +35,6 @@ def leaky_relu_grad(dy, x, slope):
 
 
 @inlined
-def beats(value, best):
-    """Whether a value takes a maximum's place: larger, or the first NaN. Without branches, which data would mislead."""
-    return (best == best) & (not value <= best)  # noqa: PLR0124
-
-
-@inlined
-def slope_grad(dy, x):
-    """dy times the derivative of leaky_relu with respect to its slope: dy x where x is not > 0."""
-    return ZERO if x > ZERO else dy * x
-
-
-@inlined
 def activate(x, code, slope):
     """f(x) for the activation of that code, in the epilogue of a convolution."""
     if code == RELU:
@@ -67,21 +55,19 @@ def activate_grad(dy, x, code, slope):
 
 
 @inlined
-def softmax_grad(dy, y, product):
-    """y (dy - sum_j dy_j y_j), the sum given."""
-    return y * (dy - product)
+def sigmoid(x):
+    """1 / (1 + e^-x)."""
+    e = exp_nonpositive(-abs(x))
+    return (e if x < ZERO else ONE) / (ONE + e)
 
 
 @inlined
-def negative_log(x, largest, log_total):
-    """-log softmax(x) = log sum exp(x_j - max) + (max - x): in this order nothing small is lost in large logits."""
-    return log_total + (largest - x)
+def maximum(a, b):
+    """max(a, b); NaN where either is NaN."""
+    return b if a < b or b != b else a  # noqa: PLR0124  NaN alone differs from itself
 
 
 @inlined
-def smoothed(hit, spread, smoothing, classes):
-    """(1 - smoothing) hit + smoothing mean: the loss of a label of which a part is spread over all classes.
-
-    Without smoothing the hit alone, as the other classes' losses may be infinite (logits of -inf mask classes out).
-    """
-    return (ONE - smoothing) * hit + smoothing / classes * spread if smoothing > ZERO else hit
+def sum_or_max(a, b, infinite):
+    """a + b, or max(a, b) if infinite: two partial p-norms combined, for finite p or p = infinity."""
+    return maximum(a, b) if infinite else a + b

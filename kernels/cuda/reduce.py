@@ -7,7 +7,7 @@ and its bits depend on nothing but its length.
 
 from numba import float32, float64
 
-from ..optim.scalar import joined
+from ..core.scalar import sum_or_max
 from .launch import THREADS, WARP, beside, cuda, int32, reduce, uint32
 from .vectorized import FOUR, aligned, any_four
 
@@ -76,7 +76,7 @@ def block_joined(memory, total, infinite):
     """
     apart = int32(WARP // 2)
     while apart:
-        total = joined(total, cuda.shfl_down_sync(ALL, total, apart), infinite)
+        total = sum_or_max(total, cuda.shfl_down_sync(ALL, total, apart), infinite)
         apart = int32(apart // 2)
     if cuda.threadIdx.x % WARP == 0:
         memory[uint32(cuda.threadIdx.x // WARP)] = total
@@ -84,7 +84,7 @@ def block_joined(memory, total, infinite):
     if cuda.threadIdx.x == 0:
         w = uint32(1)
         while w < uint32(WARPS):
-            total = joined(total, memory[w], infinite)
+            total = sum_or_max(total, memory[w], infinite)
             w = uint32(w + uint32(1))
     return total
 

@@ -4,7 +4,7 @@ The pairwise ones are f(x, target, parameter) and f_grad(dloss, x, target, param
 parameter do not look at it. At the corners and for NaN they return what PyTorch returns.
 """
 
-from ..activation.scalar import sigmoid
+from ..core.scalar import sigmoid
 from ..core.scalar_math import HALF, ONE, TWO, ZERO, exp_nonpositive, inlined, log1p
 
 
@@ -73,6 +73,27 @@ def bce_with_logits_grad(dloss, x, target, weight, pos_weight):
     """dloss weight ((pos_weight t + 1 - t) s - pos_weight t), s = sigmoid(x)."""
     t = pos_weight * target
     return dloss * weight * ((t + ONE - target) * sigmoid(x) - t)
+
+
+@inlined
+def softmax_grad(dy, y, product):
+    """y (dy - sum_j dy_j y_j), the sum given."""
+    return y * (dy - product)
+
+
+@inlined
+def negative_log(x, largest, log_total):
+    """-log softmax(x) = log sum exp(x_j - max) + (max - x): in this order nothing small is lost in large logits."""
+    return log_total + (largest - x)
+
+
+@inlined
+def smoothed(hit, spread, smoothing, classes):
+    """(1 - smoothing) hit + smoothing mean: the loss of a label of which a part is spread over all classes.
+
+    Without smoothing the hit alone, as the other classes' losses may be infinite (logits of -inf mask classes out).
+    """
+    return (ONE - smoothing) * hit + smoothing / classes * spread if smoothing > ZERO else hit
 
 
 PAIRWISE = {

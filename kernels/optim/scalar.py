@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from ..core.scalar import maximum
 from ..core.scalar_math import ONE, TWO, ZERO, inlined
 
 MARGIN = np.float32(1e-6)  # added to a norm before it divides, as torch.nn.utils.clip_grad_norm_ does
@@ -42,12 +43,6 @@ def moved_towards(mean, g, rate):
 def mean_square(square, g, kept, rate):
     """kept square + rate g^2 with rate = 1 - kept; infinite once it overflows, never NaN for that."""
     return kept * square + rate * g * g
-
-
-@inlined
-def larger(a, b):
-    """The maximum; NaN where either is NaN."""
-    return b if a < b or b != b else a  # noqa: PLR0124  NaN alone differs from itself
 
 
 @inlined
@@ -91,12 +86,6 @@ def power(g, p):
 
 
 @inlined
-def joined(a, b, infinite):
-    """Two parts of a norm: their sum, or the larger one in the norm p = infinity."""
-    return larger(a, b) if infinite else a + b
-
-
-@inlined
 def root(total, p, infinite):
     """total^(1/p): a norm from the sum of its powers; the total itself for p = infinity."""
     if infinite or p == ONE:
@@ -119,7 +108,7 @@ def adam(w, dw, mean, square, largest, options):
     amsgrad, sign, weight_decay, shrink, rate, kept, square_rate, size, correction, eps = options
     g = decayed(dw, w, sign, weight_decay)
     mean, square = moved_towards(mean, g, rate), mean_square(square, g, kept, square_rate)
-    largest = larger(largest, square) if amsgrad else square
+    largest = maximum(largest, square) if amsgrad else square
     return shrink * w - adam_step(mean, largest, size, correction, eps), mean, square, largest
 
 

@@ -32,7 +32,7 @@ def test_a_result_that_is_too_small_is_reported_with_its_line():
     assert (found.value.kind, place.kernel, place.block, place.thread) == (
         "out-of-bounds", "relu_kernel", (1, 0, 0), (244, 0, 0),
     )  # fmt: skip
-    assert place.source_file.endswith("activations.py")
+    assert Path(place.source_file).parts[-2:] == ("activation", "cuda.py")
     assert "y[j]" in Path(place.source_file).read_text().splitlines()[place.source_line - 1]
 
 

@@ -12,10 +12,10 @@ import math
 import numpy as np
 from numba import njit
 
-from ...core import scalar
 from ...core.scalar_math import ONE, ZERO
 from ...cpu.parallel import share, streaming
 from ...cpu.reduce import total
+from .. import scalar
 from .rows import exponentials, load, place, store
 from .softmax import EXPONENTIAL
 

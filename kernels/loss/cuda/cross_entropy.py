@@ -10,12 +10,12 @@ import math
 import numpy as np
 from numba import float32
 
-from ...core import scalar
 from ...core.scalar_math import ONE, ZERO, exp_nonpositive
 from ...cuda.launch import beside, cuda, each, int32, one, uint32
 from ...cuda.reduce import few_sums
 from ...cuda.vectorized import each_or_one
 from ...cuda.warp_rows import rows
+from .. import scalar
 from .cross_entropy_rows import (
     cross_entropy_grad_rows_kernel,
     cross_entropy_rows_kernel,

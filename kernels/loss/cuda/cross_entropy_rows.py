@@ -8,11 +8,11 @@ import math
 
 from numba import float32
 
-from ...core.scalar import negative_log, smoothed
 from ...core.scalar_math import NAN, ONE, ZERO
 from ...cuda.launch import cuda, int32, uint32
 from ...cuda.vectorized import each_or_one
 from ...cuda.warp_rows import STEP, classes_of, exponentials, put_classes, row_and_class, warp_sum
+from ..scalar import negative_log, smoothed
 
 
 @cuda.jit(device=True, inline="always")

@@ -6,10 +6,10 @@ launch: the row is read again for each pass over it, from the cache where it fit
 
 import math
 
-from ...core import scalar
 from ...core.scalar_math import ZERO, exp_nonpositive
 from ...cuda.launch import cuda, each, int32, uint32
 from ...cuda.warp_rows import STEP, classes_of, exponentials, put_classes, row_and_class, rows, warp_sum
+from .. import scalar
 
 
 def softmax(x, y):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
+from ...core.scalar import sum_or_max
 from ...cpu.parallel import part, share, streaming
 from ...cpu.reduce import BLOCK
 from .. import scalar
@@ -39,7 +40,7 @@ def _norm_powers_body(g, p, infinite, partials, thread, threads):
     for block in range(first, last):
         terms, total = g[block * BLOCK : (block + 1) * BLOCK], g.dtype.type(0)
         for i in range(terms.size):
-            total = scalar.joined(total, scalar.power(terms[i], p), infinite)
+            total = sum_or_max(total, scalar.power(terms[i], p), infinite)
         partials[block] = total
 
 
@@ -50,7 +51,7 @@ _norm_powers = streaming(_norm_powers_body, fastmath={"reassoc", "nsz"})
 def _clip_factor(totals, p, infinite, max_norm, norm, factor):
     total = totals.dtype.type(0)
     for i in range(totals.size):
-        total = scalar.joined(total, totals[i], infinite)
+        total = sum_or_max(total, totals[i], infinite)
     norm[0] = scalar.root(total, p, infinite)
     factor[0] = scalar.clip_factor(norm[0], max_norm)
 

@@ -5,6 +5,7 @@ Constants come as Python numbers and are rounded once, to the arrays' type. `sig
 kernels divide as NumPy does, as all that stream do.
 """
 
+from ...core.scalar import maximum
 from ...cpu.parallel import part, streaming
 from .. import scalar
 
@@ -94,7 +95,7 @@ def _adam(
         v = scalar.mean_square(square[i], g, kept, square_rate)
         mean[i], square[i] = m, v
         if largest is not None:
-            v = scalar.larger(peaks[i], v)
+            v = maximum(peaks[i], v)
             peaks[i] = v
         w[i] = shrink * w[i] - scalar.adam_step(m, v, size, correction, eps)
 

@@ -4,6 +4,7 @@ import math
 
 from numba import float32, float64
 
+from ...core.scalar import sum_or_max
 from ...cuda.launch import beside, cuda, one, reduce, uint32
 from ...cuda.reduce import ROUND, WARPS, block_joined, stretch_of, stretches
 from ...cuda.vectorized import FOUR, aligned, any_four, four, put_four, single_of, stream
@@ -52,13 +53,13 @@ def _norm_power_kernel(dtype):
         total = dtype(0)
         while j < whole:
             a, b, c, d = any_four(g, j, reachable)
-            left = scalar.joined(scalar.power(a, p), scalar.power(b, p), infinite)
-            right = scalar.joined(scalar.power(c, p), scalar.power(d, p), infinite)
-            total = scalar.joined(total, scalar.joined(left, right, infinite), infinite)
+            left = sum_or_max(scalar.power(a, p), scalar.power(b, p), infinite)
+            right = sum_or_max(scalar.power(c, p), scalar.power(d, p), infinite)
+            total = sum_or_max(total, sum_or_max(left, right, infinite), infinite)
             j = uint32(j + uint32(ROUND))
         j = uint32(whole + uint32(cuda.threadIdx.x))
         if j < end:
-            total = scalar.joined(total, scalar.power(g[j], p), infinite)
+            total = sum_or_max(total, scalar.power(g[j], p), infinite)
         total = block_joined(memory, total, infinite)
         if cuda.threadIdx.x == 0:
             partials[uint32(cuda.blockIdx.x)] = total
@@ -75,7 +76,7 @@ def clip_factor_kernel(totals, p, infinite, max_norm, norm, factor):
     total = totals[uint32(0)]
     i = uint32(1)
     while i < uint32(totals.size):
-        total = scalar.joined(total, totals[i], infinite)
+        total = sum_or_max(total, totals[i], infinite)
         i = uint32(i + uint32(1))
     norm[uint32(0)] = scalar.root(total, p, infinite)
     factor[uint32(0)] = scalar.clip_factor(norm[uint32(0)], max_norm)

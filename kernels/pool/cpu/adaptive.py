@@ -9,8 +9,8 @@ from math import prod
 import numpy as np
 from numba import njit
 
-from ...core.scalar import beats
 from ...cpu.parallel import share, streaming
+from ..scalar import is_new_maximum
 from .global_avg import means, means_input_grad
 
 
@@ -134,7 +134,7 @@ def _largest(x, depths, rows, columns):
             source = x[d, h]
             for w in range(w0, columns[1]):
                 value = source[w]
-                if beats(value, best):
+                if is_new_maximum(value, best):
                     best, winner = value, (d * x.shape[1] + h) * x.shape[2] + w
     return best, winner
 

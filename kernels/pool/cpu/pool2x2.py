@@ -12,9 +12,9 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
-from ...core.scalar import beats
 from ...cpu.parallel import share, streaming
 from ...cpu.simd import copies, first_of, lanes_of, load, load_apart, store, store_in_turns, where_equal
+from ..scalar import is_new_maximum
 
 
 @lru_cache(maxsize=1024)
@@ -85,7 +85,7 @@ def _max(planes, h, w, p_count, q_count, numbers, x, y, mask, thread, threads):
                 largest, winner = x[top + 2 * q], 0
                 for tap in range(1, 4):
                     value = x[top + tap // 2 * w + 2 * q + tap % 2]
-                    takes = beats(value, largest)
+                    takes = is_new_maximum(value, largest)
                     largest, winner = value if takes else largest, tap if takes else winner
                 y[out + q], mask[out + q] = largest, winner
 

@@ -6,8 +6,9 @@ The gradients gather: an input asks the windows that cover it, which are found b
 
 import numpy as np
 
-from ...core.scalar import ZERO, beats
+from ...core.scalar import ZERO
 from ...cuda.launch import cuda, each, int32, uint32
+from ..scalar import is_new_maximum
 from .windows import offset_of, position_of, share_end, share_start
 
 
@@ -98,7 +99,7 @@ def adaptive_max_pool_kernel(x, y, indices, D, H, W, Z, P, Q):
             w = w0
             while w < w1:
                 value = x[offset_of(plane, d, h, w, D, H, W)]
-                if beats(value, best):
+                if is_new_maximum(value, best):
                     best, winner = value, offset_of(int32(0), d, h, w, D, H, W)
                 w = int32(w + 1)
             h = int32(h + 1)

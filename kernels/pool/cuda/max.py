@@ -6,8 +6,9 @@ two threads write one address, no atomics are needed, and the result is the same
 
 import numpy as np
 
-from ...core.scalar import ZERO, beats
+from ...core.scalar import ZERO
 from ...cuda.launch import cuda, each, int32, uint32
+from ..scalar import is_new_maximum
 from . import max_vectorized
 from .vectorized import serves
 from .windows import offset_of, position_of, scalars, window_at
@@ -50,7 +51,7 @@ def max_pool_kernel(
             w = int32(q * st_w - left + s * d_w)
             if 0 <= w < W:
                 value = x[offset_of(plane, d, h, w, D, H, W)]
-                if winner < 0 or beats(value, best):
+                if winner < 0 or is_new_maximum(value, best):
                     best, winner = value, int32(row * S + s)
             s = int32(s + 1)
         row = int32(row + 1)

@@ -8,10 +8,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...core.scalar import beats
 from ...cuda import gemm_tile, vectorized_rows
 from ...cuda.launch import cuda, each, int32, numba_type, uint32
 from ...cuda.vectorized_rows import FOUR
+from ..scalar import is_new_maximum
 from . import vectorized
 from .vectorized import Covering, add_won, seen, whole
 from .windows import offset_of, position_of, scalars, window_at
@@ -74,7 +74,7 @@ def max_pool_kernel(row, dtype):
                     while j < FOUR:
                         k = int32(lead + j * stride + s)
                         inside = uint32(column + k) < uint32(W)
-                        if inside and (winner[j] < 0 or beats(seen_by[k], best[j])):
+                        if inside and (winner[j] < 0 or is_new_maximum(seen_by[k], best[j])):
                             best[j], winner[j] = seen_by[k], int32(tap * S + s)
                         j = int32(j + 1)
                     s = int32(s + 1)
