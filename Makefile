@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Threads that wait sleep: two test processes share the cores.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: train test check-style sass test-emulator fuzz test-gpu examples package clean
+.PHONY: train test check-style sass test-emulator fuzz test-gpu examples docs package clean
 
 train: .venv/train.installed
 	$(BIN)/gpuconv train
@@ -13,6 +13,7 @@ test: .venv/dev.installed
 	$(MAKE) check-style
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 	$(MAKE) examples
+	$(MAKE) docs
 
 check-style: .venv/dev.installed
 	$(BIN)/ruff check .
@@ -38,6 +39,10 @@ test-gpu: .venv/dev.installed
 examples: .venv/train.installed
 	for example in examples/*.py; do echo "== $$example"; $(BIN)/python $$example || exit 1; done
 
+# The documentation site, in docs/_build/html; a warning is an error.
+docs: .venv/docs.installed
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
 # Wheel and source distribution in dist/, each installed into a fresh environment and run there; some minutes.
 package: .venv/dev.installed
 	rm -rf dist
@@ -58,6 +63,10 @@ package: .venv/dev.installed
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
 	touch $@ .venv/train.installed
 
+.venv/docs.installed: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet -e '.[docs]'
+	touch $@
+
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist docs/_build docs/reference *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,7 +4,9 @@ An operation is what its functions share: `conv2d`, `conv3d` and `conv2d_weight_
 function finds its page by its name and the folder that it lives in. `reference/` is generated and not committed.
 """
 
+import importlib
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -74,8 +76,10 @@ def operations() -> dict[str, dict[str, list[str]]]:
 def write(folder: Path) -> None:
     """Write the reference: an index, a page for each operation and one for each subpackage."""
     folder.mkdir(exist_ok=True)
-    pages = {"index": index(operations())}
-    for found in operations().values():
+    pages = {"index": index()}
+    for folder_name, found in operations().items():
+        if folder_name != "core":
+            pages[f"family-{folder_name}"] = family_page(FAMILIES[folder_name], found)
         pages.update((slug(page), operation_page(page, names)) for page, names in found.items())
     pages.update((path, subpackage_page(path)) for path in SUBPACKAGES if resolve(path))
     for old in folder.glob("*.rst"):
@@ -87,13 +91,11 @@ def write(folder: Path) -> None:
             file.write_text(text)
 
 
-def index(found: dict[str, dict[str, list[str]]]) -> str:
+def index() -> str:
     """The menu of the reference."""
-    parts = [heading("API reference"), INTRODUCTION]
-    for folder, pages in found.items():
-        parts.append(menu(FAMILIES[folder], [slug(page) for page in sorted(pages)]))
-    parts.append(menu("Subpackages", [path for path in SUBPACKAGES if resolve(path)]))
-    return "\n".join(parts)
+    families = [f"family-{folder}" for folder, found in operations().items() if found and folder != "core"]
+    subpackages = [path for path in SUBPACKAGES if resolve(path)]
+    return "\n".join([heading("API reference"), INTRODUCTION, menu([*families, "devices", *subpackages])])
 
 
 INTRODUCTION = """\
@@ -109,6 +111,18 @@ assume
 and run as tests. What every function refuses is on :doc:`one page </errors>`; PyTorch's counterparts, and what differs,
 are in :doc:`/migrating/pytorch`.
 """
+
+
+def family_page(title: str, found: dict[str, list[str]]) -> str:
+    """The operations of a folder and their functions."""
+    pages = sorted(found)
+    rows = [f"* :doc:`{page} <{slug(page)}>`: {', '.join(map(link, found[page]))}" for page in pages]
+    return "\n".join([heading(title), *rows, "", menu([slug(page) for page in pages], hidden=True)])
+
+
+def link(name: str) -> str:
+    """A public function by its name, linked."""
+    return f":py:obj:`{name} <gpuconv.{name}>`"
 
 
 def operation_page(page: str, names: list[str]) -> str:
@@ -134,12 +148,25 @@ def subpackage_page(path: str) -> str:
 
 
 def directive(path: str, value: object) -> str:
-    """What autodoc shows of a name: a class with its members, a function, or a value with its text."""
+    """What autodoc shows of a name: a class with its members, a function, or a value with the text below it."""
     if isinstance(value, type):
         return f".. autoclass:: {path}\n   :members:\n"
-    if callable(value) and hasattr(value, "__module__") and hasattr(value, "__name__"):
+    if hasattr(value, "__module__") and hasattr(value, "__name__"):
         return f".. autofunction:: {path}\n"
-    return f".. autodata:: {path}\n   :no-value:\n"
+    package, name = path.rsplit(".", 1)
+    return f".. py:data:: {path}\n\n   {value_text(package, name)}\n"
+
+
+def value_text(package: str, name: str) -> str:
+    """The string below a constant's assignment, in whichever module of the package defines it."""
+    from sphinx.pycode import ModuleAnalyzer
+
+    for module in [importlib.import_module(package), *(m for m in sys.modules.copy().values() if m)]:
+        if module.__name__.startswith(package) and hasattr(module, name):
+            documented = ModuleAnalyzer.for_module(module.__name__).find_attr_docs()
+            if text := documented.get(("", name)):
+                return " ".join(line.strip() for line in text)
+    raise ValueError(f"{package}.{name} has no text below its assignment")
 
 
 def resolve(path: str) -> ModuleType | None:
@@ -150,9 +177,10 @@ def resolve(path: str) -> ModuleType | None:
     return value if isinstance(value, ModuleType) else None
 
 
-def menu(caption: str, pages: list[str]) -> str:
-    """A part of the menu."""
-    return "\n".join([f".. toctree::\n   :caption: {caption}\n   :maxdepth: 1\n", *(f"   {page}" for page in pages), ""])
+def menu(pages: list[str], *, hidden: bool = False) -> str:
+    """A part of the menu at the side, shown on the page too unless hidden."""
+    option = "   :hidden:\n" if hidden else ""
+    return "\n".join([f".. toctree::\n   :maxdepth: 1\n{option}", *(f"   {page}" for page in pages), ""])
 
 
 def slug(page: str) -> str:

@@ -31,7 +31,7 @@ def run(
 
     Parameters
     ----------
-    kernel : function
+    kernel : CUDA kernel
         A function of `@cuda.jit`, or a plain one that it would compile.
     grid, block : int or tuple of int
         As in `kernel[grid, block](...)`.

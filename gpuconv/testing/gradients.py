@@ -12,10 +12,12 @@ import numpy as np
 from ..core.device import Array, array_module, to_host
 from ..core.half import wide
 
-# Largest error allowed for one rounding, in units of the type's epsilon, by algorithm. The transforms of Winograd's
-# F(4x4, 3x3) multiply by up to 8 and cancel: they cost some three bits (DESIGN: 1e-5 of the maximum in float32).
-# tf32 has an epsilon of 2^-10, 2^13 times that of float32, and both factors are rounded to it.
 TOLERANCE = {"direct": 8.0, "implicit_gemm": 8.0, "winograd": 64.0, "tf32": 2.0**13}
+"""Largest error of one rounding by algorithm, in units of the dtype's epsilon.
+
+Winograd's F(4x4, 3x3) multiplies by up to 8 and cancels: it costs some three bits, 1e-5 of the largest output in
+float32. tf32 has an epsilon of 2^-10, 2^13 times that of float32, and both factors are rounded to it.
+"""
 
 HALF_EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
 """Of the types that results are only rounded to: what is computed in float32 adds a float32's error."""

@@ -12,7 +12,10 @@ from ...core.device import Array, to_device
 from ...core.half import is_half, rounded
 
 Seed: TypeAlias = int | np.random.Generator | None
+"""What makes random values repeatable: an int, a NumPy generator that is drawn from in turn, or None for fresh ones."""
+
 Initializer: TypeAlias = Callable[..., Array]
+"""A function of this module: from a shape and options to an array."""
 
 
 def fans(op: str, shape: Sequence[int]) -> tuple[int, int]:

@@ -1,0 +1,33 @@
+"""The examples in the package's docstrings run and print what they say."""
+
+import doctest
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gpuconv
+from gpuconv import nn, optim
+
+PACKAGE = Path(gpuconv.__file__).parent
+MODULES = sorted(
+    ".".join(["gpuconv", *file.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__")
+    for file in PACKAGE.rglob("*.py")
+    if ">>> " in file.read_text()
+)
+NAMES = {"np": np, "gpuconv": gpuconv, "nn": nn, "optim": optim}
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples(name, capsys):
+    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(optionflags=FLAGS)
+    found = [test for test in finder.find(importlib.import_module(name), extraglobs=NAMES) if test.examples]
+    assert found
+    for test in found:
+        runner.run(test)
+    assert runner.summarize(verbose=False).failed == 0, capsys.readouterr().out
+
+
+PUBLIC = [name for name in gpuconv.__all__ if callable(getattr(gpuconv, name))]
