@@ -21,31 +21,28 @@ from .activations import (
     Tanh,
 )
 from .containers import Residual, Sequential
-from .convolutions import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from .conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from .convolutions import Conv1d, Conv2d, Conv3d
 from .dropout import Dropout, Dropout2d
-from .layers import Flatten, Linear
+from .linear import Flatten, Identity, Linear
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MSELoss, NLLLoss, SmoothL1Loss
-from .module import Buffer, Module, Parameter
+from .module import Module
 from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm
-from .pooling import (
+from .parameter import Buffer, Parameter
+from .pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
+from .pooling_to_size import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
     AdaptiveAvgPool3d,
     AdaptiveMaxPool1d,
     AdaptiveMaxPool2d,
     AdaptiveMaxPool3d,
-    AvgPool1d,
-    AvgPool2d,
-    AvgPool3d,
     GlobalAvgPool1d,
     GlobalAvgPool2d,
     GlobalAvgPool3d,
     GlobalMaxPool1d,
     GlobalMaxPool2d,
     GlobalMaxPool3d,
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
 )
 
 __all__ = [
@@ -88,6 +85,7 @@ __all__ = [
     "Hardswish",
     "Hardtanh",
     "HuberLoss",
+    "Identity",
     "L1Loss",
     "LeakyReLU",
     "Linear",

@@ -1,10 +1,16 @@
 """Losses as objects: called with a prediction and a target, then asked for the gradient."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .. import loss as f
-from ..core.device import Array
+from ..core.arrays import number, one_of
+from ..core.typing import Array
+from .checks import name_layer, only
+
+REDUCTIONS = ("mean", "sum", "none")
+_INSTEAD = "PyTorch has deprecated it, use reduction"
 
 
 class Loss:
@@ -12,25 +18,53 @@ class Loss:
 
     Parameters
     ----------
+    reduction : {"mean", "sum", "none"}
     **options
         Passed on to the function and to its gradient.
+
+    Raises
+    ------
+    ValueError
+        If there is no such reduction.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gpuconv import nn
+    >>> loss = nn.MSELoss()
+    >>> float(loss(np.ones((2, 3)), np.zeros((2, 3))))
+    1.0
+    >>> loss.backward().shape
+    (2, 3)
     """
 
     function: ClassVar[Callable[..., Array]]
     gradient: ClassVar[Callable[..., Array]]
 
-    def __init__(self, **options: Any) -> None:
-        self.options = options
+    def __init__(self, reduction: str = "mean", **options: Any) -> None:
+        one_of(type(self).__name__, "reduction", reduction, REDUCTIONS)
+        self.options = {**options, "reduction": reduction}
         self._last: tuple[Array, Array] | None = None
 
-    def __call__(self, prediction: Array, target: Array) -> Array:
-        """The loss, an array of no dimensions (unless reduction is "none")."""
-        loss = type(self).function(prediction, target, **self.options)
-        self._last = (prediction, target)
+    def __call__(self, input: Array, target: Array) -> Array:
+        """Compute the loss, an array of no dimensions (unless reduction is "none").
+
+        Parameters
+        ----------
+        input : array
+            The prediction.
+        target : array
+        """
+        try:
+            loss = type(self).function(input, target, **self.options)
+        except (TypeError, ValueError) as error:
+            name_layer(error, self)
+            raise
+        self._last = (input, target)
         return loss
 
     def backward(self) -> Array:
-        """Gradient with respect to the prediction of the last call.
+        """Compute the gradient with respect to the prediction of the last call.
 
         Raises
         ------
@@ -38,8 +72,15 @@ class Loss:
             If there was none.
         """
         if self._last is None:
-            raise RuntimeError(f"{type(self).__name__}.backward was called before the loss")
+            name = type(self).__name__
+            raise RuntimeError(f"{name}.backward was called before the loss; compute loss(prediction, target) first")
         return type(self).gradient(*self._last, **self.options)
+
+    def __repr__(self) -> str:
+        """Show the options that are not the defaults."""
+        defaults = {name: p.default for name, p in inspect.signature(type(self)).parameters.items()}
+        shown = [(name, value) for name, value in self.options.items() if value is not defaults.get(name)]
+        return f"{type(self).__name__}({', '.join(f'{name}={_shown(value)}' for name, value in shown)})"
 
 
 class CrossEntropyLoss(Loss):
@@ -49,13 +90,15 @@ class CrossEntropyLoss(Loss):
 
     def __init__(
         self,
-        *,
         weight: Array | None = None,
+        size_average: None = None,
         ignore_index: int = -100,
+        reduce: None = None,
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(weight=weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing)
+        _refuse_deprecated("CrossEntropyLoss", size_average, reduce)
+        super().__init__(reduction, weight=weight, ignore_index=ignore_index, label_smoothing=label_smoothing)
 
 
 class NLLLoss(Loss):
@@ -63,8 +106,16 @@ class NLLLoss(Loss):
 
     function, gradient = f.nll_loss, f.nll_loss_grad
 
-    def __init__(self, *, weight: Array | None = None, ignore_index: int = -100, reduction: str = "mean") -> None:
-        super().__init__(weight=weight, ignore_index=ignore_index, reduction=reduction)
+    def __init__(
+        self,
+        weight: Array | None = None,
+        size_average: None = None,
+        ignore_index: int = -100,
+        reduce: None = None,
+        reduction: str = "mean",
+    ) -> None:
+        _refuse_deprecated("NLLLoss", size_average, reduce)
+        super().__init__(reduction, weight=weight, ignore_index=ignore_index)
 
 
 class BCEWithLogitsLoss(Loss):
@@ -73,9 +124,15 @@ class BCEWithLogitsLoss(Loss):
     function, gradient = f.bce_with_logits, f.bce_with_logits_grad
 
     def __init__(
-        self, *, weight: Array | None = None, pos_weight: Array | None = None, reduction: str = "mean"
+        self,
+        weight: Array | None = None,
+        size_average: None = None,
+        reduce: None = None,
+        reduction: str = "mean",
+        pos_weight: Array | None = None,
     ) -> None:
-        super().__init__(weight=weight, pos_weight=pos_weight, reduction=reduction)
+        _refuse_deprecated("BCEWithLogitsLoss", size_average, reduce)
+        super().__init__(reduction, weight=weight, pos_weight=pos_weight)
 
 
 class MSELoss(Loss):
@@ -83,8 +140,9 @@ class MSELoss(Loss):
 
     function, gradient = f.mse_loss, f.mse_loss_grad
 
-    def __init__(self, *, reduction: str = "mean") -> None:
-        super().__init__(reduction=reduction)
+    def __init__(self, size_average: None = None, reduce: None = None, reduction: str = "mean") -> None:
+        _refuse_deprecated("MSELoss", size_average, reduce)
+        super().__init__(reduction)
 
 
 class L1Loss(Loss):
@@ -92,8 +150,9 @@ class L1Loss(Loss):
 
     function, gradient = f.l1_loss, f.l1_loss_grad
 
-    def __init__(self, *, reduction: str = "mean") -> None:
-        super().__init__(reduction=reduction)
+    def __init__(self, size_average: None = None, reduce: None = None, reduction: str = "mean") -> None:
+        _refuse_deprecated("L1Loss", size_average, reduce)
+        super().__init__(reduction)
 
 
 class HuberLoss(Loss):
@@ -101,8 +160,8 @@ class HuberLoss(Loss):
 
     function, gradient = f.huber_loss, f.huber_loss_grad
 
-    def __init__(self, *, delta: float = 1.0, reduction: str = "mean") -> None:
-        super().__init__(delta=delta, reduction=reduction)
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        super().__init__(reduction, delta=number("HuberLoss", "delta", delta))
 
 
 class SmoothL1Loss(Loss):
@@ -110,5 +169,18 @@ class SmoothL1Loss(Loss):
 
     function, gradient = f.smooth_l1_loss, f.smooth_l1_loss_grad
 
-    def __init__(self, *, beta: float = 1.0, reduction: str = "mean") -> None:
-        super().__init__(beta=beta, reduction=reduction)
+    def __init__(
+        self, size_average: None = None, reduce: None = None, reduction: str = "mean", beta: float = 1.0
+    ) -> None:
+        _refuse_deprecated("SmoothL1Loss", size_average, reduce)
+        super().__init__(reduction, beta=number("SmoothL1Loss", "beta", beta))
+
+
+def _refuse_deprecated(op: str, size_average: Any, reduce: Any) -> None:
+    """Refuse the options that reduction replaces: they hold their positions in PyTorch's signature."""
+    only(op, "size_average", size_average, None, _INSTEAD)
+    only(op, "reduce", reduce, None, _INSTEAD)
+
+
+def _shown(value: Any) -> str:
+    return f"array of shape {tuple(value.shape)}" if hasattr(value, "shape") else repr(value)

@@ -1,65 +1,96 @@
-"""Layers that normalise."""
+"""Batch and group normalization as layers."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ..core.arrays import finite, flag
-from ..core.device import Array, to_device
+from ..core.device import to_device
 from ..core.graph import refuse_recording
 from ..core.half import wide
 from ..core.shapes import positive
+from ..core.typing import Array
 from ..norm import batch, group
+from .checks import LAYOUTS, require_input
 from .init import ones, zeros
-from .module import Buffer, Module, Parameter
+from .module import Module
+from .parameter import Buffer, Parameter
 
 
-class _BatchNorm(Module):
-    """Batch normalisation of inputs of one rank."""
+class _Normalization(Module):
+    """A layer with a weight and a bias for each channel, or without."""
 
-    rank: ClassVar[int]
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def _set_affine(self, channels: int, affine: bool, bias: bool, device: str | None, dtype: Any) -> None:
+        """Make the weight, all ones, and the bias, all zeros."""
+        op = type(self).__name__
+        self.affine, with_bias = flag(op, "affine", affine), flag(op, "bias", bias)
+        self._channels = channels
+        self.weight = Parameter(to_device(ones((channels,), dtype=dtype), device)) if affine else None
+        self.bias = Parameter(to_device(zeros((channels,), dtype=dtype), device)) if affine and with_bias else None
+
+    def _accumulate(self, dweight: Array, dbias: Array) -> None:
+        if self.weight is not None:
+            self.weight.accumulate(dweight)
+        if self.bias is not None:
+            self.bias.accumulate(dbias)
+
+
+class _BatchNorm(_Normalization):
+    """Batch normalization of inputs of some ranks."""
+
+    ranks: ClassVar[tuple[int, ...]]
+    function: ClassVar[Callable[..., Array]]
+    gradient: ClassVar[Callable[..., tuple[Array, Array, Array]]]
 
     def __init__(
         self,
         num_features: int,
-        *,
         eps: float = 1e-5,
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
-        dtype: Any = np.float32,
+        device: str | None = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
-        op = type(self).__name__
-        features, self.eps = positive(op, "num_features", num_features), finite(op, "eps", eps, at_least=0)
+        op, dtype = type(self).__name__, np.float32 if dtype is None else dtype
+        self.num_features = features = positive(op, "num_features", num_features)
+        self.eps = finite(op, "eps", eps, at_least=0)
         self.momentum = None if momentum is None else finite(op, "momentum", momentum)
-        affine, tracked = flag(op, "affine", affine), flag(op, "track_running_stats", track_running_stats)
-        self.weight = Parameter(ones((features,), dtype=dtype)) if affine else None
-        self.bias = Parameter(zeros((features,), dtype=dtype)) if affine else None
-        self.running_mean = Buffer(zeros((features,), dtype=wide(dtype))) if tracked else None
-        self.running_var = Buffer(ones((features,), dtype=wide(dtype))) if tracked else None
-        self.num_batches_tracked = Buffer(to_device(np.zeros((), np.int64))) if tracked else None
+        self._set_affine(features, affine, bias, device, dtype)
+        self.track_running_stats = tracked = flag(op, "track_running_stats", track_running_stats)
+        self.running_mean = Buffer(to_device(zeros((features,), dtype=wide(dtype)), device)) if tracked else None
+        self.running_var = Buffer(to_device(ones((features,), dtype=wide(dtype)), device)) if tracked else None
+        self.num_batches_tracked = Buffer(to_device(np.zeros((), np.int64), device)) if tracked else None
         self._saved: tuple[Array, Array, Array, bool] | None = None
 
     def forward(self, x: Array) -> Array:
-        """The channels of x, each with its batch's statistics in training and its running ones in evaluation."""
-        own = self.training or self.running_mean is None
-        mean, var = self._batch_statistics(x) if own else (_data(self.running_mean), _data(self.running_var))
-        self._saved = x, mean, var, own
-        f = getattr(batch, f"batch_norm{self.rank}d")
-        y: Array = f(x, mean, var, _data(self.weight), _data(self.bias), eps=self.eps)
-        return y
+        """Normalize each channel with its batch's statistics in training, with the running ones in evaluation."""
+        require_input(type(self).__name__, x, _data(self.weight), self.ranks, self.num_features, "num_features")
+        of_batch = self.training or self.running_mean is None
+        mean, var = self._batch_statistics(x) if of_batch else (_data(self.running_mean), _data(self.running_var))
+        self._saved = x, mean, var, of_batch
+        return type(self).function(x, mean, var, _data(self.weight), _data(self.bias), eps=self.eps)
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
-        """The gradients of `gpuconv.batch_norm2d_grad`."""
-        x, mean, var, own = self.saved(self._saved)
-        f_grad = getattr(batch, f"batch_norm{self.rank}d_grad")
-        dx, dweight, dbias = f_grad(dy, x, mean, var, _data(self.weight), training=own, eps=self.eps)
-        if self.weight is not None and self.bias is not None:
-            self.weight.accumulate(dweight)
-            self.bias.accumulate(dbias)
+        """Compute the gradients of `gpuconv.batch_norm2d_grad`."""
+        x, mean, var, of_batch = self.saved(self._saved)
+        weight = _data(self.weight)
+        dx, dweight, dbias = type(self).gradient(dy, x, mean, var, weight, training=of_batch, eps=self.eps)
+        self._accumulate(dweight, dbias)
         return dx if input_grad else None
 
-    def _batch_statistics(self, x: Array) -> tuple[Array, Array]:
+    def extra_repr(self) -> str:
+        """Return the options."""
+        options = f"eps={self.eps}, momentum={self.momentum}, affine={self.affine}, bias={self.bias is not None}"
+        return f"{self.num_features}, {options}, track_running_stats={self.track_running_stats}"
+
+    def _batch_statistics(self, x: Array) -> tuple[Any, Any]:
         """The batch's statistics; the running ones follow, by momentum or as the mean over all batches so far."""
         if not self.training or self.num_batches_tracked is None:
             return batch.batch_norm_statistics(x)
@@ -72,13 +103,14 @@ class _BatchNorm(Module):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Batch normalisation of (N, C) or (N, C, L); parameters as for `BatchNorm2d`."""
+    """Batch normalization of (N, C) or (N, C, L); parameters as for `BatchNorm2d`."""
 
-    rank = 1
+    ranks = (2, 3)
+    function, gradient = batch.batch_norm1d, batch.batch_norm1d_grad
 
 
 class BatchNorm2d(_BatchNorm):
-    """Batch normalisation of (N, C, H, W).
+    """Batch normalization of (N, C, H, W).
 
     Parameters
     ----------
@@ -90,9 +122,13 @@ class BatchNorm2d(_BatchNorm):
     affine : bool
         Whether there are a weight and a bias for each channel.
     track_running_stats : bool
-        Without, evaluation normalises with the batch's statistics too.
-    dtype : float16, bfloat16, float32 or float64
-        Of the weight and the bias; statistics of 16-bit types are float32.
+        Without, evaluation normalizes with the batch's statistics too.
+    device : {"cpu", "cuda"}, optional
+        Default: `gpuconv.device()`.
+    dtype : float16, bfloat16, float32 or float64, optional
+        Of the weight and the bias, float32 by default; statistics of 16-bit types are float32.
+    bias : bool
+        With affine: whether there is a bias.
 
     Raises
     ------
@@ -100,17 +136,19 @@ class BatchNorm2d(_BatchNorm):
         If num_features is not positive.
     """
 
-    rank = 2
+    ranks = (4,)
+    function, gradient = batch.batch_norm2d, batch.batch_norm2d_grad
 
 
 class BatchNorm3d(_BatchNorm):
-    """Batch normalisation of (N, C, D, H, W); parameters as for `BatchNorm2d`."""
+    """Batch normalization of (N, C, D, H, W); parameters as for `BatchNorm2d`."""
 
-    rank = 3
+    ranks = (5,)
+    function, gradient = batch.batch_norm3d, batch.batch_norm3d_grad
 
 
-class GroupNorm(Module):
-    """Group normalisation of (N, C, ...), the same in training and evaluation.
+class GroupNorm(_Normalization):
+    """Group normalization of (N, C, ...), the same in training and evaluation.
 
     Parameters
     ----------
@@ -118,7 +156,8 @@ class GroupNorm(Module):
     eps : float
     affine : bool
         Whether there are a weight and a bias for each channel.
-    dtype : float16, bfloat16, float32 or float64
+    device, dtype, bias
+        As for `BatchNorm2d`.
 
     Raises
     ------
@@ -127,34 +166,47 @@ class GroupNorm(Module):
     """
 
     def __init__(
-        self, num_groups: int, num_channels: int, *, eps: float = 1e-5, affine: bool = True, dtype: Any = np.float32
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device: str | None = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         op = "GroupNorm"
-        self.num_groups, channels = positive(op, "num_groups", num_groups), positive(op, "num_channels", num_channels)
-        if channels % self.num_groups:
+        self.num_groups = positive(op, "num_groups", num_groups)
+        self.num_channels = positive(op, "num_channels", num_channels)
+        if num_channels % num_groups:
             raise ValueError(f"{op}: num_groups is {num_groups}, expected a divisor of num_channels={num_channels}")
-        self.eps, affine = finite(op, "eps", eps, at_least=0), flag(op, "affine", affine)
-        self.weight = Parameter(ones((channels,), dtype=dtype)) if affine else None
-        self.bias = Parameter(zeros((channels,), dtype=dtype)) if affine else None
+        self.eps = finite(op, "eps", eps, at_least=0)
+        self._set_affine(self.num_channels, affine, bias, device, np.float32 if dtype is None else dtype)
         self._saved: tuple[Array, Array, Array] | None = None
 
     def forward(self, x: Array) -> Array:
-        """Each sample's groups of channels with their own statistics."""
+        """Normalize each sample's groups of channels with their statistics."""
+        require_input("GroupNorm", x, _data(self.weight), tuple(LAYOUTS), self.num_channels, "num_channels")
         mean, var = group.group_norm_statistics(x, self.num_groups)
         self._saved = x, mean, var
         affine = _data(self.weight), _data(self.bias)
-        return group.group_norm(x, self.num_groups, *affine, self.eps, mean=mean, var=var)
+        y: Array = group.group_norm(x, self.num_groups, *affine, self.eps, mean=mean, var=var)
+        return y
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
-        """The gradients of `gpuconv.group_norm_grad`."""
+        """Compute the gradients of `gpuconv.group_norm_grad`."""
         x, mean, var = self.saved(self._saved)
         arguments = self.num_groups, mean, var, _data(self.weight), self.eps
         dx, dweight, dbias = group.group_norm_grad(dy, x, *arguments)
-        if self.weight is not None and self.bias is not None:
-            self.weight.accumulate(dweight)
-            self.bias.accumulate(dbias)
+        self._accumulate(dweight, dbias)
         return dx if input_grad else None
 
+    def extra_repr(self) -> str:
+        """Return the options."""
+        options = f"eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
+        return f"{self.num_groups}, {self.num_channels}, {options}"
 
-def _data(entry: Parameter | Buffer | None) -> Array | None:
+
+def _data(entry: Parameter | Buffer | None) -> Any:
     return None if entry is None else entry.data

@@ -1,233 +1,190 @@
 """Pooling layers. Each keeps what its backward pass needs from the last forward pass, and nothing else."""
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
 
 from .. import pool
-from ..core.device import Array
-from ..core.shapes import Padding, Size, several
-from ..pool.adaptive import OutputSize
+from ..core.arrays import require_array
+from ..core.shapes import Padding, Size, several, sides_of
+from ..core.typing import Array
+from .checks import only
 from .module import Module
 
+INDICES = "gpuconv.nn.functional has the indices"
 
-class _MaxPool(Module):
-    """Maximum pooling along `rank` axes."""
+
+class Passes(NamedTuple):
+    """The functions of a pooling."""
+
+    forward: Callable[..., Any]
+    input_grad: Callable[..., Array]
+
+
+class _WindowPool(Module):
+    """Pooling over windows along `rank` axes."""
 
     rank: ClassVar[int]
+    passes: ClassVar[Passes]
+
+    def _set_windows(self, kernel_size: Size, stride: Size | None, padding: Padding) -> None:
+        """Check the sizes and keep them as they were given, which is how torch.nn shows them."""
+        op = type(self).__name__
+        kernel = several(op, "kernel_size", kernel_size, self.rank)
+        steps = kernel if stride is None else several(op, "stride", stride, self.rank)
+        sides_of(op, padding, kernel, steps, (1,) * self.rank)
+        self.kernel_size, self.stride, self.padding = kernel_size, kernel_size if stride is None else stride, padding
+        self._shape: tuple[int, ...] | None = None
+
+
+class _MaxPool(_WindowPool):
+    """Max pooling along `rank` axes."""
 
     def __init__(
         self,
         kernel_size: Size,
-        *,
         stride: Size | None = None,
         padding: Padding = 0,
         dilation: Size = 1,
+        return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
-        self.kernel_size = several(type(self).__name__, "kernel_size", kernel_size, self.rank)
-        self.options: dict[str, Any] = {
-            "stride": stride,
-            "padding": padding,
-            "dilation": dilation,
-            "ceil_mode": ceil_mode,
-        }
+        self._set_windows(kernel_size, stride, padding)
+        only(type(self).__name__, "return_indices", return_indices, False, INDICES)
+        several(type(self).__name__, "dilation", dilation, self.rank)
+        self.dilation, self.ceil_mode = dilation, ceil_mode
         self._mask: Array | None = None
-        self._shape: tuple[int, ...] | None = None
 
     def forward(self, x: Array) -> Array:
-        """The largest of each window; where it was stays behind as the mask."""
-        self._shape = x.shape
-        y, self._mask = getattr(pool, f"max_pool{self.rank}d")(x, self.kernel_size, **self.options)
+        """Take the maximum of each window, and keep its position as the mask."""
+        require_array(type(self).__name__, "x", x)
+        y: Array
+        y, mask = self.passes.forward(x, self.kernel_size, **self._options())
+        self._shape, self._mask = x.shape, mask
         return y
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
-        """The winners get it all."""
+        """Route dy to each window's argmax."""
         if not input_grad:
             return None
-        gradient = getattr(pool, f"max_pool{self.rank}d_input_grad")
-        return gradient(dy, self.saved(self._mask), self.saved(self._shape), self.kernel_size, **self.options)
+        shape = self.saved(self._shape)
+        return self.passes.input_grad(dy, self._mask, shape, self.kernel_size, **self._options())
+
+    def extra_repr(self) -> str:
+        """Return the windows."""
+        sizes = f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+        return f"{sizes}, dilation={self.dilation}, ceil_mode={self.ceil_mode}"
+
+    def _options(self) -> dict[str, Any]:
+        windows = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
+        return {**windows, "ceil_mode": self.ceil_mode}
 
 
-class _AvgPool(Module):
+class _AvgPool(_WindowPool):
     """Average pooling along `rank` axes."""
 
-    rank: ClassVar[int]
+    divisor_override: int | None = None
 
     def __init__(
         self,
         kernel_size: Size,
-        *,
         stride: Size | None = None,
         padding: Padding = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> None:
-        self.kernel_size = several(type(self).__name__, "kernel_size", kernel_size, self.rank)
-        self.options: dict[str, Any] = {
-            "stride": stride,
-            "padding": padding,
-            "ceil_mode": ceil_mode,
-            "count_include_pad": count_include_pad,
-        }
-        if divisor_override is not None:  # which the function of one axis does not take
-            self.options["divisor_override"] = divisor_override
-        self._shape: tuple[int, ...] | None = None
+        self._set_windows(kernel_size, stride, padding)
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+        self.divisor_override = divisor_override
 
     def forward(self, x: Array) -> Array:
-        """The mean of each window."""
+        """Take the mean of each window."""
+        require_array(type(self).__name__, "x", x)
+        y: Array = self.passes.forward(x, self.kernel_size, **self._options())
         self._shape = x.shape
-        return getattr(pool, f"avg_pool{self.rank}d")(x, self.kernel_size, **self.options)
+        return y
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
-        """Spread evenly."""
+        """Spread dy evenly over each window."""
         if not input_grad:
             return None
-        gradient = getattr(pool, f"avg_pool{self.rank}d_input_grad")
-        return gradient(dy, self.saved(self._shape), self.kernel_size, **self.options)
+        return self.passes.input_grad(dy, self.saved(self._shape), self.kernel_size, **self._options())
 
+    def extra_repr(self) -> str:
+        """Return the windows."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
-class _ToSize(Module):
-    """Pooling to an output of a given size; `operation` is the function's name."""
-
-    operation: ClassVar[str]
-
-    def __init__(self, *size: Any) -> None:
-        self._size = size
-        self._indices: tuple[Array, ...] = ()
-        self._shape: tuple[int, ...] | None = None
-
-    def forward(self, x: Array) -> Array:
-        """A number for each window; of maxima, where they were stays behind."""
-        self._shape = x.shape
-        result = getattr(pool, self.operation)(x, *self._size)
-        if not isinstance(result, tuple):
-            return result
-        self._indices = result[1:]
-        return result[0]
-
-    def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
-        """Spread evenly, or to the winners alone."""
-        shape = self.saved(self._shape)
-        return getattr(pool, f"{self.operation}_input_grad")(dy, *self._indices, shape) if input_grad else None
-
-
-class _Adaptive(_ToSize):
-    """Parameters as for the function."""
-
-    def __init__(self, output_size: OutputSize) -> None:
-        super().__init__(output_size)
-
-
-class _Global(_ToSize):
-    """No parameters."""
-
-    def __init__(self) -> None:
-        super().__init__()
+    def _options(self) -> dict[str, Any]:
+        windows = {"stride": self.stride, "padding": self.padding}
+        options = {**windows, "ceil_mode": self.ceil_mode, "count_include_pad": self.count_include_pad}
+        if self.divisor_override is not None:  # which the function of one axis does not take
+            options["divisor_override"] = self.divisor_override
+        return options
 
 
 class MaxPool1d(_MaxPool):
-    """Maximum pooling; parameters as for `gpuconv.max_pool1d`."""
+    """Max pooling; parameters as for `MaxPool2d`."""
 
-    rank = 1
+    rank, passes = 1, Passes(pool.max_pool1d, pool.max_pool1d_input_grad)
 
 
 class MaxPool2d(_MaxPool):
-    """Maximum pooling; parameters as for `gpuconv.max_pool2d`."""
+    """Max pooling, (N, C, H, W) to (N, C, P, Q).
 
-    rank = 2
+    Parameters
+    ----------
+    kernel_size : int or pair
+    stride : int or pair, optional
+        Default: kernel_size.
+    padding, dilation, ceil_mode
+        As for `gpuconv.max_pool2d`.
+    return_indices : bool
+        Not supported: `gpuconv.nn.functional.max_pool2d` returns indices, `gpuconv.max_pool2d` the mask.
+
+    Examples
+    --------
+    >>> from gpuconv import nn
+    >>> nn.MaxPool2d(3, 2, 1)
+    MaxPool2d(kernel_size=3, stride=2, padding=1, dilation=1, ceil_mode=False)
+    """
+
+    rank, passes = 2, Passes(pool.max_pool2d, pool.max_pool2d_input_grad)
 
 
 class MaxPool3d(_MaxPool):
-    """Maximum pooling; parameters as for `gpuconv.max_pool3d`."""
+    """Max pooling; parameters as for `MaxPool2d`."""
 
-    rank = 3
+    rank, passes = 3, Passes(pool.max_pool3d, pool.max_pool3d_input_grad)
 
 
 class AvgPool1d(_AvgPool):
     """Average pooling; parameters as for `gpuconv.avg_pool1d`."""
 
-    rank = 1
+    rank, passes = 1, Passes(pool.avg_pool1d, pool.avg_pool1d_input_grad)
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Padding = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+    def extra_repr(self) -> str:
+        """Return the windows, as tuples of one."""
+        sizes = (("kernel_size", self.kernel_size), ("stride", self.stride), ("padding", self.padding))
+        return ", ".join(f"{name}={(size,) if isinstance(size, int) else size}" for name, size in sizes)
 
 
 class AvgPool2d(_AvgPool):
     """Average pooling; parameters as for `gpuconv.avg_pool2d`."""
 
-    rank = 2
+    rank, passes = 2, Passes(pool.avg_pool2d, pool.avg_pool2d_input_grad)
 
 
 class AvgPool3d(_AvgPool):
     """Average pooling; parameters as for `gpuconv.avg_pool3d`."""
 
-    rank = 3
-
-
-class AdaptiveAvgPool1d(_Adaptive):
-    """Averages to a size; the parameter as for `gpuconv.adaptive_avg_pool1d`."""
-
-    operation = "adaptive_avg_pool1d"
-
-
-class AdaptiveAvgPool2d(_Adaptive):
-    """Averages to a size; the parameter as for `gpuconv.adaptive_avg_pool2d`."""
-
-    operation = "adaptive_avg_pool2d"
-
-
-class AdaptiveAvgPool3d(_Adaptive):
-    """Averages to a size; the parameter as for `gpuconv.adaptive_avg_pool3d`."""
-
-    operation = "adaptive_avg_pool3d"
-
-
-class AdaptiveMaxPool1d(_Adaptive):
-    """Maxima to a size; the parameter as for `gpuconv.adaptive_max_pool1d`."""
-
-    operation = "adaptive_max_pool1d"
-
-
-class AdaptiveMaxPool2d(_Adaptive):
-    """Maxima to a size; the parameter as for `gpuconv.adaptive_max_pool2d`."""
-
-    operation = "adaptive_max_pool2d"
-
-
-class AdaptiveMaxPool3d(_Adaptive):
-    """Maxima to a size; the parameter as for `gpuconv.adaptive_max_pool3d`."""
-
-    operation = "adaptive_max_pool3d"
-
-
-class GlobalAvgPool1d(_Global):
-    """Averages of whole planes: `gpuconv.global_avg_pool1d`."""
-
-    operation = "global_avg_pool1d"
-
-
-class GlobalAvgPool2d(_Global):
-    """Averages of whole planes: `gpuconv.global_avg_pool2d`."""
-
-    operation = "global_avg_pool2d"
-
-
-class GlobalAvgPool3d(_Global):
-    """Averages of whole planes: `gpuconv.global_avg_pool3d`."""
-
-    operation = "global_avg_pool3d"
-
-
-class GlobalMaxPool1d(_Global):
-    """Maxima of whole planes: `gpuconv.global_max_pool1d`."""
-
-    operation = "global_max_pool1d"
-
-
-class GlobalMaxPool2d(_Global):
-    """Maxima of whole planes: `gpuconv.global_max_pool2d`."""
-
-    operation = "global_max_pool2d"
-
-
-class GlobalMaxPool3d(_Global):
-    """Maxima of whole planes: `gpuconv.global_max_pool3d`."""
-
-    operation = "global_max_pool3d"
+    rank, passes = 3, Passes(pool.avg_pool3d, pool.avg_pool3d_input_grad)

@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..core.device import Array, to_host
-from .module import Module, Parameter
+from ..core.device import to_host
+from ..core.typing import Array
+from .module import Module
+from .parameter import Parameter
 
 
 class LayerSymmetry(NamedTuple):

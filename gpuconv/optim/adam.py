@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from ..core.device import Array
-from ..nn.module import Parameter
+from ..nn.parameter import Parameter
 from .base import Optimizer
 from .options import at_least_zero, two_decays
 

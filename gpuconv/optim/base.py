@@ -7,7 +7,7 @@ from ..core.arrays import FLOATING, contiguous, floating, same_device, shaped
 from ..core.device import Array, array_module, device_of, is_cupy, kernels_for, on_device_of, to_device
 from ..core.graph import every_time
 from ..core.half import alike, is_half, store, wide, widened
-from ..nn.module import Parameter
+from ..nn.parameter import Parameter
 
 
 class Optimizer:
@@ -68,7 +68,7 @@ class Optimizer:
         narrow = []
         for parameter, gradient, state in zip(self.parameters, gradients, self.state, strict=True):
             if gradient is not None:
-                w = parameter.data
+                w: Any = parameter.data
                 with on_device_of(w):
                     moved = widened(w)
                     arrays, constants = self._step_of(moved, widened(gradient), state)

@@ -9,7 +9,7 @@ from ..core.arrays import empty, number
 from ..core.device import Array, kernels_for, on_device_of, to_device
 from ..core.graph import refuse_recording
 from ..core.half import alike, store, widened
-from ..nn.module import Parameter
+from ..nn.parameter import Parameter
 
 
 def clip_grad_norm(

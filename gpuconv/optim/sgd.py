@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..core.device import Array, array_module
-from ..nn.module import Parameter
+from ..nn.parameter import Parameter
 from .base import Optimizer
 from .options import at_least_zero
 

@@ -19,7 +19,7 @@ from ..nn import (
 )
 from ..nn.init import Initializer, Seed
 
-ACTIVATIONS = {"relu": ReLU, "leaky_relu": LeakyReLU}
+ACTIVATIONS: dict[str, type[ReLU] | type[LeakyReLU]] = {"relu": ReLU, "leaky_relu": LeakyReLU}
 POOLS: dict[str, type[MaxPool2d] | type[AvgPool2d]] = {"max": MaxPool2d, "avg": AvgPool2d}
 
 
