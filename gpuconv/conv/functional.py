@@ -13,7 +13,9 @@ from ..core.half import takes_half, wide
 from ..core.shapes import ConvGeometry, Padding, Size, conv_geometry, shape_of
 
 ACTIVATIONS = (None, "relu", "leaky_relu")
-ALGORITHMS = ("auto", "direct", "winograd", "implicit_gemm", "depthwise", "tf32")
+ALGORITHMS = (
+    "auto", "direct", "filter_vectorized", "pointwise", "col2im", "winograd", "implicit_gemm", "depthwise", "tf32",
+)  # fmt: skip
 
 
 @takes_half(natively=True)

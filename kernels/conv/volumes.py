@@ -23,6 +23,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .phases import axis_phases
+
 COPY = 100
 """Products that take as long as moving one weight to a run's own and back into its pack (Zen 3, 2026-11)."""
 
@@ -176,13 +178,14 @@ def _forward_runs(depth, positions):
 @lru_cache(maxsize=1024)
 def _input_grad_runs(depth, positions):
     """Runs of input frames: i is read under tap t by output (i + before - t dilation) / stride, if that divides."""
+    phases = axis_phases(depth.size, depth.taps, depth.stride, depth.dilation, depth.before)
 
     def reads(i):
-        outputs = {t: divmod(i + depth.before - t * depth.dilation, depth.stride) for t in range(depth.taps)}
-        return {t: o for t, (o, rest) in outputs.items() if rest == 0}
+        u, phase = divmod(i, depth.stride)
+        return {t: u + shift for t, shift in phases[phase].taps}
 
-    phases = [range(phase, depth.size, depth.stride) for phase in range(min(depth.stride, depth.size))]
-    return tuple(chain.from_iterable(_runs(frames, reads, depth.outputs, positions) for frames in phases))
+    frames = [range(phase, depth.size, depth.stride) for phase in range(len(phases))]
+    return tuple(chain.from_iterable(_runs(phase, reads, depth.outputs, positions) for phase in frames))
 
 
 def _runs(frames, reads, size, positions):

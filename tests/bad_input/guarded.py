@@ -17,7 +17,7 @@ import numpy as np
 import gpuconv
 import gpuconv.core.arrays
 from gpuconv.core.shapes import conv_geometry
-from gpuconv.kernels.conv.cpu import select
+from gpuconv.kernels.conv import cpu
 from gpuconv.kernels.core import memory
 from gpuconv.testing.operations import operation_checks
 from tests.bad_input.valid import calls
@@ -99,15 +99,17 @@ def _run_squares(side, count=60):
 
 
 def _run_convolution(x_shape, w_shape, options, rng, side):
-    """All passes, by each algorithm that serves the geometry."""
+    """All passes, by each algorithm that supports the shape."""
     print(x_shape, w_shape, options, flush=True)
     _alive.clear()
-    x, weights = (guarded(rng.standard_normal(shape, np.float32), side) for shape in (x_shape, w_shape))
-    for algorithm in ("auto", *select.algorithms(conv_geometry("guarded", x_shape, w_shape, **options), "fprop", x)):
-        how = {**options, "algorithm": algorithm}
-        y = gpuconv.conv2d(x, weights, **how)
-        gpuconv.conv2d_input_grad(y, weights, x.shape, **how)
-        gpuconv.conv2d_weight_grad(x, y, weights.shape, **how)
+    x, w = (guarded(rng.standard_normal(shape, np.float32), side) for shape in (x_shape, w_shape))
+    y, g = gpuconv.conv2d(x, w, **options), conv_geometry("guarded", x_shape, w_shape, **options)
+    for name in cpu.algorithms(g, "fprop", x):
+        gpuconv.conv2d(x, w, **options, algorithm=name)
+    for name in cpu.algorithms(g, "dgrad", x):
+        gpuconv.conv2d_input_grad(y, w, x.shape, **options, algorithm=name)
+    for name in cpu.algorithms(g, "wgrad", x):
+        gpuconv.conv2d_weight_grad(x, y, w.shape, **options, algorithm=name)
 
 
 def _run_poolings(side, count=200):

@@ -40,5 +40,4 @@ def test_a_guarded_copy_has_the_same_values():
 
 def test_workspaces_are_guarded_wherever_kernels_are_handed_them():
     names = {module.__name__.rpartition(".")[2] for module in with_workspaces()}
-    convolutions = {"conv_direct", "conv_pointwise", "conv_scatter", "conv_winograd", "conv_winograd_weight_grad"}
-    assert names == convolutions | {"gathering"}
+    assert names == {"direct", "pointwise", "col2im", "winograd", "winograd_wgrad", "offset_tables"}

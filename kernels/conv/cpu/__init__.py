@@ -1,13 +1,16 @@
-"""Launchers on the CPU: convolution: fprop, dgrad and wgrad, by the algorithms of each target."""
+"""Convolution on the CPU: launchers of fprop, dgrad and wgrad, and the names of the algorithms that compute them."""
 
-from . import frames
-from .select import algorithms, bias_grad, dgrad, fprop, wgrad
+from . import frames, select
+from .select import ALGORITHMS, algorithms, bias_grad, dgrad, fprop, unsupported, wgrad
 
 __all__ = [
+    "ALGORITHMS",
     "algorithms",
     "bias_grad",
     "dgrad",
     "fprop",
     "frames",
+    "select",
+    "unsupported",
     "wgrad",
 ]

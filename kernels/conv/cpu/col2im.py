@@ -23,20 +23,6 @@ from ...cpu.workspaces import workspace, zeros
 from .direct import SERIAL
 
 TASKS = 16  # at least so many, if there are channels enough
-ADDITION = 5  # cycles for a vector of additions, where a multiply-add takes half of one (Zen 3, 2026-11)
-SPREADING = 160  # cycles for a vector of a strided dx, stored apart and dy copied for each phase (Zen 3, 2026-11)
-LARGEST = 4096  # elements of a map: a channel's sums and a panel's rows then stay in the second-level cache
-
-
-@lru_cache(maxsize=1024)
-def pays(g):
-    """Whether scattering takes fewer cycles than gathering, by the geometry alone; both in elements of a vector."""
-    if g.h * g.w > LARGEST or g.p * g.q > LARGEST:
-        return False
-    strided, taps, filters = g.stride_h * g.stride_w, g.r * g.s, g.k // g.groups
-    gathered = g.h * g.w * (filters * taps / strided / 2 + (SPREADING if strided > 1 else 0))
-    scattered = -(-g.p * g.q // 16) * 16 * taps * (filters / 2 + ADDITION)
-    return taps * strided > 1 and filters >= 8 and scattered < gathered
 
 
 def scatter_gradient(g, dy, w, pre_activation, activation, slope, dx):

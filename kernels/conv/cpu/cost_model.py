@@ -1,17 +1,42 @@
-"""Whether Winograd's algorithm is quicker than direct convolution: a model of both, by the geometry alone.
+"""Which algorithm is worth its while on the CPU: costs by the shape alone, so that "auto" is a pure function of it.
 
-Costs are in multiply-adds of one lane, of which a core begins 32 in a cycle with AVX-512. What a transform costs was
-measured on a Zen 5 with AVX-512 (2026-11, two cores), as were the parts of the peak that products reach.
+Costs of Winograd's algorithm are in multiply-adds of one lane, of which a core begins 32 in a cycle with AVX-512. What
+a transform costs was measured on a Zen 5 with AVX-512 (2026-11, two cores), as were the shares of the FMA peak that the
+products reach.
 """
 
 import math
 from functools import lru_cache
 
+import numpy as np
+
 from ...core.memory import LARGEST
+from ...cpu.emitter import tile_columns
+from ..phases import dgrad_phases
 from .winograd import FEW, SHARED, STEPS
 from .winograd_matrices import POSITIONS, outputs_of
 from .winograd_taps import served, taps_of
 from .winograd_wgrad import ALL, CHANNELS
+
+PREFERENCE = {
+    "fprop": ("winograd", "pointwise", "filter_vectorized"),
+    "dgrad": ("winograd", "pointwise", "col2im", "filter_vectorized"),
+    "wgrad": ("winograd", "filter_vectorized"),
+}
+"""The order in which algorithms are asked whether they are profitable; "direct" is what is left."""
+
+POINTWISE_OUTPUTS = 768
+"""Outputs of a map: larger ones of 1x1 kernels fill vectors by themselves (Xeon with AVX-512, 2026-11)."""
+SCATTERED_OUTPUTS = 128
+"""Outputs of a map: fewer of strided 1x1 kernels are not worth scattering (Xeon with AVX-512, 2026-11)."""
+SPARE_ELEMENTS = 1 << 23
+"""Elements that a padded copy may have beyond as many as x and y have."""
+WGRAD_PAIRS = 96
+"""(channel, tap) pairs: with fewer, transposing dy takes longer than is gained (Xeon with AVX-512, 2026-11)."""
+
+COL2IM_MAP = 4096  # elements of a map: a channel's sums and a panel's rows then stay in the second-level cache
+ADDITION = 5  # cycles for a vector of additions, where a multiply-add takes half of one (Zen 3, 2026-11)
+SPREADING = 160  # cycles for a vector of a strided dx, stored apart and dy copied for each phase (Zen 3, 2026-11)
 
 TILE = 800  # for a tile of a channel: gathered, transformed, stored
 OUTPUT = 400  # for a tile of a filter's outputs
@@ -28,26 +53,88 @@ FILTERS, TILES = 8, 32  # filters and tiles are multiplied so many at a time; su
 SMALLEST = 1 << 22  # N P Q C K: up to there a call gains less than 0.3 ms (Zen 3, 2 cores), and must be compiled
 
 
-@lru_cache(maxsize=1024)
-def pays(g, operation):
-    """Whether it does, for one of "fprop" and its gradients."""
-    if not served(g) or g.n * g.p * g.q * g.c * g.k <= SMALLEST:
+def is_profitable(algorithm, shape, operation, dtype):
+    """Whether an algorithm that supports a pass is expected to beat "direct" at it."""
+    return _PROFITABLE[algorithm](shape, operation, np.dtype(dtype))
+
+
+def _pointwise(shape, operation, dtype):
+    """Rows of pixels fill vectors."""
+    return shape.p * shape.q > POINTWISE_OUTPUTS
+
+
+def _filter_vectorized(shape, operation, dtype):
+    """Filters fill two thirds of the vectors they are the lanes of, and pixels would not fill theirs."""
+    filters = shape.c if operation == "dgrad" else shape.k
+    if not fills_lanes(shape, filters, dtype):
         return False
-    return cost(g, operation) < MARGIN * direct_cost(g)
+    if operation == "wgrad":
+        return shape.c * shape.r * shape.s >= WGRAD_PAIRS
+    few_pixels = shape.r * shape.s > 1 or shape.p * shape.q <= POINTWISE_OUTPUTS
+    return few_pixels or (operation == "fprop" and shape.stride_h * shape.stride_w > 1)
 
 
-def direct_cost(g):
+def _col2im(shape, operation, dtype):
+    """Scattering takes fewer cycles than gathering, both counted in elements of a vector."""
+    if shape.h * shape.w > COL2IM_MAP or shape.p * shape.q > COL2IM_MAP:
+        return False
+    strided, taps, filters = shape.stride_h * shape.stride_w, shape.r * shape.s, shape.k // shape.groups
+    if taps == 1 and shape.p * shape.q <= SCATTERED_OUTPUTS and fills_lanes(shape, shape.c, dtype):
+        return False  # filter_vectorized is faster
+    gathered = shape.h * shape.w * (filters * taps / strided / 2 + (SPREADING if strided > 1 else 0))
+    scattered = -(-shape.p * shape.q // 16) * 16 * taps * (filters / 2 + ADDITION)
+    return taps * strided > 1 and filters >= 8 and scattered < gathered
+
+
+@lru_cache(maxsize=1024)
+def _winograd(shape, operation, dtype):
+    """Its cost is below that of direct convolution, by a margin; float32 alone."""
+    if dtype != np.float32 or not served(shape) or shape.n * shape.p * shape.q * shape.c * shape.k <= SMALLEST:
+        return False
+    return cost(shape, operation) < MARGIN * direct_cost(shape)
+
+
+_PROFITABLE = {
+    "pointwise": _pointwise,
+    "filter_vectorized": _filter_vectorized,
+    "col2im": _col2im,
+    "winograd": _winograd,
+}
+
+
+def fills_lanes(shape, filters, dtype):
+    """Whether filters fill two thirds of the vectors they are the lanes of, and a padded copy is not too large."""
+    whole = -(-filters // tile_columns(dtype)) * tile_columns(dtype)
+    maps = shape.c * shape.h * shape.w + shape.k * shape.p * shape.q
+    moderate = shape.n * padded_size(shape) <= shape.n * maps + SPARE_ELEMENTS
+    return shape.groups == 1 and 3 * filters >= 2 * whole and moderate
+
+
+def padded_size(shape):
+    """Elements of a padded image, of x or of dy, at most."""
+    rows = shape.h + max(shape.pad_top + shape.pad_bottom, (shape.r - 1) * shape.dilation_h)
+    columns = shape.w + max(shape.pad_left + shape.pad_right, (shape.s - 1) * shape.dilation_w)
+    return max(shape.c, shape.k) * rows * columns
+
+
+@lru_cache(maxsize=1024)
+def is_one_correlation(shape):
+    """Whether all taps reach every phase of dx that any tap reaches: at stride 1, and of 1x1 kernels."""
+    return all(len(rows.taps) * len(columns.taps) == shape.r * shape.s for rows, columns in dgrad_phases(shape)[0])
+
+
+def direct_cost(shape):
     """What direct convolution costs."""
-    return g.n * g.p * g.q * g.k * (g.c * g.r * g.s / DIRECT + RESULT)
+    return shape.n * shape.p * shape.q * shape.k * (shape.c * shape.r * shape.s / DIRECT + RESULT)
 
 
-def cost(g, operation):
+def cost(shape, operation):
     """What Winograd's algorithm costs; infinitely much where sums over several tasks would take too much memory."""
-    taps, phases, backward = taps_of(g), g.stride_h**2, operation == "dgrad"
-    height, width = (-(-g.h // g.stride_h), -(-g.w // g.stride_w)) if backward else (g.p, g.q)
+    taps, phases, backward = taps_of(shape), shape.stride_h**2, operation == "dgrad"
+    height, width = (-(-shape.h // shape.stride_h), -(-shape.w // shape.stride_w)) if backward else (shape.p, shape.q)
     edge = outputs_of(taps)
-    tiles = g.n * -(-height // edge) * -(-width // edge)
-    channels, filters = (g.k, g.c * phases) if backward else (g.c * phases, g.k)
+    tiles = shape.n * -(-height // edge) * -(-width // edge)
+    channels, filters = (shape.k, shape.c * phases) if backward else (shape.c * phases, shape.k)
     if operation == "wgrad":
         few = _whole(channels, CHANNELS) * _whole(filters, TILES) <= FEW
         several = 0 if few else POSITIONS * tiles * (channels + filters) // ALL

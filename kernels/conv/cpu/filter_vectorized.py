@@ -23,19 +23,6 @@ from .direct import SERIAL, store_planes
 from .offset_tables import even_parts, gather, pad, room_for_copy
 
 STEPS = 192  # of a reduction at once, at most: a panel's part then fills half of the first-level cache
-LARGEST = 1 << 31  # elements of what the tables cover: their entries have 32 bits
-POINTWISE = 768  # outputs of a map: larger ones of 1x1 kernels fill vectors by themselves (Xeon with AVX-512, 2026-11)
-SPARE = 1 << 23  # elements a padded copy may have beside as many as x and y have
-
-
-def fills_lanes(g, filters, dtype):
-    """Whether filters fill two thirds of the vectors they are lanes of, and tables and copies are not too large."""
-    whole = -(-filters // tile_columns(dtype)) * tile_columns(dtype)
-    rows = g.h + max(g.pad_top + g.pad_bottom, (g.r - 1) * g.dilation_h)
-    columns = g.w + max(g.pad_left + g.pad_right, (g.s - 1) * g.dilation_w)
-    copied = max(g.c, g.k) * rows * columns
-    moderate = g.n * copied <= g.n * (g.c * g.h * g.w + g.k * g.p * g.q) + SPARE
-    return g.groups == 1 and 3 * filters >= 2 * whole and copied < LARGEST and moderate
 
 
 def correlate_by_filters(x, w, taps, stride, transposed, lattice, bias, activation, slope, pre_activation, y):

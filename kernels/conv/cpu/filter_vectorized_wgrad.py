@@ -21,7 +21,6 @@ from .filter_vectorized import STEPS
 from .offset_tables import even_parts, gather, pad, room_for_copy
 
 PAIRS = 256  # of a task, at most: transposing dy for them takes a fortieth of multiplying
-FEWEST = 96  # pairs: with fewer, transposing dy takes longer than is gained (Xeon with AVX-512, 2026-11)
 BLOCKS = 4  # of NR filters, at most, that a task multiplies while x is in the first-level cache
 TASKS = 8  # at least so many where there are pairs enough, a few for each thread
 
@@ -42,9 +41,7 @@ def correlate_with_gradient_by_filters(g, taps, x, dy, dw):
         dw[...] = 0
         return
     width, filters = tile_columns(x.dtype), g.k
-    # Of a product of matrices, the one with fewer rows is transposed.
-    product = len(taps) == g.stride_h * g.stride_w == 1 and g.x_shape[2:] == g.y_shape[2:]
-    exchanged = product and g.k > g.c
+    exchanged = is_exchanged(g)
     if exchanged:
         x, dy, filters = dy, x, g.c
     blocks = -(-filters // (BLOCKS * width))
@@ -54,6 +51,11 @@ def correlate_with_gradient_by_filters(g, taps, x, dy, dw):
     threads = threads_for(blocks * -(-all_pairs // pairs), g.flops < 2 * SERIAL)
     arrays = x.reshape(-1), room_for_copy(reads, x.dtype), dy.reshape(-1), dw.reshape(-1)
     _launch(reads, tables, (filters, width, pairs, exchanged), *arrays, threads)
+
+
+def is_exchanged(g):
+    """Whether x and dy change places: of a product of two matrices the one with fewer rows is transposed."""
+    return g.r * g.s * g.stride_h * g.stride_w == 1 and g.x_shape[2:] == g.y_shape[2:] and g.k > g.c
 
 
 @njit(cache=True, nogil=True)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..phases import taps_of_phase
+
 SERVED = (3, 5)
 """Taps along an axis that there are transforms for."""
 
@@ -29,12 +31,16 @@ class Correlation(NamedTuple):
 
 
 def served(g):
-    """Whether a convolution's taps are square and few enough, of stride 1 or 2, neither dilated nor in groups.
+    """Whether a convolution's taps and stride are tiled, and it is neither dilated nor in groups."""
+    return is_tiled(g) and g.dilation_h == g.dilation_w == g.groups == 1
+
+
+def is_tiled(g):
+    """Whether a convolution's taps are square and few enough, of stride 1 or 2.
 
     And odd: of an even number the phases of dx reach one row of dy more than they have taps.
     """
-    plain = g.r == g.s and g.stride_h == g.stride_w <= 2 and g.dilation_h == g.dilation_w == g.groups == 1
-    return plain and g.r % 2 == 1 and taps_of(g) in SERVED
+    return g.r == g.s and g.stride_h == g.stride_w <= 2 and g.r % 2 == 1 and taps_of(g) in SERVED
 
 
 def taps_of(g):
@@ -59,14 +65,16 @@ def input_grad(g):
     step, taps = g.stride_h, taps_of(g)
     top, left = (-((g.r - 1 - pad) // step) for pad in (g.pad_top, g.pad_left))
     rows, columns = (
-        [[_checked(u + pad - step * (first + t), g.r) for t in range(taps)] for u in range(step)]
+        [_taps_from(first, dict(taps_of_phase(u, g.r, step, 1, pad)), taps) for u in range(step)]
         for pad, first in ((g.pad_top, top), (g.pad_left, left))
     )
     return Correlation(taps, 1, step, top, left), _square(rows, columns, g.s)
 
 
-def _checked(tap, taps):
-    return tap if 0 <= tap < taps else -1
+def _taps_from(first, shifts, taps):
+    """The tap at each of `taps` shifts from the first on, -1 where no tap is shifted so; `shifts` is {tap: shift}."""
+    tap_of = {shift: tap for tap, shift in shifts.items()}
+    return [tap_of.get(first + t, -1) for t in range(taps)]
 
 
 def _square(rows, columns, width):

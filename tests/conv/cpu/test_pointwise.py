@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import gpuconv
-from gpuconv.kernels.conv.cpu import filter_vectorized_wgrad, pointwise, select
+from gpuconv.core.shapes import conv_geometry
+from gpuconv.kernels.conv.cpu import filter_vectorized_wgrad, pointwise
 from gpuconv.testing import assert_close
 from tests import reference
 
@@ -13,7 +14,7 @@ DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 PLAIN = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
 SLOPE = 0.3
 
-# x_shape and filters; maps have more than 768 outputs
+# x_shape and filters
 GEOMETRIES = {
     "one of each": ((1, 1, 28, 28), 1),
     "whole vectors and tiles": ((2, 16, 32, 32), 48),
@@ -31,89 +32,42 @@ def poisoned_memory(monkeypatch):
     monkeypatch.setattr(pointwise, "new", lambda shape, dtype: np.full(shape, np.nan, dtype))
 
 
-@pytest.fixture
-def products(monkeypatch):
-    """The convolutions that were computed as products of matrices, by the shapes of their results."""
-    computed, compute = [], select.correlate_pointwise
-
-    def counted(*arguments):
-        computed.append(arguments[-1].shape)
-        compute(*arguments)
-
-    monkeypatch.setattr(select, "correlate_pointwise", counted)
-    return computed
-
-
 def _arrays(dtype, *shapes):
     rng = np.random.default_rng(5)
     return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
 
 
 def _both_passes(x, w, b, dy, before, activation):
-    how = {"activation": activation, "negative_slope": SLOPE}
-    factor = {} if activation is None else {**how, "pre_activation": before}
+    how = {"activation": activation, "negative_slope": SLOPE, "algorithm": "pointwise"}
+    factor = {**how, "pre_activation": None if activation is None else before}
     return gpuconv.conv2d(x, w, b, **how), gpuconv.conv2d_input_grad(dy, w, x.shape, **factor)
 
 
 @DTYPES
 @pytest.mark.parametrize("activation", [None, "relu", "leaky_relu"])
 @pytest.mark.parametrize("name", GEOMETRIES)
-def test_products_of_matrices_agree_with_the_oracle(name, activation, dtype, products):
+def test_products_of_matrices_agree_with_the_oracle(name, activation, dtype):
     """The forward pass with bias and activation, the input gradient with the activation's derivative."""
     (n, c, h, width), k = GEOMETRIES[name]
     slope = {None: 1.0, "relu": 0.0, "leaky_relu": SLOPE}[activation]
     shapes = (n, c, h, width), (k, c, 1, 1), (k,), (n, k, h, width), (n, c, h, width)
     x, w, b, dy, before = _arrays(dtype, *shapes)
     y, dx = _both_passes(x, w, b, dy, before, activation)
-    assert products == [dy.shape, x.shape]
     assert_close(y, reference.leaky_relu(reference.conv2d(x, w, b, **PLAIN), slope), terms=c + 1)
     plain = reference.conv2d_input_grad(dy, w, x.shape, **PLAIN)
     assert_close(dx, reference.leaky_relu_grad(plain, before, slope), terms=k)
 
 
-def test_a_convolution_without_bias_is_the_product_alone(products):
-    x, w = _arrays(np.float32, (2, 6, 30, 30), (16, 6, 1, 1))
-    y = gpuconv.conv2d(x, w)
-    assert products == [y.shape]
-    assert_close(y, reference.conv2d(x, w, None, **PLAIN), terms=6)
-
-
-def test_any_number_of_threads_gives_the_same_bits(monkeypatch, threads, products):
+def test_any_number_of_threads_gives_the_same_bits(monkeypatch, threads):
     monkeypatch.setattr(pointwise, "SERIAL", 0)
     shapes = (3, 130, 28, 28), (24, 130, 1, 1), (24,), (3, 24, 28, 28), (3, 130, 28, 28)
     arrays, runs = _arrays(np.float32, *shapes), []
     for count in range(1, min(4, numba.config.NUMBA_NUM_THREADS) + 1):
         threads(count)
         runs += [_both_passes(*arrays, "relu") for _ in range(2)]
-    assert len(products) == 2 * len(runs)
     for run in runs:
         for found, first in zip(run, runs[0], strict=True):
             np.testing.assert_array_equal(found, first)
-
-
-def test_only_large_maps_of_plain_kernels_are_products(products):
-    for shape, w_shape, options in (
-        ((1, 4, 24, 32), (8, 4, 1, 1), {}),  # 768 outputs
-        ((1, 4, 60, 60), (8, 4, 1, 1), {"stride": 2}),
-        ((1, 4, 30, 30), (8, 4, 1, 1), {"padding": 1}),
-        ((1, 4, 30, 30), (8, 2, 1, 1), {"groups": 2}),
-        ((1, 4, 30, 30), (8, 4, 3, 1), {}),
-    ):
-        gpuconv.conv2d(np.zeros(shape, np.float32), np.zeros(w_shape, np.float32), **options)
-    assert products == []
-
-
-@pytest.fixture
-def exchanged(monkeypatch):
-    """For each weight gradient whose lanes are filters, whether x and dy changed places."""
-    found, launch = [], filter_vectorized_wgrad._launch
-
-    def noted(g, tables, sizes, *arguments):
-        found.append(sizes[3])
-        launch(g, tables, sizes, *arguments)
-
-    monkeypatch.setattr(filter_vectorized_wgrad, "_launch", noted)
-    return found
 
 
 @DTYPES
@@ -131,27 +85,27 @@ def exchanged(monkeypatch):
         ((2, 100, 3, 3), 130, {"stride": 2, "padding": ((1, 1), (0, 2))}, False),
     ],
 )
-def test_weight_gradients_of_1x1_kernels_agree_with_the_oracle(x_shape, k, options, changed, dtype, exchanged):
+def test_weight_gradients_of_1x1_kernels_agree_with_the_oracle(x_shape, k, options, changed, dtype):
     """With more filters than channels x and dy change places, if they lie alike."""
     x, w = _arrays(dtype, x_shape, (k, x_shape[1], 1, 1))
     pair = {name: (value, value) if isinstance(value, int) else value for name, value in options.items()}
     spelt_out = {**PLAIN, **pair}
     spelt_out["padding"] = tuple((side, side) if isinstance(side, int) else side for side in spelt_out["padding"])
     (dy,) = _arrays(dtype, reference.conv2d(x, w, None, **spelt_out).shape)
-    dw = gpuconv.conv2d_weight_grad(x, dy, w.shape, **options)
+    dw = gpuconv.conv2d_weight_grad(x, dy, w.shape, **options, algorithm="filter_vectorized")
     magnitude = np.sqrt(reference.conv2d_weight_grad(x**2, dy**2, w.shape, **spelt_out))
     expected = reference.conv2d_weight_grad(x, dy, w.shape, **spelt_out)
     assert_close(dw, expected, terms=dy[:, 0].size, magnitude=magnitude)
-    assert exchanged == [changed]
+    shape = conv_geometry("test", x_shape, w.shape, **options)
+    assert filter_vectorized_wgrad.is_exchanged(shape) == changed
 
 
-def test_threads_change_no_bit_of_a_weight_gradient(monkeypatch, threads, exchanged):
+def test_threads_change_no_bit_of_a_weight_gradient(monkeypatch, threads):
     monkeypatch.setattr(filter_vectorized_wgrad, "SERIAL", 0)
     x, dy = _arrays(np.float32, (7, 261, 4, 5), (7, 320, 4, 5))
     runs = []
     for count in range(1, min(4, numba.config.NUMBA_NUM_THREADS) + 1):
         threads(count)
-        runs += [gpuconv.conv2d_weight_grad(x, dy, (320, 261, 1, 1)) for _ in range(2)]
-    assert exchanged == [True] * len(runs)
+        runs += [gpuconv.conv2d_weight_grad(x, dy, (320, 261, 1, 1), algorithm="filter_vectorized") for _ in range(2)]
     for run in runs:
         np.testing.assert_array_equal(run, runs[0])

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import gpuconv
 from gpuconv.core.shapes import conv_geometry
-from gpuconv.kernels.conv.cpu import cost_model, select, winograd_matrices, winograd_taps, winograd_tiles
+from gpuconv.kernels.conv.cpu import cost_model, winograd_matrices, winograd_taps, winograd_tiles
 from gpuconv.kernels.conv.cpu.winograd_transforms import gather_sandwich, sandwich, scatter_sandwich
 from gpuconv.kernels.cpu import emitter
 from gpuconv.testing import assert_close
@@ -45,16 +44,6 @@ def test_nothing_else_is_served():
         assert not _served(taps, 8 - taps)
     assert not _served(5, stride=(1, 2))
     assert not _served(5, stride=(2, 1))
-
-
-def test_what_is_not_served_is_refused():
-    x, w = np.zeros((1, 4, 9, 9), np.float32), np.zeros((4, 4, 3, 3), np.float32)
-    for options in ({"stride": 2}, {"dilation": 2}, {"groups": 2}):
-        g = _geometry(x.shape, (4, 4 // options.get("groups", 1), 3, 3), **options)
-        assert all("winograd" not in select.algorithms(g, name, x) for name in PASSES)
-    assert all("winograd" in select.algorithms(_geometry(x.shape, w.shape), name, x) for name in PASSES)
-    with pytest.raises(ValueError, match="algorithm 'winograd' does not serve this geometry here"):
-        gpuconv.conv2d(x, w, stride=2, algorithm="winograd")
 
 
 def _correlated(x, w, correlation, table, size, swapped):
@@ -213,7 +202,7 @@ PASSED = {name: True for name in PASSES}
 )
 def test_costs_choose_what_was_measured_to_be_quicker(x_shape, w_shape, padding, quicker):
     g = _geometry(x_shape, w_shape, padding=padding)
-    assert {name: cost_model.pays(g, name) for name in quicker} == quicker
+    assert {name: cost_model.is_profitable("winograd", g, name, np.float32) for name in quicker} == quicker
 
 
 @settings(max_examples=200, deadline=None)
@@ -228,9 +217,9 @@ def test_the_choice_depends_on_the_geometry_alone_and_is_served(n, channels, siz
     options = {"stride": stride, "dilation": dilation, "padding": padding}
     g, again = (_geometry((n, c, *size), (k, c, taps, taps), **options) for _ in range(2))
     for name in PASSES:
-        chosen = cost_model.pays(g, name)
-        cost_model.pays.cache_clear()
-        assert cost_model.pays(again, name) == chosen
+        chosen = cost_model.is_profitable("winograd", g, name, np.float32)
+        cost_model._winograd.cache_clear()
+        assert cost_model.is_profitable("winograd", again, name, np.float32) == chosen
         large = g.n * g.p * g.q * g.c * g.k > cost_model.SMALLEST
         assert not chosen or (winograd_taps.served(g) and large)
 
@@ -240,12 +229,5 @@ def test_small_problems_are_direct(images, chosen):
     """Up to SMALLEST multiplications for each tap."""
     g = _geometry((images, 16, 32, 32), (16, 16, 3, 3), padding=1)
     assert (g.n * g.p * g.q * g.c * g.k > cost_model.SMALLEST) == chosen
-    assert [cost_model.pays(g, name) for name in PASSES] == [chosen] * 3
-
-
-def test_what_is_chosen_computes_float32_alone(monkeypatch):
-    asked = []
-    monkeypatch.setattr(select, "correlate_winograd", lambda x, *arguments: asked.append(x.dtype.name))
-    for dtype in (np.float32, np.float64):
-        gpuconv.conv2d(np.zeros((64, 16, 32, 32), dtype), np.zeros((16, 16, 3, 3), dtype), padding=1)
-    assert asked == ["float32"]
+    assert [cost_model.is_profitable("winograd", g, name, np.float32) for name in PASSES] == [chosen] * 3
+    assert not any(cost_model.is_profitable("winograd", g, name, np.float64) for name in PASSES)
