@@ -40,4 +40,4 @@ def test_a_guarded_copy_has_the_same_values():
 
 def test_workspaces_are_guarded_wherever_kernels_are_handed_them():
     names = {module.__name__.rpartition(".")[2] for module in with_workspaces()}
-    assert names == {"direct", "pointwise", "col2im", "winograd", "winograd_wgrad", "offset_tables"}
+    assert names == {"memory", "direct", "pointwise", "col2im", "winograd", "winograd_wgrad", "offset_tables"}
