@@ -1,16 +1,21 @@
-"""Write README's table of speed from bench/results, where `gpuconv bench --json` leaves what it measured.
+"""Write the tables of speed in README.md and docs/performance.md from the files of `gpuconv bench --json`.
 
-Run `python docs/figures.py` after measuring; a test holds the table to the files.
+Run `python docs/figures.py` after measuring; a test holds the tables to the files. A table stands between the comments
+`<!-- figures: NAME -->` and `<!-- end of figures -->`.
 """
 
 import json
 import math
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
-BEGIN, END = "<!-- speed: written by docs/figures.py -->\n", "<!-- end of speed -->\n"
+PAGES = ("README.md", "docs/performance.md")
+TABLE = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->\n)", re.DOTALL)
 
-ROWS = [
+SUMMARY = [
     ("CPU", "convolution, ten layers, three passes", "conv-zen5-2cores", "conv", None),
     ("CPU", "DeepBench's training layers, batch 8", "deepbench-zen5-2cores", "conv --problems deepbench", None),
     ("CPU", "pooling, 64 MB", "pool-zen5-2cores", "pool", "large"),
@@ -31,41 +36,158 @@ ROWS = [
 LARGE_ELEMENTS = 10_000_000
 """Elements from which on a problem of pooling or elementwise operations counts as large."""
 
+PASSES = {"forward": "forward", "input_grad": "input gradient", "weight_grad": "weight gradient"}
 
-def chosen(row: dict, part: str | None) -> bool:
-    """Whether a row of the file belongs to the part of it that a line of the table is about."""
-    if part in (None, "LeNet", "ResNet"):
-        return part is None or part in row["operation"]
-    elements = math.prod(map(int, row["problem"].split(",")[0].split("x")))
-    return (elements >= LARGE_ELEMENTS) == (part == "large")
+Row = dict[str, Any]
 
 
-def line(machine: str, what: str, file: str, arguments: str, part: str | None) -> str:
-    """One line of the table: geometric mean, slower rows, slowest row."""
-    rows = [
-        row for row in json.loads((ROOT / "bench/results" / f"{file}.json").read_text())["rows"] if chosen(row, part)
+def measured(file: str, part: str | None = None) -> list[Row]:
+    """The rows of a file of results, or those of a network or a size."""
+    rows: list[Row] = json.loads((ROOT / "bench/results" / f"{file}.json").read_text())["rows"]
+    if part in ("large", "small"):
+        return [row for row in rows if (elements(row) >= LARGE_ELEMENTS) == (part == "large")]
+    return [row for row in rows if part is None or part in row["operation"]]
+
+
+def elements(row: Row) -> int:
+    """Elements of the array that a problem of pooling or elementwise operations is about."""
+    return math.prod(map(int, row["problem"].split(",")[0].split("x")))
+
+
+def mean(rows: Iterable[Row]) -> float:
+    """Geometric mean of the ratios."""
+    logs = [math.log(row["ratio"]) for row in rows]
+    return math.exp(sum(logs) / len(logs))
+
+
+def table(*rows: Iterable[str]) -> str:
+    """A table in Markdown; the first row is its head."""
+    head, *others = ["| " + " | ".join(row) + " |\n" for row in rows]
+    return head + "| " + " | ".join(["---"] * (head.count(" | ") + 1)) + " |\n" + "".join(others)
+
+
+def speed() -> str:
+    """README's table: geometric mean, slower rows and slowest row of each run."""
+    return table(
+        ("on", "what", "PyTorch's time / ours", "slower than PyTorch", "`gpuconv bench`"),
+        *(summarized(*line) for line in SUMMARY),
+    )
+
+
+def summarized(machine: str, what: str, file: str, arguments: str, part: str | None) -> tuple[str, ...]:
+    """One line of README's table."""
+    rows = measured(file, part)
+    slower = sum(row["ratio"] < 1 for row in rows)
+    worst = f", down to {min(row['ratio'] for row in rows):.2f}" if slower else ""
+    return machine, what, f"{mean(rows):.2f}", f"{slower} of {len(rows)}{worst}", f"`{arguments}`"
+
+
+def conv() -> str:
+    """The ratio of each pass of the ten layers."""
+    rows = measured("conv-zen5-2cores")
+    ratios = {(row["problem"], row["operation"].removeprefix("conv ")): row["ratio"] for row in rows}
+    problems = dict.fromkeys(row["problem"] for row in rows)
+    lines = [(problem, *(bold(ratios.get((problem, one))) for one in PASSES)) for problem in problems]
+    means = [f"{mean(row for row in rows if row['operation'].endswith(one)):.2f}" for one in PASSES]
+    return table(("convolution", *PASSES.values()), *lines, ("*geometric mean*", *means))
+
+
+def bold(ratio: float | None) -> str:
+    """A ratio, bold where PyTorch is faster, nothing where nothing was timed."""
+    text = "" if ratio is None else f"{ratio:.2f}"
+    return f"**{text}**" if ratio is not None and ratio < 1 else text
+
+
+def deepbench() -> str:
+    """The means of DeepBench's list, and its rows in which PyTorch is faster."""
+    rows = measured("deepbench-zen5-2cores")
+    slower = sorted((row for row in rows if row["ratio"] < 1), key=lambda row: float(row["ratio"]))
+    means = ", ".join(
+        f"{name} {mean(row for row in rows if row['operation'].endswith(one)):.2f}" for one, name in PASSES.items()
+    )
+    lines = [
+        (
+            PASSES[row["operation"].removeprefix("conv ")],
+            row["problem"],
+            f"{row['ratio']:.2f}",
+            milliseconds(row),
+            share(row),
+        )
+        for row in slower
     ]
-    ratios = sorted(row["ratio"] for row in rows)
-    mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-    slower = sum(ratio < 1 for ratio in ratios)
-    behind = f"{slower} of {len(ratios)}, down to {ratios[0]:.2f}" if slower else f"0 of {len(ratios)}"
-    return f"| {machine} | {what} | {mean:.2f} | {behind} | `{arguments}` |"
+    head = f"Geometric mean {mean(rows):.2f} ({means}); PyTorch is faster in {len(slower)} of {len(rows)} rows:\n\n"
+    return head + table(("pass", "problem", "ratio", "ms", "of the limit"), *lines)
 
 
-def table() -> str:
-    """The whole table."""
-    head = [
-        "| on | what | PyTorch's time / ours | slower than PyTorch | `gpuconv bench` |",
-        "| --- | --- | --- | --- | --- |",
+def milliseconds(row: Row) -> str:
+    """The median time of our side."""
+    return f"{row['seconds']['median'] * 1e3:.2f}"
+
+
+def share(row: Row) -> str:
+    """How much of the machine's limit is reached."""
+    return f"{row['share_of_limit']:.0%}"
+
+
+def streaming() -> str:
+    """Pooling and elementwise operations, out of the cache and in it."""
+    sizes = {
+        size: measured("pool-zen5-2cores", size) + measured("elementwise-zen5-2cores", size)
+        for size in ("large", "small")
+    }
+    small = {title(row): row for row in sizes["small"]}
+    lines = []
+    for row in sizes["large"]:
+        other = small[title(row)]
+        lines.append(
+            (title(row), milliseconds(row), share(row), bold(row["ratio"]), microseconds(other), bold(other["ratio"]))
+        )
+    return table(("operation", "64 MB: ms", "of copy speed", "ratio", "64 KB: us", "ratio"), *lines)
+
+
+def title(row: Row) -> str:
+    """An operation with its window."""
+    return row["operation"].replace("_", " ") + " ".join(["", *row["problem"].split(", ")[1:]])
+
+
+def microseconds(row: Row) -> str:
+    """The median time of our side."""
+    return f"{row['seconds']['median'] * 1e6:.1f}"
+
+
+def train() -> str:
+    """Training steps."""
+    lines = [
+        (row["operation"].removeprefix("train "), row["problem"], milliseconds(row), peer(row), bold(row["ratio"]))
+        for row in measured("train-zen5-2cores")
     ]
-    return "".join(row + "\n" for row in [*head, *(line(*row) for row in ROWS)])
+    return table(("network", "steps", "ms", "PyTorch, ms", "ratio"), *lines)
+
+
+def peer(row: Row) -> str:
+    """The median time of PyTorch."""
+    return f"{row['peer_seconds']['median'] * 1e3:.2f}"
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "speed": speed,
+    "conv": conv,
+    "deepbench": deepbench,
+    "streaming": streaming,
+    "train": train,
+}
+
+
+def rewritten(text: str) -> str:
+    """A page with its tables made anew."""
+    return TABLE.sub(lambda match: match[1] + TABLES[match[2]]() + match[3], text)
 
 
 def main() -> None:
-    """Put the table between its markers."""
-    readme = ROOT / "README.md"
-    before, rest = readme.read_text().split(BEGIN)
-    readme.write_text(before + BEGIN + table() + END + rest.split(END)[1])
+    """Rewrite the pages."""
+    for page in PAGES:
+        path = ROOT / page
+        path.write_text(rewritten(path.read_text()))
 
 
 if __name__ == "__main__":

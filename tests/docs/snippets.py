@@ -2,7 +2,8 @@
 
 A block of Python runs, in the order of its page and with the names of the blocks before it; `pycon` is an interactive
 session and prints what it shows. A block of shell commands says `run`. A block that does not run says `skip:` and why;
-the commands of such a block are checked against the programs' options.
+the commands of such a block are checked against the programs' options. `file:` and `append:` are files of the worked
+example, which test_worked_example.py writes and runs.
 """
 
 import re
@@ -29,7 +30,7 @@ class Block:
 
     @property
     def skipped(self) -> bool:
-        return self.note.startswith("skip:")
+        return self.note.startswith(("skip:", "file:", "append:"))
 
 
 def blocks(page: str, *languages: str) -> list[Block]:

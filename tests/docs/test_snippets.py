@@ -50,7 +50,9 @@ def on_their_lines(shown):
 @pytest.mark.parametrize("page", PAGES)
 def test_notes_are_of_the_convention(page):
     for block in blocks(page, "python", "pycon"):
-        assert block.note == "" or re.fullmatch(r"skip: \S.*", block.note), f"{page}:{block.line}: {block.note!r}"
+        assert block.note == "" or re.fullmatch(r"(skip|file|append): \S.*", block.note), (
+            f"{page}:{block.line}: {block.note!r}"
+        )
     for block in blocks(page, "sh"):
         assert re.fullmatch(r"run|skip: \S.*", block.note), f"{page}:{block.line}: {block.note!r}"
 
