@@ -21,7 +21,7 @@ def test_the_examples_run(tmp_path, capsys, monkeypatch):
     lines = source.splitlines()
     named = [lines[int(n) - 1] for n in re.findall(r"emulator_examples.py:(\d+), PTX", output)]
     assert [line.strip() for line in named] == [
-        "tile[i] = neighbour  # a barrier is missing in front of this line",
+        "tile[i] = neighbor  # a barrier is missing in front of this line",
         "x[i] *= factor  # no guard",
     ]
     assert "32 requests, 1024 wavefronts (at least 32)" in output
