@@ -124,10 +124,10 @@ class Module:
                     if isinstance(value, kind):
                         yield f"{path}.{name}" if path else name, value
 
-    def zero_grad(self) -> None:
-        """Forget all gradients."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients or, with set_to_none=False, fill them with zeros."""
         for parameter in self.parameters():
-            parameter.grad = None
+            parameter.zero_grad(set_to_none)
 
     def train(self, mode: bool = True) -> Self:
         """Switch every module below to training (or, with False, to evaluation)."""

@@ -30,6 +30,13 @@ class Parameter:
         else:
             self.grad += gradient
 
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradient or, with set_to_none=False, fill it with zeros."""
+        if set_to_none or self.grad is None:
+            self.grad = None
+        else:
+            self.grad[...] = 0
+
     def __repr__(self) -> str:
         """Describe the array and say whether there is a gradient."""
         gradient = "None" if self.grad is None else f"array of shape {tuple(self.grad.shape)}"

@@ -3,36 +3,42 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ..core.device import Array, array_module
+from ..core.device import array_module
+from ..core.typing import Array
 from ..nn.parameter import Parameter
 from .base import Optimizer
 from .options import at_least_zero
+from .parameters import refuse_differentiable
 
 
 class Adagrad(Optimizer):
-    """Gradients over the root of the sum of all their squares (Duchi, Hazan and Singer, 2011), as torch.optim.Adagrad.
+    """Gradients divided by the root of the sum of all their squares (Duchi, Hazan and Singer, 2011).
 
     Parameters
     ----------
-    parameters : iterable of Parameter
+    params : iterable of Parameter
     lr : float
         Learning rate eta.
     lr_decay : float
         In step t the rate is eta / (1 + (t - 1) lr_decay).
     weight_decay : float
     initial_accumulator_value : float
-        What the sums start from.
+        Initial value of the sums.
     eps : float
         Added to the root.
     maximize : bool
-        Ascend instead.
+        Ascend the gradient instead.
+    foreach, fused : bool, optional
+        Accepted as in PyTorch, without effect: one launch updates all parameters.
+    differentiable : bool
+        False: an update has no gradient.
 
     Raises
     ------
     TypeError
-        If something else than a Parameter is to be optimised.
+        If params holds something else than parameters.
     ValueError
-        If an option is negative or not finite, there is nothing to optimise, or a parameter occurs twice.
+        If an option is negative or not finite, params is empty, or a parameter occurs twice.
 
     Notes
     -----
@@ -45,16 +51,20 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Parameter],
+        params: Iterable[Parameter],
         lr: float = 1e-2,
-        *,
         lr_decay: float = 0.0,
         weight_decay: float = 0.0,
         initial_accumulator_value: float = 0.0,
         eps: float = 1e-10,
+        foreach: bool | None = None,
+        *,
         maximize: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(parameters)
+        super().__init__(params)
+        refuse_differentiable(self.name, differentiable)
         options = {"lr": lr, "lr_decay": lr_decay, "weight_decay": weight_decay, "eps": eps}
         self.lr, self.lr_decay, self.weight_decay, self.eps, self.initial_accumulator_value = at_least_zero(
             self.name, **options, initial_accumulator_value=initial_accumulator_value

@@ -4,10 +4,12 @@ import math
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from ..core.device import Array
+from ..core.typing import Array
+from ..nn.checks import only
 from ..nn.parameter import Parameter
 from .base import Optimizer
 from .options import at_least_zero, two_decays
+from .parameters import refuse_differentiable
 
 
 class Adam(Optimizer):
@@ -15,7 +17,7 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    parameters : iterable of Parameter
+    params : iterable of Parameter
     lr : float
         Learning rate eta, about the largest change of a weight in a step.
     betas : pair of float
@@ -27,15 +29,23 @@ class Adam(Optimizer):
     amsgrad : bool
         Divide by the largest average of the square so far (Reddi, Kale and Kumar, 2018).
     maximize : bool
-        Ascend instead.
+        Ascend the gradient instead.
+    foreach, fused : bool, optional
+        Accepted as in PyTorch, without effect: one launch updates all parameters.
+    capturable : bool
+        Accepted as in PyTorch, without effect: `gpuconv.cuda_graph` records every optimizer.
+    differentiable : bool
+        False: an update has no gradient.
+    decoupled_weight_decay : bool
+        False: `AdamW` decouples it.
 
     Raises
     ------
     TypeError
-        If something else than a Parameter is to be optimised, or betas is no pair.
+        If params holds something else than parameters, or betas is no pair.
     ValueError
-        If an option is negative or not finite or a beta not below 1, there is nothing to optimise, or a parameter
-        occurs twice.
+        If an option is negative or not finite or a beta not below 1, params is empty, or a parameter occurs
+        twice.
 
     Notes
     -----
@@ -47,20 +57,27 @@ class Adam(Optimizer):
     options = ("lr", "betas", "eps", "weight_decay", "amsgrad", "maximize")
     buffers = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
     decoupled: ClassVar[bool] = False
-    """Whether weight decay shrinks the weights themselves, and is kept out of the averages."""
+    """Whether weight decay shrinks the weights directly and stays out of the averages."""
 
     def __init__(
         self,
-        parameters: Iterable[Parameter],
+        params: Iterable[Parameter],
         lr: float = 1e-3,
-        *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
         maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
     ) -> None:
-        super().__init__(parameters)
+        super().__init__(params)
+        refuse_differentiable(self.name, differentiable)
+        only(self.name, "decoupled_weight_decay", decoupled_weight_decay, False, "AdamW decouples it")
         self.lr, self.eps, self.weight_decay = at_least_zero(self.name, lr=lr, eps=eps, weight_decay=weight_decay)
         self.betas = two_decays(self.name, betas)
         self.amsgrad, self.maximize = bool(amsgrad), bool(maximize)
@@ -86,15 +103,19 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        parameters: Iterable[Parameter],
+        params: Iterable[Parameter],
         lr: float = 1e-3,
-        *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,
+        *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
         super().__init__(
-            parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize
+            params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, differentiable=differentiable
         )

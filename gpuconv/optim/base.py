@@ -1,95 +1,111 @@
-"""What all optimisers share: the parameters, the checks before a step, and the state that a run goes on from."""
+"""What all optimizers share: the parameters, the checks before a step, and the state that a run resumes from."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from ..core.arrays import FLOATING, contiguous, floating, same_device, shaped
-from ..core.device import Array, array_module, device_of, is_cupy, kernels_for, on_device_of, to_device
+from ..core.device import array_module, device_of, is_cupy, kernels_for, on_device_of, to_device
 from ..core.graph import every_time
 from ..core.half import alike, is_half, store, wide, widened
+from ..core.typing import Array
 from ..nn.parameter import Parameter
+from .parameters import checked_parameters
 
 
 class Optimizer:
-    """Base of the optimisers.
+    """Base of the optimizers.
 
     A subclass names its options, which are attributes, the arrays it keeps for each parameter, and its kernel;
-    `_step_of` says what a step of one parameter works on.
+    `_step_of` returns the arrays and constants of one parameter's step.
 
     Parameters
     ----------
-    parameters : iterable of Parameter
+    params : iterable of Parameter
 
     Raises
     ------
     TypeError
-        If something else than a Parameter is to be optimised.
+        If params holds something else than parameters.
     ValueError
-        If there is nothing to optimise, or a parameter occurs twice.
+        If params is empty, or a parameter occurs twice.
+
+    Examples
+    --------
+    >>> from gpuconv import nn, optim
+    >>> optim.SGD(nn.Linear(4, 2).parameters(), 0.1, 0.9)
+    SGD(
+      parameters: 2 (10 elements)
+      lr: 0.1
+      momentum: 0.9
+      dampening: 0.0
+      weight_decay: 0.0
+      nesterov: False
+      maximize: False
+    )
     """
 
     lr: float
     initial_lr: float | None = None
-    """The rate the first schedule found; the ones after it start from there too."""
+    """Rate that the first scheduler found, the base of the later ones too."""
     kernel: ClassVar[str]
     """The launcher's name."""
     options: ClassVar[tuple[str, ...]] = ()
     buffers: ClassVar[tuple[str, ...]] = ()
-    """Arrays that a parameter's state may hold, each like the parameter; of 16-bit parameters in float32."""
+    """Arrays in a parameter's state, each like the parameter; float32 for 16-bit parameters."""
 
-    def __init__(self, parameters: Iterable[Parameter]) -> None:
-        self.parameters = list(parameters)
+    def __init__(self, params: Iterable[Parameter]) -> None:
         self.name = type(self).__name__
-        if not self.parameters:
-            raise ValueError(f"{self.name}: parameters is empty, expected at least one Parameter")
-        for i, parameter in enumerate(self.parameters):
-            if not isinstance(parameter, Parameter):
-                raise TypeError(f"{self.name}: parameters[{i}] is a {type(parameter).__name__}, expected a Parameter")
-        if len({id(parameter) for parameter in self.parameters}) < len(self.parameters):
-            raise ValueError(f"{self.name}: a parameter occurs twice in parameters, expected each once")
+        self.parameters = checked_parameters(self.name, params)
         self.state: list[dict[str, Any]] = [{} for _ in self.parameters]
 
     def step(self) -> None:
-        """Move every parameter that has a gradient.
+        """Update every parameter that has a gradient.
 
         Raises
         ------
         TypeError
             If a gradient or a state differs from its parameter in dtype or device.
         ValueError
-            If it has another shape, or a parameter's array is not C-contiguous or is read-only. Nothing is moved then.
+            If it has another shape, or a parameter's array is not C-contiguous or is read-only; nothing is updated.
         """
         gradients = [self._gradient(i) for i in range(len(self.parameters))]
-        every_time(lambda: self._move(gradients))  # rates and counts are the host's
+        every_time(lambda: self._update(gradients))  # the host counts steps and reads rates
 
-    def _move(self, gradients: list[Array | None]) -> None:
-        """All parameters that have a gradient; those of one kind with one launch."""
-        alike: dict[Any, list[tuple[Array | None, ...]]] = {}
-        narrow = []
+    def _update(self, gradients: list[Array | None]) -> None:
+        """Multi-tensor apply: one launch updates all parameters of one device, dtype and set of constants."""
+        batches: dict[Any, list[tuple[Array | None, ...]]] = {}
+        rounded_later = []
         for parameter, gradient, state in zip(self.parameters, gradients, self.state, strict=True):
             if gradient is not None:
                 w: Any = parameter.data
                 with on_device_of(w):
-                    moved = widened(w)
-                    arrays, constants = self._step_of(moved, widened(gradient), state)
-                if moved is not w:
-                    narrow.append((moved, w))
+                    wide_w = widened(w)
+                    arrays, constants = self._step_of(wide_w, widened(gradient), state)
+                if wide_w is not w:
+                    rounded_later.append((wide_w, w))
                 absent = tuple(a is None for a in arrays)
-                home = w.device.id if is_cupy(w) else None
-                alike.setdefault((home, moved.dtype, absent, constants), []).append(arrays)
-        for (*_, constants), several in alike.items():
-            with on_device_of(several[0][0]):
-                getattr(kernels_for(several[0][0]).optim, self.kernel)(several, *constants)
-        for moved, w in narrow:
-            store(moved, w)
+                gpu = w.device.id if is_cupy(w) else None
+                batches.setdefault((gpu, wide_w.dtype, absent, constants), []).append(arrays)
+        for (*_, constants), batch in batches.items():
+            with on_device_of(batch[0][0]):
+                getattr(kernels_for(batch[0][0]).optim, self.kernel)(batch, *constants)
+        for wide_w, w in rounded_later:
+            store(wide_w, w)
 
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients or, with set_to_none=False, fill them with zeros."""
         for parameter in self.parameters:
-            parameter.grad = None
+            parameter.zero_grad(set_to_none)
+
+    def __repr__(self) -> str:
+        """Show the parameters in a line, and each option."""
+        size = sum(parameter.data.size for parameter in self.parameters)
+        lines = [f"parameters: {len(self.parameters)} ({size:,} elements)"]
+        lines += [f"{name}: {getattr(self, name)}" for name in self.options]
+        return f"{self.name}(\n  " + "\n  ".join(lines) + "\n)"
 
     def state_dict(self) -> dict[str, Any]:
-        """Options and what is kept for each parameter, arrays not copied, laid out as torch.optim does.
+        """Return the options and each parameter's state, arrays not copied, laid out as torch.optim does.
 
         Returns
         -------
@@ -103,12 +119,12 @@ class Optimizer:
         return {"state": kept, "param_groups": [{**options, "params": list(range(len(self.parameters)))}]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take up where the optimiser that gave the state stood; the next steps give the same bits.
+        """Resume from a state; the next steps give the same bits as those of the optimizer it came from.
 
         Parameters
         ----------
         state : mapping
-            From `state_dict`; or a torch optimiser's, its tensors turned into NumPy arrays. Arrays are copied.
+            From `state_dict`; or a torch optimizer's, its tensors converted to NumPy arrays. Arrays are copied.
 
         Raises
         ------
@@ -132,17 +148,18 @@ class Optimizer:
         self.state = loaded
 
     def _step_of(self, w: Array, dw: Array, state: dict[str, Any]) -> tuple[tuple[Array | None, ...], tuple[Any, ...]]:
-        """The arrays of one parameter's next step, w first, and the kernel's constants; the state counts the step."""
+        """Count a step and return the arrays of one parameter's update, w first, and the kernel's constants."""
         raise TypeError(f"{type(self).__name__} defines no step")
 
     def _zeros(self, state: dict[str, Any], name: str, w: Array) -> Array:
-        """An array of a parameter's state, zero at first."""
+        """An array of a parameter's state, initially zero."""
         if name not in state:
             state[name] = array_module(w).zeros_like(w)
-        return state[name]
+        kept: Array = state[name]
+        return kept
 
-    def _gradient(self, i: int) -> Array | None:
-        """A parameter's gradient, checked against it and its state."""
+    def _gradient(self, i: int) -> Any:
+        """A parameter's gradient, checked against the parameter and its state."""
         parameter = self.parameters[i]
         if parameter.grad is None:
             return None
@@ -151,17 +168,17 @@ class Optimizer:
         gradient = _checked(self.name, w, parameter.grad, kept)
         if gradient.shape != w.shape:
             shaped(self.name, f"the gradient of parameters[{i}]", gradient, w.shape, "its parameter's shape")
-        if not w.flags.c_contiguous:  # a copy would be moved instead
+        if not w.flags.c_contiguous:  # a copy would be updated instead
             raise ValueError(f"{self.name}: parameters[{i}] has strides {w.strides}, expected a C-contiguous array")
         if not getattr(w.flags, "writeable", True):
             raise ValueError(f"{self.name}: parameters[{i}] is read-only, expected a writeable array")
         for name, a in kept.items():
-            if a.shape != w.shape:  # asked first, as a name for the message takes longer than a small update
+            if a.shape != w.shape:  # compared first: building the name for the message takes longer than a small update
                 shaped(self.name, f"{name} of parameters[{i}]", a, w.shape, "its parameter's shape")
         return gradient
 
     def _loaded(self, i: int, state: Mapping[str, Any]) -> dict[str, Any]:
-        """A copy of what was kept for a parameter, as this optimiser keeps it."""
+        """A copy of a parameter's state, in this optimizer's dtypes and on its devices."""
         data, loaded = self.parameters[i].data, {}
         for name, value in state.items():
             if name not in self.buffers:
@@ -173,8 +190,8 @@ class Optimizer:
         return loaded
 
 
-def _checked(op: str, w: Array, gradient: Array, kept: Mapping[str, Array]) -> Array:
-    """The gradient, C-contiguous; a parameter of 16 bits has one of its own type, and a state in float32."""
+def _checked(op: str, w: Any, gradient: Any, kept: Mapping[str, Any]) -> Any:
+    """The gradient, C-contiguous; that of a 16-bit parameter has 16 bits too, its state is float32."""
     if not is_half(getattr(w, "dtype", FLOATING[0])):
         _, gradient, *_ = floating(op, data=w, grad=gradient, **kept)
         return gradient

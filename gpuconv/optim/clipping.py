@@ -1,14 +1,17 @@
-"""Clipping of gradients, by their common norm or value by value, as torch.nn.utils does."""
+"""Gradient clipping, by the norm of all gradients or value by value, as torch.nn.utils does."""
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from ..core.arrays import empty, number
-from ..core.device import Array, kernels_for, on_device_of, to_device
+from ..core.device import kernels_for, on_device_of, to_device
 from ..core.graph import refuse_recording
 from ..core.half import alike, store, widened
+from ..core.typing import Array
+from ..nn.module import Module
 from ..nn.parameter import Parameter
 
 
@@ -19,7 +22,7 @@ def clip_grad_norm(
     *,
     error_if_nonfinite: bool = False,
 ) -> Array:
-    """Shrink all gradients by one factor, so that their norm, taken as one vector, is at most max_norm.
+    """Scale all gradients by one factor, so that their norm, taken as one vector, is at most max_norm.
 
     Parameters
     ----------
@@ -34,12 +37,12 @@ def clip_grad_norm(
     Returns
     -------
     array of no dimensions
-        The norm before clipping, of 16-bit gradients in float32; 0 where there is no gradient.
+        The norm before clipping, of 16-bit gradients in float32; 0 if there is no gradient.
 
     Raises
     ------
     TypeError
-        If something else than a Parameter is given, or gradients differ in dtype or device.
+        If parameters holds something else than parameters, or gradients differ in dtype or device.
     ValueError
         If max_norm is negative or NaN, norm_type not positive, or a gradient is not C-contiguous or is read-only.
     FloatingPointError
@@ -58,8 +61,10 @@ def clip_grad_norm(
         raise ValueError(f"{op}: norm_type is {p:g}, expected a number above 0, or infinity")
     if error_if_nonfinite:
         refuse_recording(op, "error_if_nonfinite reads the norm")
+    total: Array
     if not gradients:
-        return to_device(np.zeros((), np.float32))
+        total = to_device(np.zeros((), np.float32))
+        return total
     computed = [widened(g) for g in gradients]
     first = computed[0]
     kernels = kernels_for(first).optim
@@ -74,11 +79,12 @@ def clip_grad_norm(
             kernels.scale(scaled, factor)
             if scaled is not g:
                 store(scaled, g)
-    return norm.reshape(())
+    total = norm.reshape(())
+    return total
 
 
 def clip_grad_value(parameters: Iterable[Parameter] | Parameter, clip_value: float) -> None:
-    """Move every element of the gradients into [-clip_value, clip_value], in place; NaN stays NaN.
+    """Clamp every element of the gradients to [-clip_value, clip_value], in place; NaN stays NaN.
 
     Parameters
     ----------
@@ -89,7 +95,7 @@ def clip_grad_value(parameters: Iterable[Parameter] | Parameter, clip_value: flo
     Raises
     ------
     TypeError
-        If something else than a Parameter is given, or gradients differ in dtype or device.
+        If parameters holds something else than parameters, or gradients differ in dtype or device.
     ValueError
         If clip_value is negative or NaN, or a gradient is not C-contiguous or is read-only.
     """
@@ -106,11 +112,14 @@ def clip_grad_value(parameters: Iterable[Parameter] | Parameter, clip_value: flo
                 store(clipped, g)
 
 
-def _gradients(op: str, parameters: Iterable[Parameter] | Parameter) -> list[Array]:
-    """The gradients there are, checked to be of one kind and changeable in place."""
-    several = [parameters] if isinstance(parameters, Parameter) else list(parameters)
-    gradients = {}
-    for i, parameter in enumerate(several):
+def _gradients(op: str, parameters: Iterable[Parameter] | Parameter) -> list[Any]:
+    """The gradients that exist, checked to be of one dtype and device and writeable in place."""
+    if isinstance(parameters, Module):
+        kind = type(parameters).__name__
+        raise TypeError(f"{op}: parameters is a {kind}, expected its parameters: {op}(model.parameters(), ...)")
+    listed = [parameters] if isinstance(parameters, Parameter) else list(parameters)
+    gradients: dict[str, Any] = {}
+    for i, parameter in enumerate(listed):
         if not isinstance(parameter, Parameter):
             raise TypeError(f"{op}: parameters[{i}] is a {type(parameter).__name__}, expected a Parameter")
         if parameter.grad is not None:

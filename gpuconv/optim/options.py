@@ -1,4 +1,4 @@
-"""Checks of the options that optimisers take."""
+"""Checks of the options that optimizers take."""
 
 import math
 from typing import Any

@@ -3,18 +3,19 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ..core.device import Array
+from ..core.typing import Array
 from ..nn.parameter import Parameter
 from .base import Optimizer
 from .options import at_least_zero
+from .parameters import refuse_differentiable
 
 
 class RMSprop(Optimizer):
-    """Gradients over the root of their mean square (Tieleman and Hinton, 2012), as torch.optim.RMSprop.
+    """Gradients divided by the root of their mean square (Tieleman and Hinton, 2012), as torch.optim.RMSprop.
 
     Parameters
     ----------
-    parameters : iterable of Parameter
+    params : iterable of Parameter
     lr : float
         Learning rate eta.
     alpha : float
@@ -25,14 +26,20 @@ class RMSprop(Optimizer):
     centered : bool
         Divide by the standard deviation of the gradient, not by its root mean square (Graves, 2013).
     maximize : bool
-        Ascend instead.
+        Ascend the gradient instead.
+    capturable : bool
+        Accepted as in PyTorch, without effect: `gpuconv.cuda_graph` records every optimizer.
+    foreach : bool, optional
+        Accepted as in PyTorch, without effect: one launch updates all parameters.
+    differentiable : bool
+        False: an update has no gradient.
 
     Raises
     ------
     TypeError
-        If something else than a Parameter is to be optimised.
+        If params holds something else than parameters.
     ValueError
-        If an option is negative or not finite, there is nothing to optimise, or a parameter occurs twice.
+        If an option is negative or not finite, params is empty, or a parameter occurs twice.
 
     Notes
     -----
@@ -46,17 +53,20 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Parameter],
+        params: Iterable[Parameter],
         lr: float = 1e-2,
-        *,
         alpha: float = 0.99,
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         momentum: float = 0.0,
         centered: bool = False,
+        capturable: bool = False,
+        foreach: bool | None = None,
         maximize: bool = False,
+        differentiable: bool = False,
     ) -> None:
-        super().__init__(parameters)
+        super().__init__(params)
+        refuse_differentiable(self.name, differentiable)
         options = {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay, "momentum": momentum}
         self.lr, self.alpha, self.eps, self.weight_decay, self.momentum = at_least_zero(self.name, **options)
         self.centered, self.maximize = bool(centered), bool(maximize)

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ..core.device import Array, array_module
+from ..core.device import array_module
+from ..core.typing import Array
 from ..nn.parameter import Parameter
 from .base import Optimizer
 from .options import at_least_zero
+from .parameters import refuse_differentiable
 
 
 class SGD(Optimizer):
@@ -14,21 +16,25 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    parameters : iterable of Parameter
+    params : iterable of Parameter
     lr : float
         Learning rate eta.
     momentum, dampening, weight_decay : float
     nesterov : bool
         Needs momentum and no dampening.
     maximize : bool
-        Ascend instead.
+        Ascend the gradient instead.
+    foreach, fused : bool, optional
+        Accepted as in PyTorch, without effect: one launch updates all parameters.
+    differentiable : bool
+        False: an update has no gradient.
 
     Raises
     ------
     TypeError
-        If something else than a Parameter is to be optimised.
+        If params holds something else than parameters.
     ValueError
-        If an option is negative or not finite, there is nothing to optimise, or a parameter occurs twice.
+        If an option is negative or not finite, params is empty, or a parameter occurs twice.
 
     Notes
     -----
@@ -42,16 +48,20 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Parameter],
+        params: Iterable[Parameter],
         lr: float = 1e-3,
-        *,
         momentum: float = 0.0,
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(parameters)
+        super().__init__(params)
+        refuse_differentiable(self.name, differentiable)
         options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
         self.lr, self.momentum, self.dampening, self.weight_decay = at_least_zero(self.name, **options)
         if nesterov and (momentum == 0 or dampening != 0):

@@ -1,4 +1,4 @@
-"""The optimisers, schedules and options that are compared with the oracle and with PyTorch. Imports neither library."""
+"""The optimizers, schedules and options that are compared with the oracle and with PyTorch. Imports neither library."""
 
 OPTIMIZERS = [
     ("SGD", {"lr": 0.1}),

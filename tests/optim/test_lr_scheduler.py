@@ -1,4 +1,4 @@
-"""Schedules: the rates of PyTorch's, and runs that go on from a state."""
+"""Schedulers: the rates of PyTorch's, and runs that resume from a state."""
 
 import json
 from pathlib import Path
@@ -57,13 +57,25 @@ def test_falls_are_those_of_torch(case):
             schedule.load_state_dict(states[1])
 
 
+def test_a_run_resumes_at_its_last_epoch():
+    """As in PyTorch: the optimizer brings the initial rate, the scheduler is told where the run stopped."""
+    optimizer = _sgd()
+    first = lr_scheduler.StepLR(optimizer, 2)
+    for _ in range(5):
+        first.step()
+    resumed = lr_scheduler.StepLR(optimizer, 2, last_epoch=first.last_epoch - 1)
+    assert (resumed.last_epoch, resumed.get_last_lr()) == (5, first.get_last_lr())
+    with pytest.raises(ValueError, match="StepLR: last_epoch is 3, expected -1 with an optimizer never scheduled"):
+        lr_scheduler.StepLR(_sgd(), 2, last_epoch=3)
+
+
 def test_adam_cycles_its_first_beta():
     optimizer = gpuconv.Adam([nn.Parameter(np.zeros(1))])
     lr_scheduler.OneCycleLR(optimizer, 0.1, 10)
     assert optimizer.betas == (0.95, 0.999)
 
 
-def test_own_functions():
+def test_a_function_of_the_step():
     optimizer = _sgd()
     schedule = lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step))
     schedule.step()
@@ -103,17 +115,17 @@ def test_a_cycle_ends():
         (
             lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.ConstantLR(o)], [3]),
             ValueError,
-            "there are 1 milestones, expected one fewer than the 1 schedules",
+            "there are 1 milestones, expected one fewer than the 1 schedulers",
         ),
         (
             lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.ConstantLR(_sgd())], []),
             ValueError,
-            r"schedules\[0\] is of another optimiser",
+            r"schedulers\[0\] is of another optimizer",
         ),
         (
             lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.OneCycleLR(o, 0.1, 9)], []),
             TypeError,
-            r"schedules\[0\] is a OneCycleLR, expected",
+            r"schedulers\[0\] is a OneCycleLR, expected",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Optimisers: the oracle's updates, PyTorch's trajectories, and runs that go on as if never interrupted."""
+"""Optimizers: the oracle's updates, PyTorch's trajectories, and runs that resume as if never interrupted."""
 
 import json
 from pathlib import Path
@@ -117,8 +117,8 @@ def test_overflowing_squares_stop_a_weight_and_nan_spreads_through_the_largest()
         (lambda p: gpuconv.Adam(p, eps=float("inf")), "eps is inf"),
         (lambda p: gpuconv.RMSprop(p, alpha=-1), "RMSprop: alpha is -1"),
         (lambda p: gpuconv.Adagrad(p, lr_decay=-1), "Adagrad: lr_decay is -1"),
-        (lambda p: gpuconv.SGD([]), "parameters is empty"),
-        (lambda p: gpuconv.SGD([*p, *p]), "a parameter occurs twice"),
+        (lambda p: gpuconv.SGD([]), "SGD: params is empty, expected at least one Parameter"),
+        (lambda p: gpuconv.SGD([*p, *p]), "a parameter occurs twice in params"),
     ],
 )
 def test_wrong_options_are_named(call, message):
@@ -131,7 +131,6 @@ def test_wrong_options_are_named(call, message):
     [
         (lambda p: gpuconv.Adam(p, "fast"), "Adam: lr is 'fast', expected a number"),
         (lambda p: gpuconv.Adam(p, betas=0.9), "betas is 0.9, expected two numbers"),
-        (lambda p: gpuconv.SGD(nn.Sequential(nn.Linear(1, 1))), r"parameters\[0\] is a Linear, expected a Parameter"),
     ],
 )
 def test_wrong_kinds_are_named(call, message):

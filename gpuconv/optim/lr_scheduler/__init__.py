@@ -1,9 +1,9 @@
-"""Learning-rate schedules: functions of the progress for `fit`, and torch.optim.lr_scheduler's classes for own loops.
+"""Learning-rate schedules: torch.optim.lr_scheduler's classes, and functions of the progress for `fit`.
 
-A class sets the rate of an optimiser when it is made, and with each call of `step` the next one.
+A scheduler sets the rate of an optimizer when it is made, and the next one with each call of `step`.
 """
 
-from .base import Rated, Schedule
+from .base import LRScheduler
 from .decays import ConstantLR, CosineAnnealingLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, StepLR
 from .one_cycle import OneCycleLR
 from .plateau import ReduceLROnPlateau
@@ -14,15 +14,19 @@ __all__ = [
     "ConstantLR",
     "CosineAnnealingLR",
     "ExponentialLR",
+    "LRScheduler",
     "LambdaLR",
     "LinearLR",
     "MultiStepLR",
     "OneCycleLR",
-    "Rated",
     "ReduceLROnPlateau",
-    "Schedule",
     "SequentialLR",
     "StepLR",
     "constant",
     "cosine",
 ]
+
+
+def __dir__() -> list[str]:
+    """List the public names alone."""
+    return sorted(__all__)

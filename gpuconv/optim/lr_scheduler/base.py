@@ -1,52 +1,87 @@
-"""What the schedules share: a step count, and a rate that is a function of it."""
+"""What the schedulers share: a step count, and a rate that is a function of it."""
 
 import operator
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 
-class Rated(Protocol):
-    """What a schedule needs of an optimiser."""
+class HasLearningRate(Protocol):
+    """What a scheduler needs of an optimizer."""
 
     lr: float
     initial_lr: float | None
 
 
-class Schedule:
-    """Base of the schedules: the rate of a step is a function of the step alone, so rounding errors do not add up.
+class LRScheduler:
+    """Base of the schedulers: the rate of a step is a function of the step alone, so rounding errors do not add up.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Its rate is the base of the schedule; if another schedule was there first, the rate that one found.
+        Its rate is the base of the schedule; if another scheduler was there first, the rate that one found.
+    last_epoch : int
+        Last step of the run that is resumed; -1 starts a new one.
+
+    Raises
+    ------
+    TypeError
+        If optimizer has no learning rate.
+    ValueError
+        If last_epoch resumes a run that never started: the optimizer knows of no initial rate.
     """
 
-    def __init__(self, optimizer: Rated) -> None:
+    def __init__(self, optimizer: HasLearningRate, last_epoch: int = -1) -> None:
+        op = type(self).__name__
+        if not hasattr(optimizer, "lr"):
+            raise TypeError(f"{op}: optimizer is a {type(optimizer).__name__}, expected an Optimizer")
         if optimizer.initial_lr is None:
+            if last_epoch != -1:
+                raise ValueError(f"{op}: last_epoch is {last_epoch}, expected -1 with an optimizer never scheduled")
             optimizer.initial_lr = optimizer.lr
-        self.optimizer, self.base_lr, self.last_step = optimizer, optimizer.initial_lr, 0
+        self.optimizer, self.base_lr, self.last_step = optimizer, optimizer.initial_lr, int(last_epoch) + 1
         self._apply()
 
+    @property
+    def last_epoch(self) -> int:
+        """PyTorch's name for `last_step`."""
+        return self.last_step
+
+    def get_last_lr(self) -> list[float]:
+        """Return the present rate, in a list as PyTorch does."""
+        return [self.optimizer.lr]
+
     def rate(self, step: int) -> float:
-        """Learning rate after so many steps."""
+        """Return the learning rate after so many steps."""
         raise TypeError(f"{type(self).__name__} defines no rate")
 
     def step(self) -> None:
-        """Set the next rate; called after the optimiser's step, once a batch or once an epoch."""
+        """Set the next rate; called after the optimizer's step, once a batch or once an epoch."""
         self.last_step += 1
         self._apply()
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the schedule stands; what it was made with is not part of it."""
+        """Return the step and the base rate; the scheduler's options are not part of its state."""
         return {"last_step": self.last_step, "base_lr": self.base_lr}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from there, and set the optimiser's rate."""
+        """Resume from a state, and set the optimizer's rate."""
         self.last_step, self.base_lr = int(state["last_step"]), float(state["base_lr"])
         self._apply()
 
     def _apply(self) -> None:
         self.optimizer.lr = self.rate(self.last_step)
+
+    def __repr__(self) -> str:
+        """Show the options, the step and the present rate."""
+        return shown(self, step=self.last_step)
+
+
+def shown(scheduler: Any, **state: Any) -> str:
+    """How a scheduler prints: its options, its state, and the optimizer's present rate."""
+    hidden = ("optimizer", "last_step", "base_lr", *state)
+    options = {name: value for name, value in vars(scheduler).items() if name not in hidden and name[0] != "_"}
+    fields = {**options, **state, "lr": scheduler.optimizer.lr}
+    return f"{type(scheduler).__name__}({', '.join(f'{name}={value!r}' for name, value in fields.items())})"
 
 
 def count(op: str, name: str, value: Any) -> int:

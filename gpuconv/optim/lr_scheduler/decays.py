@@ -1,14 +1,14 @@
-"""Schedules that multiply the base rate by a factor of the step, as the classes of these names in torch do."""
+"""Schedulers that multiply the base rate by a factor of the step, as the classes of these names in torch do."""
 
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 
 from ...core.arrays import number
-from .base import Rated, Schedule, count
+from .base import HasLearningRate, LRScheduler, count
 
 
-class StepLR(Schedule):
+class StepLR(LRScheduler):
     """base_lr gamma^(step // step_size).
 
     Parameters
@@ -16,6 +16,8 @@ class StepLR(Schedule):
     optimizer : Optimizer
     step_size : int
     gamma : float
+    last_epoch : int
+        As for `LRScheduler`.
 
     Raises
     ------
@@ -23,16 +25,16 @@ class StepLR(Schedule):
         If step_size is not positive.
     """
 
-    def __init__(self, optimizer: Rated, step_size: int, gamma: float = 0.1) -> None:
+    def __init__(self, optimizer: HasLearningRate, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         self.step_size, self.gamma = count("StepLR", "step_size", step_size), number("StepLR", "gamma", gamma)
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
     def rate(self, step: int) -> float:
-        """Falls every step_size steps."""
+        """Return base_lr gamma^(step // step_size)."""
         return self.base_lr * self.gamma ** (step // self.step_size)
 
 
-class MultiStepLR(Schedule):
+class MultiStepLR(LRScheduler):
     """base_lr gamma^(milestones passed).
 
     Parameters
@@ -41,37 +43,43 @@ class MultiStepLR(Schedule):
     milestones : iterable of int
         One that occurs twice counts twice.
     gamma : float
+    last_epoch : int
+        As for `LRScheduler`.
     """
 
-    def __init__(self, optimizer: Rated, milestones: Iterable[int], gamma: float = 0.1) -> None:
+    def __init__(
+        self, optimizer: HasLearningRate, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
         self.milestones = sorted(count("MultiStepLR", "milestones", milestone) for milestone in milestones)
         self.gamma = number("MultiStepLR", "gamma", gamma)
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
     def rate(self, step: int) -> float:
-        """Falls at the milestones."""
+        """Return base_lr gamma^(milestones up to step)."""
         return self.base_lr * self.gamma ** bisect_right(self.milestones, step)
 
 
-class ExponentialLR(Schedule):
+class ExponentialLR(LRScheduler):
     """base_lr gamma^step.
 
     Parameters
     ----------
     optimizer : Optimizer
     gamma : float
+    last_epoch : int
+        As for `LRScheduler`.
     """
 
-    def __init__(self, optimizer: Rated, gamma: float) -> None:
+    def __init__(self, optimizer: HasLearningRate, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = number("ExponentialLR", "gamma", gamma)
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
     def rate(self, step: int) -> float:
-        """Falls with every step."""
+        """Return base_lr gamma^step."""
         return self.base_lr * self.gamma**step
 
 
-class CosineAnnealingLR(Schedule):
+class CosineAnnealingLR(LRScheduler):
     """Half a cosine from base_lr down to eta_min in T_max steps, and up again after it (Loshchilov and Hutter, 2017).
 
     Parameters
@@ -79,6 +87,8 @@ class CosineAnnealingLR(Schedule):
     optimizer : Optimizer
     T_max : int
     eta_min : float
+    last_epoch : int
+        As for `LRScheduler`.
 
     Raises
     ------
@@ -86,18 +96,18 @@ class CosineAnnealingLR(Schedule):
         If T_max is not positive.
     """
 
-    def __init__(self, optimizer: Rated, T_max: int, eta_min: float = 0.0) -> None:
+    def __init__(self, optimizer: HasLearningRate, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         self.T_max = count("CosineAnnealingLR", "T_max", T_max)
         self.eta_min = number("CosineAnnealingLR", "eta_min", eta_min)
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
     def rate(self, step: int) -> float:
-        """eta_min + (base_lr - eta_min) (1 + cos(pi step / T_max)) / 2."""
+        """Return eta_min + (base_lr - eta_min) (1 + cos(pi step / T_max)) / 2."""
         return self.eta_min + (self.base_lr - self.eta_min) * (1 + math.cos(math.pi * step / self.T_max)) / 2
 
 
-class LinearLR(Schedule):
-    """From start_factor base_lr to end_factor base_lr on a straight line, and constant then: a warm-up.
+class LinearLR(LRScheduler):
+    """Linear from start_factor base_lr to end_factor base_lr, then constant: a warm-up.
 
     Parameters
     ----------
@@ -106,6 +116,8 @@ class LinearLR(Schedule):
         Start above 0 and at most 1, end from 0 to 1.
     total_iters : int
         Steps until the end.
+    last_epoch : int
+        As for `LRScheduler`.
 
     Raises
     ------
@@ -114,7 +126,12 @@ class LinearLR(Schedule):
     """
 
     def __init__(
-        self, optimizer: Rated, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
+        self,
+        optimizer: HasLearningRate,
+        start_factor: float = 1 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
     ) -> None:
         self.start_factor = number("LinearLR", "start_factor", start_factor)
         self.end_factor = number("LinearLR", "end_factor", end_factor)
@@ -123,16 +140,16 @@ class LinearLR(Schedule):
         if not 0 <= self.end_factor <= 1:
             raise ValueError(f"LinearLR: end_factor is {end_factor}, expected 0 to 1")
         self.total_iters = count("LinearLR", "total_iters", total_iters)
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
     def rate(self, step: int) -> float:
-        """A straight line, then its end."""
+        """Interpolate linearly, then stay at the end."""
         share = min(step, self.total_iters) / self.total_iters
         return self.base_lr * (self.start_factor + (self.end_factor - self.start_factor) * share)
 
 
-class ConstantLR(Schedule):
-    """factor base_lr for total_iters steps, base_lr then.
+class ConstantLR(LRScheduler):
+    """factor base_lr for total_iters steps, then base_lr.
 
     Parameters
     ----------
@@ -140,6 +157,8 @@ class ConstantLR(Schedule):
     factor : float
         From 0 to 1.
     total_iters : int
+    last_epoch : int
+        As for `LRScheduler`.
 
     Raises
     ------
@@ -147,19 +166,21 @@ class ConstantLR(Schedule):
         If the factor is outside its range, or total_iters is not positive.
     """
 
-    def __init__(self, optimizer: Rated, factor: float = 1 / 3, total_iters: int = 5) -> None:
+    def __init__(
+        self, optimizer: HasLearningRate, factor: float = 1 / 3, total_iters: int = 5, last_epoch: int = -1
+    ) -> None:
         self.factor = number("ConstantLR", "factor", factor)
         if not 0 <= self.factor <= 1:
             raise ValueError(f"ConstantLR: factor is {factor}, expected 0 to 1")
         self.total_iters = count("ConstantLR", "total_iters", total_iters)
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
     def rate(self, step: int) -> float:
-        """One jump."""
+        """Return factor base_lr in the first total_iters steps, then base_lr."""
         return self.base_lr * (self.factor if step < self.total_iters else 1.0)
 
 
-class LambdaLR(Schedule):
+class LambdaLR(LRScheduler):
     """base_lr times a function of the step.
 
     Parameters
@@ -167,12 +188,21 @@ class LambdaLR(Schedule):
     optimizer : Optimizer
     lr_lambda : callable
         Takes the step, from 0 on.
+    last_epoch : int
+        As for `LRScheduler`.
+
+    Raises
+    ------
+    TypeError
+        If lr_lambda is no function.
     """
 
-    def __init__(self, optimizer: Rated, lr_lambda: Callable[[int], float]) -> None:
+    def __init__(self, optimizer: HasLearningRate, lr_lambda: Callable[[int], float], last_epoch: int = -1) -> None:
+        if not callable(lr_lambda):
+            raise TypeError(f"LambdaLR: lr_lambda is a {type(lr_lambda).__name__}, expected one function of the step")
         self.lr_lambda = lr_lambda
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
     def rate(self, step: int) -> float:
-        """Whatever the function says."""
+        """Return base_lr lr_lambda(step)."""
         return self.base_lr * self.lr_lambda(step)

@@ -1,11 +1,11 @@
-"""A rate that falls when a metric no longer improves."""
+"""A rate that is reduced when a metric stops improving."""
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from ...core.arrays import number, one_of
-from .base import Rated
+from .base import HasLearningRate, shown
 
 
 class ReduceLROnPlateau:
@@ -15,19 +15,19 @@ class ReduceLROnPlateau:
     ----------
     optimizer : Optimizer
     mode : {"min", "max"}
-        Which way is better.
+        Whether smaller or larger metrics are better.
     factor : float
         Below 1.
     patience : int
-        Steps without improvement that are put up with.
+        Steps without improvement after which the rate is still kept.
     threshold : float
-        How much better is better: relative to the best, or absolute.
+        Smallest change that counts as an improvement, relative to the best metric or absolute.
     threshold_mode : {"rel", "abs"}
     cooldown : int
-        Steps after a fall in which none counts as bad.
+        Steps after a reduction that do not count as bad.
     min_lr : float
     eps : float
-        Smaller changes of the rate are not made.
+        Smallest change of the rate that is made.
 
     Raises
     ------
@@ -41,7 +41,7 @@ class ReduceLROnPlateau:
 
     def __init__(
         self,
-        optimizer: Rated,
+        optimizer: HasLearningRate,
         mode: str = "min",
         factor: float = 0.1,
         patience: int = 10,
@@ -64,7 +64,7 @@ class ReduceLROnPlateau:
         self.bad_steps = self.cooling = 0
 
     def step(self, metric: float) -> None:
-        """Take note of a metric, such as the test loss of an epoch, and set the rate.
+        """Record a metric, such as the test loss of an epoch, and set the rate.
 
         Parameters
         ----------
@@ -86,12 +86,16 @@ class ReduceLROnPlateau:
             self.cooling, self.bad_steps = self.cooldown, 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Where it stands; the rate is the optimiser's to keep."""
+        """Return the best metric and the counts; the rate is part of the optimizer's state."""
         return {"best": self.best, "bad_steps": self.bad_steps, "cooling": self.cooling}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Resume from a state."""
         self.best, self.bad_steps, self.cooling = state["best"], state["bad_steps"], state["cooling"]
+
+    def __repr__(self) -> str:
+        """Show the options, the state and the present rate."""
+        return shown(self)
 
     def _better(self, value: float) -> bool:
         sign = 1 if self.mode == "min" else -1

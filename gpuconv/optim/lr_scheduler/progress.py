@@ -1,15 +1,15 @@
-"""Learning-rate schedules: the factor of the rate at a fraction of the training, from 0 to 1."""
+"""Schedules for `fit`: the factor of the learning rate at a fraction of the training, from 0 to 1."""
 
 import math
 
 
 def constant(progress: float) -> float:
-    """Always 1.
+    """Return 1.
 
     Parameters
     ----------
     progress : float
-        Share of the training that is done.
+        Fraction of the training that is done.
 
     Returns
     -------
@@ -19,12 +19,12 @@ def constant(progress: float) -> float:
 
 
 def cosine(progress: float) -> float:
-    """Half a cosine, from 1 to 0 (Loshchilov and Hutter, 2017).
+    """Return half a cosine, from 1 to 0 (Loshchilov and Hutter, 2017).
 
     Parameters
     ----------
     progress : float
-        Share of the training that is done.
+        Fraction of the training that is done.
 
     Returns
     -------

@@ -1,50 +1,59 @@
-"""One schedule after the other."""
+"""One scheduler after the other."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
 
-from .base import Rated, Schedule, count
+from .base import HasLearningRate, LRScheduler, count
 
 
-class SequentialLR(Schedule):
-    """Each schedule from its milestone on, counting from 0 there: a warm-up, then a decay.
+class SequentialLR(LRScheduler):
+    """Each scheduler from its milestone on, counting steps from there: a warm-up, then a decay.
 
     Parameters
     ----------
     optimizer : Optimizer
-    schedules : iterable of Schedule
-        Of the same optimiser; but no `OneCycleLR`, which sets more than a rate, nor `ReduceLROnPlateau`.
+    schedulers : iterable of LRScheduler
+        Of the same optimizer; no `OneCycleLR`, which sets more than a rate, nor `ReduceLROnPlateau`.
     milestones : iterable of int
-        Where the second schedule starts, the third, and so on.
+        First step of the second scheduler, of the third, and so on.
+    last_epoch : int
+        As for `LRScheduler`.
 
     Raises
     ------
     TypeError
-        If something is no such schedule.
+        If something is no such scheduler.
     ValueError
-        If the milestones do not rise or are not one fewer than the schedules, or a schedule is of another optimiser.
+        If the milestones do not rise or are not one fewer than the schedulers, or a scheduler is of another optimizer.
     """
 
-    def __init__(self, optimizer: Rated, schedules: Iterable[Schedule], milestones: Iterable[int]) -> None:
-        self.schedules = list(schedules)
+    def __init__(
+        self,
+        optimizer: HasLearningRate,
+        schedulers: Iterable[LRScheduler],
+        milestones: Iterable[int],
+        last_epoch: int = -1,
+    ) -> None:
+        self.schedulers = list(schedulers)
         self.milestones = [count("SequentialLR", "milestones", milestone) for milestone in milestones]
-        for i, schedule in enumerate(self.schedules):
-            if not isinstance(schedule, Schedule) or type(schedule)._apply is not Schedule._apply:
+        for i, scheduler in enumerate(self.schedulers):
+            if not isinstance(scheduler, LRScheduler) or type(scheduler)._apply is not LRScheduler._apply:
                 raise TypeError(
-                    f"SequentialLR: schedules[{i}] is a {type(schedule).__name__}, expected a rate's Schedule"
+                    f"SequentialLR: schedulers[{i}] is a {type(scheduler).__name__}, expected an LRScheduler that sets "
+                    "nothing but a rate"
                 )
-            if schedule.optimizer is not optimizer:
-                raise ValueError(f"SequentialLR: schedules[{i}] is of another optimiser, expected the same")
-        if len(self.milestones) != len(self.schedules) - 1:
+            if scheduler.optimizer is not optimizer:
+                raise ValueError(f"SequentialLR: schedulers[{i}] is of another optimizer, expected the same")
+        if len(self.milestones) != len(self.schedulers) - 1:
             raise ValueError(
                 f"SequentialLR: there are {len(self.milestones)} milestones, expected one fewer than the "
-                f"{len(self.schedules)} schedules"
+                f"{len(self.schedulers)} schedulers"
             )
         if self.milestones != sorted(set(self.milestones)):
             raise ValueError(f"SequentialLR: milestones are {self.milestones}, expected rising ones")
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
     def rate(self, step: int) -> float:
-        """That of the schedule whose turn it is."""
-        turn = bisect_right(self.milestones, step)
-        return self.schedules[turn].rate(step - self.milestones[turn - 1] if turn else step)
+        """Return the rate of the scheduler that the step belongs to."""
+        i = bisect_right(self.milestones, step)
+        return self.schedulers[i].rate(step - self.milestones[i - 1] if i else step)

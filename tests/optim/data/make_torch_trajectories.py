@@ -1,4 +1,4 @@
-"""What PyTorch's optimisers and schedules do in 50 steps: writes torch_trajectories.json beside this file.
+"""What PyTorch's optimizers and schedules do in 50 steps: writes torch_trajectories.json beside this file.
 
 Run where PyTorch is installed, from the repository's root: python -m tests.optim.data.make_torch_trajectories
 """
