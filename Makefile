@@ -64,8 +64,8 @@ package: .venv/dev.installed
 	$(INSTALL) -e '.[dev]'
 	touch $@ .venv/train.installed
 
-.venv/docs.installed: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet -e '.[docs]'
+.venv/docs.installed: pyproject.toml setup.py | .venv/bin/python
+	$(INSTALL) -e '.[docs]'
 	touch $@
 
 clean:
