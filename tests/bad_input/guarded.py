@@ -19,8 +19,7 @@ import gpuconv.core.arrays
 from gpuconv.core.shapes import conv_geometry
 from gpuconv.kernels.conv import cpu
 from gpuconv.kernels.core import memory
-from gpuconv.testing.operations import operation_checks
-from tests.bad_input.valid import calls
+from gpuconv.testing.operations import operation_checks, valid_calls
 
 PAGE = mmap.PAGESIZE
 NOT_AT_ALL = 0  # PROT_NONE
@@ -57,7 +56,7 @@ def guarded(a, side):
 
 
 def _run_calls(side):
-    for name, arguments in calls().items():
+    for name, arguments in valid_calls().items():
         for dtype in (np.float32, np.float64):
             print(name, np.dtype(dtype), flush=True)
             given = {

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import gpuconv
-from tests.bad_input.valid import calls
+from gpuconv.testing.operations import valid_calls
 
-CALLS = calls()
+CALLS = valid_calls()
 ROWS = [
     (name, argument)
     for name, arguments in CALLS.items()

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import gpuconv
-from tests.bad_input.valid import calls, numbers
+from gpuconv.testing.operations import valid_calls
+from tests.arrays import numbers
 
-CALLS = calls()
+CALLS = valid_calls()
 EXAMPLES = int(os.environ.get("GPUCONV_FUZZ", "300"))
 CANARY, MARGIN = 12345.0, 64
 ODD = [None, True, False, -1, 0, 1, 2, 3, 7, 2**31, -(2**31), 2**40, 0.5, -0.5, np.nan, np.inf]

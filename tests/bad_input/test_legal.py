@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import gpuconv
-from tests.bad_input.valid import calls
+from gpuconv.testing.operations import valid_calls
 
-CALLS = calls()
+CALLS = valid_calls()
 CHANGED = ("running_mean", "running_var")
 """Written to in place, so that these have to be writeable and C-contiguous."""
 
@@ -51,7 +51,8 @@ def test_a_view_gives_what_its_copy_gives(name, view):
     assert all(np.array_equal(odd[key], a) for key, a in before.items())
 
 
-BROADCAST = {name: first for name, arguments in CALLS.items() for first in list(arguments)[:1] if arguments[first].ndim}
+FIRST = {name: next(iter(arguments)) for name, arguments in CALLS.items()}
+BROADCAST = {name: first for name, first in FIRST.items() if isinstance(CALLS[name][first], np.ndarray)}
 
 
 @pytest.mark.parametrize("name", BROADCAST)
@@ -72,8 +73,11 @@ def _emptied(name):
     found = {}
     for key, a in CALLS[name].items():
         batched = isinstance(a, np.ndarray) and key in ("x", "dy", "input", "target", "indices", "mask", "a", "b")
-        if batched and not (key == "b" and name.startswith(("conv", "linear"))):
+        of_samples = name.startswith("group") and key in ("mean", "var")
+        if of_samples or (batched and not (key == "b" and name.startswith(("conv", "linear")))):
             found[key] = a[:0]
+        elif key == "arrays":
+            found[key] = [one[:0] for one in a]
         elif key == "input_shape":
             found[key] = (0, *a[1:])
         else:

@@ -6,82 +6,20 @@ import numpy as np
 import pytest
 
 import gpuconv
+from gpuconv.testing.operations import valid_calls, wrong_options
 from tests.bad_input.test_arrays import refused
-from tests.bad_input.valid import calls
 
-CALLS = calls()
-TOO_LONG = (1, 2, 3, 4, 5, 6, 7)
-SIZE = [
-    (0, ValueError),
-    (-1, ValueError),
-    (1.5, TypeError),
-    ("2", TypeError),
-    (True, TypeError),
-    (TOO_LONG, ValueError),
-]
-SIZE += [(2**31, ValueError), (2**62, ValueError), (np.nan, TypeError)]
-PLACES = [(-1, ValueError), (1.5, TypeError), (True, TypeError), (TOO_LONG, ValueError), (2**62, ValueError)]
-NUMBER = [("0.1", TypeError), (None, TypeError), (True, TypeError), ((1,), TypeError), (1j, TypeError)]
-CHANCE = [*NUMBER, (-0.1, ValueError), (1.1, ValueError), (np.nan, ValueError), (np.inf, ValueError)]
-FINITE = [*NUMBER, (np.nan, ValueError), (np.inf, ValueError)]
-FLAG = [("yes", TypeError), (1, TypeError), (None, TypeError), (np.ones(2), TypeError)]
-WORD = [("meen", ValueError), (1, ValueError), (("mean",), ValueError)]
-WORD64 = [
-    (-1, ValueError),
-    (2**64, ValueError),
-    (1.5, TypeError),
-    ("1", TypeError),
-    (True, TypeError),
-    (None, TypeError),
-]
-SHAPE = [((1,), ValueError), ("abc", TypeError), (5, TypeError), (None, TypeError), ((2, 4, -6, 6), ValueError)]
-AXIS = [(5, ValueError), (-9, ValueError), (1.5, TypeError), ("1", TypeError), (None, TypeError), (2**40, ValueError)]
-
-OPTIONS = {
-    "stride": SIZE, "dilation": SIZE, "kernel_size": [*SIZE, (100, ValueError), (None, TypeError)],
-    "padding": [*PLACES, (None, TypeError), ("samee", ValueError)], "output_padding": [*PLACES, (None, TypeError)],
-    "groups": [(0, ValueError), (-1, ValueError), (3, ValueError), (1.0, TypeError), (None, TypeError)],
-    "num_groups": [(0, ValueError), (-1, ValueError), (3, ValueError), (2.0, TypeError), (True, TypeError)],
-    "output_size": SIZE[:5], "size": SIZE, "scale_factor": [(0, ValueError), (-1.0, ValueError), ("2", TypeError)],
-    "label_smoothing": CHANCE, "p": CHANCE, "seed": WORD64, "offset": WORD64, "axis": AXIS,
-    "ignore_index": [("1", TypeError), (1.5, TypeError), (None, TypeError), (2**40, ValueError)],
-    "eps": [*FINITE, (-1e-5, ValueError)], "momentum": FINITE,
-    "beta": NUMBER, "delta": [*NUMBER, (0.0, ValueError), (-1.0, ValueError), (np.nan, ValueError)],
-    "alpha": NUMBER, "threshold": NUMBER, "negative_slope": NUMBER,
-    "min_val": [*NUMBER, (2.0, ValueError)], "max_val": [*NUMBER, (-2.0, ValueError)],
-    "training": FLAG, "ceil_mode": FLAG, "count_include_pad": FLAG,
-    "divisor_override": [(0, ValueError), (1.5, TypeError), ("2", TypeError), (True, TypeError)],
-    "reduction": WORD, "mode": WORD, "approximate": WORD, "algorithm": [*WORD, ("implicit_gemm", ValueError)],
-    "activation": WORD, "value": [("x", TypeError), ((1,), TypeError)], "align_corners": [("x", ValueError)],
-    "input_shape": SHAPE, "weight_shape": [row for row in SHAPE if row[0] != (1,)],
-    "sizes": [((1,), ValueError), ((5, -1), ValueError), ((1.5, 2.5), TypeError), (4, TypeError), (None, TypeError)],
-    "dloss": [("x", TypeError), (None, TypeError), (np.zeros(3, np.float32), ValueError)],
-}  # fmt: skip
-"""{option: [(what is given, exception)]}; whatever function has an option of that name refuses all of them."""
-
+CALLS = valid_calls()
 SAID = {"kernel_size": "kernel", "input_shape": "", "weight_shape": "", "dloss": "", "p": "p is"}
 """What stands in messages for an option, where that is not its name."""
 
-LEGAL = {
-    ("pad", "padding"): "amounts of its own",
-    ("pad_input_grad", "padding"): "amounts of its own",
-    ("max_unpool1d", "kernel_size"): (100,),
-    ("max_unpool2d", "kernel_size"): (100,),
-    ("max_unpool3d", "kernel_size"): (100,),
-}
-"""What some functions take that others do not."""
-
 
 def _rows():
-    for option, bad in OPTIONS.items():
-        for name, arguments in CALLS.items():
-            if option not in inspect.signature(getattr(gpuconv, name)).parameters:
-                continue
-            legal = LEGAL.get((name, option), ())
-            if legal == "amounts of its own" or isinstance(arguments.get(option), np.ndarray):
-                continue
-            for value, exception in bad:
-                if not (isinstance(legal, tuple) and value in legal if isinstance(value, int) else False):
+    """(function, option, wrong value, exception) of every option that is not an array."""
+    for name, arguments in CALLS.items():
+        for option in inspect.signature(getattr(gpuconv, name)).parameters:
+            if not isinstance(arguments.get(option), np.ndarray):
+                for value, exception in wrong_options(name, option):
                     yield name, option, value, exception
 
 

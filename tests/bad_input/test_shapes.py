@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import gpuconv
+from gpuconv.testing.operations import valid_calls
 from tests.bad_input.test_arrays import refused
-from tests.bad_input.valid import calls
 
-CALLS = calls()
+CALLS = valid_calls()
 SHAPES = {
     "longer": lambda a: np.zeros((*a.shape[:-1], a.shape[-1] + 1), a.dtype),
     "one axis more": lambda a: a[None],

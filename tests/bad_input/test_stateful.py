@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 import gpuconv
-from tests.bad_input.valid import calls, numbers
+from gpuconv.testing.operations import valid_calls
+from tests.arrays import numbers
 
-CALLS = calls()
+CALLS = valid_calls()
 STEPS = 20
 RUNS = max(1, int(os.environ.get("GPUCONV_FUZZ", "300")) // STEPS)
 IN_PLACE = ("out", "running_mean", "running_var")

@@ -11,13 +11,13 @@ import pytest
 import gpuconv
 from gpuconv.core.half import half_types
 from gpuconv.testing import assert_close
+from gpuconv.testing.operations import valid_calls
 from tests import reference
-from tests.bad_input.valid import calls
 from tests.devices import DEVICES
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 TYPES = [np.dtype(np.float16), BFLOAT16]
-CALLS = calls()
+CALLS = valid_calls()
 STATISTICS = ("mean", "var", "running_mean", "running_var")
 KEEP_SINGLE = ("batch_norm_statistics", "group_norm_statistics")
 

@@ -26,8 +26,8 @@ def _convolution(case):
     if padding == "same":
         totals = [d * (k - 1) for d, k in zip(dilation, w.shape[2:], strict=True)]
         sides = [(total // 2, total - total // 2) for total in totals]
-    elif case.before:
-        sides = list(zip(case.before[::2], case.before[1::2], strict=True))[::-1]
+    elif case.zero_padding:
+        sides = list(zip(case.zero_padding[::2], case.zero_padding[1::2], strict=True))[::-1]
     else:
         sides = [(p, p) for p in _axes(0 if padding == "valid" else padding, rank)]
     return _axes(options["stride"], rank), sides, dilation, options["groups"]

@@ -1,102 +1,25 @@
-"""Every operation with its gradient check: what `gpuconv check` runs, on whatever device is present.
+"""The catalogue of operations: for each public function, calls that work, wrong arguments, gradients and peer.
 
-float64 is checked against finite differences of the forward function; float32 against the float64 gradient.
+`OPERATIONS` serves `gpuconv check`, the comparison with PyTorch (`gpuconv.testing.torch_peer`), `gpuconv.warmup`, and
+the tests on the CPU, on the emulator and of wrong input. A new operation is one entry here.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from .catalogue import OPERATIONS, operation_checks, valid_calls
+from .check import CheckResult, check_operations
+from .operation import Call, Gradient, Operation, OperationCheck, Sample
+from .wrong import WRONG_OPTIONS, wrong_options
 
-import numpy as np
-
-from ...core.device import to_device, use_device
-from ...core.half import half_types
-from ..gradients import DIFFERENCE_TOLERANCE, GradientError, check_gradients, relative_error, tolerance
-from . import (
-    convolutions,
-    dropouts,
-    elementwise,
-    joinings,
-    linears,
-    loss_functions,
-    normalizations,
-    poolings,
-    resamplings,
-    volumes,
-)
-from .check import OperationCheck
-
-FAMILIES = (
-    convolutions,
-    volumes,
-    poolings,
-    elementwise,
-    linears,
-    loss_functions,
-    normalizations,
-    joinings,
-    dropouts,
-    resamplings,
-)
-
-
-class CheckResult(NamedTuple):
-    """One row of the table."""
-
-    name: str
-    dtype: str
-    error: float
-    tolerance: float
-
-    @property
-    def passed(self) -> bool:
-        """Whether the error is within the tolerance; NaN is not."""
-        return self.error <= self.tolerance
-
-
-def check_operations(device: str = "auto") -> list[CheckResult]:
-    """Check the gradients of every operation on a device.
-
-    Parameters
-    ----------
-    device : {"auto", "cpu", "cuda", "emulator"}
-
-    Returns
-    -------
-    list of CheckResult
-        One for each operation and type: float64, float32 and float16, and bfloat16 where ml_dtypes is installed. A
-        wrong gradient is a row with its error, not an exception.
-
-    Raises
-    ------
-    DeviceError
-        If the device is not there.
-    """
-    with use_device(device):
-        return [row for check in operation_checks() for row in (_differences(check), *_against_double(check))]
-
-
-def operation_checks() -> Iterator[OperationCheck]:
-    """Every differentiable operation, awkward options included."""
-    for family in FAMILIES:
-        yield from family.checks()
-
-
-def _differences(check: OperationCheck) -> CheckResult:
-    try:
-        report = check_gradients(check.forward, check.backward, *check.inputs(np.float64))
-    except GradientError:
-        return CheckResult(check.name, "float64", float("inf"), DIFFERENCE_TOLERANCE)
-    return CheckResult(check.name, "float64", report.error, report.tolerance)
-
-
-def _against_double(check: OperationCheck) -> Iterator[CheckResult]:
-    """Of each smaller type, its gradients against those of the same values in float64."""
-    for dtype in (np.dtype(np.float32), *half_types()):
-        inputs = check.inputs(dtype)
-        dy = np.random.default_rng(2).standard_normal(check.forward(*inputs).shape).astype(dtype)
-        doubles = [a.astype(np.float64) for a in inputs]
-        found = check.backward(to_device(dy), *inputs)
-        expected = check.backward(to_device(dy.astype(np.float64)), *doubles)
-        pairs = zip(found, expected, strict=True)
-        error = max(relative_error(a, double) for a, double in pairs if double is not None)
-        yield CheckResult(check.name, dtype.name, error, tolerance(dtype, check.terms))
+__all__ = [
+    "OPERATIONS",
+    "WRONG_OPTIONS",
+    "Call",
+    "CheckResult",
+    "Gradient",
+    "Operation",
+    "OperationCheck",
+    "Sample",
+    "check_operations",
+    "operation_checks",
+    "valid_calls",
+    "wrong_options",
+]

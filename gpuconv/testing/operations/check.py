@@ -1,30 +1,72 @@
-"""One operation with what it takes to check its gradients."""
+"""The gradient of every operation against finite differences and float64: what `gpuconv check` runs.
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+float64 is checked against finite differences of the forward function; the smaller types against the float64 gradient.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
-from ...core.device import Array, to_device
+from ...core.device import to_device, use_device
+from ...core.half import half_types
+from ..gradients import DIFFERENCE_TOLERANCE, GradientError, check_gradients, relative_error, tolerance
+from .catalogue import operation_checks
+from .operation import OperationCheck
 
 
-class OperationCheck(NamedTuple):
-    """An operation, its gradients and arguments to try them on."""
+class CheckResult(NamedTuple):
+    """One row of the table."""
 
     name: str
-    forward: Callable[..., Array]
-    backward: Callable[..., Sequence[Array | None]]
-    shapes: tuple[tuple[int, ...], ...]
-    terms: int
-    """Products summed for one element of a gradient, for the tolerance in float32."""
+    dtype: str
+    error: float
+    tolerance: float
 
-    def inputs(self, dtype: Any) -> list[Array]:
-        """Standard normal values on the current device, the same for every type up to rounding."""
-        rng = np.random.default_rng(1)
-        return [to_device(rng.standard_normal(shape).astype(np.float32).astype(dtype)) for shape in self.shapes]
+    @property
+    def passed(self) -> bool:
+        """Whether the error is within the tolerance; NaN is not."""
+        return self.error <= self.tolerance
 
-    def run(self, dtype: Any) -> None:
-        """Both passes, for what they compile."""
-        inputs = self.inputs(dtype)
-        y = self.forward(*inputs)
-        self.backward(y, *inputs)
+
+def check_operations(device: str = "auto") -> list[CheckResult]:
+    """Check the gradients of every operation on a device.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda", "emulator"}
+
+    Returns
+    -------
+    list of CheckResult
+        One for each operation and type: float64, float32 and float16, and bfloat16 where ml_dtypes is installed. A
+        wrong gradient is a row with its error, not an exception.
+
+    Raises
+    ------
+    DeviceError
+        If the device is not there.
+    """
+    with use_device(device):
+        return [row for check in operation_checks() for row in (_differences(check), *_against_double(check))]
+
+
+def _differences(check: OperationCheck) -> CheckResult:
+    try:
+        report = check_gradients(check.forward, check.backward, *check.inputs(np.float64))
+    except GradientError:
+        return CheckResult(check.name, "float64", float("inf"), DIFFERENCE_TOLERANCE)
+    return CheckResult(check.name, "float64", report.error, report.tolerance)
+
+
+def _against_double(check: OperationCheck) -> Iterator[CheckResult]:
+    """Of each smaller type, its gradients against those of the same values in float64."""
+    for dtype in (np.dtype(np.float32), *half_types()):
+        inputs = check.inputs(dtype)
+        dy = np.random.default_rng(2).standard_normal(check.forward(*inputs).shape).astype(dtype)
+        doubles = [a.astype(np.float64) for a in inputs]
+        found = check.backward(to_device(dy), *inputs)
+        expected = check.backward(to_device(dy.astype(np.float64)), *doubles)
+        pairs = zip(found, expected, strict=True)
+        error = max(relative_error(a, double) for a, double in pairs if double is not None)
+        yield CheckResult(check.name, dtype.name, error, tolerance(dtype, check.terms))

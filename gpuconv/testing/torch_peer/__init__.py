@@ -1,7 +1,7 @@
 """Random cases of every family of functions, compared with a peer: what `gpuconv check --against torch` runs.
 
-Everything is float64, so that a difference is one of meaning, not of rounding. A new function is a generator of cases
-in its family's file: the peer is asked for the function by its name, and autograd gives the gradients.
+Everything is float64, so that a difference is one of meaning, not of rounding. The catalogue of operations names the
+peer's function and pairs the gradients; a family here draws random arguments, and autograd gives the peer's gradients.
 """
 
 from collections.abc import Callable
@@ -11,20 +11,20 @@ import numpy as np
 
 from ...core.device import Array
 from ..gradients import relative_error, tolerance
-from . import activations, convolutions, dense, joinings, losses, normalizations, poolings
+from . import activation, conv, dense, join, loss, norm, pool
 from .case import Case
 from .process import PeerError, TorchProcess
 
 __all__ = ["FAMILIES", "Case", "FamilyResult", "PeerError", "TorchProcess", "compare_case", "compare_family"]
 
 FAMILIES: dict[str, Callable[[np.random.Generator], Case]] = {
-    **convolutions.FAMILIES,
-    **poolings.FAMILIES,
-    **activations.FAMILIES,
-    **losses.FAMILIES,
+    **conv.FAMILIES,
+    **pool.FAMILIES,
+    **activation.FAMILIES,
+    **loss.FAMILIES,
     **dense.FAMILIES,
-    **normalizations.FAMILIES,
-    **joinings.FAMILIES,
+    **norm.FAMILIES,
+    **join.FAMILIES,
 }
 
 Peer = Callable[[Case, Array], tuple[Array, ...]]
@@ -77,12 +77,10 @@ def compare_family(family: str, peer: Peer, cases: int = 2000, seed: int = 0) ->
 
 def compare_case(case: Case, peer: Peer, rng: np.random.Generator) -> list[float]:
     """Errors of the result and of each gradient, in units of the tolerance."""
-    y = case.forward()
-    dy = rng.standard_normal(y.shape)
-    gradients, left = case.backward(dy), case.left() if case.left else ()
-    ours = (y, *gradients, *left)
+    dy, ours = case.compute(rng)
     theirs = peer(case, dy)
-    dtypes = (np.float64, *[case.peer_dtype] * len(gradients), *[np.float64] * len(left))
+    gradients = len(case.differentiated) + len(case.named_differentiated)
+    dtypes = (np.float64, *[case.peer_dtype] * gradients, *[np.float64] * len(case.updated))
     allowed = [tolerance(dtype, case.terms) for dtype in dtypes]
     magnitude = np.array(case.magnitude)
     with np.errstate(invalid="ignore"):

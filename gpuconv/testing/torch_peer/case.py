@@ -1,49 +1,98 @@
-"""One random case of a function: what the peer is asked for, and how this library computes the same."""
+"""One random case of a function: what the peer is asked for, and the call of this library that computes the same."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...core.device import Array
+from ..operations import OPERATIONS, Call
 
 
 class Case(NamedTuple):
-    """A call of one function of the peer, and the same in gpuconv."""
+    """A call of gpuconv, and the same of one function of the peer."""
 
-    function: str
-    """Below torch.nn.functional."""
+    call: Call
     inputs: tuple[Array | None, ...]
-    """Its arguments by position, float64 or labels."""
+    """The peer's arguments by position, float64 or labels."""
     options: dict[str, Any]
-    """Its arguments by name, as JSON can carry them."""
-    differentiated: tuple[int, ...]
-    """Positions of the inputs whose gradients are compared."""
-    forward: Callable[[], Array]
-    backward: Callable[[Array], Sequence[Array]]
-    """Gradients in the order of `differentiated`, from the gradient of the result."""
+    """The peer's arguments by name, as JSON can carry them."""
     terms: int = 1
     """Products summed for one element of any result, for the tolerance."""
     magnitude: float = 0.0
     """Size of what is summed, where a result may cancel to less; 0 where nothing is summed."""
-    before: tuple[int, ...] | None = None
-    """Zeros the peer pads the first input with beforehand, where its function has no such form of padding."""
+    zero_padding: tuple[int, ...] | None = None
+    """By which the peer pads the first input beforehand, where its function has no such form of padding."""
     peer_dtype: Any = np.float64
     """Precision of the peer's gradients, where it is known to round a constant to float32."""
     named: dict[str, Array] | None = None
-    """Arrays the peer takes by name; their gradients come after the others', if `name_differentiated`."""
-    name_differentiated: bool = False
-    together: bool = False
+    """Arrays that the peer takes by name."""
+    as_list: bool = False
     """Whether the peer takes its inputs as one list."""
-    changed: tuple[int, ...] = ()
-    """Positions of the inputs that the call moves in place, and with `left`, what ours are afterwards."""
-    left: Callable[[], Sequence[Array]] | None = None
+
+    @property
+    def function(self) -> str:
+        """The peer's function, below torch.nn.functional or torch."""
+        return self.call.operation.peer or self.call.operation.name
+
+    @property
+    def differentiated(self) -> tuple[int, ...]:
+        """Positions of the inputs whose gradients are compared."""
+        wanted = self.call.operation.differentiable
+        return tuple(i for i, a in enumerate(self.inputs) if a is not None and self._argument(a) in wanted)
+
+    @property
+    def named_differentiated(self) -> tuple[str, ...]:
+        """The arrays by name whose gradients are compared, after the others'."""
+        wanted = self.call.operation.differentiable
+        return tuple(name for name, a in (self.named or {}).items() if self._argument(a) in wanted)
+
+    @property
+    def updated(self) -> tuple[int, ...]:
+        """Positions of the inputs that the call moves in place: running statistics in training."""
+        moved = ("running_mean", "running_var") if self.call.arguments.get("training") else ()
+        return tuple(i for i, a in enumerate(self.inputs) if a is not None and self._argument(a) in moved)
+
+    def _argument(self, a: Array) -> str:
+        """The name of the argument of gpuconv that an array is, or one of a list of arrays."""
+        for name, value in self.call.arguments.items():
+            if value is a or (isinstance(value, list) and any(a is part for part in value)):
+                return name
+        return ""
+
+    def compute(self, rng: np.random.Generator) -> tuple[Array, tuple[Array, ...]]:
+        """Compute the case with this library.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Draws the gradient of the result.
+
+        Returns
+        -------
+        (array, tuple of array)
+            The gradient drawn; then the result, the gradients compared, and the arrays moved in place.
+        """
+        moved = [self._argument(self.inputs[i]) for i in self.updated]
+        arguments = {name: a.copy() if name in moved else a for name, a in self.call.arguments.items()}
+        call = Call(self.call.operation, arguments)
+        y = call.results()[0]
+        dy = rng.standard_normal(y.shape)
+        found = call.backward(dy)
+        wanted = [self._argument(self.inputs[i]) for i in self.differentiated]
+        wanted += [self._argument((self.named or {})[name]) for name in self.named_differentiated]
+        return dy, (y, *(found[name].pop(0) for name in wanted), *(arguments[name] for name in moved))
 
     def __str__(self) -> str:
         shapes = ", ".join("None" if a is None else f"{a.dtype}{list(a.shape)}" for a in self.inputs)
-        padded = f", padded by {self.before} before" if self.before else ""
+        padded = f", padded by {self.zero_padding} before" if self.zero_padding else ""
         names = f", {', '.join(self.named)} given" if self.named else ""
         return f"{self.function}({shapes}, {self.options}){names}{padded}"
+
+
+def call_of(name: str, **arguments: Any) -> Call:
+    """A call of an operation of the catalogue."""
+    return Call(OPERATIONS[name], arguments)
 
 
 def integer(rng: np.random.Generator, low: int, high: int) -> int:

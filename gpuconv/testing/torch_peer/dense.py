@@ -2,10 +2,7 @@
 
 import numpy as np
 
-import gpuconv
-
-from ...core.device import Array
-from .case import Case, choice, integer, integers
+from .case import Case, call_of, choice, integer, integers
 
 
 def linear(rng: np.random.Generator) -> Case:
@@ -13,22 +10,7 @@ def linear(rng: np.random.Generator) -> Case:
     n, features, units = integers(rng, 1, 9, 3)
     x, w = rng.standard_normal((n, features)), rng.standard_normal((units, features))
     b = rng.standard_normal(units) if rng.random() < 0.7 else None
-
-    def backward(dy: Array) -> list[Array]:
-        found = [gpuconv.linear_input_grad(dy, w), gpuconv.linear_weight_grad(x, dy)]
-        return found if b is None else [*found, gpuconv.linear_bias_grad(dy)]
-
-    differentiated = (0, 1) if b is None else (0, 1, 2)
-    return Case(
-        "linear",
-        (x, w, b),
-        {},
-        differentiated,
-        lambda: gpuconv.linear(x, w, b),
-        backward,
-        x.size + w.size,
-        1.0,
-    )
+    return Case(call_of("linear", x=x, w=w, b=b), (x, w, b), {}, x.size + w.size, 1.0)
 
 
 def pad(rng: np.random.Generator) -> Case:
@@ -38,16 +20,9 @@ def pad(rng: np.random.Generator) -> Case:
     x = rng.standard_normal((*integers(rng, 1, 3, 2), *integers(rng, 2, 6, axes)))
     amounts = tuple(integer(rng, 0, size - 1) for size in reversed(x.shape[2:]) for _ in range(2))
     value = float(rng.standard_normal()) if mode == "constant" and rng.random() < 0.5 else None
-    return Case(
-        "pad",
-        (x,),
-        {"pad": amounts, "mode": mode, "value": value},
-        (0,),
-        lambda: gpuconv.pad(x, amounts, mode, value),
-        lambda dy: (gpuconv.pad_input_grad(dy, x.shape, amounts, mode),),
-        x.size,
-        1.0,
-    )
+    how = {"mode": mode, "value": value}
+    call = call_of("pad", x=x, padding=amounts, **how)
+    return Case(call, (x,), {"pad": amounts, **how}, x.size, 1.0)
 
 
 def upsample(rng: np.random.Generator) -> Case:
@@ -57,16 +32,7 @@ def upsample(rng: np.random.Generator) -> Case:
     corners = rng.random() < 0.5 if mode == "bilinear" else None
     size, factor = (integers(rng, 1, 12, 2), None) if rng.random() < 0.5 else (None, choice(rng, (2.0, 1.5, 3.0)))
     options = {"size": size, "scale_factor": factor, "mode": mode, "align_corners": corners}
-    return Case(
-        "interpolate",
-        (x,),
-        options,
-        (0,),
-        lambda: gpuconv.upsample(x, size, factor, mode, corners),
-        lambda dy: (gpuconv.upsample_input_grad(dy, x.shape, size, factor, mode, corners),),
-        144,
-        1.0,
-    )
+    return Case(call_of("upsample", x=x, **options), (x,), options, 144, 1.0)
 
 
 FAMILIES = {"linear": linear, "pad": pad, "upsample": upsample}

@@ -54,10 +54,10 @@ class TorchProcess:
             "differentiated": case.differentiated,
             "options": case.options,
             "named": list(case.named or {}),
-            "before": case.before,
-            "name_differentiated": case.name_differentiated,
-            "together": case.together,
-            "changed": case.changed,
+            "named_differentiated": case.named_differentiated,
+            "zero_padding": case.zero_padding,
+            "as_list": case.as_list,
+            "updated": case.updated,
         }
         arrays = {f"input{i}": a for i, a in enumerate(case.inputs) if a is not None}
         arrays.update({f"named_{name}": a for name, a in (case.named or {}).items()})
@@ -70,8 +70,8 @@ class TorchProcess:
         answer = self._receive()
         if "refused" in answer:
             raise PeerError(str(answer["refused"]))
-        gradients = len(case.differentiated) + (len(case.named or ()) if case.name_differentiated else 0)
-        names = [*(f"gradient{i}" for i in range(gradients)), *(f"changed{i}" for i in range(len(case.changed)))]
+        gradients = len(case.differentiated) + len(case.named_differentiated)
+        names = [*(f"gradient{i}" for i in range(gradients)), *(f"updated{i}" for i in range(len(case.updated)))]
         return (answer["y"], *(answer[name] for name in names))
 
     def _receive(self) -> Any:

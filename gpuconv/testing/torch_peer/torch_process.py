@@ -34,18 +34,17 @@ def answer(torch: Any, request: Any) -> dict[str, Any]:
     inputs = [torch.from_numpy(request[f"input{i}"]) if given else None for i, given in enumerate(call["given"])]
     wanted = [inputs[i].requires_grad_() for i in call["differentiated"]]
     named = {name: torch.from_numpy(request[f"named_{name}"]) for name in call["named"]}
-    if call["name_differentiated"]:
-        wanted += [named[name].requires_grad_() for name in call["named"]]
+    wanted += [named[name].requires_grad_() for name in call["named_differentiated"]]
     function = getattr(torch.nn.functional, call["function"], None) or getattr(torch, call["function"])
-    first = torch.nn.functional.pad(inputs[0], call["before"]) if call["before"] else inputs[0]
+    first = torch.nn.functional.pad(inputs[0], call["zero_padding"]) if call["zero_padding"] else inputs[0]
     try:
-        arguments = [inputs] if call["together"] else [first, *inputs[1:]]
+        arguments = [inputs] if call["as_list"] else [first, *inputs[1:]]
         y = function(*arguments, **named, **call["options"])
         gradients = torch.autograd.grad(y, wanted, torch.from_numpy(request["dy"]))
     except (RuntimeError, ValueError) as error:
         return {"refused": np.array(str(error))}
-    changed = {f"changed{i}": inputs[position].numpy() for i, position in enumerate(call["changed"])}
-    return {"y": y.detach().numpy(), **{f"gradient{i}": g.numpy() for i, g in enumerate(gradients)}, **changed}
+    updated = {f"updated{i}": inputs[position].numpy() for i, position in enumerate(call["updated"])}
+    return {"y": y.detach().numpy(), **{f"gradient{i}": g.numpy() for i, g in enumerate(gradients)}, **updated}
 
 
 def main() -> None:

@@ -4,10 +4,8 @@ from typing import Any
 
 import numpy as np
 
-import gpuconv
-
 from ...core.device import Array
-from .case import Case, choice, integer, integers
+from .case import Case, call_of, choice, integer, integers
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -33,9 +31,8 @@ def binary(rng: np.random.Generator) -> Case:
     x, target = rng.standard_normal(shape) * choice(rng, (1.0, 300.0)), rng.random(shape)
     weights = {name: rng.random(shape) for name in ("weight", "pos_weight") if rng.random() < 0.4}
     options, size = {"reduction": choice(rng, REDUCTIONS)}, max(1.0, float(np.abs(x).max()))
-    return _case(
-        "bce_with_logits", (x, target), options, weights, size
-    )  # PyTorch adds (1 - t) x, and takes it off again
+    # PyTorch adds (1 - t) x, and takes it off again.
+    return _case("bce_with_logits", (x, target), options, weights, size)
 
 
 def classes(rng: np.random.Generator) -> Case:
@@ -59,26 +56,12 @@ def classes(rng: np.random.Generator) -> Case:
     return _case(name, (x, target), options, weights)
 
 
-PEERS = {"bce_with_logits": "binary_cross_entropy_with_logits"}
-
-
 def _case(
     name: str, inputs: tuple[Array, Array], options: dict[str, Any], weights: dict[str, Array], magnitude: float = 1.0
 ) -> Case:
     x, target = inputs
-    forward, backward = getattr(gpuconv, name), getattr(gpuconv, f"{name}_grad")
-    everything = {**options, **weights}
-    return Case(
-        PEERS.get(name, name),
-        inputs,
-        options,
-        (0,),
-        lambda: forward(x, target, **everything),
-        lambda dy: (backward(x, target, dloss=dy, **everything),),
-        x.size,
-        magnitude,
-        named=weights,
-    )
+    call = call_of(name, input=x, target=target, **options, **weights)
+    return Case(call, inputs, options, x.size, magnitude, named=weights)
 
 
 FAMILIES = {"regression losses": regression, "binary cross-entropy": binary, "cross-entropy": classes}

@@ -4,10 +4,8 @@ from typing import Any
 
 import numpy as np
 
-import gpuconv
-
 from ...core.device import Array
-from .case import Case, choice, integer, integers
+from .case import Case, call_of, choice, integer, integers
 
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 3.0, -3.0, 6.0, 20.0, 40.0, -40.0, 800.0, -800.0)
 """Corners of piecewise functions, and arguments whose exponential overflows."""
@@ -37,7 +35,7 @@ CANCELLING = ("tanh", "sigmoid")
 5e-16 of sigmoid's derivative in extended precision, where PyTorch's form is off by all of it."""
 CROSSING = ("silu", "mish", "gelu", "hardswish")
 """Their derivatives cross 0: sums of terms that cancel there, so errors are compared with the terms."""
-TWO_MINDS = ("elu", "selu", "hardswish", "relu6", "hardtanh")
+INCONSISTENT_AT_NAN = ("elu", "selu", "hardswish", "relu6", "hardtanh")
 """PyTorch's gradients at NaN depend on where in an array it stands: its vectors and its scalar rest differ there."""
 LARGEST_TERM = 4.0
 """Of the derivative of gelu's approximation, x u'(x) (1 - tanh(u)^2) / 2, before PyTorch's difference is formed."""
@@ -48,14 +46,10 @@ def activation(rng: np.random.Generator) -> Case:
     name = choice(rng, NAMES)
     x = values(rng)
     options = options_of(name, rng)
-    forward, backward = getattr(gpuconv, name), getattr(gpuconv, f"{name}_grad")
     return Case(
-        name,
+        call_of(name, x=x, **options),
         (x,),
         options,
-        (0,),
-        lambda: forward(x, **options),
-        lambda dy: (backward(dy, x, **options),),
         magnitude=_magnitude(name, options),
         peer_dtype=np.float32 if name == "hardsigmoid" else np.float64,  # PyTorch multiplies by 1.0f / 6.0f
     )
@@ -67,7 +61,7 @@ def infinite(rng: np.random.Generator) -> Case:
     x = case.inputs[0]
     assert x is not None
     some = rng.random(x.shape) < 0.3
-    found = (np.inf, -np.inf) if case.function in TWO_MINDS else (np.inf, -np.inf, np.nan)
+    found = (np.inf, -np.inf) if case.function in INCONSISTENT_AT_NAN else (np.inf, -np.inf, np.nan)
     x[some] = rng.choice(found, x.shape)[some]
     return case
 
@@ -83,11 +77,7 @@ def prelu(rng: np.random.Generator) -> Case:
     """A slope for all, or for each channel."""
     x = values(rng)
     weight = rng.standard_normal(x.shape[1] if x.ndim > 1 and rng.random() < 0.5 else 1)
-
-    def backward(dy: Array) -> tuple[Array, ...]:
-        return gpuconv.prelu_grad(dy, x, weight), gpuconv.prelu_weight_grad(dy, x, weight.shape)
-
-    return Case("prelu", (x, weight), {}, (0, 1), lambda: gpuconv.prelu(x, weight), backward, x.size, 1.0)
+    return Case(call_of("prelu", x=x, weight=weight), (x, weight), {}, x.size, 1.0)
 
 
 def softmax(rng: np.random.Generator) -> Case:
@@ -95,17 +85,7 @@ def softmax(rng: np.random.Generator) -> Case:
     name = choice(rng, ("softmax", "log_softmax"))
     x = values(rng) * choice(rng, (1.0, 1.0, 30.0))
     axis = integer(rng, -x.ndim, x.ndim - 1)
-    forward, backward = getattr(gpuconv, name), getattr(gpuconv, f"{name}_grad")
-    return Case(
-        name,
-        (x,),
-        {"dim": axis},
-        (0,),
-        lambda: forward(x, axis),
-        lambda dy: (backward(dy, x, axis),),
-        x.shape[axis],
-        1.0,
-    )
+    return Case(call_of(name, x=x, axis=axis), (x,), {"dim": axis}, x.shape[axis], 1.0)
 
 
 def values(rng: np.random.Generator) -> Array:
