@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 import gpuconv
-from gpuconv.testing import assert_close, check_gradients
-from gpuconv.testing.operations import normalizations
+from gpuconv.testing import assert_close
 from tests import reference
 from tests.devices import EMULATED, on_every_device
 
@@ -150,12 +149,6 @@ def test_in_place_and_from_strided_memory(device, on):
     assert np.array_equal(gpuconv.to_host(a), expected)
     turned = gpuconv.to_device(np.asfortranarray(x))
     assert np.array_equal(gpuconv.to_host(gpuconv.batch_norm2d(turned, training=True)), expected)
-
-
-@on_every_device
-@pytest.mark.parametrize("check", list(normalizations.checks()), ids=lambda check: check.name)
-def test_finite_differences(check, device, on):
-    assert check_gradients(check.forward, check.backward, *check.inputs(np.float64)).directions == 12
 
 
 def test_the_same_bits_for_any_number_of_threads():

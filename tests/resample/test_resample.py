@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gpuconv
-from gpuconv.testing import assert_close, check_adjoint, check_gradients
-from gpuconv.testing.operations import resamplings
+from gpuconv.testing import assert_close, check_adjoint
 from tests import reference
 from tests.devices import on_every_device
 
@@ -121,12 +120,6 @@ def test_nothing_to_pad_and_nothing_left(device, on):
     full = gpuconv.pad(gpuconv.to_device(np.ones((2, 0))), (1, 2), value=3)
     assert gpuconv.to_host(full).tolist() == [[3, 3, 3]] * 2
     assert not gpuconv.to_host(gpuconv.pad_input_grad(gpuconv.to_device(np.ones((2, 0))), (2, 3), (-1, -2))).any()
-
-
-@on_every_device
-@pytest.mark.parametrize("check", list(resamplings.checks()), ids=lambda check: check.name)
-def test_finite_differences(check, device, on):
-    assert check_gradients(check.forward, check.backward, *check.inputs(np.float64)).directions == 4
 
 
 @pytest.mark.parametrize(
