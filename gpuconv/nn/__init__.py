@@ -1,5 +1,9 @@
-"""Layers with a forward and a backward pass; keys and layouts of their states as in torch.nn."""
+"""Layers with a forward and a backward pass; arguments, keys and layouts of their states as in torch.nn."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from . import init
 from .activations import (
     ELU,
     GELU,
@@ -26,6 +30,7 @@ from .convolutions import Conv1d, Conv2d, Conv3d
 from .dropout import Dropout, Dropout2d
 from .linear import Flatten, Identity, Linear
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MSELoss, NLLLoss, SmoothL1Loss
+from .model_summary import summary
 from .module import Module
 from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm
 from .parameter import Buffer, Parameter
@@ -44,6 +49,9 @@ from .pooling_to_size import (
     GlobalMaxPool2d,
     GlobalMaxPool3d,
 )
+
+if TYPE_CHECKING:
+    from . import functional
 
 __all__ = [
     "ELU",
@@ -110,4 +118,19 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "functional",
+    "init",
+    "summary",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `gpuconv.nn.functional` when it is first asked for: it needs the whole of gpuconv."""
+    if name == "functional":
+        return import_module(f"{__name__}.functional")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names alone."""
+    return sorted(__all__)

@@ -97,7 +97,7 @@ class CrossEntropyLoss(Loss):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        _refuse_deprecated("CrossEntropyLoss", size_average, reduce)
+        refuse_deprecated("CrossEntropyLoss", size_average, reduce)
         super().__init__(reduction, weight=weight, ignore_index=ignore_index, label_smoothing=label_smoothing)
 
 
@@ -114,7 +114,7 @@ class NLLLoss(Loss):
         reduce: None = None,
         reduction: str = "mean",
     ) -> None:
-        _refuse_deprecated("NLLLoss", size_average, reduce)
+        refuse_deprecated("NLLLoss", size_average, reduce)
         super().__init__(reduction, weight=weight, ignore_index=ignore_index)
 
 
@@ -131,7 +131,7 @@ class BCEWithLogitsLoss(Loss):
         reduction: str = "mean",
         pos_weight: Array | None = None,
     ) -> None:
-        _refuse_deprecated("BCEWithLogitsLoss", size_average, reduce)
+        refuse_deprecated("BCEWithLogitsLoss", size_average, reduce)
         super().__init__(reduction, weight=weight, pos_weight=pos_weight)
 
 
@@ -141,7 +141,7 @@ class MSELoss(Loss):
     function, gradient = f.mse_loss, f.mse_loss_grad
 
     def __init__(self, size_average: None = None, reduce: None = None, reduction: str = "mean") -> None:
-        _refuse_deprecated("MSELoss", size_average, reduce)
+        refuse_deprecated("MSELoss", size_average, reduce)
         super().__init__(reduction)
 
 
@@ -151,7 +151,7 @@ class L1Loss(Loss):
     function, gradient = f.l1_loss, f.l1_loss_grad
 
     def __init__(self, size_average: None = None, reduce: None = None, reduction: str = "mean") -> None:
-        _refuse_deprecated("L1Loss", size_average, reduce)
+        refuse_deprecated("L1Loss", size_average, reduce)
         super().__init__(reduction)
 
 
@@ -172,11 +172,11 @@ class SmoothL1Loss(Loss):
     def __init__(
         self, size_average: None = None, reduce: None = None, reduction: str = "mean", beta: float = 1.0
     ) -> None:
-        _refuse_deprecated("SmoothL1Loss", size_average, reduce)
+        refuse_deprecated("SmoothL1Loss", size_average, reduce)
         super().__init__(reduction, beta=number("SmoothL1Loss", "beta", beta))
 
 
-def _refuse_deprecated(op: str, size_average: Any, reduce: Any) -> None:
+def refuse_deprecated(op: str, size_average: Any, reduce: Any) -> None:
     """Refuse the options that reduction replaces: they hold their positions in PyTorch's signature."""
     only(op, "size_average", size_average, None, _INSTEAD)
     only(op, "reduce", reduce, None, _INSTEAD)

@@ -51,3 +51,8 @@ __all__ = [
     "xavier_uniform",
     "zeros",
 ]
+
+
+def __dir__() -> list[str]:
+    """List the public names alone."""
+    return sorted(__all__)
