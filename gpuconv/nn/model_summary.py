@@ -71,11 +71,15 @@ class Summary(NamedTuple):
         totals = ("total", "", str(self.output_shape), f"{self.parameters:,}", _short(self.flops), _short(self.bytes))
         rows = [_HEAD, *map(_cells, self.layers), totals]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join([*map(str.ljust, row[:3], widths), *map(str.rjust, row[3:], widths[3:])]) for row in rows]
-        rule = "-" * len(lines[0])
+        lines = [
+            "  ".join([*map(str.ljust, row[:3], widths), *map(str.rjust, row[3:], widths[3:])]).rstrip() for row in rows
+        ]
+        rule = "-" * max(map(len, lines))
         return "\n".join([f"input {self.input_shape}", rule, lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        """Show the table."""
+        return str(self)
 
 
 def summary(model: Module, input_shape: Sequence[int], *, dtype: Any = None) -> Summary:
@@ -134,10 +138,8 @@ def summary(model: Module, input_shape: Sequence[int], *, dtype: Any = None) -> 
         try:
             model(sample)
         except ValueError as error:
-            refused = (
-                f"summary: input_shape is {shape}, the batch included; the model refuses one sample of it: {error}"
-            )
-            raise ValueError(refused) from error
+            described = f"input_shape is {shape}, a batch's; the model refuses one sample of it"
+            raise ValueError(f"summary: {described}: {error}") from error
     return Summary(tuple(rows), shape, sum(parameter.data.size for parameter in parameters))
 
 
@@ -173,8 +175,8 @@ def _row(path: str, module: Module, x: Array, y: Array, *, samples: int) -> Laye
     parameters = [value for value in vars(module).values() if hasattr(value, "grad")]
     elements = sum(parameter.data.size for parameter in parameters)
     moved = samples * _activation_bytes(module, x, y) + sum(parameter.data.nbytes for parameter in parameters)
-    shapes = [(samples * a.shape[0], *a.shape[1:]) if a.shape else () for a in (x, y)]
-    return LayerSummary(path, type(module).__name__, *shapes, elements, samples * _flops(module, x, y), moved)
+    before, after = ((samples * a.shape[0], *a.shape[1:]) if a.shape else () for a in (x, y))
+    return LayerSummary(path, type(module).__name__, before, after, elements, samples * _flops(module, x, y), moved)
 
 
 def _activation_bytes(module: Module, x: Array, y: Array) -> int:
