@@ -11,15 +11,19 @@ the model's choice takes as the best one. Which algorithm is best: `gpuconv benc
 import argparse
 import json
 import statistics
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
-from unittest import mock
 
+import numpy as np
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from gpuconv.core.shapes import conv_geometry
+
 from . import problems, report
+from .worker_data import arrays
 
 CALLS, REPEATS = 10, 5
 OPERATIONS = "conv_forward", "conv_input_grad", "conv_weight_grad"
@@ -52,35 +56,38 @@ def choices_of(operations, operation, problem):
     -------
     list of Choice
     """
-    from gpuconv.kernels.conv.cuda import select
+    from gpuconv.kernels.conv.cuda import implicit_gemm, implicit_gemm_wgrad
     from gpuconv.kernels.cuda import tile_config
+    from gpuconv.kernels.cuda.launch import multiprocessors
 
-    shapes = {"x_shape": problem.x_shape, "w_shape": problem.w_shape, "y_shape": problem.y_shape}
     options = {"stride": problem.stride, "padding": problem.pad, "groups": problem.groups}
-    run = getattr(operations, operation)(**shapes, **options, dtype="float32", algorithm="implicit_gemm")
-    name = "best_split" if operation == "conv_weight_grad" else "best_shape"
-    model, asked = getattr(tile_config, name), []
-    with mock.patch.object(select, name, lambda *numbers: asked.append(numbers) or model(*numbers)):
-        run()
-    [numbers] = asked
-    if name == "best_split":
-        plans, cost = tile_config.split_plans(*numbers[:-1]), tile_config.split_cost
-        given = *numbers[1:4], numbers[-1]
+    shape = conv_geometry("choices", problem.x_shape, problem.w_shape, **options)
+    x, w, y = map(operations.g.to_device, arrays((shape.x_shape, shape.w_shape, shape.y_shape), "float32"))
+    itemsize, processors, epilogue = x.dtype.itemsize, multiprocessors(x), (None, 0, np.float32(0))
+    if operation == "conv_weight_grad":
+        numbers = implicit_gemm_wgrad.split_problem(shape, itemsize, processors)
+        plans, chosen = tile_config.split_plans(*numbers[:-1]), tile_config.best_split(*numbers)
+        cost, sizes = tile_config.split_cost, (*numbers[1:4], processors)
+        launch = partial(implicit_gemm_wgrad.wgrad, shape, x, y, w)
     else:
-        plans, cost, given = tile_config.SHAPES[numbers[0]], tile_config.cost, numbers[1:]
+        forward = operation == "conv_forward"
+        numbers = implicit_gemm.tile_problem(shape, "fprop" if forward else "dgrad", itemsize, processors)
+        plans, chosen = tile_config.TILES[itemsize], tile_config.best_tile(*numbers)
+        cost, sizes = tile_config.cost, numbers[1:]
+        launch = partial(implicit_gemm.fprop, shape, x, w, *epilogue, y)
+        if not forward:
+            launch = partial(implicit_gemm.dgrad, shape, y, w, *epilogue, x)
     found = []
     for plan in plans:
-        with mock.patch.object(select, name, lambda *numbers, plan=plan: plan):
-            operations.clock.made.clear()  # the graph of another plan
-            seconds = statistics.median(operations.clock.time(run, CALLS)[0] for _ in range(REPEATS))
-        reckoned = cost(plan, *given)
-        found.append(Choice(operation, str(problem), _title(plan), seconds, reckoned, plan == model(*numbers)))
+        run = partial(launch, plan)
+        seconds = statistics.median(operations.clock.time(run, CALLS)[0] for _ in range(REPEATS))
+        found.append(Choice(operation, str(problem), _title(plan), seconds, cost(plan, *sizes), plan == chosen))
     return found
 
 
 def _title(plan):
-    shape, parts = (plan[0], f", {plan[1]} parts") if isinstance(plan[0], tuple) else (plan, "")
-    return f"{shape.rows}x{shape.columns}{parts}"
+    tile, splits = (plan[0], f", {plan[1]} splits") if isinstance(plan[0], tuple) else (plan, "")
+    return f"{tile.rows}x{tile.columns}{splits}"
 
 
 def table(found):

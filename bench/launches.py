@@ -76,27 +76,25 @@ def convolution_tiles():
 
     array = types.Array(float32, 1, "C", aligned=True)
     pointers = (array, array, array, int32, int32, float32, array, int32, array)
-    forward = void(*pointers, *[int32] * 30, *[uint32] * 4)
-    weight_grad = void(array, array, array, *[int32] * 21, *[uint32] * 8)
+    fprop = void(*pointers, *[int32] * 30, *[uint32] * 4)
+    wgrad = void(array, array, array, *[int32] * 21, *[uint32] * 8)
     for ragged in (False, True):
-        made = [(shape, implicit_gemm.tile_kernel, forward) for shape in tile_config.SHAPES[4]]
-        made += [
-            (shape, implicit_gemm_wgrad.weight_grad_kernel, weight_grad) for shape in tile_config.WEIGHT_GRAD_SHAPES[4]
-        ]
-        for shape, factory, signature in made:
-            kernel = factory(shape, float32, ragged)
-            yield Instance(kernel.py_func.__name__, kernel, signature, shape.threads, "float32")
+        made = [(tile, implicit_gemm.fprop_kernel, fprop) for tile in tile_config.TILES[4]]
+        made += [(tile, implicit_gemm_wgrad.wgrad_kernel, wgrad) for tile in tile_config.WGRAD_TILES[4]]
+        for tile, factory, signature in made:
+            kernel = factory(tile, float32, ragged)
+            yield Instance(kernel.py_func.__name__, kernel, signature, tile.threads, "float32")
 
 
 def tensor_cores():
     """An Instance of every kernel for tensor cores: 16-bit types and tf32, both tiles, what packs and what adds."""
     from gpuconv.core.half import half_types
-    from gpuconv.kernels.conv.cuda.tensor_core import FIRST
+    from gpuconv.kernels.conv.cuda.tensor_core import FIRST_CAPABILITY
 
     for dtype in (*half_types(), np.dtype(np.float32)):
         options = {"algorithm": "tf32"} if dtype == np.float32 else {}
         for instance in instances_of(lambda dtype=dtype, options=options: _passes(dtype, options), dtype.name):
-            yield instance._replace(first=FIRST)
+            yield instance._replace(first=FIRST_CAPABILITY)
 
 
 def _passes(dtype, options):

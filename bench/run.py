@@ -109,9 +109,9 @@ def _algorithms(p: ConvProblem, name: str, dtype: str, algorithm: str) -> list[s
     if algorithm == "auto":
         return [algorithm]
     like = devices.to_device(np.empty(0, numpy_type(dtype)))
-    g = conv_geometry("bench", p.x_shape, p.w_shape, stride=p.stride, padding=p.pad, groups=p.groups)
+    shape = conv_geometry("bench", p.x_shape, p.w_shape, stride=p.stride, padding=p.pad, groups=p.groups)
     operation = {"forward": "fprop", "input_grad": "dgrad", "weight_grad": "wgrad"}[name]
-    offered = [*devices.kernels_for(like).conv.algorithms(g, operation, like)]
+    offered = [*devices.kernels_for(like).conv.algorithms(shape, operation, like)]
     return ["auto", *offered] if algorithm == "each" else [algorithm] * (algorithm in offered)
 
 

@@ -36,7 +36,7 @@ ONLY_READ = {"cross_entropy_rows_kernel"}
 """Streams whose results are a number for each row."""
 
 PRODUCTS = 64
-TENSOR_LOOPS = {"conv2d_wgrad_": 190, "conv2d_": 166}
+TENSOR_LOOPS = {"conv2d_wgrad_": 190, "conv2d_fprop_": 166}
 """Most instructions in the main loop of a 128 x 128 tile on tensor cores for so many products of 16 x 8 (HMMA), by the
 beginning of its name: those of CUTLASS's forward pass are 196 (sm_80, see docs/cuda.md)."""
 

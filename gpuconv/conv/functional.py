@@ -14,7 +14,8 @@ from ..core.shapes import ConvGeometry, Padding, Size, conv_geometry, shape_of
 
 ACTIVATIONS = (None, "relu", "leaky_relu")
 ALGORITHMS = (
-    "auto", "direct", "filter_vectorized", "pointwise", "col2im", "winograd", "implicit_gemm", "depthwise", "tf32",
+    "auto", "direct", "filter_vectorized", "pointwise", "col2im", "winograd",
+    "implicit_gemm", "few_channels", "depthwise", "tensor_core", "tf32",
 )  # fmt: skip
 
 
@@ -47,7 +48,7 @@ def conv2d(
         Applied to each output before it is stored.
     negative_slope : float
         Slope of leaky_relu.
-    algorithm : {"auto", "direct", "winograd", "implicit_gemm", "depthwise", "tf32"}
+    algorithm : {"auto", "direct", "winograd", "implicit_gemm", "few_channels", "depthwise", "tensor_core", "tf32"}
         "auto" is a pure function of the geometry, the type and the target. "winograd" is for square kernels without
         dilation. On the CPU: of one group, 3x3 and 5x5 taps at stride 1, and at stride 2 those whose phases have 3 or
         5 taps along an axis, which are 5x5 and 9x9. On a GPU: 3x3 taps at stride 1, but no weight gradient. "tf32" is

@@ -8,6 +8,7 @@ used; the public functions refuse arrays of 2^31 elements.
 import math
 import sys
 from functools import cache, lru_cache, partial
+from typing import NamedTuple
 
 import numpy as np
 from numba import cuda, float32, float64, int32, uint32, uint64
@@ -34,6 +35,7 @@ FLOAT64 = np.dtype(np.float64)
 __all__ = [
     "THREADS",
     "WARP",
+    "Plan",
     "address",
     "beside",
     "capability",
@@ -44,6 +46,7 @@ __all__ = [
     "multiprocessors",
     "numba_type",
     "one",
+    "planned",
     "reduce",
     "tiles",
     "uint32",
@@ -68,6 +71,22 @@ def tiles(kernel, blocks, threads, *arguments):
     """Launch a kernel with a block for each tile of its result, of as many threads as the tile takes."""
     if blocks:
         _launch(kernel, blocks, threads, arguments)
+
+
+class Plan(NamedTuple):
+    """What follows of a launch from shapes, dtypes and options alone; found once, looked up by later launches."""
+
+    kernel: object
+    blocks: int
+    threads: int
+    scalars: tuple
+    """The kernel's last arguments."""
+
+
+def planned(plan, *arguments):
+    """Launch a plan: its kernel takes these arguments, then the plan's scalars."""
+    if plan.blocks:
+        _launch(plan.kernel, plan.blocks, plan.threads, (*arguments, *plan.scalars))
 
 
 def one(kernel, *arguments):

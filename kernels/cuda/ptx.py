@@ -8,6 +8,7 @@ assembler folds it into the instruction's address. A pointer's alignment is the 
 import hashlib
 from pathlib import Path
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.cuda.extending import intrinsic
@@ -169,6 +170,11 @@ def reciprocal(divisor):
     """
     shift = (divisor - 1).bit_length()
     return -(-(1 << (31 + shift)) // divisor), shift
+
+
+def reciprocals(*divisors):
+    """The reciprocals of several divisors in a row, as kernels take them."""
+    return tuple(np.uint32(number) for divisor in divisors for number in reciprocal(divisor))
 
 
 @intrinsic

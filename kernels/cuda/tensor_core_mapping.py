@@ -18,7 +18,7 @@ STAGES = 3
 """Chunks in shared memory."""
 
 
-class Shape(NamedTuple):
+class TensorCoreTile(NamedTuple):
     """A tile of results, computed by four warps, and the blocks a multiprocessor is to hold at once."""
 
     rows: int
@@ -55,7 +55,7 @@ class Shape(NamedTuple):
         return self.columns + COLUMNS, WARPS * ROWS, THREADS // self.columns
 
 
-LARGE, SMALL = Shape(128, 128, 2), Shape(64, 64, 4)
+LARGE, SMALL = TensorCoreTile(128, 128, 2), TensorCoreTile(64, 64, 4)
 
 
 @cuda.jit(device=True, inline="always")

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 
-class Shape(NamedTuple):
+class TileConfig(NamedTuple):
     """A tile of results, its threads (8 x 8 results each), and the blocks a multiprocessor is to hold at once."""
 
     rows: int
@@ -22,25 +22,25 @@ class Shape(NamedTuple):
     """Of the main loop's instructions those that multiply (sm_80; bench/sass.py counts them)."""
 
 
-SHAPES = {
+TILES = {
     4: (
-        Shape(128, 128, 256, 2, 0.85),
-        Shape(128, 64, 128, 4, 0.84),
-        Shape(64, 128, 128, 4, 0.82),
-        Shape(64, 64, 64, 8, 0.81),
+        TileConfig(128, 128, 256, 2, 0.85),
+        TileConfig(128, 64, 128, 4, 0.84),
+        TileConfig(64, 128, 128, 4, 0.82),
+        TileConfig(64, 64, 64, 8, 0.81),
     ),
-    8: (Shape(64, 64, 64, 4, 0.76),),
+    8: (TileConfig(64, 64, 64, 4, 0.76),),
 }
 """For the forward pass and the input gradient, by bytes of an element. float64 takes two registers a result."""
 
-WEIGHT_GRAD_SHAPES = {
+WGRAD_TILES = {
     4: (
-        Shape(128, 128, 256, 2, 0.80),
-        Shape(128, 64, 128, 3, 0.78),
-        Shape(64, 128, 128, 3, 0.76),
-        Shape(64, 64, 64, 6, 0.65),
+        TileConfig(128, 128, 256, 2, 0.80),
+        TileConfig(128, 64, 128, 3, 0.78),
+        TileConfig(64, 128, 128, 3, 0.76),
+        TileConfig(64, 64, 64, 6, 0.65),
     ),
-    8: (Shape(64, 64, 64, 4, 0.71),),
+    8: (TileConfig(64, 64, 64, 4, 0.71),),
 }
 """For the weight gradient, whose smaller tiles take more than 128 registers a thread. Of the smallest 0.74 of the
 instructions multiply, but it gathers twice as much for a product: on an H200 it took 1.05 times as long as 64 x 128 in
@@ -63,48 +63,56 @@ PLAIN = 13
 
 
 @lru_cache(maxsize=1024)
-def best_shape(itemsize, groups, rows, columns, multiprocessors):
+def best_tile(itemsize, groups, rows, columns, multiprocessors):
     """The cheapest tile for `groups` results of rows x columns; of equals the largest."""
-    return min(SHAPES[itemsize], key=lambda shape: cost(shape, groups, rows, columns, multiprocessors))
+    return min(TILES[itemsize], key=lambda tile: cost(tile, groups, rows, columns, multiprocessors))
 
 
-def cost(shape, groups, rows, columns, multiprocessors):
+def cost(tile, groups, rows, columns, multiprocessors):
     """Instructions for one row of the depth on the multiprocessor with most blocks, idle slots counted."""
-    blocks = groups * -(-rows // shape.rows) * -(-columns // shape.columns)
+    blocks = groups * -(-rows // tile.rows) * -(-columns // tile.columns)
     rounds = -(-blocks // multiprocessors)
-    warps = min(rounds, shape.resident) * shape.threads / 32 / SCHEDULERS
+    warps = min(rounds, tile.resident) * tile.threads / 32 / SCHEDULERS
     speed = min(1, ALONE + (1 - ALONE) * (warps - 1)) if warps > 1 else ALONE * warps
-    return rounds * shape.rows * shape.columns / shape.share / speed
+    return rounds * tile.rows * tile.columns / tile.share / speed
 
 
 def multiplied(itemsize, groups, rows, columns, depth, chunk):
     """Instructions of the tile that multiplies the matrices with the fewest, zeros included."""
 
-    def of_shape(shape):
-        padded = groups * -(-rows // shape.rows) * shape.rows * -(-columns // shape.columns) * shape.columns
-        return padded * -(-depth // chunk) * chunk / shape.share
+    def of_tile(tile):
+        padded = groups * -(-rows // tile.rows) * tile.rows * -(-columns // tile.columns) * tile.columns
+        return padded * -(-depth // chunk) * chunk / tile.share
 
-    return min(map(of_shape, SHAPES[itemsize]))
+    return min(map(of_tile, TILES[itemsize]))
+
+
+class SplitConfig(NamedTuple):
+    """A tile, the blocks among which the sum of its results is split, and the depth of each split."""
+
+    tile: TileConfig
+    splits: int
+    length: int
 
 
 @lru_cache(maxsize=1024)
 def best_split(itemsize, groups, rows, columns, depth, multiprocessors):
-    """(shape, splits, length of each) for a sum over a long depth: the cheapest, of equals with the fewest splits."""
+    """The SplitConfig for a sum over a long depth: the cheapest, of equals with the fewest splits."""
     plans = split_plans(itemsize, groups, rows, columns, depth)
     return min(plans, key=lambda plan: split_cost(plan, groups, rows, columns, multiprocessors))
 
 
 def split_plans(itemsize, groups, rows, columns, depth):
-    """All (shape, splits, length of each)."""
+    """Every SplitConfig."""
     splits = [_split(depth, splits) for splits in _splits(groups, rows, columns, depth)]
-    return [(shape, *split) for shape in WEIGHT_GRAD_SHAPES[itemsize] for split in splits]
+    return [SplitConfig(tile, *split) for tile in WGRAD_TILES[itemsize] for split in splits]
 
 
 def split_cost(plan, groups, rows, columns, multiprocessors):
     """Instructions of a plan on the multiprocessor with most blocks, the second pass over the parts included."""
-    shape, splits, length = plan
+    tile, splits, length = plan
     added = 0 if splits == 1 else (splits + 1) * groups * rows * columns * ADDITION / multiprocessors
-    return length * cost(shape, groups * splits, rows, columns, multiprocessors) + added
+    return length * cost(tile, groups * splits, rows, columns, multiprocessors) + added
 
 
 def _splits(groups, rows, columns, depth):

@@ -126,7 +126,11 @@ def test_every_plan_of_a_tile_is_timed(emulated):
     operations.clock = Clock()
     problem = problems.ConvProblem(2, 8, 8, 8, 64, 3, 3, 1, 1)
     found = [choices.choices_of(operations, operation, problem) for operation in choices.OPERATIONS]
-    assert {"conv2d_tile_128x128", "conv2d_tile_64x64", "conv2d_wgrad_tile_128x64_ragged"} <= set(ran)
+    assert {
+        "conv2d_fprop_implicit_gemm_128x128",
+        "conv2d_fprop_implicit_gemm_64x64",
+        "conv2d_wgrad_implicit_gemm_128x64_ragged",
+    } <= set(ran)
     assert [sum(choice.chosen for choice in plans) for plans in found] == [1, 1, 1]
     assert len(found[0]) == 4
     assert choices.table(found).row_count == 3

@@ -134,7 +134,7 @@ def test_a_convolution_is_one_launch_over_its_outputs():
     x, w = np.zeros((2, 3, 20, 20), np.float32), np.zeros((4, 3, 3, 3), np.float32)
     launches = record(lambda: gpuconv.conv2d(x, w))
     [(kernel, blocks, threads, _)] = launches
-    assert kernel.py_func.__name__ == "conv2d_fwd_plain"
+    assert kernel.py_func.__name__ == "conv2d_fprop_direct"
     assert blocks == -(-2 * 4 * 18 * 18 // launch.THREADS)
     assert threads == launch.THREADS
 

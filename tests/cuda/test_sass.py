@@ -12,9 +12,12 @@ if reason := sass.missing():
 
 # Least share of FFMA in the main loop; `python -m gpuconv.bench.sass` prints all tiles.
 SHARES = {
-    "conv2d_tile_128x128": 0.84, "conv2d_tile_128x128_ragged": 0.82, "conv2d_tile_64x64": 0.80,
-    "conv2d_wgrad_tile_128x128": 0.80, "conv2d_wgrad_tile_64x64": 0.73,
-}  # fmt: skip
+    "conv2d_fprop_implicit_gemm_128x128": 0.84,
+    "conv2d_fprop_implicit_gemm_128x128_ragged": 0.82,
+    "conv2d_fprop_implicit_gemm_64x64": 0.80,
+    "conv2d_wgrad_implicit_gemm_128x128": 0.80,
+    "conv2d_wgrad_implicit_gemm_64x64": 0.73,
+}
 KERNELS = {instance.name: (instance.kernel, instance.signature) for instance in launches.convolution_tiles()}
 REGISTERS = 65536
 

@@ -19,8 +19,8 @@ def _names(launches):
 
 
 def _shape(*problem):
-    shape = tile_config.best_shape(4, *problem, 108)
-    return shape.rows, shape.columns
+    tile = tile_config.best_tile(4, *problem, 108)
+    return tile.rows, tile.columns
 
 
 def test_large_problems_take_large_tiles_and_small_ones_fill_the_device():
@@ -32,8 +32,8 @@ def test_large_problems_take_large_tiles_and_small_ones_fill_the_device():
 @settings(max_examples=200, deadline=None)
 @given(rows=SIZES, columns=SIZES, depth=st.integers(1, 2**24), groups=st.integers(1, 8))
 def test_splits_cover_the_sum_and_leave_no_part_without_work(rows, columns, depth, groups):
-    shape, splits, length = tile_config.best_split(4, groups, rows, columns, depth, 108)
-    assert shape in tile_config.WEIGHT_GRAD_SHAPES[4]
+    tile, splits, length = tile_config.best_split(4, groups, rows, columns, depth, 108)
+    assert tile in tile_config.WGRAD_TILES[4]
     assert length % 8 == 0
     assert (splits - 1) * length < depth <= splits * length
     assert splits * groups * rows * columns < 2**31 or splits == 1
@@ -53,21 +53,21 @@ def _all_passes(size):
 
 def test_ten_geometries_share_their_kernels():
     launches = record(lambda: [_all_passes(size) for size in range(20, 30)])
-    kernels = {id(kernel): kernel.py_func.__name__.partition("_tile_")[0] for kernel, *_ in launches}
-    assert sorted(kernels.values()) == ["add_parts_of_splits", "conv2d", "conv2d_wgrad", "pack_kernel"]
+    kernels = {id(kernel): kernel.py_func.__name__.partition("_implicit_gemm_")[0] for kernel, *_ in launches}
+    assert sorted(kernels.values()) == ["add_parts_of_splits", "conv2d_fprop", "conv2d_wgrad", "pack_kernel"]
 
 
 def test_a_stride_of_two_is_a_launch_for_each_phase():
     dy, w = np.zeros((64, 32, 10, 10), np.float32), np.zeros((32, 32, 3, 3), np.float32)
     launches = record(lambda: gpuconv.conv2d_input_grad(dy, w, (64, 32, 21, 21), stride=2))
-    assert [name.partition("_tile_")[0] for name in _names(launches)] == ["pack_kernel", *["conv2d"] * 4]
+    assert [name.partition("_implicit_gemm_")[0] for name in _names(launches)] == ["pack_kernel", *["conv2d_fprop"] * 4]
 
 
 def test_what_would_leave_a_tile_empty_is_computed_without_one():
     x, w = np.zeros((1, 64, 20, 20), np.float32), np.zeros((8, 8, 3, 3), np.float32)
-    assert _names(record(lambda: gpuconv.conv2d(x, w, groups=8))) == ["conv2d_fwd_plain"]
+    assert _names(record(lambda: gpuconv.conv2d(x, w, groups=8))) == ["conv2d_fprop_direct"]
 
 
 def test_filters_of_one_channel_walk():
     x, w = np.zeros((1, 64, 20, 20), np.float32), np.zeros((64, 1, 3, 3), np.float32)
-    assert _names(record(lambda: gpuconv.conv2d(x, w, groups=64))) == ["conv2d_depthwise_3x3_1"]
+    assert _names(record(lambda: gpuconv.conv2d(x, w, groups=64))) == ["conv2d_fprop_depthwise_3x3_1"]

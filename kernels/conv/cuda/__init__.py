@@ -1,13 +1,16 @@
 """Launchers on CUDA: convolution: fprop, dgrad and wgrad, by the algorithms of each target."""
 
-from . import frames
-from .select import algorithms, bias_grad, dgrad, fprop, wgrad
+from . import frames, select
+from .select import ALGORITHMS, algorithms, bias_grad, dgrad, fprop, unsupported, wgrad
 
 __all__ = [
+    "ALGORITHMS",
     "algorithms",
     "bias_grad",
     "dgrad",
     "fprop",
     "frames",
+    "select",
+    "unsupported",
     "wgrad",
 ]

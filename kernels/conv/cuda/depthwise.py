@@ -7,102 +7,94 @@ each phase of the stride, in which a channel may sum the filters that read it.
 """
 
 from functools import lru_cache
-from math import gcd
-from typing import NamedTuple
 
-import numpy as np
-
-from ...core.scalar import activate, activate_grad
+from ...core.scalar import IDENTITY, activate, activate_grad
 from ...cuda import gemm_tile, sliding_window
-from ...cuda.launch import cuda, int32, multiprocessors, numba_type, tiles, uint32
-from ...cuda.ptx import divide, reciprocal
+from ...cuda.launch import Plan, cuda, int32, multiprocessors, numba_type, planned, uint32
+from ...cuda.ptx import divide, reciprocals
+from . import few_channels_wgrad
+from .column_walk import MAX_VALUES, THREADS, outputs_per_thread, path_of, resident_blocks
+from .problem_size import WGRAD, dgrad_problems, fprop_problem, problems_of
 
-THREADS = 256
 
-VALUES = 84
-"""Taps, loads of a step and outputs in the making that a thread can have in registers: float32 leaves 44 of 128 for
-addresses and the epilogue, float64 more of 255.
-"""
-
-BESIDES = 44
-
-FILE = 65536
-"""Registers of a multiprocessor."""
-
-LENGTHS = 32, 16, 8, 4
-"""Outputs of a walk, the longest that leaves enough threads: it also walks over the rows above its first output."""
-
-ENOUGH = 1024
-"""Threads for each multiprocessor, half of what it can have resident."""
+def unsupported(shape, operation, dtype):
+    """Why these kernels do not serve a problem: several channels a group, or more taps than fit into registers."""
+    if shape.c != shape.groups:
+        return f"{shape.c // shape.groups} channels in each group, expected 1"
+    if operation == WGRAD:
+        return few_channels_wgrad.unsupported(shape)
+    for problem in problems_of(shape, operation):
+        stride = path_of(problem).stride
+        if (count := values(problem.r, problem.s, stride)) > MAX_VALUES:
+            taps = f"{problem.r}x{problem.s} taps at steps of {stride} rows"
+            return f"{taps} keep {count} values in a thread's registers, expected at most {MAX_VALUES}"
+    return None
 
 
 def values(rows, columns, stride):
-    """The values that a walk keeps in registers: the taps, what a step loads, and the outputs in the making."""
+    """Values that a thread keeps in registers: the taps, the elements that a step loads, and the live accumulators."""
     return rows * columns + min(rows, stride) * columns + sliding_window.ages(rows, stride)
 
 
-def serves(g):
-    """Whether the values of a correlation's walk fit into registers."""
-    return values(g.a, g.b, path_of(g).stride) <= VALUES
+def fprop(shape, x, w, b, activation, slope, y):
+    """Launch the forward pass."""
+    problem = fprop_problem(shape)
+    _launch_problem(problem, shape.n, x, w, b, (activation, slope), (None, IDENTITY), y)
 
 
-def correlate_depthwise(g, n, w, x, bias, activation, factor, y):
-    """Launch one correlation g of n images, as conv_tiles.correlate does; w is as the forward pass has it."""
-    path = path_of(g)
-    channels, phases, steps = g.groups * g.k, min(path.apart, g.u), -(-g.u // path.apart)
-    length = walk(steps, n * channels * phases * g.v, multiprocessors(x))
-    chunks = -(-steps // length)
-    strips = phases * chunks
-    threads = n * channels * strips * g.v
-    before, code = factor
-    nothing = x.reshape(-1)[:1]
-    kernel = depthwise_kernel(g.a, g.b, path.stride, numba_type(x.dtype))
-    tiles(
-        kernel, -(-threads // THREADS), THREADS, x, w, nothing if bias is None else bias, bias is not None,
-        *activation, nothing if before is None else before, code, y, threads,
-        channels, g.k, g.c, g.h, g.w, g.u, g.v, strips, chunks, length, path.apart, g.st_h, g.st_w, path.h0, g.w0,
-        path.d_h, g.d_w, g.taps, path.first_tap, path.tap_h, g.tap_w, g.plane, g.first, g.row, g.column,
-        *(np.uint32(part) for divisor in (g.v, strips, chunks, g.k, channels) for part in reciprocal(divisor)),
+def dgrad(shape, dy, w, pre_activation, activation, slope, dx):
+    """Launch the input gradient: a launch for each phase of the stride; a phase that no tap reaches is zero."""
+    problems, complete = dgrad_problems(shape)
+    if not complete:
+        dx.fill(0)
+    grad = (None, IDENTITY) if pre_activation is None else (pre_activation, activation)
+    for problem in problems:
+        _launch_problem(problem, shape.n, dy, w, None, (IDENTITY, slope), grad, dx)
+
+
+def _launch_problem(problem, n, x, w, bias, epilogue, grad, y):
+    """Launch one problem of n images; epilogue is (activation, slope), grad (pre_activation or None, its activation).
+
+    w is laid out as in the forward pass.
+    """
+    plan = _plan(problem, n, x.dtype, multiprocessors(x))
+    pre_activation, grad_activation = grad
+    unused = x.reshape(-1)[:1]
+    planned(
+        plan, x, w, unused if bias is None else bias, bias is not None, *epilogue,
+        unused if pre_activation is None else pre_activation, grad_activation, y,
     )  # fmt: skip
 
 
-class Path(NamedTuple):
-    """How a thread walks: outputs u, u + apart, ..., whose taps lie d_h > 0 rows apart, `stride` of these a step."""
-
-    stride: int
-    apart: int
-    d_h: int
-    h0: int
-    first_tap: int
-    tap_h: int
-
-
 @lru_cache(maxsize=1024)
-def path_of(g):
-    """The shortest steps that bring taps onto rows where taps have been; a rotated kernel is turned round."""
-    d_h, h0, first_tap, tap_h = g.d_h, g.h0, g.first_tap, g.tap_h
-    if d_h < 0:
-        d_h, h0, first_tap, tap_h = -d_h, h0 + (g.a - 1) * d_h, first_tap + (g.a - 1) * tap_h, -tap_h
-    d_h = max(d_h, 1)  # a single tap is no distance from itself
-    common = gcd(g.st_h, d_h)
-    return Path(g.st_h // common, d_h // common, d_h, h0, first_tap, tap_h)
-
-
-def walk(steps, columns, processors):
-    """Outputs that a thread computes one after the other."""
-    long_enough = [e for e in LENGTHS if columns * -(-steps // e) >= ENOUGH * processors]
-    return min([*long_enough, LENGTHS[-1]][0], steps)
+def _plan(problem, n, dtype, processors):
+    """The Plan of a launch."""
+    path = path_of(problem)
+    channels, phases, steps = problem.groups * problem.k, min(path.distance, problem.p), -(-problem.p // path.distance)
+    length = outputs_per_thread(steps, n * channels * phases * problem.q, processors)
+    chunks = -(-steps // length)
+    strips = phases * chunks
+    threads = n * channels * strips * problem.q
+    scalars = (
+        threads, channels, problem.k, problem.c, problem.h, problem.w, problem.p, problem.q, strips, chunks, length,
+        path.distance, problem.stride_h, problem.stride_w, path.h0, problem.w0, path.dilation_h, problem.dilation_w,
+        problem.taps, path.first_tap, path.tap_stride_r, problem.tap_stride_s,
+        problem.y_plane, problem.y_first, problem.y_stride_p, problem.y_stride_q,
+        *reciprocals(problem.q, strips, chunks, problem.k, channels),
+    )  # fmt: skip
+    kernel = depthwise_kernel(problem.r, problem.s, path.stride, numba_type(dtype))
+    return Plan(kernel, -(-threads // THREADS), THREADS, scalars)
 
 
 @lru_cache
 def depthwise_kernel(rows, columns, stride, dtype):
     """The kernel for a kernel's size, the rows of a step and a type."""
-    fingerprint, bytes_each = sliding_window.FINGERPRINT, dtype.bitwidth // 8
+    fingerprint = sliding_window.FINGERPRINT
     loaded, making = min(rows, stride), sliding_window.ages(rows, stride)
     n_weights, n_window, oldest = rows * columns, loaded * columns, making - 1
-    resident = FILE // THREADS // (BESIDES + bytes_each // 4 * values(rows, columns, stride))
+    resident = resident_blocks(values(rows, columns, stride), dtype)
 
-    def conv2d_depthwise(
+    def conv2d_fprop_depthwise(
         x, w, bias, has_bias, activation, slope, before, factor, y, threads,
         channels, K, C, H, W, U, V, strips, chunks, length, apart, st_h, st_w, h0, w0,
         d_h, d_w, taps, first_tap, tap_h, tap_w, plane, first, row, column,
@@ -164,6 +156,6 @@ def depthwise_kernel(rows, columns, stride, dtype):
                 x_at, y_at = uint32(x_at + uint32(apart * st_h * W)), uint32(y_at + uint32(apart * row))
             c = int32(c + 1)
 
-    conv2d_depthwise.__name__ = f"conv2d_depthwise_{rows}x{columns}_{stride}"
-    conv2d_depthwise.__qualname__ = conv2d_depthwise.__name__
-    return cuda.jit(cache=True, launch_bounds=(THREADS, resident))(conv2d_depthwise)
+    conv2d_fprop_depthwise.__name__ = f"conv2d_fprop_depthwise_{rows}x{columns}_{stride}"
+    conv2d_fprop_depthwise.__qualname__ = conv2d_fprop_depthwise.__name__
+    return cuda.jit(cache=True, launch_bounds=(THREADS, resident))(conv2d_fprop_depthwise)

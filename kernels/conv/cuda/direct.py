@@ -5,35 +5,40 @@ Neighbouring threads are neighbours along a row, so their loads of x and dy fall
 are one broadcast.
 """
 
+from functools import lru_cache
+
 from ...core.scalar import IDENTITY, ZERO, activate, activate_grad
 from ...cuda.launch import cuda, each, int32, uint32
 
 
-def plain(g, x, w, b, activation, slope, y):
-    """The forward pass; launchers here take what those of conv.py take."""
+def fprop(shape, x, w, b, activation, slope, y):
+    """Launch the forward pass."""
     bias = (x.reshape(-1)[:1], 0) if b is None else (b, 1)
-    each(conv2d_fwd_plain, y.size, x, w, *bias, activation, slope, y, *_scalars(g))
+    each(conv2d_fprop_direct, y.size, x, w, *bias, activation, slope, y, *_scalars(shape))
 
 
-def input_grad_plain(g, dy, w, pre_activation, activation, slope, dx):
-    """The input gradient, times f'(pre_activation) where that is given."""
-    before, code = (dx, IDENTITY) if pre_activation is None else (pre_activation, activation)
-    each(conv2d_dgrad_plain, dx.size, dy, w, before, code, slope, dx, *_scalars(g))
+def dgrad(shape, dy, w, pre_activation, activation, slope, dx):
+    """Launch the input gradient, times f'(pre_activation) where that is given."""
+    pre_activation, grad_activation = (dx, IDENTITY) if pre_activation is None else (pre_activation, activation)
+    each(conv2d_dgrad_direct, dx.size, dy, w, pre_activation, grad_activation, slope, dx, *_scalars(shape))
 
 
-def weight_grad_plain(g, x, dy, dw):
-    """The weight gradient."""
-    each(conv2d_wgrad_plain, dw.size, x, dy, dw, g.n, *_scalars(g))
+def wgrad(shape, x, dy, dw):
+    """Launch the weight gradient."""
+    each(conv2d_wgrad_direct, dw.size, x, dy, dw, shape.n, *_scalars(shape))
 
 
-def _scalars(g):
-    """The geometry as the kernels take it; C and K are those of one group."""
-    sizes = g.groups, g.c // g.groups, g.h, g.w, g.k // g.groups, g.r, g.s, g.p, g.q
-    return *sizes, g.stride_h, g.stride_w, g.pad_top, g.pad_left, g.dilation_h, g.dilation_w
+@lru_cache(maxsize=1024)
+def _scalars(shape):
+    """The shape as the kernels take it; C and K are those of one group."""
+    c, k = shape.c // shape.groups, shape.k // shape.groups
+    sizes = shape.groups, c, shape.h, shape.w, k, shape.r, shape.s, shape.p, shape.q
+    strides = shape.stride_h, shape.stride_w
+    return *sizes, *strides, shape.pad_top, shape.pad_left, shape.dilation_h, shape.dilation_w
 
 
 @cuda.jit(cache=True)
-def conv2d_fwd_plain(
+def conv2d_fprop_direct(
     x, w, b, has_bias, activation, slope, y, G, C, H, W, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w
 ):  # fmt: skip
     """x (N, G C, H, W), w (G K, C, R, S), b (G K,) if has_bias, y (N, G K, P, Q); thread i computes y[i].
@@ -69,7 +74,7 @@ def conv2d_fwd_plain(
 
 
 @cuda.jit(cache=True)
-def conv2d_dgrad_plain(
+def conv2d_dgrad_direct(
     dy, w, pre_activation, activation, slope, dx, G, C, H, W, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w
 ):  # fmt: skip
     """dy (N, G K, P, Q), w (G K, C, R, S), dx and pre_activation (N, G C, H, W); thread i computes dx[i].
@@ -108,7 +113,7 @@ def conv2d_dgrad_plain(
 
 
 @cuda.jit(cache=True)
-def conv2d_wgrad_plain(x, dy, dw, N, G, C, H, W, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w):
+def conv2d_wgrad_direct(x, dy, dw, N, G, C, H, W, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w):
     """x (N, G C, H, W), dy (N, G K, P, Q), dw (G K, C, R, S); thread i computes dw[i].
 
     Each row of dy is added up on its own, as one long chain of additions would lose digits.

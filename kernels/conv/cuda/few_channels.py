@@ -7,55 +7,67 @@ in one order: results are the same bits every time.
 
 from functools import lru_cache
 
-import numpy as np
-
 from ...core.scalar import activate
 from ...cuda import gemm_tile, sliding_window
-from ...cuda.launch import cuda, int32, numba_type, tiles, uint32
-from ...cuda.ptx import divide, reciprocal
+from ...cuda.launch import Plan, cuda, int32, numba_type, planned, uint32
+from ...cuda.ptx import divide, reciprocals
+from . import few_channels_wgrad
 from .implicit_gemm import DEPTH, pack, rounded_up
+from .problem_size import WGRAD, fprop_problem
 
 THREADS = 128
 
-RESULTS = {4: 64, 8: 32}
-"""Of a thread, by bytes of an element: filters times outputs."""
+RESULTS_PER_THREAD = {4: 64, 8: 32}
+"""Filters times outputs of a thread, by bytes of an element."""
 
-FILTERS = 32, 16, 8
-"""Of a thread; the more, the fewer loads."""
+FILTERS_PER_THREAD = 32, 16, 8
+"""The more, the fewer loads."""
 
-RESIDENT = 4
+RESIDENT_BLOCKS = 4
 """Blocks a multiprocessor is to hold at once: 128 registers a thread."""
 
 
-def filters_of(k):
+def unsupported(shape, operation, dtype):
+    """Why these kernels do not serve a problem: the weight gradient keeps all taps in registers."""
+    return few_channels_wgrad.unsupported(shape) if operation == WGRAD else None
+
+
+def filters_per_thread(k):
     """Filters of a thread that leave the fewest without work; of equals the most."""
-    return min(FILTERS, key=lambda filters: (rounded_up(k, filters), -filters))
+    return min(FILTERS_PER_THREAD, key=lambda filters: (rounded_up(k, filters), -filters))
 
 
-def correlate_thin(g, n, w, x, bias, activation, y):
-    """Launch the forward pass g of n images."""
-    filters = filters_of(g.k)
-    outputs = RESULTS[x.dtype.itemsize] // filters
-    strips, channels, padded = -(-g.u // outputs), rounded_up(g.c, DEPTH), rounded_up(g.k, filters)
-    packed = pack(w, (g.groups * g.k, g.c, g.a, g.b), g.groups, False, filters)
-    columns = n * strips * g.v
-    column_blocks = -(-columns // THREADS)
-    nothing = x.reshape(-1)[:1]
-    tiles(
-        thin_kernel(filters, outputs, numba_type(x.dtype)), column_blocks * g.groups * (padded // filters), THREADS,
-        x, packed, nothing if bias is None else bias, bias is not None, *activation, y,
-        g.groups, g.c, channels, g.h, g.w, g.k, padded, g.u, g.v, g.a, g.b, strips, columns,
-        g.st_h, g.st_w, g.h0, g.w0, g.d_h, g.d_w,
-        *(np.uint32(part) for divisor in (g.v, strips) for part in reciprocal(divisor)),
+def fprop(shape, x, w, b, activation, slope, y, filters=None):
+    """Launch the forward pass, of so many filters a thread where that is given."""
+    plan, k_tile = _plan(shape, x.dtype, filters)
+    packed = pack(w, shape.w_shape, shape.groups, False, k_tile)
+    unused = x.reshape(-1)[:1]
+    planned(plan, x, packed, unused if b is None else b, b is not None, activation, slope, y)
+
+
+@lru_cache(maxsize=1024)
+def _plan(shape, dtype, filters):
+    """(the Plan of a launch, filters of a thread)."""
+    problem = fprop_problem(shape)
+    filters = filters or filters_per_thread(problem.k)
+    outputs = RESULTS_PER_THREAD[dtype.itemsize] // filters
+    strips = -(-problem.p // outputs)
+    channels, padded, columns = rounded_up(problem.c, DEPTH), rounded_up(problem.k, filters), shape.n * strips * shape.q
+    scalars = (
+        problem.groups, problem.c, channels, problem.h, problem.w, problem.k, padded, problem.p, problem.q,
+        problem.r, problem.s, strips, columns, problem.stride_h, problem.stride_w, problem.h0, problem.w0,
+        problem.dilation_h, problem.dilation_w, *reciprocals(problem.q, strips),
     )  # fmt: skip
+    blocks = -(-columns // THREADS) * problem.groups * (padded // filters)
+    return Plan(fprop_kernel(filters, outputs, numba_type(dtype)), blocks, THREADS, scalars), filters
 
 
 @lru_cache
-def thin_kernel(filters, outputs, dtype):
+def fprop_kernel(filters, outputs, dtype):
     """The kernel for the filters and outputs of a thread and a type."""
     fingerprint, n_sums = sliding_window.FINGERPRINT, filters * outputs
 
-    def conv2d_thin(
+    def conv2d_fprop_few_channels(
         x, wt, bias, has_bias, activation, slope, y, G, C, channels, H, W, K, padded, P, Q, R, S, strips, columns,
         st_h, st_w, h0, w0, d_h, d_w, q_factor, q_shift, strip_factor, strip_shift,
     ):  # fmt: skip
@@ -116,6 +128,6 @@ def thin_kernel(filters, outputs, dtype):
                 y[at] = activate(total, activation, slope)
             e = uint32(e + uint32(1))
 
-    conv2d_thin.__name__ = f"conv2d_thin_{filters}x{outputs}"
-    conv2d_thin.__qualname__ = conv2d_thin.__name__
-    return cuda.jit(cache=True, launch_bounds=(THREADS, RESIDENT))(conv2d_thin)
+    conv2d_fprop_few_channels.__name__ = f"conv2d_fprop_few_channels_{filters}x{outputs}"
+    conv2d_fprop_few_channels.__qualname__ = conv2d_fprop_few_channels.__name__
+    return cuda.jit(cache=True, launch_bounds=(THREADS, RESIDENT_BLOCKS))(conv2d_fprop_few_channels)

@@ -9,86 +9,114 @@ every time.
 from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
-
 from ...cuda import gemm_tile, sliding_window
-from ...cuda.launch import beside, cuda, int32, multiprocessors, numba_type, tiles, uint32
-from ...cuda.ptx import divide, reciprocal
+from ...cuda.launch import WARP, Plan, beside, cuda, int32, multiprocessors, numba_type, planned, uint32
+from ...cuda.ptx import divide, reciprocals
 from ...cuda.split_k import add_parts
-from .depthwise import BESIDES, ENOUGH, FILE, THREADS, VALUES, path_of, walk
+from .column_walk import (
+    MAX_VALUES,
+    THREADS,
+    THREADS_PER_MULTIPROCESSOR,
+    outputs_per_thread,
+    path_of,
+    resident_blocks,
+)
+from .problem_size import fprop_problem
 
-WARPS = THREADS // sliding_window.WARP
+WARPS_PER_BLOCK = THREADS // WARP
 
-FILTERS = 4, 2, 1
-"""Filters of a block."""
+FILTERS_PER_BLOCK = 4, 2, 1
 
-CHAIN = 1024
+CHAIN_LENGTH = 1024
 """Products that a thread adds in one chain, about: few enough for float32."""
 
 
-class Plan(NamedTuple):
-    """Filters of a block, outputs of a walk, how many walks there are, splits of these, and walks of a split."""
+def unsupported(shape):
+    """Why these kernels do not serve a problem: more taps than a thread has registers for."""
+    problem = fprop_problem(shape)
+    if filters_per_block(problem):
+        return None
+    stride = path_of(problem).stride
+    taps, count = f"{shape.r}x{shape.s} taps at steps of {stride} rows", values(shape.r, shape.s, stride, 1)
+    return f"{taps} keep {count} values in a thread's registers, expected at most {MAX_VALUES}"
 
-    filters: int
-    length: int
-    walks: int
-    splits: int
-    split: int
 
-
-def filters_of(g):
-    """Filters whose taps fit into a thread's registers, 0 where not even one's do; g is the forward pass."""
-    return next((f for f in FILTERS if f <= g.k and values(g.a, g.b, path_of(g).stride, f) <= VALUES), 0)
+def filters_per_block(problem):
+    """Filters whose taps fit into a thread's registers, 0 where not even one's do."""
+    stride, limit = path_of(problem).stride, problem.k
+    fitting = (f for f in FILTERS_PER_BLOCK if f <= limit and values(problem.r, problem.s, stride, f) <= MAX_VALUES)
+    return next(fitting, 0)
 
 
 def values(rows, columns, stride, filters):
-    """The values in a thread's registers: sums, what a step loads of x, and the gradients that it still multiplies."""
+    """Values in a thread's registers: sums, what a step loads of x, and the gradients that it still multiplies."""
     return (rows * columns + sliding_window.ages(rows, stride)) * filters + min(rows, stride) * columns
 
 
+class SplitConfig(NamedTuple):
+    """How the walks over the output's columns are split among blocks."""
+
+    filters: int
+    """Of a block."""
+    length: int
+    """Outputs of a walk."""
+    walks: int
+    splits: int
+    walks_per_split: int
+
+
 @lru_cache(maxsize=1024)
-def plan_of(g, n, processors):
-    """How a weight gradient is cut: enough blocks, short chains, and walks for each thread of a block."""
-    path, filters = path_of(g), filters_of(g)
-    phases, steps = min(path.apart, g.u), -(-g.u // path.apart)
-    blocks = g.groups * g.c * -(-g.k // filters)
-    length = walk(steps, n * phases * g.v * blocks, processors)
-    walks = n * phases * -(-steps // length) * g.v
-    wanted = max(ENOUGH * processors // (THREADS * blocks), walks * length // (THREADS * CHAIN), 1)
-    splits = min(wanted, -(-walks // THREADS))
-    split = -(-walks // splits)
-    return Plan(filters, length, walks, -(-walks // split), split)
+def split_config(problem, n, processors):
+    """The SplitConfig of n images: enough blocks, short chains, and walks for each thread of a block."""
+    path, filters = path_of(problem), filters_per_block(problem)
+    phases, steps = min(path.distance, problem.p), -(-problem.p // path.distance)
+    blocks = problem.groups * problem.c * -(-problem.k // filters)
+    length = outputs_per_thread(steps, n * phases * problem.q * blocks, processors)
+    walks = n * phases * -(-steps // length) * problem.q
+    for_occupancy = THREADS_PER_MULTIPROCESSOR * processors // (THREADS * blocks)
+    splits = min(max(for_occupancy, walks * length // (THREADS * CHAIN_LENGTH), 1), -(-walks // THREADS))
+    walks_per_split = -(-walks // splits)
+    return SplitConfig(filters, length, walks, -(-walks // walks_per_split), walks_per_split)
 
 
-def correlate_thin_with_gradient(g, n, x, dy, dw):
-    """Launch the sums over the windows of n images, and the sum over the splits; g is the forward pass."""
-    path, plan = path_of(g), plan_of(g, n, multiprocessors(x))
-    steps = -(-g.u // path.apart)
-    chunks = -(-steps // plan.length)
-    strips = min(path.apart, g.u) * chunks
-    parts = dw if plan.splits == 1 else beside(dw, plan.splits * dw.size)
-    kernel = thin_weight_grad_kernel(g.a, g.b, path.stride, plan.filters, numba_type(x.dtype))
-    filter_blocks = -(-g.k // plan.filters)
-    tiles(
-        kernel, plan.splits * g.groups * g.c * filter_blocks, THREADS, x, dy, parts, g.groups, g.c, g.k, filter_blocks,
-        g.h, g.w, g.u, g.v, strips, chunks, plan.length, plan.walks, plan.split, path.apart, g.st_h, g.st_w,
-        path.h0, g.w0, path.d_h, g.d_w,
-        *(np.uint32(part) for divisor in (g.v, strips, chunks) for part in reciprocal(divisor)),
+def wgrad(shape, x, dy, dw):
+    """Launch the sums over the windows of all images, and the sum over the splits."""
+    plan, splits = _plan(shape, x.dtype, multiprocessors(x))
+    partial_sums = dw if splits == 1 else beside(dw, splits * dw.size)
+    planned(plan, x, dy, partial_sums)
+    if splits > 1:
+        add_parts(partial_sums, dw, splits)
+
+
+@lru_cache(maxsize=1024)
+def _plan(shape, dtype, processors):
+    """(the Plan of a launch, splits)."""
+    problem = fprop_problem(shape)
+    path, split = path_of(problem), split_config(problem, shape.n, processors)
+    chunks = -(-problem.p // path.distance // split.length)
+    strips = min(path.distance, problem.p) * chunks
+    filter_blocks = -(-problem.k // split.filters)
+    scalars = (
+        problem.groups, problem.c, problem.k, filter_blocks, problem.h, problem.w, problem.p, problem.q,
+        strips, chunks, split.length, split.walks, split.walks_per_split, path.distance,
+        problem.stride_h, problem.stride_w, path.h0, problem.w0, path.dilation_h, problem.dilation_w,
+        *reciprocals(problem.q, strips, chunks),
     )  # fmt: skip
-    if plan.splits > 1:
-        add_parts(parts, dw, plan.splits)
+    kernel = wgrad_kernel(problem.r, problem.s, path.stride, split.filters, numba_type(dtype))
+    blocks = split.splits * problem.groups * problem.c * filter_blocks
+    return Plan(kernel, blocks, THREADS, scalars), split.splits
 
 
 @lru_cache
-def thin_weight_grad_kernel(rows, columns, stride, filters, dtype):
+def wgrad_kernel(rows, columns, stride, filters, dtype):
     """The kernel for a kernel's size, the rows of a step, the filters of a block and a type."""
-    fingerprint, bytes_each = sliding_window.FINGERPRINT, dtype.bitwidth // 8
+    fingerprint = sliding_window.FINGERPRINT
     loaded, making, taps = min(rows, stride), sliding_window.ages(rows, stride), rows * columns
     n_sums, n_window, n_gradients = filters * taps, loaded * columns, filters * making
-    n_shared, older = WARPS * n_sums, making - 1
-    resident = FILE // THREADS // (BESIDES + bytes_each // 4 * values(rows, columns, stride, filters))
+    n_shared, older = WARPS_PER_BLOCK * n_sums, making - 1
+    resident = resident_blocks(values(rows, columns, stride, filters), dtype)
 
-    def conv2d_wgrad_thin(
+    def conv2d_wgrad_few_channels(
         x, dy, dw, G, C, K, filter_blocks, H, W, P, Q, strips, chunks, length, walks, split, apart,
         st_h, st_w, h0, w0, d_h, d_w, q_factor, q_shift, strip_factor, strip_shift, chunk_factor, chunk_shift,
     ):  # fmt: skip
@@ -140,7 +168,7 @@ def thin_weight_grad_kernel(rows, columns, stride, filters, dtype):
             i = uint32(i + uint32(THREADS))
 
         # The warps' sums, added in order by a thread for each weight.
-        warp, lane = uint32(thread // uint32(sliding_window.WARP)), uint32(thread % uint32(sliding_window.WARP))
+        warp, lane = uint32(thread // uint32(WARP)), uint32(thread % uint32(WARP))
         sliding_window.store_warp_sums(sums, shared, uint32(warp * uint32(n_sums)), lane == 0, n_sums)
         cuda.syncthreads()
         f = uint32(thread // uint32(taps))
@@ -153,6 +181,6 @@ def thin_weight_grad_kernel(rows, columns, stride, filters, dtype):
             tap = uint32(thread - uint32(f * uint32(taps)))
             dw[uint32(uint32(uint32(filter_at * uint32(C)) + c) * uint32(taps) + tap)] = total
 
-    conv2d_wgrad_thin.__name__ = f"conv2d_wgrad_thin_{rows}x{columns}_{stride}_{filters}"
-    conv2d_wgrad_thin.__qualname__ = conv2d_wgrad_thin.__name__
-    return cuda.jit(cache=True, launch_bounds=(THREADS, resident))(conv2d_wgrad_thin)
+    conv2d_wgrad_few_channels.__name__ = f"conv2d_wgrad_few_channels_{rows}x{columns}_{stride}_{filters}"
+    conv2d_wgrad_few_channels.__qualname__ = conv2d_wgrad_few_channels.__name__
+    return cuda.jit(cache=True, launch_bounds=(THREADS, resident))(conv2d_wgrad_few_channels)

@@ -7,54 +7,66 @@ is needed. Blocks share nothing and threads add in one order: results are the sa
 """
 
 from functools import lru_cache
-from typing import NamedTuple
 
-import numpy as np
-
-from ...core.scalar import activate, activate_grad
+from ...core.scalar import IDENTITY, activate, activate_grad
 from ...cuda import gemm_tile
-from ...cuda.launch import beside, cuda, each, int32, numba_type, tiles, uint32
-from ...cuda.ptx import reciprocal, thread_and_block, vector_length
+from ...cuda.launch import Plan, beside, cuda, each, int32, multiprocessors, numba_type, planned, uint32
+from ...cuda.ptx import reciprocals, thread_and_block, vector_length
 from ...cuda.thread_mapping import fragments_of, position_of, staged_row, staging_of, tile_of
+from ...cuda.tile_config import best_tile
+from .problem_size import DGRAD, FPROP, WGRAD, dgrad_problems, fprop_problem
 
 SIDE = gemm_tile.SIDE
 DEPTH = 8
 """Channels that a block multiplies between two barriers; the packed weights are padded to it."""
 
+MAX_PADDED_EXTENT = 1 << 15
+"""Rows and columns of a padded image have to be fewer in the weight gradient."""
 
-class Correlation(NamedTuple):
-    """A sum over taps and channels for each output pixel, on lattices.
 
-    y[n, g K + k, first + u row + v column] = sum_{a < A, b < B, c < C} w[g, tap, c, k] x[n, g C + c, i, j],
-    i = u st_h + h0 + a d_h, j = v st_w + w0 + b d_w; x is 0 outside of its H x W.
+def unsupported(shape, operation, dtype):
+    """Why these kernels do not serve a problem: the weight gradient packs a row and a column into one number."""
+    if operation != WGRAD:
+        return None
+    rows, columns = padded_image(shape)
+    if max(rows, columns) < MAX_PADDED_EXTENT:
+        return None
+    return f"a padded image of {rows}x{columns}, expected fewer than {MAX_PADDED_EXTENT} rows and columns"
 
-    Sizes C and K are those of one group; U, V count the output's rows and columns, and plane its elements a channel.
-    The tap of (a, b) is first_tap + a tap_h + b tap_w of the `taps` that are packed.
-    """
 
-    groups: int
-    c: int
-    h: int
-    w: int
-    k: int
-    u: int
-    v: int
-    a: int
-    b: int
-    st_h: int
-    st_w: int
-    h0: int
-    w0: int
-    d_h: int
-    d_w: int
-    taps: int
-    first_tap: int
-    tap_h: int
-    tap_w: int
-    plane: int
-    first: int
-    row: int
-    column: int
+def padded_image(shape):
+    """Rows and columns of an image with its padding."""
+    return shape.h + shape.pad_top + shape.pad_bottom, shape.w + shape.pad_left + shape.pad_right
+
+
+def fprop(shape, x, w, b, activation, slope, y, tile=None):
+    """Launch the forward pass, by the cheapest tile or by the TileConfig given."""
+    tile = tile or best_tile(*tile_problem(shape, FPROP, x.dtype.itemsize, multiprocessors(x)))
+    packed = pack(w, shape.w_shape, shape.groups, False, tile.rows)
+    launch_problem(fprop_problem(shape), shape.n, tile, x, packed, b, (activation, slope), (None, IDENTITY), y)
+
+
+def dgrad(shape, dy, w, pre_activation, activation, slope, dx, tile=None):
+    """Launch the input gradient: a launch for each phase of the stride; a phase that no tap reaches is zero."""
+    problems, complete = dgrad_problems(shape)
+    if not complete:
+        dx.fill(0)
+    tile = tile or best_tile(*tile_problem(shape, DGRAD, dy.dtype.itemsize, multiprocessors(dy)))
+    packed = pack(w, shape.w_shape, shape.groups, True, tile.rows)
+    grad = (None, IDENTITY) if pre_activation is None else (pre_activation, activation)
+    for problem in problems:
+        launch_problem(problem, shape.n, tile, dy, packed, None, (IDENTITY, slope), grad, dx)
+
+
+@lru_cache(maxsize=1024)
+def tile_problem(shape, operation, itemsize, processors):
+    """A pass as `tile_config.best_tile` takes it; of the input gradient one phase of the stride."""
+    if operation == FPROP:
+        filters, pixels = shape.k // shape.groups, shape.n * shape.p * shape.q
+    else:
+        phases = max(1, len(dgrad_problems(shape)[0]))
+        filters, pixels = shape.c // shape.groups, shape.n * shape.h * shape.w // phases
+    return itemsize, shape.groups, filters, pixels, processors
 
 
 def pack(w, shape, groups, transposed, k_tile):
@@ -70,23 +82,38 @@ def pack(w, shape, groups, transposed, k_tile):
     return packed
 
 
-def correlate(g, n, shape, x, packed, bias, activation, factor, y):
-    """Launch one correlation g of n images; activation is (code, slope), factor (pre_activation or None, code)."""
-    pixels = n * g.u * g.v
-    before, code = factor
-    channels, filters = rounded_up(g.c, DEPTH), rounded_up(g.k, shape.rows)
-    per_tap = channels * filters
-    w_back = -g.b * g.d_w
-    w_skips = (g.tap_w - 1) * per_tap, (g.tap_h - g.b * g.tap_w) * per_tap
-    kernel = tile_kernel(shape, numba_type(x.dtype), g.c % DEPTH != 0)
-    blocks = g.groups * (filters // shape.rows) * -(-pixels // shape.columns)
-    tiles(
-        kernel, blocks, shape.threads, x, packed, *given(bias, x), *activation, *given(before, x)[:1], code, y,
-        g.groups, g.c, channels, g.h, g.w, g.h * g.w, g.k, filters, g.u * g.v, g.v, pixels, g.a, g.b,
-        g.st_h, g.st_w, g.h0, g.w0, g.d_h, g.d_w, w_back, g.taps * per_tap, g.first_tap * per_tap,
-        *w_skips, g.d_w - channels * g.h * g.w, g.d_h * g.w + w_back, g.plane, g.first, g.row, g.column,
-        *map(np.uint32, (*reciprocal(g.u * g.v), *reciprocal(g.v))),
+def launch_problem(problem, n, tile, x, packed, bias, epilogue, grad, y):
+    """Launch one problem of n images.
+
+    x (n, G C, H, W), packed as `pack` leaves it, y (n, G K, y_plane); epilogue is (activation, slope), grad
+    (pre_activation or None, its activation).
+    """
+    pre_activation, grad_activation = grad
+    planned(
+        _plan(problem, n, tile, x.dtype), x, packed, *array_or_unused(bias, x), *epilogue,
+        *array_or_unused(pre_activation, x)[:1], grad_activation, y,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _plan(problem, n, tile, dtype):
+    """The Plan of a launch."""
+    pixels = n * problem.p * problem.q
+    channels, filters = rounded_up(problem.c, DEPTH), rounded_up(problem.k, tile.rows)
+    per_tap, x_plane = channels * filters, problem.h * problem.w
+    w_back = -problem.s * problem.dilation_w
+    w_skips = (problem.tap_stride_s - 1) * per_tap, (problem.tap_stride_r - problem.s * problem.tap_stride_s) * per_tap
+    x_skips = problem.dilation_w - channels * x_plane, problem.dilation_h * problem.w + w_back
+    scalars = (
+        problem.groups, problem.c, channels, problem.h, problem.w, x_plane, problem.k, filters, problem.p * problem.q,
+        problem.q, pixels, problem.r, problem.s, problem.stride_h, problem.stride_w, problem.h0, problem.w0,
+        problem.dilation_h, problem.dilation_w, w_back, problem.taps * per_tap, problem.first_tap * per_tap,
+        *w_skips, *x_skips, problem.y_plane, problem.y_first, problem.y_stride_p, problem.y_stride_q,
+        *reciprocals(problem.p * problem.q, problem.q),
+    )  # fmt: skip
+    blocks = problem.groups * (filters // tile.rows) * -(-pixels // tile.columns)
+    kernel = fprop_kernel(tile, numba_type(dtype), problem.c % DEPTH != 0)
+    return Plan(kernel, blocks, tile.threads, scalars)
 
 
 def rounded_up(size, multiple):
@@ -94,8 +121,8 @@ def rounded_up(size, multiple):
     return -(-size // multiple) * multiple
 
 
-def given(array, like):
-    """(array, 1), or any memory and 0 where there is none."""
+def array_or_unused(array, like):
+    """(array, 1), or memory that the kernel does not read and 0 where there is none."""
     return (like.reshape(-1)[:1], 0) if array is None else (array, 1)
 
 
@@ -147,9 +174,9 @@ def store_pixels(
 
 
 @lru_cache
-def tile_kernel(shape, dtype, ragged):
-    """The kernel for a tile's shape and a type; `ragged` where the channels are no multiple of DEPTH."""
-    rows_tile, columns_tile, threads = shape.rows, shape.columns, shape.threads
+def fprop_kernel(tile, dtype, ragged):
+    """The kernel for a tile and a type; `ragged` where the channels are no multiple of DEPTH."""
+    rows_tile, columns_tile, threads = tile.rows, tile.columns, tile.threads
     vector, fingerprint = vector_length(dtype), gemm_tile.FINGERPRINT
     w_tile, x_tile = DEPTH * rows_tile, DEPTH * columns_tile
     w_loads, x_loads = w_tile // vector // threads, x_tile // threads
@@ -161,9 +188,9 @@ def tile_kernel(shape, dtype, ragged):
     last, n_results, n_fragments = DEPTH - 1, gemm_tile.RESULTS, gemm_tile.FRAGMENTS
     # With more pixels to load than weights, each with a predicate, the compiler spills at 128 registers on Turing and
     # sm_86; three warps in the place of four for each scheduler leave it 168.
-    resident = shape.resident * 3 // 4 if ragged and columns_tile < 128 else shape.resident
+    resident = tile.resident * 3 // 4 if ragged and columns_tile < 128 else tile.resident
 
-    def conv2d_tile(
+    def conv2d_fprop_implicit_gemm(
         x, wt, bias, has_bias, activation, slope, before, factor, y,
         G, C, channels, H, W, x_plane, K, filters, UV, V, pixels, A, B, st_h, st_w, h0, w0, d_h, d_w, w_back,
         group_weights, first_tap, w_skip, w_skip_row, x_skip, x_skip_row, plane, first, row, column,
@@ -259,6 +286,8 @@ def tile_kernel(shape, dtype, ragged):
             there, k0, K, channel0, bias, has_bias, activation, slope, before, factor, y, y_at, plane,
         )  # fmt: skip
 
-    conv2d_tile.__name__ = f"conv2d_tile_{rows_tile}x{columns_tile}{'_ragged' if ragged else ''}"
-    conv2d_tile.__qualname__ = conv2d_tile.__name__
-    return cuda.jit(cache=True, launch_bounds=(threads, resident))(conv2d_tile)
+    conv2d_fprop_implicit_gemm.__name__ = (
+        f"conv2d_fprop_implicit_gemm_{rows_tile}x{columns_tile}{'_ragged' if ragged else ''}"
+    )
+    conv2d_fprop_implicit_gemm.__qualname__ = conv2d_fprop_implicit_gemm.__name__
+    return cuda.jit(cache=True, launch_bounds=(threads, resident))(conv2d_fprop_implicit_gemm)

@@ -6,13 +6,12 @@ order, so results are the same bits every time.
 
 from functools import lru_cache
 
-import numpy as np
-
 from ...cuda import gemm_tile
-from ...cuda.launch import beside, cuda, int32, numba_type, tiles, uint32
-from ...cuda.ptx import divide, reciprocal, thread_and_block, vector_length
+from ...cuda.launch import Plan, beside, cuda, int32, multiprocessors, numba_type, planned, uint32
+from ...cuda.ptx import divide, reciprocals, thread_and_block, vector_length
 from ...cuda.split_k import add_parts
 from ...cuda.thread_mapping import fragments_of, position_of, staged_row, staging_of, tile_of
+from ...cuda.tile_config import best_split
 
 ROW = 1 << 16
 """What a row counts in a place, a row and a column in one number."""
@@ -21,34 +20,39 @@ OUTSIDE = -(1 << 31)
 """The place of a window outside of every image."""
 
 SIDE = gemm_tile.SIDE
-LARGEST = 1 << 15
-"""Rows and columns of a padded image have to be less."""
-
 DEPTH = 8
 """Pixels that a block multiplies between two barriers."""
 
 
-def addressable(g):
-    """Whether rows and columns of the padded image can be counted in 16 bits."""
-    return max(g.h + g.pad_top + g.pad_bottom, g.w + g.pad_left + g.pad_right) < LARGEST
-
-
-def correlate_with_gradient(g, plan, x, dy, dw):
-    """Launch the products of a plan (shape, splits, pixels of a split), and the sum over the splits."""
-    shape, splits, length = plan
-    filters, windows = g.k // g.groups, g.c // g.groups * g.r * g.s
-    parts = dw if splits == 1 else beside(dw, splits * dw.size)
-    kernel = weight_grad_kernel(shape, numba_type(x.dtype), filters % shape.rows != 0)
-    blocks = splits * g.groups * -(-filters // shape.rows) * -(-windows // shape.columns)
-    divisors = g.p * g.q, g.q, g.r * g.s, g.s
-    tiles(
-        kernel, blocks, shape.threads, x, dy, parts, g.groups, g.c // g.groups, g.h, g.w, g.h * ROW,
-        g.c * g.h * g.w, (g.k - 1) * g.p * g.q, filters,
-        g.r * g.s, g.s, g.p * g.q, g.q, g.stride_h, g.stride_w, g.pad_top, g.pad_left, g.dilation_h, g.dilation_w,
-        windows, g.n * g.p * g.q, length, *(np.uint32(part) for d in divisors for part in reciprocal(d)),
-    )  # fmt: skip
+def wgrad(shape, x, dy, dw, split=None):
+    """Launch the products and the sum over the splits, by the cheapest SplitConfig or the one given."""
+    plan, splits = _plan(shape, x.dtype, multiprocessors(x), split)
+    partial_sums = dw if splits == 1 else beside(dw, splits * dw.size)
+    planned(plan, x, dy, partial_sums)
     if splits > 1:
-        add_parts(parts, dw, splits)
+        add_parts(partial_sums, dw, splits)
+
+
+def split_problem(shape, itemsize, processors):
+    """A pass as `tile_config.best_split` takes it."""
+    filters, windows = shape.k // shape.groups, shape.c // shape.groups * shape.r * shape.s
+    return itemsize, shape.groups, filters, windows, shape.n * shape.p * shape.q, processors
+
+
+@lru_cache(maxsize=1024)
+def _plan(shape, dtype, processors, split):
+    """(the Plan of a launch, splits)."""
+    tile, splits, length = split or best_split(*split_problem(shape, dtype.itemsize, processors))
+    _, groups, filters, windows, pixels, _ = split_problem(shape, dtype.itemsize, processors)
+    scalars = (
+        groups, shape.c // groups, shape.h, shape.w, shape.h * ROW, shape.c * shape.h * shape.w,
+        (shape.k - 1) * shape.p * shape.q, filters, shape.r * shape.s, shape.s, shape.p * shape.q, shape.q,
+        shape.stride_h, shape.stride_w, shape.pad_top, shape.pad_left, shape.dilation_h, shape.dilation_w,
+        windows, pixels, length, *reciprocals(shape.p * shape.q, shape.q, shape.r * shape.s, shape.s),
+    )  # fmt: skip
+    blocks = splits * groups * -(-filters // tile.rows) * -(-windows // tile.columns)
+    kernel = wgrad_kernel(tile, numba_type(dtype), filters % tile.rows != 0)
+    return Plan(kernel, blocks, tile.threads, scalars), splits
 
 
 @cuda.jit(device=True, inline="always")
@@ -81,9 +85,9 @@ def store_weights(
 
 
 @lru_cache
-def weight_grad_kernel(shape, dtype, ragged):
-    """The kernel for a tile's shape and a type; `ragged` where the last tile has rows without a filter."""
-    rows_tile, columns_tile, threads = shape.rows, shape.columns, shape.threads
+def wgrad_kernel(tile, dtype, ragged):
+    """The kernel for a tile and a type; `ragged` where the last tile has rows without a filter."""
+    rows_tile, columns_tile, threads = tile.rows, tile.columns, tile.threads
     vector, fingerprint, bytes_each = vector_length(dtype), gemm_tile.FINGERPRINT, dtype.bitwidth // 8
     apart = threads // DEPTH
     dy_loads, x_loads = rows_tile // apart, columns_tile // apart
@@ -100,7 +104,7 @@ def weight_grad_kernel(shape, dtype, ragged):
     square = rows_tile == columns_tile
     half, last, n_results, n_fragments = DEPTH // 2, DEPTH - 1, gemm_tile.RESULTS, gemm_tile.FRAGMENTS
 
-    def conv2d_wgrad_tile(
+    def conv2d_wgrad_implicit_gemm(
         x, dy, dw, G, C, H, W, height, x_image, dy_skip, K, RS, S, PQ, Q,
         st_h, st_w, top, left, d_h, d_w, windows, pixels, length,
         pq_factor, pq_shift, q_factor, q_shift, rs_factor, rs_shift, s_factor, s_shift,
@@ -198,6 +202,8 @@ def weight_grad_kernel(shape, dtype, ragged):
             j < uint32(windows), k0, K, dw, dw_at, windows,
         )  # fmt: skip
 
-    conv2d_wgrad_tile.__name__ = f"conv2d_wgrad_tile_{rows_tile}x{columns_tile}{'_ragged' if ragged else ''}"
-    conv2d_wgrad_tile.__qualname__ = conv2d_wgrad_tile.__name__
-    return cuda.jit(cache=True, launch_bounds=(threads, shape.resident))(conv2d_wgrad_tile)
+    conv2d_wgrad_implicit_gemm.__name__ = (
+        f"conv2d_wgrad_implicit_gemm_{rows_tile}x{columns_tile}{'_ragged' if ragged else ''}"
+    )
+    conv2d_wgrad_implicit_gemm.__qualname__ = conv2d_wgrad_implicit_gemm.__name__
+    return cuda.jit(cache=True, launch_bounds=(threads, tile.resident))(conv2d_wgrad_implicit_gemm)

@@ -1,100 +1,104 @@
-"""Convolution on CUDA: picks the kernels for a geometry and launches them.
+"""Convolution on CUDA: names the algorithm for a shape and launches it.
 
-Every thread gathers, and sums are added in an order that the geometry fixes: results are the same bits every time.
+Every thread gathers, and sums are added in an order that the shape fixes: results are the same bits every time.
 """
 
 from functools import lru_cache
 
 import numpy as np
 
-from ...core.scalar import IDENTITY
-from ...cuda.launch import capability, multiprocessors
+from ...cuda.launch import beside, capability
 from ...cuda.reduce import sum_columns
-from ...cuda.tile_config import best_shape, best_split
-from .cost_model import cheapest, offered
-from .depthwise import correlate_depthwise
-from .direct import input_grad_plain, plain, weight_grad_plain
-from .few_channels import correlate_thin
-from .few_channels_wgrad import correlate_thin_with_gradient
-from .implicit_gemm import Correlation, correlate, pack
-from .implicit_gemm_wgrad import correlate_with_gradient
-from .tensor_core import FIRST, correlate_on_tensor_cores, serves
-from .tensor_core_wgrad import correlate_with_gradient_on_tensor_cores
-from .widening import widened_unless
-from .winograd import correlate_winograd
+from . import (
+    depthwise,
+    direct,
+    few_channels,
+    few_channels_wgrad,
+    implicit_gemm,
+    implicit_gemm_wgrad,
+    tensor_core,
+    tensor_core_wgrad,
+    winograd,
+)
+from .cost_model import COSTS, cheapest
+from .problem_size import DGRAD, FPROP, WGRAD
+
+LAUNCHERS = {
+    "direct": {FPROP: direct.fprop, DGRAD: direct.dgrad, WGRAD: direct.wgrad},
+    "implicit_gemm": {FPROP: implicit_gemm.fprop, DGRAD: implicit_gemm.dgrad, WGRAD: implicit_gemm_wgrad.wgrad},
+    "few_channels": {FPROP: few_channels.fprop, WGRAD: few_channels_wgrad.wgrad},
+    "depthwise": {FPROP: depthwise.fprop, DGRAD: depthwise.dgrad, WGRAD: few_channels_wgrad.wgrad},
+    "winograd": {FPROP: winograd.fprop, DGRAD: winograd.dgrad},
+    "tensor_core": {FPROP: tensor_core.fprop, DGRAD: tensor_core.dgrad, WGRAD: tensor_core_wgrad.wgrad},
+    "tf32": {FPROP: tensor_core.fprop, DGRAD: tensor_core.dgrad, WGRAD: tensor_core_wgrad.wgrad},
+}
+"""fprop(shape, x, w, b, activation, slope, y), dgrad(shape, dy, w, pre_activation, activation, slope, dx) and
+wgrad(shape, x, dy, dw) of each algorithm."""
+
+ALGORITHMS = tuple(LAUNCHERS)
+
+REASONS = {
+    "direct": lambda shape, operation, dtype: None,
+    "implicit_gemm": implicit_gemm.unsupported,
+    "few_channels": few_channels.unsupported,
+    "depthwise": depthwise.unsupported,
+    "winograd": winograd.unsupported,
+    "tensor_core": tensor_core.unsupported,
+    "tf32": tensor_core.unsupported,
+}
+"""Why an algorithm does not serve a shape, an operation and a dtype; None where it does."""
+
+PASS_NAMES = {FPROP: "forward pass", DGRAD: "input gradient", WGRAD: "weight gradient"}
 
 
-def algorithms(g, operation, like):
-    """Names of the algorithms for a geometry and an array, in "fprop" or one of its gradients, besides "auto"."""
-    names = offered(g, operation, _correlations(g, operation))
-    return (*names, "tf32") if like.dtype == np.float32 and _on_tensor_cores(g, operation, like) else names
+def select(shape, operation, dtype, *, like=None, compute_capability=None):
+    """The algorithm that "auto" takes: a pure function of shape, operation, dtype and compute capability.
 
+    Parameters
+    ----------
+    shape : ConvGeometry
+    operation : {"fprop", "dgrad", "wgrad"}
+    dtype : numpy.dtype
+        Of the arrays. 16-bit arrays take tensor cores, or else what float32 takes.
+    like : array, optional
+        An array on the device; a NumPy array stands for the emulated device.
+    compute_capability : (int, int), optional
+        In the place of `like`'s.
 
-@widened_unless(lambda g, y, algorithm: _native(g, "fprop", y, algorithm))
-def fprop(g, x, w, b, activation, slope, y, algorithm):
-    """y[n,k,p,q] = f(sum_{c,r,s} w[k,c,r,s] x[n,c,p st + r d - pad,...] + b[k]): the forward pass."""
-    chosen, correlation = _chosen(g, "fprop", algorithm, y), _forward_correlation(g)
-    if chosen == "tf32":
-        identity = None, IDENTITY
-        correlate_on_tensor_cores([correlation], g.n, w, g.w_shape, False, x, b, (activation, slope), identity, y)
-    elif chosen == "direct":
-        plain(g, x, w, b, activation, slope, y)
-    elif chosen == "thin":
-        correlate_thin(correlation, g.n, w, x, b, (activation, slope), y)
-    elif chosen == "winograd":
-        correlate_winograd(correlation, g.n, w, x, b, (activation, slope), (None, IDENTITY), y)
-    elif chosen == "depthwise":
-        correlate_depthwise(correlation, g.n, w, x, b, (activation, slope), (None, IDENTITY), y)
-    else:
-        pixels = g.n * g.p * g.q
-        shape = best_shape(x.dtype.itemsize, g.groups, correlation.k, pixels, multiprocessors(x))
-        packed = pack(w, g.w_shape, g.groups, False, shape.rows)
-        correlate(correlation, g.n, shape, x, packed, b, (activation, slope), (None, IDENTITY), y)
-
-
-@widened_unless(lambda g, dx, algorithm: _native(g, "dgrad", dx, algorithm))
-def dgrad(g, dy, w, pre_activation, activation, slope, dx, algorithm):
-    """dx[n,c,i,j] = sum_{k,r,s} w[k,c,r,s] dy[n,k,p,q] f'(x[n,c,i,j]), p st + r d - pad = i: equation (20).
-
-    A correlation with the rotated kernel for each phase of the stride; a phase that no tap reaches is zero.
+    Returns
+    -------
+    str
+        One of ALGORITHMS; never "tf32".
     """
-    chosen, (phases, complete) = _chosen(g, "dgrad", algorithm, dx), _phases(g)
-    factor, identity = (None, IDENTITY) if pre_activation is None else (pre_activation, activation), (IDENTITY, slope)
-    if chosen == "direct":
-        input_grad_plain(g, dy, w, pre_activation, activation, slope, dx)
-        return
-    if not complete:
-        dx.fill(0)
-    if chosen == "tf32":
-        if phases:
-            correlate_on_tensor_cores(phases, g.n, w, g.w_shape, True, dy, None, identity, factor, dx)
-        return
-    if chosen in ("depthwise", "winograd"):
-        launch = correlate_depthwise if chosen == "depthwise" else correlate_winograd
-        for phase in phases:
-            launch(phase, g.n, w, dy, None, identity, factor, dx)
-        return
-    channels, pixels = g.c // g.groups, g.n * g.h * g.w // max(1, len(phases))
-    shape = best_shape(dy.dtype.itemsize, g.groups, channels, pixels, multiprocessors(dy))
-    packed = pack(w, g.w_shape, g.groups, True, shape.rows)
-    for phase in phases:
-        correlate(phase, g.n, shape, dy, packed, None, identity, factor, dx)
+    return _select(shape, operation, np.dtype(dtype), compute_capability or capability(like))
 
 
-@widened_unless(lambda g, dw, algorithm: _native(g, "wgrad", dw, algorithm))
-def wgrad(g, x, dy, dw, algorithm):
+def unsupported(algorithm, shape, operation, dtype, *, like=None, compute_capability=None):
+    """Why an algorithm does not serve a problem: what came and what was expected; None where it serves.
+
+    The arguments are those of `select`, after an algorithm's name.
+    """
+    return _unsupported(algorithm, shape, operation, np.dtype(dtype), compute_capability or capability(like))
+
+
+def algorithms(shape, operation, like):
+    """Names of the algorithms that serve an operation for arrays like one, "direct" first."""
+    return tuple(name for name in ALGORITHMS if unsupported(name, shape, operation, like.dtype, like=like) is None)
+
+
+def fprop(shape, x, w, b, activation, slope, y, algorithm):
+    """y[n,k,p,q] = f(sum_{c,r,s} w[k,c,r,s] x[n,c,p st + r d - pad,...] + b[k]): the forward pass."""
+    _launch(FPROP, algorithm, shape, x, w, b, activation, slope, y)
+
+
+def dgrad(shape, dy, w, pre_activation, activation, slope, dx, algorithm):
+    """dx[n,c,i,j] = sum_{k,r,s} w[k,c,r,s] dy[n,k,p,q] f'(x[n,c,i,j]), p st + r d - pad = i: equation (20)."""
+    _launch(DGRAD, algorithm, shape, dy, w, pre_activation, activation, slope, dx)
+
+
+def wgrad(shape, x, dy, dw, algorithm):
     """dw[k,c,r,s] = sum_{n,p,q} dy[n,k,p,q] x[n,c,p st + r d - pad,...]: equation (13)."""
-    chosen = _chosen(g, "wgrad", algorithm, dy)
-    if chosen == "tf32":
-        correlate_with_gradient_on_tensor_cores(g, x, dy, dw)
-    elif chosen == "direct":
-        weight_grad_plain(g, x, dy, dw)
-    elif chosen in ("thin", "depthwise"):
-        correlate_thin_with_gradient(_forward_correlation(g), g.n, x, dy, dw)
-    else:
-        filters, windows, pixels = g.k // g.groups, g.c // g.groups * g.r * g.s, g.n * g.p * g.q
-        plan = best_split(x.dtype.itemsize, g.groups, filters, windows, pixels, multiprocessors(x))
-        correlate_with_gradient(g, plan, x, dy, dw)
+    _launch(WGRAD, algorithm, shape, x, dy, dw)
 
 
 def bias_grad(dy, db):
@@ -103,81 +107,66 @@ def bias_grad(dy, db):
     sum_columns(dy.reshape(n, k, p * q), db)
 
 
-def _chosen(g, operation, algorithm, pixels):
-    """The kernels for an algorithm, given an array of an element for each pixel: of none, the plain ones do nothing.
+def _launch(operation, algorithm, shape, *arguments):
+    """Launch an algorithm, by name or the one that "auto" takes; the last argument is the result."""
+    result = arguments[-1]
+    dtype = result.dtype
+    if algorithm == "auto":
+        algorithm = _select(shape, operation, dtype, capability(result) if dtype.itemsize == 2 else None)
+    elif shape.n == 0:
+        algorithm = "direct"
+    launcher = LAUNCHERS[algorithm][operation]
+    if dtype.itemsize > 2 or algorithm == "tensor_core":
+        launcher(shape, *arguments)
+    else:
+        _launch_in_float32(launcher, shape, arguments)
 
-    16-bit arrays come here for tensor cores alone.
-    """
-    if pixels.size == 0:
+
+def _launch_in_float32(launcher, shape, arguments):
+    """Launch on 16-bit arrays converted to float32, which is exact, and round the result once."""
+    *inputs, result = arguments
+    wide = beside(result, result.shape, np.float32)
+    launcher(shape, *(a.astype(np.float32) if getattr(a, "itemsize", 0) == 2 else a for a in inputs), wide)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        result[...] = wide
+
+
+@lru_cache(maxsize=4096)
+def _select(shape, operation, dtype, compute_capability):
+    """What "auto" takes; an empty batch has nothing to multiply."""
+    if shape.n == 0:
         return "direct"
-    if pixels.dtype.itemsize == 2:
-        return "tf32"
-    return _cheapest(g, operation, pixels.dtype.itemsize) if algorithm == "auto" else algorithm
+    if dtype.itemsize == 2:
+        if _unsupported("tensor_core", shape, operation, dtype, compute_capability) is None:
+            return "tensor_core"
+        dtype = np.dtype(np.float32)
+    supported = [name for name in COSTS if _unsupported(name, shape, operation, dtype, None) is None]
+    return cheapest(supported, shape, operation, dtype.itemsize)
 
 
-def _native(g, operation, a, algorithm):
-    """Whether a pass takes a 16-bit array as it is."""
-    return algorithm == "auto" and _on_tensor_cores(g, operation, a)
+@lru_cache(maxsize=4096)
+def _unsupported(algorithm, shape, operation, dtype, compute_capability):
+    if operation not in LAUNCHERS[algorithm]:
+        offered = " or ".join(PASS_NAMES[name] for name in LAUNCHERS[algorithm])
+        return f"{algorithm}: {PASS_NAMES[operation]}, expected {offered}"
+    reason = _wrong_dtype(algorithm, dtype) or _too_old(algorithm, compute_capability)
+    if reason is None:
+        reason = REASONS[algorithm](shape, operation, dtype)
+    return None if reason is None else f"{algorithm}: {reason}"
 
 
-def _on_tensor_cores(g, operation, like):
-    """Whether tensor cores compute a pass for such an array."""
-    return capability(like) >= FIRST and _multiplied(g, operation, like.dtype)
+def _wrong_dtype(algorithm, dtype):
+    """What is wrong with a dtype: tensor cores multiply 16-bit arrays as they are, and float32 rounded to tf32."""
+    if algorithm == "tensor_core" and dtype.itemsize != 2:
+        return f"{dtype.name} arrays, expected float16 or bfloat16"
+    if algorithm == "tf32" and dtype != np.float32:
+        return f"{dtype.name} arrays, expected float32"
+    return None
 
 
-@lru_cache(maxsize=1024)
-def _multiplied(g, operation, dtype):
-    """Whether there is something to multiply, and a kernel for tensor cores that does."""
-    something = min(*g.x_shape, *g.y_shape, *g.w_shape) > 0
-    return something and serves(g, operation, _correlations(g, operation), dtype)
-
-
-@lru_cache(maxsize=1024)
-def _cheapest(g, operation, itemsize):
-    """What "auto" is for a geometry and a type."""
-    return cheapest(g, operation, itemsize, _correlations(g, operation))
-
-
-def _correlations(g, operation):
-    """The correlations of a pass; the weight gradient has the windows of the forward pass."""
-    return _phases(g)[0] if operation == "dgrad" else [_forward_correlation(g)]
-
-
-@lru_cache(maxsize=1024)
-def _forward_correlation(g):
-    """The forward pass as a correlation."""
-    return Correlation(
-        groups=g.groups, c=g.c // g.groups, h=g.h, w=g.w, k=g.k // g.groups, u=g.p, v=g.q, a=g.r, b=g.s,
-        st_h=g.stride_h, st_w=g.stride_w, h0=-g.pad_top, w0=-g.pad_left, d_h=g.dilation_h, d_w=g.dilation_w,
-        taps=g.r * g.s, first_tap=0, tap_h=g.s, tap_w=1, plane=g.p * g.q, first=0, row=g.q, column=1,
-    )  # fmt: skip
-
-
-@lru_cache(maxsize=1024)
-def _phases(g):
-    """(a correlation for each phase of the stride that a tap reaches, whether every phase is one of these)."""
-    found = []
-    for phase_h in range(min(g.stride_h, g.h)):
-        for phase_w in range(min(g.stride_w, g.w)):
-            a, r, r_step, h0, d_h = _reaching(phase_h + g.pad_top, g.r, g.dilation_h, g.stride_h)
-            b, s, s_step, w0, d_w = _reaching(phase_w + g.pad_left, g.s, g.dilation_w, g.stride_w)
-            if a and b:
-                found.append(Correlation(
-                    groups=g.groups, c=g.k // g.groups, h=g.p, w=g.q, k=g.c // g.groups,
-                    u=-(-(g.h - phase_h) // g.stride_h), v=-(-(g.w - phase_w) // g.stride_w), a=a, b=b,
-                    st_h=1, st_w=1, h0=h0, w0=w0, d_h=d_h, d_w=d_w,
-                    taps=g.r * g.s, first_tap=r * g.s + s, tap_h=r_step * g.s, tap_w=s_step,
-                    plane=g.h * g.w, first=phase_h * g.w + phase_w, row=g.stride_h * g.w, column=g.stride_w,
-                ))  # fmt: skip
-    return found, len(found) == min(g.stride_h, g.h) * min(g.stride_w, g.w)
-
-
-def _reaching(position, taps, dilation, stride):
-    """(how many, first tap, step between them, first shift, step of the shifts) of the taps that reach a phase.
-
-    An input row i = phase + u stride meets tap r in output row u + (phase + pad - r d) / stride, if that divides: the
-    taps lie at even distances, and so do the output rows.
-    """
-    reaching = [tap for tap in range(taps) if (position - tap * dilation) % stride == 0]
-    first, step = [*reaching, 0][0], reaching[1] - reaching[0] if len(reaching) > 1 else 1
-    return len(reaching), first, step, (position - first * dilation) // stride, -(step * dilation // stride)
+def _too_old(algorithm, compute_capability):
+    """What is wrong with a device."""
+    first = tensor_core.FIRST_CAPABILITY
+    if algorithm not in ("tensor_core", "tf32") or compute_capability >= first:
+        return None
+    return "compute capability {}.{}, expected {}.{} or later".format(*compute_capability, *first)

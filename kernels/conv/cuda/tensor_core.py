@@ -8,22 +8,20 @@ stored as N K P Q, with bias, activation and f'. Threads add in one order: the s
 
 from functools import lru_cache
 
-import numpy as np
-
-from ...core.scalar import activate, activate_grad
+from ...core.scalar import IDENTITY, activate, activate_grad
 from ...cuda import cp_async, gemm_tile
 from ...cuda import tensor_core as core
-from ...cuda.launch import cuda, float32, int32, multiprocessors, tiles, uint32
-from ...cuda.ptx import reciprocal, thread_and_block
+from ...cuda.launch import Plan, cuda, float32, int32, multiprocessors, planned, uint32
+from ...cuda.ptx import reciprocals, thread_and_block
 from ...cuda.tensor_core_mapping import LARGE, SMALL, STAGES, THREADS, columns_of, place_of, row_of, rows_of, staged_of
 from ...cuda.tensor_core_types import KINDS, bits_of, kind_of
 from ...cuda.thread_mapping import position_of, tile_of
-from .cost_model import WEIGHT_GRAD
-from .implicit_gemm import given
-from .implicit_gemm_wgrad import addressable
+from . import implicit_gemm
+from .implicit_gemm import array_or_unused
 from .pack_nhwc import pack_images, pack_weights, whole_lines
+from .problem_size import WGRAD, dgrad_problems, fprop_problem, problems_of
 
-SIDES = 15
+MAX_TAPS = 15
 """Rows and columns of a kernel, at most: each is a bit that says whether the tap falls outside of the image."""
 
 ROW = 1 << 16
@@ -32,57 +30,91 @@ ROW = 1 << 16
 END = 1 << 31
 """The bit that is set for every pixel: here is nothing more to copy."""
 
-LARGEST = 1 << 31
+MAX_ELEMENTS = 1 << 31
 """Elements of a packed array are fewer: it is read by 32-bit offsets."""
 
-FIRST = (8, 0)
+FIRST_CAPABILITY = (8, 0)
 """The compute capability from which on there are these instructions."""
 
 
-def serves(g, operation, correlations, dtype):
-    """Whether these kernels compute a pass for arrays of a type: where taps, places and offsets can be counted."""
-    channels = [whole_lines(kind_of(dtype), size // g.groups) for size in (g.c, g.k)]
-    images = g.n * g.groups * max(channels[0] * g.h * g.w, channels[1] * g.p * g.q)
-    weights = g.groups * channels[0] * channels[1] * g.r * g.s
-    counted = addressable(g) if operation == WEIGHT_GRAD else all(max(e.a, e.b) <= SIDES for e in correlations)
-    return counted and max(images, weights) < LARGEST
+def unsupported(shape, operation, dtype):
+    """Why these kernels do not serve a problem: where taps, positions and offsets cannot be counted."""
+    kind = kind_of(dtype)
+    channels = [whole_lines(kind, size // shape.groups) for size in (shape.c, shape.k)]
+    images = shape.n * shape.groups * max(channels[0] * shape.h * shape.w, channels[1] * shape.p * shape.q)
+    weights = shape.groups * channels[0] * channels[1] * shape.r * shape.s
+    if (size := max(images, weights)) >= MAX_ELEMENTS:
+        return f"{size} elements of a packed array, expected fewer than 2^31"
+    if operation == WGRAD:
+        return implicit_gemm.unsupported(shape, operation, dtype)
+    for problem in problems_of(shape, operation):
+        if max(problem.r, problem.s) > MAX_TAPS:
+            return f"{problem.r}x{problem.s} taps, expected at most {MAX_TAPS}x{MAX_TAPS}"
+    return None
 
 
-def best_shape(groups, rows, columns, multiprocessors):
+def best_tile(groups, rows, columns, multiprocessors):
     """The large tile where it keeps every multiprocessor busy; it reads half as much for a product."""
     blocks = groups * -(-rows // LARGE.rows) * -(-columns // LARGE.columns)
     filled = rows * columns * groups >= blocks * LARGE.rows * LARGE.columns // 2
     return LARGE if blocks >= multiprocessors and filled else SMALL
 
 
-def correlate_on_tensor_cores(correlations, n, w, shape, transposed, x, bias, activation, factor, y):
-    """Launch the correlations of n images with weights of a shape, which the input gradient takes `transposed`.
+def fprop(shape, x, w, b, activation, slope, y, tile=None):
+    """Launch the forward pass of 16-bit arrays, or of float32 ones rounded to tf32; slope is a float32."""
+    problems = (fprop_problem(shape),)
+    _launch_problems(shape, problems, x, w, False, b, (activation, slope), (None, IDENTITY), y, tile)
 
-    activation is (code, slope), the slope a float32, and factor (pre_activation or None, code).
+
+def dgrad(shape, dy, w, pre_activation, activation, slope, dx, tile=None):
+    """Launch the input gradient, as `fprop`: a launch for each phase of the stride."""
+    problems, complete = dgrad_problems(shape)
+    if not complete:
+        dx.fill(0)
+    grad = (None, IDENTITY) if pre_activation is None else (pre_activation, activation)
+    if problems:
+        _launch_problems(shape, problems, dy, w, True, None, (IDENTITY, slope), grad, dx, tile)
+
+
+def _launch_problems(shape, problems, x, w, transposed, bias, epilogue, grad, y, tile):
+    """Pack x and w, which the input gradient takes `transposed`, and launch the problems.
+
+    epilogue is (activation, slope), grad (pre_activation or None, its activation).
     """
-    e, kind = correlations[0], kind_of(y.dtype)
-    tile_shape = best_shape(e.groups, e.k, n * e.u * e.v, multiprocessors(y))
-    images = pack_images(kind, bits_of(x), n, e.groups, e.c, e.h * e.w)
-    weights = pack_weights(kind, bits_of(w), shape, e.groups, transposed)
-    for e in correlations:
-        correlate_packed(kind, e, n, tile_shape, images, weights, bias, activation, factor, y)
+    first, kind = problems[0], kind_of(y.dtype)
+    tile = tile or best_tile(first.groups, first.k, shape.n * first.p * first.q, multiprocessors(y))
+    images = pack_images(kind, bits_of(x), shape.n, first.groups, first.c, first.h * first.w)
+    weights = pack_weights(kind, bits_of(w), shape.w_shape, first.groups, transposed)
+    pre_activation, grad_activation = grad
+    result = bits_of(y)
+    for problem in problems:
+        planned(
+            _plan(problem, shape.n, tile, kind.name), images, weights, *array_or_unused(bits_of(bias), result),
+            *epilogue, *array_or_unused(bits_of(pre_activation), result)[:1], grad_activation, result,
+        )  # fmt: skip
 
 
-def correlate_packed(kind, e, n, shape, x, packed, bias, activation, factor, y):
-    """Launch one correlation of packed images and weights; the other arrays are as they were given."""
-    before, code = factor
-    pixels, channels = n * e.u * e.v, whole_lines(kind, e.c)
-    blocks = e.groups * -(-e.k // shape.rows) * -(-pixels // shape.columns)
-    like = bits_of(y)
-    w_skips = (e.tap_w - 1) * channels, (e.tap_h - e.b * e.tap_w) * channels
-    x_skips = (e.d_w - 1) * channels, (e.d_h * e.w - e.b * e.d_w) * channels
-    tiles(
-        correlation_kernel(kind.name, shape), blocks, THREADS,
-        x, packed, *given(bits_of(bias), like), *activation, *given(bits_of(before), like)[:1], code, like,
-        e.groups, channels, e.h, e.w, e.k, e.u * e.v, e.v, pixels, e.a, e.b, e.st_h, e.st_w, e.h0, e.w0, e.d_h, e.d_w,
-        e.taps * channels, e.first_tap * channels, *w_skips, *x_skips, e.plane, e.first, e.row, e.column,
-        *map(np.uint32, (*reciprocal(e.u * e.v), *reciprocal(e.v))),
+@lru_cache(maxsize=1024)
+def _plan(problem, n, tile, name):
+    """The Plan of a launch."""
+    pixels, channels = n * problem.p * problem.q, whole_lines(KINDS[name], problem.c)
+    w_skips = (
+        (problem.tap_stride_s - 1) * channels,
+        (problem.tap_stride_r - problem.s * problem.tap_stride_s) * channels,
+    )
+    x_skips = (
+        (problem.dilation_w - 1) * channels,
+        (problem.dilation_h * problem.w - problem.s * problem.dilation_w) * channels,
+    )
+    scalars = (
+        problem.groups, channels, problem.h, problem.w, problem.k, problem.p * problem.q, problem.q, pixels,
+        problem.r, problem.s, problem.stride_h, problem.stride_w, problem.h0, problem.w0,
+        problem.dilation_h, problem.dilation_w, problem.taps * channels, problem.first_tap * channels,
+        *w_skips, *x_skips, problem.y_plane, problem.y_first, problem.y_stride_p, problem.y_stride_q,
+        *reciprocals(problem.p * problem.q, problem.q),
     )  # fmt: skip
+    blocks = problem.groups * -(-problem.k // tile.rows) * -(-pixels // tile.columns)
+    return Plan(fprop_kernel(name, tile), blocks, THREADS, scalars)
 
 
 @cuda.jit(device=True, inline="always")
@@ -133,23 +165,23 @@ def copy_chunk(
 
 
 @lru_cache
-def correlation_kernel(name, shape):
-    """The kernel for a kind of operands and a tile's shape."""
+def fprop_kernel(name, tile):
+    """The kernel for a kind of operands and a tile's tile."""
     kind, fingerprint = KINDS[name], core.FINGERPRINT
-    vector, vectors, rows_tile, columns_tile = kind.vector, core.VECTORS, shape.rows, shape.columns
+    vector, vectors, rows_tile, columns_tile = kind.vector, core.VECTORS, tile.rows, tile.columns
     depth, last_row, a_bytes = vectors * vector, rows_tile - 1, rows_tile * core.LINE
-    stage, last_stage, words, ahead = shape.stage, (STAGES - 1) * shape.stage, STAGES * shape.stage // 4, STAGES - 2
+    stage, last_stage, words, ahead = tile.stage, (STAGES - 1) * tile.stage, STAGES * tile.stage // 4, STAGES - 2
     apart = THREADS // vectors
     places, a_loads, b_loads = apart * core.LINE, rows_tile // apart, columns_tile // apart
     step, table = 4 * apart, 4 * columns_tile
-    (warp_rows, warp_columns), (n_rows, n_columns) = shape.warp, shape.products
-    n_a, n_b, n_results = shape.registers
+    (warp_rows, warp_columns), (n_rows, n_columns) = tile.warp, tile.products
+    n_a, n_b, n_results = tile.registers
     a_slots, b_slots, pairs = 2 * n_a, 2 * n_b, n_columns // 2
     lines, half = core.ROWS * core.LINE, core.LINE // 2
-    pitch, staged_lines, lines_apart = shape.staging
+    pitch, staged_lines, lines_apart = tile.staging
     pitch_bytes, widen, narrow = 4 * pitch, kind.widen, kind.narrow
 
-    def conv2d_tensor(
+    def conv2d_fprop_tensor_core(
         x, wt, bias, has_bias, activation, slope, before, factor, y,
         G, channels, H, W, K, UV, V, pixels, A, B, st_h, st_w, h0, w0, d_h, d_w,
         filter_size, first_tap, w_skip, w_skip_row, x_skip, x_skip_row, plane, first, row, column,
@@ -259,5 +291,7 @@ def correlation_kernel(name, shape):
                 line = uint32(line + uint32(lines_apart))
             i = uint32(i + uint32(1))
 
-    conv2d_tensor.__name__ = conv2d_tensor.__qualname__ = f"conv2d_{name}_{rows_tile}x{columns_tile}"
-    return cuda.jit(cache=True, launch_bounds=(THREADS, shape.resident))(conv2d_tensor)
+    conv2d_fprop_tensor_core.__name__ = conv2d_fprop_tensor_core.__qualname__ = (
+        f"conv2d_fprop_{name}_{rows_tile}x{columns_tile}"
+    )
+    return cuda.jit(cache=True, launch_bounds=(THREADS, tile.resident))(conv2d_fprop_tensor_core)

@@ -6,13 +6,14 @@ is one pixel's, the depth runs across the lines, and tensor cores take the opera
 """
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from ...cuda import cp_async, gemm_tile
 from ...cuda import tensor_core as core
-from ...cuda.launch import WARP, beside, cuda, float32, int32, multiprocessors, tiles, uint32
-from ...cuda.ptx import divide, reciprocal, thread_and_block
+from ...cuda.launch import WARP, Plan, beside, cuda, float32, int32, multiprocessors, planned, uint32
+from ...cuda.ptx import divide, reciprocals, thread_and_block
 from ...cuda.split_k import THREADS as ADDERS
 from ...cuda.split_k import blocks_of, result_of_thread, total_of
 from ...cuda.tensor_core_mapping import (
@@ -20,6 +21,7 @@ from ...cuda.tensor_core_mapping import (
     SMALL,
     STAGES,
     THREADS,
+    TensorCoreTile,
     columns_of,
     place_of,
     row_of,
@@ -35,40 +37,56 @@ from .implicit_gemm_wgrad import OUTSIDE, ROW
 from .pack_nhwc import pack_images, pixels_last, whole_lines
 
 
+class SplitConfig(NamedTuple):
+    """A tile, the blocks among which the pixels are split, and the pixels of each split, whole lines."""
+
+    tile: TensorCoreTile
+    splits: int
+    length: int
+
+
 def best_split(kind, groups, windows, filters, pixels, multiprocessors):
-    """(shape, splits, pixels of each, whole lines): two blocks a multiprocessor, if there are so many pixels."""
-    shape = LARGE if windows > SMALL.rows and filters > SMALL.columns else SMALL
-    blocks = groups * -(-windows // shape.rows) * -(-filters // shape.columns)
+    """The SplitConfig that gives a multiprocessor two blocks, if there are so many pixels."""
+    tile = LARGE if windows > SMALL.rows and filters > SMALL.columns else SMALL
+    blocks = groups * -(-windows // tile.rows) * -(-filters // tile.columns)
     most, least = max(1, pixels // SHORTEST), -(-pixels // LONGEST)
-    splits = max(least, min(most, -(-shape.resident * multiprocessors // blocks)))
+    splits = max(least, min(most, -(-tile.resident * multiprocessors // blocks)))
     length = whole_lines(kind, -(-pixels // splits))
-    return shape, -(-pixels // length), length
+    return SplitConfig(tile, -(-pixels // length), length)
 
 
-def correlate_with_gradient_on_tensor_cores(g, x, dy, dw):
-    """Pack x and dy, and launch the products that are cheapest."""
-    kind, pixels = kind_of(dw.dtype), g.n * g.p * g.q
-    windows = g.r * g.s * whole_lines(kind, g.c // g.groups)
-    plan = best_split(kind, g.groups, windows, g.k // g.groups, pixels, multiprocessors(dw))
-    images = pack_images(kind, bits_of(x), g.n, g.groups, g.c // g.groups, g.h * g.w)
-    correlate_packed(kind, g, plan, images, pixels_last(kind, bits_of(dy), g.n, g.k, g.p * g.q), dw)
+def wgrad(shape, x, dy, dw, split=None):
+    """Pack x and dy, launch the products and their sum, by the best SplitConfig or the one given."""
+    kind = kind_of(dw.dtype)
+    products, sums, partial_size = _plans(shape, kind.name, multiprocessors(dw), split)
+    images = pack_images(kind, bits_of(x), shape.n, shape.groups, shape.c // shape.groups, shape.h * shape.w)
+    gradients = pixels_last(kind, bits_of(dy), shape.n, shape.k, shape.p * shape.q)
+    partial_sums = beside(dw, partial_size, np.float32)
+    planned(products, images, gradients, partial_sums)
+    planned(sums, partial_sums, bits_of(dw))
 
 
-def correlate_packed(kind, g, plan, x, dy, dw):
-    """Launch the products of packed arrays by a plan (shape, splits, pixels of a split), and their sum."""
-    shape, splits, length = plan
-    filters, channels, pixels = g.k // g.groups, whole_lines(kind, g.c // g.groups), g.n * g.p * g.q
-    windows = g.r * g.s * channels
-    parts = beside(dw, splits * g.groups * windows * filters, np.float32)
-    blocks = splits * g.groups * -(-windows // shape.rows) * -(-filters // shape.columns)
-    tiles(
-        weight_grad_kernel(kind.name, shape), blocks, THREADS, x, dy, parts,
-        g.groups, channels, g.h, g.w, g.h * ROW, filters, windows, whole_lines(kind, pixels), g.s, g.p * g.q, g.q,
-        g.stride_h, g.stride_w, g.pad_top, g.pad_left, g.dilation_h, g.dilation_w, pixels, length,
-        *(np.uint32(part) for d in (g.p * g.q, g.q, channels, g.s) for part in reciprocal(d)),
+@lru_cache(maxsize=1024)
+def _plans(shape, name, processors, split):
+    """(Plan of the products, Plan of their sum, elements of the partial sums)."""
+    kind, groups, filters = KINDS[name], shape.groups, shape.k // shape.groups
+    channels, pixels = whole_lines(kind, shape.c // groups), shape.n * shape.p * shape.q
+    windows = shape.r * shape.s * channels
+    tile, splits, length = split or best_split(kind, groups, windows, filters, pixels, processors)
+    size = groups * windows * filters
+    scalars = (
+        groups, channels, shape.h, shape.w, shape.h * ROW, filters, windows, whole_lines(kind, pixels), shape.s,
+        shape.p * shape.q, shape.q, shape.stride_h, shape.stride_w, shape.pad_top, shape.pad_left,
+        shape.dilation_h, shape.dilation_w, pixels, length,
+        *reciprocals(shape.p * shape.q, shape.q, channels, shape.s),
     )  # fmt: skip
-    sizes = g.groups * windows * filters, filters, windows, channels, g.c // g.groups, g.r * g.s
-    tiles(sum_kernel(kind.name), blocks_of(sizes[0]), ADDERS, parts, bits_of(dw), *sizes, splits)
+    blocks = splits * groups * -(-windows // tile.rows) * -(-filters // tile.columns)
+    sizes = size, filters, windows, channels, shape.c // groups, shape.r * shape.s, splits
+    return (
+        Plan(wgrad_kernel(name, tile), blocks, THREADS, scalars),
+        Plan(sum_kernel(name), blocks_of(size), ADDERS, sizes),
+        splits * size,
+    )
 
 
 @lru_cache
@@ -117,26 +135,26 @@ def copy_chunk(
 
 
 @lru_cache
-def weight_grad_kernel(name, shape):
-    """The kernel for a kind of operands and a tile's shape."""
+def wgrad_kernel(name, tile):
+    """The kernel for a kind of operands and a tile's tile."""
     kind, fingerprint, single = KINDS[name], core.FINGERPRINT, name == "tf32"
-    vector, vectors, rows_tile, columns_tile = kind.vector, core.VECTORS, shape.rows, shape.columns
+    vector, vectors, rows_tile, columns_tile = kind.vector, core.VECTORS, tile.rows, tile.columns
     depth, last_column, a_bytes = vectors * vector, columns_tile - 1, rows_tile * core.LINE
     panel = depth * core.LINE  # of as many channels as it has pixels
-    stage, last_stage, words, ahead = shape.stage, (STAGES - 1) * shape.stage, STAGES * shape.stage // 4, STAGES - 2
+    stage, last_stage, words, ahead = tile.stage, (STAGES - 1) * tile.stage, STAGES * tile.stage // 4, STAGES - 2
     b_apart, a_apart = THREADS // vectors, THREADS // vectors // depth
     b_places, b_loads = b_apart * core.LINE, columns_tile // b_apart
     a_places, a_loads, panels = a_apart * panel, rows_tile // depth // a_apart, rows_tile // depth
     table, step = 4 * panels, 4 * a_apart
-    (warp_rows, warp_columns), (n_rows, n_columns) = shape.warp, shape.products
-    n_a, n_b, n_results = shape.registers
+    (warp_rows, warp_columns), (n_rows, n_columns) = tile.warp, tile.products
+    n_a, n_b, n_results = tile.registers
     a_slots, b_slots, pairs = 2 * n_a, 2 * n_b, n_columns // 2
     warp_panels, b_lines, a_half, b_half = warp_rows // depth, core.ROWS * core.LINE, panel // 2, core.LINE // 2
-    pitch, staged_lines, lines_apart = shape.staging
+    pitch, staged_lines, lines_apart = tile.staging
     pitch_bytes = 4 * pitch
     x_place_of, window_of = (turned_place_of, turned_row_of) if single else (place_of, row_of)
 
-    def conv2d_wgrad_tensor(
+    def conv2d_wgrad_tensor_core(
         x, dy, dw, G, channels, H, W, height, K, windows, padded, S, PQ, Q, st_h, st_w, top, left, d_h, d_w,
         pixels, length, pq_factor, pq_shift, q_factor, q_shift, c_factor, c_shift, s_factor, s_shift,
     ):  # fmt: skip
@@ -244,5 +262,7 @@ def weight_grad_kernel(name, shape):
                 line = uint32(line + uint32(lines_apart))
             i = uint32(i + uint32(1))
 
-    conv2d_wgrad_tensor.__name__ = conv2d_wgrad_tensor.__qualname__ = f"conv2d_wgrad_{name}_{rows_tile}x{columns_tile}"
-    return cuda.jit(cache=True, launch_bounds=(THREADS, shape.resident))(conv2d_wgrad_tensor)
+    conv2d_wgrad_tensor_core.__name__ = conv2d_wgrad_tensor_core.__qualname__ = (
+        f"conv2d_wgrad_{name}_{rows_tile}x{columns_tile}"
+    )
+    return cuda.jit(cache=True, launch_bounds=(THREADS, tile.resident))(conv2d_wgrad_tensor_core)

@@ -15,101 +15,137 @@ one order: results are the same bits every time.
 
 from functools import lru_cache
 
-import numpy as np
-
 from ...core.scalar import IDENTITY, activate, activate_grad
-from ...cuda import sliding_window, tile_config
-from ...cuda.launch import beside, cuda, each, int32, multiprocessors, numba_type, uint32
-from ...cuda.ptx import divide, reciprocal
-from .implicit_gemm import DEPTH, Correlation, correlate, rounded_up
+from ...cuda import sliding_window
+from ...cuda.launch import THREADS, Plan, beside, cuda, each, int32, multiprocessors, numba_type, planned, uint32
+from ...cuda.ptx import divide, reciprocals
+from ...cuda.tile_config import best_tile
+from .implicit_gemm import DEPTH, array_or_unused, launch_problem, rounded_up
+from .problem_size import ProblemSize, dgrad_problems, fprop_problem, problems_of
 from .winograd_scalar import winograd_filter, winograd_input, winograd_output
 
 POSITIONS = 16
 OUTPUTS, EDGE = 2, 4
 """Rows and columns of a tile's outputs, and of the inputs that it reads."""
 
-WORKSPACE = 32 << 20
-"""Bytes of transformed inputs and products at a time, one image's at least: they fit into the cache of an A100."""
+WORKSPACE_BYTES = 32 << 20
+"""Of transformed inputs and products at a time, one image's at least: they fit into the cache of an A100."""
 
-LARGEST = 1 << 31
-"""Elements of an array have to be less."""
-
-
-def serves(g):
-    """Whether a correlation is one of 3x3 neighbouring taps that moves by one, and its arrays addressable."""
-    if (g.a, g.b, g.st_h, g.st_w, abs(g.d_h), abs(g.d_w)) != (3, 3, 1, 1, 1, 1):
-        return False
-    return POSITIONS * g.groups * max(rounded_up(g.c, DEPTH), g.k) * max(tiles_of(g), rounded_up(g.k, 128)) < LARGEST
+MAX_ELEMENTS = 1 << 31
+"""Elements of an array have to be fewer."""
 
 
-def tiles_of(g):
+def unsupported(shape, operation, dtype):
+    """Why these kernels do not serve a problem: other taps, strides or dilations, or arrays too large."""
+    for problem in problems_of(shape, operation):
+        wrong = []
+        if (problem.r, problem.s) != (3, 3):
+            phase = " in a phase of the stride" if len(problems_of(shape, operation)) > 1 else ""
+            wrong.append(f"{problem.r}x{problem.s} taps{phase}, expected 3x3")
+        if (problem.stride_h, problem.stride_w) != (1, 1):
+            wrong.append(f"stride {_pair(problem.stride_h, problem.stride_w)}, expected 1")
+        if (abs(problem.dilation_h), abs(problem.dilation_w)) != (1, 1):
+            wrong.append(f"dilation {_pair(shape.dilation_h, shape.dilation_w)}, expected 1")
+        if wrong:
+            return "; ".join(wrong)
+        size = max(rounded_up(problem.c, DEPTH), problem.k) * max(tiles_of(problem), rounded_up(problem.k, 128))
+        if (size := POSITIONS * problem.groups * size) >= MAX_ELEMENTS:
+            return f"{size} elements of transformed inputs, expected fewer than 2^31"
+    return None
+
+
+def _pair(rows, columns):
+    """One number for both axes where they are equal."""
+    return str(rows) if rows == columns else f"{rows}x{columns}"
+
+
+def tiles_of(problem):
     """Tiles of one image."""
-    return -(-g.u // OUTPUTS) * -(-g.v // OUTPUTS)
+    return -(-problem.p // OUTPUTS) * -(-problem.q // OUTPUTS)
 
 
-def correlate_winograd(g, n, w, x, bias, activation, factor, y):
-    """Launch one correlation g of n images, as conv_tiles.correlate does; w is as the forward pass has it.
+def fprop(shape, x, w, b, activation, slope, y, workspace=WORKSPACE_BYTES):
+    """Launch the forward pass, with so many bytes of transformed inputs and products at a time."""
+    _launch_problem(fprop_problem(shape), x, w, False, b, (activation, slope), (None, IDENTITY), y, workspace)
 
-    A correlation with taps of negative distances is the input gradient: of rotated kernels, from filters to channels.
+
+def dgrad(shape, dy, w, pre_activation, activation, slope, dx, workspace=WORKSPACE_BYTES):
+    """Launch the input gradient, by rotated kernels from filters to channels; as `fprop`."""
+    problems, complete = dgrad_problems(shape)
+    if not complete:
+        dx.fill(0)
+    grad = (None, IDENTITY) if pre_activation is None else (pre_activation, activation)
+    for problem in problems:
+        _launch_problem(problem, dy, w, True, None, (IDENTITY, slope), grad, dx, workspace)
+
+
+def _launch_problem(problem, x, w, rotated, bias, epilogue, grad, y, workspace):
+    """Launch one problem; epilogue is (activation, slope), grad (pre_activation or None, its activation).
+
+    w is laid out as in the forward pass; the input gradient takes its kernels `rotated`.
     """
-    transposed = g.d_h < 0
-    per_image = POSITIONS * g.groups * (g.c + g.k) * tiles_of(g) * x.dtype.itemsize
-    images = min(n, max(1, WORKSPACE // per_image))
-    shape = tile_config.best_shape(
-        x.dtype.itemsize, POSITIONS * g.groups, g.k, images * tiles_of(g), multiprocessors(x)
+    n, tiles = x.shape[0], POSITIONS * problem.groups * tiles_of(problem)
+    images = min(n, max(1, workspace // (tiles * (problem.c + problem.k) * x.dtype.itemsize)))
+    gemm = best_tile(
+        x.dtype.itemsize, POSITIONS * problem.groups, problem.k, images * tiles_of(problem), multiprocessors(x)
     )
-    filters = _transformed_filters(g, w, transposed, shape.rows)
-    before, code = factor
-    inputs = beside(x, POSITIONS * g.groups * g.c * images * tiles_of(g))
-    products = beside(x, POSITIONS * g.groups * g.k * images * tiles_of(g))
+    filters = _transformed_filters(problem, w, rotated, gemm.rows)
+    inputs, products = beside(x, tiles * problem.c * images), beside(x, tiles * problem.k * images)
+    pre_activation, grad_activation = grad
     for first in range(0, n, images):
-        last = min(n, first + images)
-        part = None if before is None else before[first:last]
-        _correlate_images(
-            g, last - first, shape, filters, x[first:last], inputs, products, bias, activation, (part, code),
-            y[first:last],
-        )  # fmt: skip
+        chunk = slice(first, min(n, first + images))
+        chunk_grad = None if pre_activation is None else pre_activation[chunk], grad_activation
+        _launch_images(problem, gemm, filters, x[chunk], inputs, products, bias, epilogue, chunk_grad, y[chunk])
 
 
-def _transformed_filters(g, w, transposed, k_tile):
-    """G w G^T as conv_tiles has its packed weights, a group for each position and group."""
-    channels, filters = rounded_up(g.c, DEPTH), rounded_up(g.k, k_tile)
-    transformed = beside(w, POSITIONS * g.groups * channels * filters)
-    per_filter, per_channel = (9, 9 * g.k) if transposed else (9 * g.c, 9)
+def _transformed_filters(problem, w, rotated, k_tile):
+    """G w G^T laid out as implicit_gemm packs weights, a group for each position and group."""
+    channels, filters = rounded_up(problem.c, DEPTH), rounded_up(problem.k, k_tile)
+    transformed = beside(w, POSITIONS * problem.groups * channels * filters)
+    per_filter, per_channel = (9, 9 * problem.k) if rotated else (9 * problem.c, 9)
     each(
-        filter_kernel(numba_type(w.dtype)), g.groups * channels * filters, w, transformed,
-        g.groups, g.c, g.k, channels, filters, per_filter, per_channel, transposed,
+        filter_kernel(numba_type(w.dtype)), problem.groups * channels * filters, w, transformed,
+        problem.groups, problem.c, problem.k, channels, filters, per_filter, per_channel, rotated,
     )  # fmt: skip
     return transformed
 
 
-def _correlate_images(g, n, shape, filters, x, inputs, products, bias, activation, factor, y):
+def _launch_images(problem, gemm, filters, x, inputs, products, bias, epilogue, grad, y):
     """Transform, multiply and transform back some images."""
-    across, count = -(-g.v // OUTPUTS), n * tiles_of(g)
-    top, left = min(g.h0, g.h0 + 2 * g.d_h), min(g.w0, g.w0 + 2 * g.d_w)
-    numbers = [np.uint32(part) for divisor in (count, tiles_of(g), across) for part in reciprocal(divisor)]
-    kernel = input_kernel(numba_type(x.dtype))
-    threads = g.groups * g.c * count
-    each(kernel, threads, x, inputs, threads, g.groups * g.c, g.h, g.w, count, tiles_of(g), across, top, left, *numbers)
-    nothing = (None, IDENTITY)
-    correlate(_product(g, count), 1, shape, inputs, filters, None, (IDENTITY, activation[1]), nothing, products)
-    before, code = factor
-    threads = g.groups * g.k * count
-    anything = x.reshape(-1)[:1]
-    each(
-        winograd_output_kernel, threads, products, anything if bias is None else bias, bias is not None, *activation,
-        anything if before is None else before, code, y, threads, g.groups * g.k, g.u, g.v, count, tiles_of(g), across,
-        *numbers,
+    forward, product, inverse = _plans(problem, x.shape[0], x.dtype)
+    planned(forward, x, inputs)
+    launch_problem(product, 1, gemm, inputs, filters, None, (IDENTITY, epilogue[1]), (None, IDENTITY), products)
+    pre_activation, grad_activation = grad
+    planned(
+        inverse, products, *array_or_unused(bias, x), *epilogue, *array_or_unused(pre_activation, x)[:1],
+        grad_activation, y,
     )  # fmt: skip
 
 
 @lru_cache(maxsize=1024)
-def _product(g, count):
-    """The products of all positions, as a convolution 1x1 of one row of tiles."""
-    return Correlation(
-        groups=POSITIONS * g.groups, c=g.c, h=1, w=count, k=g.k, u=1, v=count, a=1, b=1, st_h=1, st_w=1, h0=0, w0=0,
-        d_h=1, d_w=1, taps=1, first_tap=0, tap_h=1, tap_w=1, plane=count, first=0, row=count, column=1,
+def _plans(problem, n, dtype):
+    """(Plan of the input transform, the products' problem, Plan of the output transform) of n images.
+
+    The products of all positions are a 1x1 convolution of one row of tiles.
+    """
+    per_image, across = tiles_of(problem), -(-problem.q // OUTPUTS)
+    count, kernel = n * per_image, input_kernel(numba_type(dtype))
+    numbers = reciprocals(count, per_image, across)
+    channels, filters = problem.groups * problem.c, problem.groups * problem.k
+    top = min(problem.h0, problem.h0 + 2 * problem.dilation_h)
+    left = min(problem.w0, problem.w0 + 2 * problem.dilation_w)
+    inputs = channels * count, channels, problem.h, problem.w, count, per_image, across, top, left, *numbers
+    outputs = filters * count, filters, problem.p, problem.q, count, per_image, across, *numbers
+    product = ProblemSize(
+        groups=POSITIONS * problem.groups, c=problem.c, h=1, w=count, k=problem.k, p=1, q=count, r=1, s=1,
+        stride_h=1, stride_w=1, h0=0, w0=0, dilation_h=1, dilation_w=1,
+        taps=1, first_tap=0, tap_stride_r=1, tap_stride_s=1, y_plane=count, y_first=0, y_stride_p=count, y_stride_q=1,
     )  # fmt: skip
+    return (
+        Plan(kernel, -(-inputs[0] // THREADS), THREADS, inputs),
+        product,
+        Plan(conv2d_winograd_output, -(-outputs[0] // THREADS), THREADS, outputs),
+    )
 
 
 @cuda.jit(device=True, inline="always")
@@ -138,7 +174,7 @@ def filter_kernel(dtype):
     """The kernel for a type."""
     fingerprint = sliding_window.FINGERPRINT
 
-    def winograd_filter_kernel(w, transformed, G, C, K, channels, filters, per_filter, per_channel, rotated):
+    def conv2d_winograd_filter(w, transformed, G, C, K, channels, filters, per_filter, per_channel, rotated):
         """transformed[position][g][c][k] = (G w G^T)[position] of the 3x3 taps of filter k and channel c, 0 past K, C.
 
         w as the forward pass has it, its taps rotated if so. Thread i is (g, c, k). Bytes: w once, transformed once.
@@ -163,7 +199,7 @@ def filter_kernel(dtype):
         to = put(transformed, to, size, winograd_filter(left[2], middle[2], right[2]))
         put(transformed, to, size, winograd_filter(left[3], middle[3], right[3]))
 
-    return cuda.jit(cache=True)(winograd_filter_kernel)
+    return cuda.jit(cache=True)(conv2d_winograd_filter)
 
 
 @cuda.jit(device=True, inline="always")
@@ -184,7 +220,7 @@ def input_kernel(dtype):
     """The kernel for a type."""
     fingerprint = sliding_window.FINGERPRINT
 
-    def winograd_input_kernel(
+    def conv2d_winograd_input(
         x, transformed, size, C, H, W, count, tiles, across, top, left,
         count_factor, count_shift, tiles_factor, tiles_shift, across_factor, across_shift,
     ):  # fmt: skip
@@ -210,7 +246,7 @@ def input_kernel(dtype):
         to = put(transformed, to, uint32(size), winograd_input(a[2], b[2], c[2], e[2]))
         put(transformed, to, uint32(size), winograd_input(a[3], b[3], c[3], e[3]))
 
-    return cuda.jit(cache=True)(winograd_input_kernel)
+    return cuda.jit(cache=True)(conv2d_winograd_input)
 
 
 @cuda.jit(device=True, inline="always")
@@ -226,7 +262,7 @@ def store_output(total, there, channel, at, bias, has_bias, activation, slope, b
 
 
 @cuda.jit(cache=True)
-def winograd_output_kernel(
+def conv2d_winograd_output(
     products, bias, has_bias, activation, slope, before, factor, y, size, K, P, Q, count, tiles, across,
     count_factor, count_shift, tiles_factor, tiles_shift, across_factor, across_shift,
 ):  # fmt: skip

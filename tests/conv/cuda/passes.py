@@ -1,12 +1,18 @@
-"""All passes of a convolution against the oracle, on NumPy arrays that the tests send to the emulator."""
+"""All passes of a convolution by a named algorithm against the oracle, on NumPy arrays sent to the emulator."""
 
 import numpy as np
 
-import gpuconv
+from gpuconv.core.half import wide
+from gpuconv.core.shapes import conv_geometry
+from gpuconv.kernels.conv.cuda import dgrad, fprop, wgrad
+from gpuconv.kernels.conv.cuda.select import LAUNCHERS
+from gpuconv.kernels.core.scalar import IDENTITY
+from gpuconv.kernels.cuda import launch
 from gpuconv.testing import TOLERANCE, assert_close
 from tests import reference
 
-PASSES = "forward", "input_grad", "weight_grad"
+PASSES = "fprop", "dgrad", "wgrad"
+BY_NAME = {"fprop": fprop, "dgrad": dgrad, "wgrad": wgrad}
 PLAIN = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
 
 
@@ -34,21 +40,32 @@ def geometries(count, seed, *, groups, channels, multiples, sizes, strides=(1, 1
         yield (n, g * c, h, w), (g * k, c, r, s), options
 
 
-def compare(x_shape, w_shape, options, dtype=np.float32, *, algorithm, passes=PASSES):
-    """Run the passes by one algorithm and compare each with the oracle."""
+def compare(x_shape, w_shape, options, dtype=np.float32, *, algorithm, passes=PASSES, **configs):
+    """Run the passes by one algorithm and compare each with the oracle.
+
+    `configs` are arguments of a pass's own launcher, such as dgrad={"tile": tile}.
+    """
     rng = np.random.default_rng(sum(x_shape + w_shape))
     x, w, b = (rng.standard_normal(shape).astype(dtype) for shape in (x_shape, w_shape, w_shape[:1]))
-    kw = {**options, "algorithm": algorithm}
-    y_shape = reference.conv2d(x, w, b, **options).shape
-    dy = rng.standard_normal(y_shape).astype(dtype)
-    if "forward" in passes:
-        y = gpuconv.conv2d(x, w, b, **kw)
+    shape = conv_geometry("compare", x_shape, w_shape, **options)
+    dy, slope = rng.standard_normal(shape.y_shape).astype(dtype), wide(dtype).type(0)
+
+    def run(operation, result_shape, *arguments):
+        result = launch.empty(result_shape, x.dtype)
+        if operation in configs:
+            LAUNCHERS[algorithm][operation](shape, *arguments, result, **configs[operation])
+        else:
+            BY_NAME[operation](shape, *arguments, result, algorithm)
+        return result
+
+    if "fprop" in passes:
+        y = run("fprop", shape.y_shape, x, w, b, IDENTITY, slope)
         _agree(y, reference.conv2d, (x, w, b), options, np.prod(w_shape[1:]), algorithm)
-    if "input_grad" in passes:
-        dx = gpuconv.conv2d_input_grad(dy, w, x_shape, **kw)
+    if "dgrad" in passes:
+        dx = run("dgrad", x_shape, dy, w, None, IDENTITY, slope)
         _agree(dx, reference.conv2d_input_grad, (dy, w, x_shape), options, w[:, 0].size, algorithm)
-    if "weight_grad" in passes:
-        dw = gpuconv.conv2d_weight_grad(x, dy, w_shape, **kw)
+    if "wgrad" in passes:
+        dw = run("wgrad", w_shape, x, dy)
         _agree(dw, reference.conv2d_weight_grad, (x, dy, w_shape), options, dy[:, 0].size, algorithm)
 
 

@@ -8,6 +8,8 @@ pytest.importorskip("cuda.bindings", reason="the CUDA compiler's wheels are not 
 
 import gpuconv
 from gpuconv.bench import launches, sass, sass_limits
+from gpuconv.core.shapes import conv_geometry
+from gpuconv.kernels.conv.cuda import unsupported
 from gpuconv.testing import assert_close
 from tests.conv.cuda.passes import compare, geometries
 
@@ -35,7 +37,7 @@ def test_float64(case, emulated):
     compare(*SOME[case], np.float64, algorithm="depthwise")
 
 
-def test_what_is_fused_is_what_comes_apart(emulated):
+def test_what_is_fused_is_what_follows(emulated):
     rng = np.random.default_rng(0)
     x, w, b = (rng.standard_normal(shape).astype(np.float32) for shape in ((2, 3, 6, 5), (6, 1, 3, 3), (6,)))
     kw = {"padding": 1, "groups": 3, "algorithm": "depthwise"}
@@ -54,13 +56,15 @@ def test_infinity_stays_with_the_weights_that_read_it(emulated):
     np.testing.assert_array_equal(dw[0, 0], expected)
 
 
-def test_other_geometries_are_refused():
-    with gpuconv.use_device("emulator"):
-        x = np.zeros((1, 4, 12, 12), np.float32)
-        with pytest.raises(ValueError, match="algorithm 'depthwise' does not serve this geometry"):
-            gpuconv.conv2d(x, np.zeros((2, 2, 3, 3), np.float32), groups=2, algorithm="depthwise")
-        with pytest.raises(ValueError, match="algorithm 'depthwise' does not serve this geometry"):
-            gpuconv.conv2d(x, np.zeros((4, 1, 11, 11), np.float32), groups=4, algorithm="depthwise")
+def test_what_it_does_not_serve_is_said(emulated):
+    grouped = conv_geometry("test", (1, 4, 12, 12), (2, 2, 3, 3), groups=2)
+    assert unsupported("depthwise", grouped, "fprop", np.float32) == "depthwise: 2 channels in each group, expected 1"
+    wide = conv_geometry("test", (1, 4, 12, 12), (4, 1, 11, 11), groups=4)
+    expected = "depthwise: 11x11 taps at steps of 1 rows keep {} values in a thread's registers, expected at most 84"
+    assert unsupported("depthwise", wide, "dgrad", np.float32) == expected.format(121 + 11 + 11)
+    assert unsupported("depthwise", wide, "wgrad", np.float32) == expected.format(121 + 11 + 11)
+    with pytest.raises(ValueError, match=r"conv2d: .*depthwise"):
+        gpuconv.conv2d(np.zeros(grouped.x_shape, "f"), np.zeros(grouped.w_shape, "f"), groups=2, algorithm="depthwise")
 
 
 def _instances(dtype):

@@ -8,46 +8,56 @@ pytest.importorskip("cuda.bindings", reason="the CUDA compiler's wheels are not 
 
 import gpuconv
 from gpuconv.bench import launches, sass, sass_limits
-from gpuconv.kernels.conv.cuda import few_channels, select
+from gpuconv.core.shapes import conv_geometry
+from gpuconv.kernels.conv.cuda import few_channels, select, unsupported
 from gpuconv.testing import assert_close
 from tests.conv.cuda.passes import compare, geometries
 
-BOTH = "forward", "weight_grad"
+BOTH = "fprop", "wgrad"
 SOME = list(
     geometries(24, 1, groups=[1, 1, 2], channels=[1, 2, 3, 4], multiples=[1, 5, 8, 17], sizes=[3], strides=[1, 2])
 )
 
 
-@pytest.fixture
-def thin(monkeypatch):
-    """Send NumPy arrays to these kernels, whatever they cost, and those to the emulator."""
-    monkeypatch.setattr(select, "_cheapest", lambda *problem: "thin")
-    with gpuconv.use_device("emulator"):
-        yield
-
-
 @pytest.mark.parametrize("case", range(len(SOME)))
-def test_geometries_of_all_kinds(case, thin):
-    compare(*SOME[case], algorithm="auto", passes=BOTH)
+def test_geometries_of_all_kinds(case, emulated):
+    compare(*SOME[case], algorithm="few_channels", passes=BOTH)
 
 
 @pytest.mark.parametrize("case", [1, 8, 15])
-def test_float64(case, thin):
-    compare(*SOME[case], np.float64, algorithm="auto", passes=BOTH)
+def test_float64(case, emulated):
+    compare(*SOME[case], np.float64, algorithm="few_channels", passes=BOTH)
 
 
-@pytest.mark.parametrize("filters", few_channels.FILTERS)
-def test_several_blocks_in_each_direction(filters, thin, monkeypatch):
-    monkeypatch.setattr(few_channels, "filters_of", lambda k: filters)
+@pytest.mark.parametrize("filters", few_channels.FILTERS_PER_THREAD)
+def test_several_blocks_in_each_direction(filters, emulated):
     options = {"stride": (2, 1), "padding": ((2, 3), (3, 2)), "dilation": (1, 1), "groups": 1}
-    compare((2, 3, 21, 19), (35, 3, 7, 5), options, algorithm="auto", passes=["forward"])
+    compare(
+        (2, 3, 21, 19), (35, 3, 7, 5), options, algorithm="few_channels", passes=["fprop"], fprop={"filters": filters}
+    )
 
 
-def test_a_fused_activation_is_the_one_apart(thin):
+def test_a_fused_activation_is_the_one_applied_afterwards(emulated):
     rng = np.random.default_rng(0)
     x, w, b = (rng.standard_normal(shape).astype(np.float32) for shape in ((2, 3, 6, 5), (6, 3, 3, 3), (6,)))
-    y = gpuconv.conv2d(x, w, b, activation="leaky_relu", negative_slope=0.2)
-    assert_close(y, gpuconv.leaky_relu(gpuconv.conv2d(x, w, b), 0.2))
+    y = gpuconv.conv2d(x, w, b, activation="leaky_relu", negative_slope=0.2, algorithm="few_channels")
+    assert_close(y, gpuconv.leaky_relu(gpuconv.conv2d(x, w, b, algorithm="few_channels"), 0.2))
+
+
+def test_auto_takes_it_for_a_first_layer():
+    shape = conv_geometry("test", (32, 3, 64, 64), (32, 3, 3, 3))
+    assert [select.select(shape, operation, np.float32) for operation in BOTH] == ["few_channels"] * 2
+
+
+def test_what_it_does_not_serve_is_said():
+    few, many = (conv_geometry("test", (1, 3, 30, 30), (4, 3, side, side)) for side in (3, 15))
+    expected = "few_channels: input gradient, expected forward pass or weight gradient"
+    assert unsupported("few_channels", few, "dgrad", np.float32) == expected
+    expected = (
+        "few_channels: 15x15 taps at steps of 1 rows keep 255 values in a thread's registers, expected at most 84"
+    )
+    assert unsupported("few_channels", many, "wgrad", np.float32) == expected
+    assert unsupported("few_channels", many, "fprop", np.float32) is None
 
 
 def _instances(dtype):
@@ -71,6 +81,6 @@ def test_machine_code(dtype, architecture):
         fault for name, code in codes.items() for fault in sass_limits.faults(found[name], code, architecture)
     ] == []
     if dtype == "float32":  # instructions for 64 multiplications
-        assert {name: sum(code.loop.values()) <= 110 for name, code in codes.items() if "conv2d_thin" in name} == {
-            "conv2d_thin_32x2": True, "conv2d_thin_16x4": True, "conv2d_thin_8x8": True,
-        }  # fmt: skip
+        loops = {name: code.loop.total() for name, code in codes.items() if name.startswith("conv2d_fprop")}
+        assert set(loops) == {f"conv2d_fprop_few_channels_{size}" for size in ("32x2", "16x4", "8x8")}
+        assert max(loops.values()) <= 110

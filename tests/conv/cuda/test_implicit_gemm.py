@@ -1,25 +1,25 @@
 """Implicit GEMM: every tile, executed in the emulator on geometries of all kinds, against the oracle."""
 
+import math
+
 import numpy as np
 import pytest
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 pytest.importorskip("cuda.bindings", reason="the CUDA compiler's wheels are not installed")
 
-import gpuconv
-from gpuconv.kernels.conv.cuda import select
+from gpuconv.core.shapes import conv_geometry
+from gpuconv.kernels.conv.cuda import unsupported
 from gpuconv.kernels.cuda import tile_config
-from gpuconv.testing import assert_close
-from tests import reference
-from tests.conv.cuda.passes import PLAIN
+from tests.conv.cuda.passes import PLAIN, compare
 
 pytestmark = pytest.mark.usefixtures("emulated")
 
-FLOAT32 = list(zip(tile_config.SHAPES[4], tile_config.WEIGHT_GRAD_SHAPES[4], strict=True))
+FLOAT32 = list(zip(tile_config.TILES[4], tile_config.WGRAD_TILES[4], strict=True))
 
 
-def _name(shapes):
-    return f"{shapes[0].rows}x{shapes[0].columns}"
+def _name(tiles):
+    return f"{tiles[0].rows}x{tiles[0].columns}"
 
 
 def _geometries(count, seed):
@@ -51,55 +51,38 @@ LARGE = [
 ]
 
 
-@pytest.fixture
-def tiled_by(monkeypatch):
-    """Have one shape of tile chosen whatever it costs, and sums split in three."""
-
-    def choose(shapes, splits=3):
-        def split(itemsize, groups, rows, columns, depth, multiprocessors):
-            length = -(-depth // splits // 8) * 8
-            return shapes[1], -(-depth // length), length
-
-        monkeypatch.setattr(select, "best_shape", lambda *problem: shapes[0])
-        monkeypatch.setattr(select, "best_split", split)
-
-    return choose
+def _split(tile, splits, shapes, options):
+    """A SplitConfig of so many splits, as far as there are pixels, for a tile."""
+    pixels = math.prod(conv_geometry("split", *shapes, **options).y_shape) // shapes[1][0]
+    length = -(-pixels // splits // 8) * 8
+    return tile_config.SplitConfig(tile, -(-pixels // length), length)
 
 
-def _agree(actual, oracle, arguments, options, terms):
-    """Compare with the oracle; the same sums over squares say how large their terms were."""
-    squares = [a.astype(np.float64) ** 2 if isinstance(a, np.ndarray) else a for a in arguments]
-    magnitude = np.sqrt(oracle(*squares, **options))
-    expected = oracle(*arguments, **options)
-    assert_close(actual, expected, terms=terms, magnitude=magnitude, algorithm="implicit_gemm")
-
-
-def _compare(x_shape, w_shape, options, dtype=np.float32):
-    rng = np.random.default_rng(sum(x_shape + w_shape))
-    x, w, b = (rng.standard_normal(shape).astype(dtype) for shape in (x_shape, w_shape, w_shape[:1]))
-    kw = {**options, "algorithm": "implicit_gemm"}
-    y = gpuconv.conv2d(x, w, b, **kw)
-    _agree(y, reference.conv2d, (x, w, b), options, np.prod(w_shape[1:]))
-    dy = rng.standard_normal(y.shape).astype(dtype)
-    dx = gpuconv.conv2d_input_grad(dy, w, x_shape, **kw)
-    _agree(dx, reference.conv2d_input_grad, (dy, w, x_shape), options, w[:, 0].size)
-    dw = gpuconv.conv2d_weight_grad(x, dy, w_shape, **kw)
-    _agree(dw, reference.conv2d_weight_grad, (x, dy, w_shape), options, dy[:, 0].size)
+def _compare(x_shape, w_shape, options, tiles, splits):
+    tile, wgrad_tile = tiles
+    split = _split(wgrad_tile, splits, (x_shape, w_shape), options)
+    configs = {"fprop": {"tile": tile}, "dgrad": {"tile": tile}, "wgrad": {"split": split}}
+    compare(x_shape, w_shape, options, algorithm="implicit_gemm", **configs)
 
 
 @pytest.mark.parametrize("case", range(len(SOME)))
-def test_geometries_of_all_kinds(case, tiled_by):
-    tiled_by(FLOAT32[case % len(FLOAT32)], splits=1 + case // 4 % 3)
-    _compare(*SOME[case])
+def test_geometries_of_all_kinds(case):
+    _compare(*SOME[case], FLOAT32[case % len(FLOAT32)], splits=1 + case // 4 % 3)
 
 
-@pytest.mark.parametrize("shapes", FLOAT32, ids=_name)
+@pytest.mark.parametrize("tiles", FLOAT32, ids=_name)
 @pytest.mark.parametrize("case", range(len(LARGE)))
-def test_several_tiles_in_each_direction(case, shapes, tiled_by):
-    tiled_by(shapes)
-    _compare(*LARGE[case])
+def test_several_tiles_in_each_direction(case, tiles):
+    _compare(*LARGE[case], tiles, splits=3)
 
 
 @pytest.mark.parametrize("case", [*range(0, len(SOME), 10)])
 def test_float64(case):
-    _compare(*SOME[case], np.float64)
+    compare(*SOME[case], np.float64, algorithm="implicit_gemm")
+
+
+def test_a_padded_image_too_large_to_be_counted_is_refused():
+    shape = conv_geometry("test", (1, 1, 40000, 3), (1, 1, 3, 3))
+    expected = "implicit_gemm: a padded image of 40000x3, expected fewer than 32768 rows and columns"
+    assert unsupported("implicit_gemm", shape, "wgrad", np.float32) == expected
+    assert unsupported("implicit_gemm", shape, "fprop", np.float32) is None

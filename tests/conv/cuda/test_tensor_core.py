@@ -12,7 +12,9 @@ from numba import cuda, float32, uint32
 import gpuconv
 from gpuconv import emulator
 from gpuconv.bench import launches, meter, sass, sass_limits
-from gpuconv.kernels.conv.cuda import pack_nhwc, tensor_core, tensor_core_wgrad
+from gpuconv.core.shapes import conv_geometry
+from gpuconv.emulator.launcher import VARIABLE
+from gpuconv.kernels.conv.cuda import pack_nhwc, tensor_core, tensor_core_wgrad, unsupported
 from gpuconv.kernels.cuda import cp_async, gemm_tile, launch
 from gpuconv.kernels.cuda import tensor_core as core
 from gpuconv.kernels.cuda.tensor_core_mapping import (
@@ -32,7 +34,8 @@ from tests.conv.cuda import passes
 pytestmark = pytest.mark.usefixtures("emulated")
 
 TYPES = {"f16": np.dtype(np.float16), "bf16": np.dtype(ml_dtypes.bfloat16), "tf32": np.dtype(np.float32)}
-SHAPES = [tensor_core.LARGE, tensor_core.SMALL]
+ALGORITHM = {"f16": "tensor_core", "bf16": "tensor_core", "tf32": "tf32"}
+TILES = [tensor_core.LARGE, tensor_core.SMALL]
 KINDS_OF_SIZES = {"groups": [1, 1, 2, 3], "channels": [1, 3, 8, 17, 33], "multiples": [1, 5, 8, 20], "sizes": [1, 2, 3]}
 SOME = list(passes.geometries(60, 7, **KINDS_OF_SIZES, strides=(1, 2, 3)))
 # More than one tile in each direction, and none of them full.
@@ -42,38 +45,33 @@ WIDE = [
 ]
 
 
-@pytest.fixture
-def tiled_by(monkeypatch):
-    """Have one shape of tile chosen whatever it costs, and sums split."""
-
-    def choose(shape, splits):
-        def split(kind, groups, windows, filters, pixels, multiprocessors):
-            length = pack_nhwc.whole_lines(kind, -(-pixels // splits))
-            return shape, -(-pixels // length), length
-
-        monkeypatch.setattr(tensor_core, "best_shape", lambda *problem: shape)
-        monkeypatch.setattr(tensor_core_wgrad, "best_split", split)
-
-    return choose
-
-
-def _compare(name, case):
-    passes.compare(*case, TYPES[name], algorithm="tf32" if name == "tf32" else "auto")
+def _compare(name, case, tile=None, splits=1):
+    """All passes, by a tile and with the weight gradient's sum split."""
+    x_shape, w_shape, options = case
+    shape = conv_geometry("split", x_shape, w_shape, **options)
+    pixels = shape.n * shape.p * shape.q
+    length = pack_nhwc.whole_lines(KINDS[name], -(-pixels // splits))
+    split = tensor_core_wgrad.SplitConfig(tile, -(-pixels // length), length)
+    configs = {"fprop": {"tile": tile}, "dgrad": {"tile": tile}, "wgrad": {"split": split}}
+    passes.compare(*case, TYPES[name], algorithm=ALGORITHM[name], **configs)
 
 
 @pytest.mark.parametrize("name", TYPES)
 @pytest.mark.parametrize("case", range(len(SOME)))
-def test_geometries_of_all_kinds(case, name, tiled_by):
-    tiled_by(SHAPES[case % 2], splits=1 + case // 2 % 3)
-    _compare(name, SOME[case])
+def test_geometries_of_all_kinds(case, name):
+    _compare(name, SOME[case], TILES[case % 2], splits=1 + case // 2 % 3)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{shape.rows}x{shape.columns}")
+@pytest.mark.parametrize("tile", TILES, ids=lambda tile: f"{tile.rows}x{tile.columns}")
 @pytest.mark.parametrize("name", TYPES)
 @pytest.mark.parametrize("case", range(len(WIDE)))
-def test_several_tiles_in_each_direction(case, name, shape, tiled_by):
-    tiled_by(shape, splits=2)
-    _compare(name, WIDE[case])
+def test_several_tiles_in_each_direction(case, name, tile):
+    _compare(name, WIDE[case], tile, splits=2)
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_asked_for_by_name(name):
+    passes.compare(*SOME[0], TYPES[name], algorithm=ALGORITHM[name])
 
 
 @pytest.mark.parametrize("name", TYPES)
@@ -99,28 +97,38 @@ def test_no_float32_convolution_takes_tf32_by_itself():
     assert not any("tf32" in name for name in kernels)
 
 
-def test_tf32_is_refused_where_it_means_nothing(monkeypatch):
-    message = "conv2d: algorithm 'tf32' does not serve this geometry here"
+def test_what_they_do_not_serve_is_said():
+    shape, long = (conv_geometry("test", (1, 2, 18, 5), (3, 2, side, 1)) for side in (3, tensor_core.MAX_TAPS + 1))
+    cases = [
+        (("tf32", shape, "fprop", np.float64), "tf32: float64 arrays, expected float32"),
+        (("tensor_core", shape, "wgrad", np.float32), "tensor_core: float32 arrays, expected float16 or bfloat16"),
+        (("tensor_core", long, "fprop", np.float16), "tensor_core: 16x1 taps, expected at most 15x15"),
+        (("tf32", shape, "dgrad", np.float32), None),
+        (("tensor_core", long, "wgrad", TYPES["bf16"]), None),
+    ]
+    assert [unsupported(*case) for case, _ in cases] == [expected for _, expected in cases]
+    expected = "tf32: compute capability 7.5, expected 8.0 or later"
+    assert unsupported("tf32", shape, "fprop", np.float32, compute_capability=(7, 5)) == expected
+
+
+def test_tf32_is_refused_where_it_means_nothing():
     x, w = np.zeros((1, 2, 5, 5)), np.zeros((2, 2, 3, 3))
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=r"conv2d: .*tf32"):
         gpuconv.conv2d(x, w, algorithm="tf32")
-    x, w = x.astype(np.float32), w.astype(np.float32)
-    with gpuconv.use_device("cpu"), pytest.raises(ValueError, match=message):
-        gpuconv.conv2d(x, w, algorithm="tf32")
-    monkeypatch.setattr(launch, "architecture", (7, 5))
-    with pytest.raises(ValueError, match=message):
-        gpuconv.conv2d(x, w, algorithm="tf32")
+    with gpuconv.use_device("cpu"), pytest.raises(ValueError, match=r"conv2d: .*tf32"):
+        gpuconv.conv2d(x.astype(np.float32), w.astype(np.float32), algorithm="tf32")
 
 
 @pytest.mark.parametrize("why", ["sm_75", "a kernel with more taps than bits"])
 def test_what_tensor_cores_do_not_serve_is_computed_in_float32(why, monkeypatch):
     if why == "sm_75":
-        monkeypatch.setattr(launch, "architecture", (7, 5))
-    side = 3 if why == "sm_75" else tensor_core.SIDES + 1
+        monkeypatch.setenv(VARIABLE, "75")
+    side = 3 if why == "sm_75" else tensor_core.MAX_TAPS + 1
     rng = np.random.default_rng(0)
     x, w = (rng.standard_normal(s).astype(np.float16) for s in ((1, 2, 18, 5), (3, 2, side, 1)))
-    y = gpuconv.conv2d(x, w)
-    expected = gpuconv.conv2d(x.astype(np.float32), w.astype(np.float32)).astype(np.float16)
+    with gpuconv.use_device("cpu"), gpuconv.use_device("emulator"):
+        y = gpuconv.conv2d(x, w)
+        expected = gpuconv.conv2d(x.astype(np.float32), w.astype(np.float32)).astype(np.float16)
     assert y.tobytes() == expected.tobytes()
 
 
@@ -130,13 +138,16 @@ def test_an_empty_batch_has_a_gradient_of_zeros():
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_results_are_the_same_bits_every_time(name, tiled_by):
-    tiled_by(tensor_core.SMALL, splits=3)
+def test_results_are_the_same_bits_every_time(name):
     rng = np.random.default_rng(1)
     x, dy = (rng.standard_normal(s).astype(TYPES[name]) for s in ((4, 5, 7, 7), (4, 6, 5, 5)))
-    algorithm = {"algorithm": "tf32"} if name == "tf32" else {}
-    one, two = (gpuconv.conv2d_weight_grad(x, dy, (6, 5, 3, 3), **algorithm) for _ in range(2))
-    assert one.tobytes() == two.tobytes()
+    shape, results = conv_geometry("test", x.shape, (6, 5, 3, 3)), []
+    length = pack_nhwc.whole_lines(KINDS[name], -(-100 // 3))
+    for _ in range(2):
+        results.append(launch.empty(shape.w_shape, x.dtype))
+        split = tensor_core_wgrad.SplitConfig(tensor_core.SMALL, -(-100 // length), length)
+        tensor_core_wgrad.wgrad(shape, x, dy, results[-1], split)
+    assert results[0].tobytes() == results[1].tobytes()
 
 
 @pytest.mark.parametrize("name", TYPES)

@@ -7,12 +7,13 @@ pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 pytest.importorskip("cuda.bindings", reason="the CUDA compiler's wheels are not installed")
 
 import gpuconv
-from gpuconv.bench import launches
-from gpuconv.kernels.conv.cuda import winograd
+from gpuconv.bench.launches import record
+from gpuconv.core.shapes import conv_geometry
+from gpuconv.kernels.conv.cuda import unsupported
 from gpuconv.testing import assert_close
-from tests.conv.cuda.passes import compare
+from tests.conv.cuda.passes import PLAIN, compare
 
-BOTH = "forward", "input_grad"
+BOTH = "fprop", "dgrad"
 
 
 def _geometries(count, seed):
@@ -38,13 +39,37 @@ def test_float64(emulated):
     compare(*SOME[0], np.float64, algorithm="winograd", passes=BOTH)
 
 
-def test_images_that_do_not_fit_together_take_turns(emulated, monkeypatch):
-    monkeypatch.setattr(winograd, "WORKSPACE", 1 << 15)
-    options = {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": 1}
-    compare((5, 4, 7, 6), (6, 4, 3, 3), options, algorithm="winograd", passes=BOTH)
+def test_images_that_do_not_fit_together_take_turns(emulated):
+    options, few = {**PLAIN, "padding": ((1, 1), (1, 1))}, {"workspace": 1 << 15}
+    compare((5, 4, 7, 6), (6, 4, 3, 3), options, algorithm="winograd", passes=BOTH, fprop=few, dgrad=few)
 
 
-def test_what_is_fused_is_what_comes_apart(emulated):
+def test_a_strided_input_gradient_whose_phases_have_three_taps(emulated):
+    compare((2, 5, 13, 12), (4, 5, 6, 6), {**PLAIN, "stride": (2, 2)}, algorithm="winograd", passes=["dgrad"])
+
+
+def test_auto_counts_every_phase_of_a_strided_input_gradient():
+    dy, w = np.zeros((8, 256, 12, 12), np.float32), np.zeros((256, 256, 6, 6), np.float32)
+    names = [
+        k.py_func.__name__ for k, *_ in record(lambda: gpuconv.conv2d_input_grad(dy, w, (8, 256, 28, 28), stride=2))
+    ]
+    assert names.count("conv2d_winograd_output") == 4
+
+
+def test_what_it_does_not_serve_is_said():
+    def reason(w_shape, operation="fprop", **options):
+        return unsupported("winograd", conv_geometry("test", (1, 4, 20, 20), w_shape, **options), operation, np.float32)
+
+    assert reason((4, 4, 7, 7), stride=2) == "winograd: 7x7 taps, expected 3x3; stride 2, expected 1"
+    assert reason((4, 4, 3, 3), dilation=(1, 2)) == "winograd: dilation 1x2, expected 1"
+    assert reason((4, 4, 3, 3), "dgrad", stride=2) == "winograd: 2x2 taps in a phase of the stride, expected 3x3"
+    assert reason((4, 4, 3, 3), "wgrad") == "winograd: weight gradient, expected forward pass or input gradient"
+    assert reason((4, 4, 3, 3)) is None
+    shape = conv_geometry("test", (1 << 20, 64, 64, 64), (64, 64, 3, 3))
+    assert unsupported("winograd", shape, "fprop", np.float32) is None  # images take turns
+
+
+def test_what_is_fused_is_what_follows(emulated):
     rng = np.random.default_rng(0)
     x, w, b = (rng.standard_normal(shape).astype(np.float32) for shape in ((2, 3, 6, 5), (6, 3, 3, 3), (6,)))
     kw = {"padding": 1, "algorithm": "winograd"}
@@ -57,8 +82,8 @@ def test_what_is_fused_is_what_comes_apart(emulated):
 def test_auto_takes_it_where_channels_pay_for_the_transforms():
     def names(channels, dtype):
         x, w = np.zeros((2, channels, 28, 28), dtype), np.zeros((channels, channels, 3, 3), dtype)
-        return [kernel.py_func.__name__ for kernel, *_ in launches.record(lambda: gpuconv.conv2d(x, w, padding=1))]
+        return [kernel.py_func.__name__ for kernel, *_ in record(lambda: gpuconv.conv2d(x, w, padding=1))]
 
-    assert "winograd_input_kernel" in names(256, np.float32)
-    assert "winograd_input_kernel" not in names(16, np.float32)
-    assert "winograd_input_kernel" not in names(256, np.float64)
+    assert "conv2d_winograd_input" in names(256, np.float32)
+    assert "conv2d_winograd_input" not in names(16, np.float32)
+    assert "conv2d_winograd_input" not in names(256, np.float64)
