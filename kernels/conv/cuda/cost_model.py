@@ -72,7 +72,7 @@ def _launches(name, operation, problems):
         "depthwise": phases,
         "implicit_gemm": 1 + phases,
         "few_channels": 2,
-        "winograd": 4 * phases,
+        "winograd": 4,
     }[name]
 
 
@@ -129,13 +129,10 @@ def _few_channels_wgrad(e, n):
 
 def _winograd(shape, operation, itemsize, problems):
     """Products of matrices for 16 positions, transforms, and what passes through memory in between, twice each way."""
-    total = 0
-    for e in problems:
-        tiles = shape.n * winograd.tiles_of(e)
-        moved = 2 * winograd.POSITIONS * itemsize * INSTRUCTIONS_PER_BYTE
-        total += tile_config.multiplied(itemsize, winograd.POSITIONS * shape.groups, e.k, tiles, e.c, DEPTH)
-        total += tiles * shape.groups * (e.c + e.k) * (TRANSFORM + moved)
-    return total
+    [e] = problems
+    tiles, moved = shape.n * winograd.tiles_of(e), 2 * winograd.POSITIONS * itemsize * INSTRUCTIONS_PER_BYTE
+    products = tile_config.multiplied(itemsize, winograd.POSITIONS * shape.groups, e.k, tiles, e.c, DEPTH)
+    return products + tiles * shape.groups * (e.c + e.k) * (TRANSFORM + moved)
 
 
 def _products(e):

@@ -21,7 +21,7 @@ from ...cuda.launch import THREADS, Plan, beside, cuda, each, int32, multiproces
 from ...cuda.ptx import divide, reciprocals
 from ...cuda.tile_config import best_tile
 from .implicit_gemm import DEPTH, array_or_unused, launch_problem, rounded_up
-from .problem_size import ProblemSize, dgrad_problems, fprop_problem, problems_of
+from .problem_size import DGRAD, ProblemSize, fprop_problem, problems_of
 from .winograd_scalar import winograd_filter, winograd_input, winograd_output
 
 POSITIONS = 16
@@ -37,26 +37,22 @@ MAX_ELEMENTS = 1 << 31
 
 def unsupported(shape, operation, dtype):
     """Why these kernels do not serve a problem: other taps, strides or dilations, or arrays too large."""
-    for problem in problems_of(shape, operation):
-        wrong = []
-        if (problem.r, problem.s) != (3, 3):
-            phase = " in a phase of the stride" if len(problems_of(shape, operation)) > 1 else ""
-            wrong.append(f"{problem.r}x{problem.s} taps{phase}, expected 3x3")
-        if (problem.stride_h, problem.stride_w) != (1, 1):
-            wrong.append(f"stride {_pair(problem.stride_h, problem.stride_w)}, expected 1")
-        if (abs(problem.dilation_h), abs(problem.dilation_w)) != (1, 1):
-            wrong.append(f"dilation {_pair(shape.dilation_h, shape.dilation_w)}, expected 1")
-        if wrong:
-            return "; ".join(wrong)
-        size = max(rounded_up(problem.c, DEPTH), problem.k) * max(tiles_of(problem), rounded_up(problem.k, 128))
-        if (size := POSITIONS * problem.groups * size) >= MAX_ELEMENTS:
-            return f"{size} elements of transformed inputs, expected fewer than 2^31"
+    wrong = []
+    if (shape.r, shape.s) != (3, 3):
+        wrong.append(f"{shape.r}x{shape.s} taps, expected 3x3")
+    for name, pair in (
+        ("stride", (shape.stride_h, shape.stride_w)),
+        ("dilation", (shape.dilation_h, shape.dilation_w)),
+    ):
+        if pair != (1, 1):
+            wrong.append(f"{name} {pair[0] if pair[0] == pair[1] else pair}, expected 1")
+    if wrong:
+        return "; ".join(wrong)
+    [problem] = problems_of(shape, operation)
+    size = max(rounded_up(problem.c, DEPTH), problem.k) * max(tiles_of(problem), rounded_up(problem.k, 128))
+    if (size := POSITIONS * problem.groups * size) >= MAX_ELEMENTS:
+        return f"{size} elements of transformed inputs, expected fewer than 2^31"
     return None
-
-
-def _pair(rows, columns):
-    """One number for both axes where they are equal."""
-    return str(rows) if rows == columns else f"{rows}x{columns}"
 
 
 def tiles_of(problem):
@@ -71,12 +67,9 @@ def fprop(shape, x, w, b, activation, slope, y, workspace=WORKSPACE_BYTES):
 
 def dgrad(shape, dy, w, pre_activation, activation, slope, dx, workspace=WORKSPACE_BYTES):
     """Launch the input gradient, by rotated kernels from filters to channels; as `fprop`."""
-    problems, complete = dgrad_problems(shape)
-    if not complete:
-        dx.fill(0)
     grad = (None, IDENTITY) if pre_activation is None else (pre_activation, activation)
-    for problem in problems:
-        _launch_problem(problem, dy, w, True, None, (IDENTITY, slope), grad, dx, workspace)
+    [problem] = problems_of(shape, DGRAD)
+    _launch_problem(problem, dy, w, True, None, (IDENTITY, slope), grad, dx, workspace)
 
 
 def _launch_problem(problem, x, w, rotated, bias, epilogue, grad, y, workspace):
