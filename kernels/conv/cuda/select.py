@@ -23,19 +23,38 @@ from . import (
 from .cost_model import COSTS, cheapest
 from .problem_size import DGRAD, FPROP, WGRAD
 
+ALGORITHMS = ("direct", "implicit_gemm", "few_channels", "depthwise", "winograd", "tensor_core", "tf32")
+"""Names of all algorithms of this target, besides "auto"."""
+
 LAUNCHERS = {
-    "direct": {FPROP: direct.fprop, DGRAD: direct.dgrad, WGRAD: direct.wgrad},
-    "implicit_gemm": {FPROP: implicit_gemm.fprop, DGRAD: implicit_gemm.dgrad, WGRAD: implicit_gemm_wgrad.wgrad},
-    "few_channels": {FPROP: few_channels.fprop, WGRAD: few_channels_wgrad.wgrad},
-    "depthwise": {FPROP: depthwise.fprop, DGRAD: depthwise.dgrad, WGRAD: few_channels_wgrad.wgrad},
-    "winograd": {FPROP: winograd.fprop, DGRAD: winograd.dgrad},
-    "tensor_core": {FPROP: tensor_core.fprop, DGRAD: tensor_core.dgrad, WGRAD: tensor_core_wgrad.wgrad},
-    "tf32": {FPROP: tensor_core.fprop, DGRAD: tensor_core.dgrad, WGRAD: tensor_core_wgrad.wgrad},
+    FPROP: {
+        "direct": direct.fprop,
+        "implicit_gemm": implicit_gemm.fprop,
+        "few_channels": few_channels.fprop,
+        "depthwise": depthwise.fprop,
+        "winograd": winograd.fprop,
+        "tensor_core": tensor_core.fprop,
+        "tf32": tensor_core.fprop,
+    },
+    DGRAD: {
+        "direct": direct.dgrad,
+        "implicit_gemm": implicit_gemm.dgrad,
+        "depthwise": depthwise.dgrad,
+        "winograd": winograd.dgrad,
+        "tensor_core": tensor_core.dgrad,
+        "tf32": tensor_core.dgrad,
+    },
+    WGRAD: {
+        "direct": direct.wgrad,
+        "implicit_gemm": implicit_gemm_wgrad.wgrad,
+        "few_channels": few_channels_wgrad.wgrad,
+        "depthwise": few_channels_wgrad.wgrad,
+        "tensor_core": tensor_core_wgrad.wgrad,
+        "tf32": tensor_core_wgrad.wgrad,
+    },
 }
 """fprop(shape, x, w, b, activation, slope, y), dgrad(shape, dy, w, pre_activation, activation, slope, dx) and
 wgrad(shape, x, dy, dw) of each algorithm."""
-
-ALGORITHMS = tuple(LAUNCHERS)
 
 REASONS = {
     "direct": lambda shape, operation, dtype: None,
@@ -47,8 +66,6 @@ REASONS = {
     "tf32": tensor_core.unsupported,
 }
 """Why an algorithm does not serve a shape, an operation and a dtype; None where it does."""
-
-PASS_NAMES = {FPROP: "forward pass", DGRAD: "input gradient", WGRAD: "weight gradient"}
 
 
 def select(shape, operation, dtype, *, like=None, compute_capability=None):
@@ -115,7 +132,7 @@ def _launch(operation, algorithm, shape, *arguments):
         algorithm = _select(shape, operation, dtype, capability(result) if dtype.itemsize == 2 else None)
     elif shape.n == 0:
         algorithm = "direct"
-    launcher = LAUNCHERS[algorithm][operation]
+    launcher = LAUNCHERS[operation][algorithm]
     if dtype.itemsize > 2 or algorithm == "tensor_core":
         launcher(shape, *arguments)
     else:
@@ -146,9 +163,13 @@ def _select(shape, operation, dtype, compute_capability):
 
 @lru_cache(maxsize=4096)
 def _unsupported(algorithm, shape, operation, dtype, compute_capability):
-    if operation not in LAUNCHERS[algorithm]:
-        offered = " or ".join(PASS_NAMES[name] for name in LAUNCHERS[algorithm])
-        return f"{algorithm}: {PASS_NAMES[operation]}, expected {offered}"
+    if algorithm == "auto":
+        return None
+    if algorithm not in ALGORITHMS:
+        return f"{algorithm}: no such algorithm on CUDA, expected one of {', '.join(map(repr, ALGORITHMS))}"
+    offered = [name for name, launchers in LAUNCHERS.items() if algorithm in launchers]
+    if operation not in offered:
+        return f"{algorithm}: {operation}, expected {' or '.join(offered)}"
     reason = _wrong_dtype(algorithm, dtype) or _too_old(algorithm, compute_capability)
     if reason is None:
         reason = REASONS[algorithm](shape, operation, dtype)

@@ -53,7 +53,7 @@ def compare(x_shape, w_shape, options, dtype=np.float32, *, algorithm, passes=PA
     def run(operation, result_shape, *arguments):
         result = launch.empty(result_shape, x.dtype)
         if operation in configs:
-            LAUNCHERS[algorithm][operation](shape, *arguments, result, **configs[operation])
+            LAUNCHERS[operation][algorithm](shape, *arguments, result, **configs[operation])
         else:
             BY_NAME[operation](shape, *arguments, result, algorithm)
         return result

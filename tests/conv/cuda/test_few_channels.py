@@ -51,7 +51,7 @@ def test_auto_takes_it_for_a_first_layer():
 
 def test_what_it_does_not_serve_is_said():
     few, many = (conv_geometry("test", (1, 3, 30, 30), (4, 3, side, side)) for side in (3, 15))
-    expected = "few_channels: input gradient, expected forward pass or weight gradient"
+    expected = "few_channels: dgrad, expected fprop or wgrad"
     assert unsupported("few_channels", few, "dgrad", np.float32) == expected
     expected = (
         "few_channels: 15x15 taps at steps of 1 rows keep 255 values in a thread's registers, expected at most 84"
