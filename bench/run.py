@@ -111,7 +111,8 @@ def _algorithms(p: ConvProblem, name: str, dtype: str, algorithm: str) -> list[s
     like = devices.to_device(np.empty(0, numpy_type(dtype)))
     shape = conv_geometry("bench", p.x_shape, p.w_shape, stride=p.stride, padding=p.pad, groups=p.groups)
     operation = {"forward": "fprop", "input_grad": "dgrad", "weight_grad": "wgrad"}[name]
-    offered = [*devices.kernels_for(like).conv.algorithms(shape, operation, like)]
+    conv = devices.kernels_for(like).conv
+    offered = [name for name in conv.ALGORITHMS if conv.unsupported(name, shape, operation, like.dtype) is None]
     return ["auto", *offered] if algorithm == "each" else [algorithm] * (algorithm in offered)
 
 

@@ -104,8 +104,8 @@ def test_each_algorithm_of_a_problem_is_a_case():
     problem = problems.ConvProblem(1, 4, 8, 8, 4, 3, 3, 1, 1)
     with use_device("cpu"):
         names = [case.name for case in run.conv_cases([problem], algorithm="each")]
-        assert names[:3] == ["conv forward", "conv forward, direct", "conv forward, winograd"]
-        assert len(names) == 9
+        assert names[:2] == ["conv forward", "conv forward, direct"]
+        assert {"conv forward, winograd", "conv input_grad, col2im", "conv weight_grad, winograd"} <= set(names)
         assert len(list(run.conv_cases([problem], algorithm="winograd"))) == 3
         with pytest.raises(ValueError, match="algorithm is 'tf32', which serves none of these problems"):
             list(run.conv_cases([problem], algorithm="tf32"))

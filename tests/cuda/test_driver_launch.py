@@ -78,7 +78,7 @@ def driver(monkeypatch):
     monkeypatch.setitem(sys.modules, "cuda.bindings", types.SimpleNamespace(driver=made))
     current = types.SimpleNamespace(get_current_stream=lambda: stream)
     monkeypatch.setitem(sys.modules, "cupy", types.SimpleNamespace(ndarray=FakeArray, cuda=current))
-    monkeypatch.setattr(launch, "cuda", types.SimpleNamespace(current_context=bound.append))
+    monkeypatch.setattr(launch.cuda, "current_context", bound.append)
     monkeypatch.setattr(launch, "run", launch.run_on_device)
     driver_launch.stream_at.cache_clear()
     made.stream, made.bound = stream, bound

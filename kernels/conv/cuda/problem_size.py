@@ -7,6 +7,8 @@ gradient with those of the rotated kernel that reach a phase. So the same kernel
 from functools import lru_cache
 from typing import NamedTuple
 
+from ..phases import dgrad_phases
+
 FPROP, DGRAD, WGRAD = "fprop", "dgrad", "wgrad"
 
 
@@ -67,29 +69,18 @@ def fprop_problem(shape):
 @lru_cache(maxsize=1024)
 def dgrad_problems(shape):
     """(a problem for each phase of the stride that a tap reaches, whether these phases cover dx)."""
-    found = []
-    for phase_h in range(min(shape.stride_h, shape.h)):
-        for phase_w in range(min(shape.stride_w, shape.w)):
-            a, r, r_step, h0, d_h = _reaching(phase_h + shape.pad_top, shape.r, shape.dilation_h, shape.stride_h)
-            b, s, s_step, w0, d_w = _reaching(phase_w + shape.pad_left, shape.s, shape.dilation_w, shape.stride_w)
-            if a and b:
-                found.append(ProblemSize(
-                    groups=shape.groups, c=shape.k // shape.groups, h=shape.p, w=shape.q, k=shape.c // shape.groups,
-                    p=-(-(shape.h - phase_h) // shape.stride_h), q=-(-(shape.w - phase_w) // shape.stride_w), r=a, s=b,
-                    stride_h=1, stride_w=1, h0=h0, w0=w0, dilation_h=d_h, dilation_w=d_w,
-                    taps=shape.r * shape.s, first_tap=r * shape.s + s, tap_stride_r=r_step * shape.s,
-                    tap_stride_s=s_step, y_plane=shape.h * shape.w, y_first=phase_h * shape.w + phase_w,
-                    y_stride_p=shape.stride_h * shape.w, y_stride_q=shape.stride_w,
-                ))  # fmt: skip
-    return tuple(found), len(found) == min(shape.stride_h, shape.h) * min(shape.stride_w, shape.w)
+    phases, complete = dgrad_phases(shape)
+    return tuple(_phase_problem(shape, rows, columns) for rows, columns in phases), complete
 
 
-def _reaching(position, taps, dilation, stride):
-    """(how many, first tap, step between them, first shift, step of the shifts) of the taps that reach a phase.
-
-    An input row i = phase + u stride meets tap r in output row u + (phase + pad - r d) / stride, if that divides: the
-    taps lie at even distances, and so do the output rows.
-    """
-    reaching = [tap for tap in range(taps) if (position - tap * dilation) % stride == 0]
-    first, step = [*reaching, 0][0], reaching[1] - reaching[0] if len(reaching) > 1 else 1
-    return len(reaching), first, step, (position - first * dilation) // stride, -(step * dilation // stride)
+def _phase_problem(shape, rows, columns):
+    """One phase of the input gradient: dy is the input, the taps lie at even distances, and so do the outputs."""
+    return ProblemSize(
+        groups=shape.groups, c=shape.k // shape.groups, h=shape.p, w=shape.q, k=shape.c // shape.groups,
+        p=rows.count, q=columns.count, r=len(rows.taps), s=len(columns.taps), stride_h=1, stride_w=1,
+        h0=rows.first_shift, w0=columns.first_shift, dilation_h=rows.shift_step,
+        dilation_w=columns.shift_step, taps=shape.r * shape.s,
+        first_tap=rows.first_tap * shape.s + columns.first_tap, tap_stride_r=rows.tap_step * shape.s,
+        tap_stride_s=columns.tap_step, y_plane=shape.h * shape.w, y_first=rows.phase * shape.w + columns.phase,
+        y_stride_p=shape.stride_h * shape.w, y_stride_q=shape.stride_w,
+    )  # fmt: skip
