@@ -66,16 +66,24 @@ def _gpu() -> dict[str, Any]:
 
 
 def commit() -> str | None:
-    """The commit of the source tree this runs from, with a plus where its kernels were changed; None outside one."""
+    """The commit of the source tree this runs from, with a plus where its kernels were changed; None outside one.
+
+    An installed gpuconv may lie in somebody else's repository, whose commit would say nothing.
+    """
     folder = Path(__file__).resolve().parent
     try:
         answers = [
             subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
-            for arguments in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "--", "../kernels"])
+            for arguments in (
+                ["rev-parse", "--show-toplevel"],
+                ["rev-parse", "--short", "HEAD"],
+                ["status", "--porcelain", "--", "../kernels"],
+            )
         ]
     except (OSError, subprocess.CalledProcessError):
         return None
-    return answers[0] + "+" * bool(answers[1])
+    root, head, changes = answers
+    return head + "+" * bool(changes) if folder == Path(root).resolve() / "bench" else None
 
 
 def write_json(

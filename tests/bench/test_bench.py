@@ -176,6 +176,18 @@ def test_outside_a_repository_there_is_no_commit(monkeypatch):
     assert report.commit() is None
 
 
+def test_the_commit_of_another_repository_is_not_gpuconvs(tmp_path, monkeypatch):
+    """Such as that of a project with gpuconv in its virtual environment."""
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(tmp_path)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "theirs"], check=True)
+    installed = tmp_path / "site-packages" / "gpuconv" / "bench"
+    (installed.parent / "kernels").mkdir(parents=True)
+    installed.mkdir()
+    monkeypatch.setattr(report, "__file__", str(installed / "report.py"))
+    assert report.commit() is None
+
+
 @pytest.mark.skipif(not missing_for_cuda(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_said_before_anything_is_timed(capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["gpuconv", "bench", "pool", "--device", "cuda"])
