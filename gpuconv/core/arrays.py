@@ -13,7 +13,6 @@ from .graph import recording
 FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
 HALF = ("float16", "bfloat16")
 """Names of the types that `gpuconv.core.half` converts, before a function's own checks see them."""
-
 KINDS = "expected float32, float64, float16 or bfloat16"
 INDEX_LIMIT = 2**31
 """CUDA kernels index with uint32; an array of so many elements is refused there, never overflowed."""

@@ -1,8 +1,9 @@
 """Bits: counting, fields, bytes, functions of three inputs: PTX ISA 9.7.1.14 to 9.7.1.24, 9.7.8.5."""
 
 from ..ptx import WIDTHS, Immediate, Instruction
-from .code import Code, constant, vector
+from .code import Code
 from .groups import first_type, instruction
+from .values import constant, vector
 
 
 @instruction("popc", "clz", "brev", "bfind")

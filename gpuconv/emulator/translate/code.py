@@ -5,7 +5,6 @@ A register lives in the frame of its warp; within a block it is a value. Lanes t
 nothing of theirs is kept.
 """
 
-import struct
 from collections.abc import Sequence
 
 from ..errors import EmulatorError
@@ -13,43 +12,8 @@ from ..flow import Block, Kernel
 from ..ptx import WIDTHS, Immediate, Instruction, Name, Operand
 from ..runtime import state as s
 from .layout import Layout
-
-FLOATS = {"f32": "float", "f64": "double"}
-
-
-def vector(type_: str) -> str:
-    """The LLVM type of 32 lanes of a PTX type."""
-    return f"<32 x {FLOATS.get(type_) or f'i{WIDTHS[type_]}'}>"
-
-
-def integers(bits: int) -> str:
-    """The LLVM type of 32 integers."""
-    return f"<32 x i{bits}>"
-
-
-def constant(value: int, bits: int) -> str:
-    """An integer in every lane."""
-    if bits == 1:
-        return f"splat (i1 {'true' if value else 'false'})"
-    return f"splat (i{bits} {value % 2**bits})"
-
-
-def immediate_bits(operand: Immediate, type_: str) -> int:
-    """The bits of a number as an operand of a type."""
-    bits = WIDTHS[type_]
-    if operand.kind == "int":
-        return operand.value % 2**bits if bits > 1 else int(operand.value != 0)
-    value = operand.value
-    sign, value = (1 << 63 if value < 0 else 0), abs(value)
-    if operand.kind == "f32":
-        single = value | (sign >> 32)
-        if type_ != "f64":
-            return single
-        return int.from_bytes(struct.pack("<d", struct.unpack("<f", struct.pack("<I", single))[0]), "little")
-    if type_ == "f32":
-        double = struct.unpack("<d", struct.pack("<Q", value | sign))[0]
-        return int.from_bytes(struct.pack("<f", double), "little")
-    return value | sign
+from .special import special_register
+from .values import FLOATS, constant, immediate_bits, integers, vector
 
 
 class Code:
@@ -177,8 +141,6 @@ class Code:
         value = self.program.address_of(name)
         if value is not None:
             return constant(value + operand.offset, 64), 64
-        from .special import special_register
-
         found = special_register(self, name)
         if found is None:
             raise self.unsupported()

@@ -3,8 +3,9 @@
 from ..flow import is_reduction
 from ..ptx import Instruction, Name
 from ..runtime import state as s
-from .code import Code, constant
+from .code import Code
 from .groups import instruction
+from .values import constant
 
 
 @instruction("bra")

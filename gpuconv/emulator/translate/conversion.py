@@ -2,8 +2,9 @@
 
 from ..ptx import WIDTHS, Instruction, Vector
 from ..runtime import state as s
-from .code import FLOATS, Code, constant, vector
+from .code import Code
 from .groups import first_type, instruction
+from .values import FLOATS, constant, vector
 
 _INTEGER_ROUNDINGS = ("rni", "rzi", "rmi", "rpi")
 _ROUNDINGS = ("rn", "rz", "rm", "rp", "rna")

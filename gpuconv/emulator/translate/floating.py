@@ -6,8 +6,9 @@ processor's.
 """
 
 from ..ptx import WIDTHS, Instruction
-from .code import Code, constant, vector
+from .code import Code
 from .groups import first_type, instruction
+from .values import constant, vector
 
 _ROUNDINGS = ("rz", "rm", "rp")
 _BINARY = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}

@@ -2,9 +2,10 @@
 
 from ..flow import CARRY
 from ..ptx import WIDTHS, Instruction, Name, Vector
-from .code import FLOATS, Code, constant, vector
+from .code import Code
 from .floating import compare_floats, float_arithmetic
 from .groups import first_type, instruction, last_type
+from .values import FLOATS, constant, vector
 
 _PLAIN = {"add": "add", "sub": "sub", "and": "and", "or": "or", "xor": "xor"}
 

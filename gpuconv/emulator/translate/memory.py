@@ -2,8 +2,9 @@
 
 from ..ptx import WIDTHS, Address, Instruction, Name, Operand, Vector
 from ..runtime import state as s
-from .code import Code, constant
+from .code import Code
 from .groups import instruction, last_type
+from .values import constant
 
 _SPACES = {"shared": "shared", "shared_cta": "shared", "local": "local", "global": "generic", "const": "generic"}
 

@@ -1,7 +1,12 @@
 """Special registers: %tid, %ctaid, %laneid and their like."""
 
+from typing import TYPE_CHECKING
+
 from ..runtime import state as s
-from .code import Code, constant
+from .values import constant
+
+if TYPE_CHECKING:
+    from .code import Code
 
 _THREAD = {"%tid.x": s.TID_X, "%tid.y": s.TID_Y, "%tid.z": s.TID_Z}
 _CORE = {
@@ -23,7 +28,7 @@ _MASKS = {
 }
 
 
-def special_register(code: Code, name: str) -> tuple[str, int] | None:
+def special_register(code: "Code", name: str) -> tuple[str, int] | None:
     """The value and width of a special register, None for what is none."""
     if name in _THREAD:
         return code.load_lanes(_THREAD[name], 32), 32
@@ -43,7 +48,7 @@ def special_register(code: Code, name: str) -> tuple[str, int] | None:
     return None
 
 
-def _clock(code: Code, name: str) -> tuple[str, int]:
+def _clock(code: "Code", name: str) -> tuple[str, int]:
     """Instructions' worth of time does not pass here: a clock counts how often it is asked."""
     pointer = code.op(f"getelementptr i8, ptr %c, i64 {8 * s.CLOCK}")
     value = code.op(f"load i64, ptr {pointer}")

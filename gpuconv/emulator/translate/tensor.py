@@ -2,9 +2,10 @@
 
 from ..ptx import Immediate, Instruction, Operand
 from ..runtime.tensor import KINDS
-from .code import Code, constant
+from .code import Code
 from .groups import instruction
 from .memory import access_site, address_lanes, elements
+from .values import constant
 
 
 @instruction("cp")
