@@ -222,7 +222,9 @@ def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
     """New memory beside an array; the tests poison it. MemoryError says what was asked for and what a GPU has left."""
     kernels = kernels_for(like)
     new: Array = (
-        memory.new(shape, dtype) if kernels.index_bits != 32 else kernels.runtime.launch.beside(like, shape, dtype)
+        memory.new(shape, dtype)
+        if kernels.index_bits != 32
+        else kernels.runtime.launch.empty_like_on(like, shape, dtype)
     )
     return new
 

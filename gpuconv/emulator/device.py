@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from gpuconv.kernels.cuda import launch as kernel_launch
-from gpuconv.kernels.cuda.multi_tensor import Segments
+from gpuconv.kernels.cuda.multi_tensor import TensorTable
 
 from .buffers import empty
 from .launcher import ARCHITECTURE, architecture, run_blocks_of
@@ -32,7 +32,7 @@ def switch_off() -> None:
 
 def _run(kernel: Any, blocks: int, threads: int, arguments: list[Any]) -> None:
     """Stands for `kernel_launch.run_on_device`."""
-    arrays = [a.rows[0][0] if isinstance(a, Segments) else a for a in arguments]
+    arrays = [a.rows[0][0] if isinstance(a, TensorTable) else a for a in arguments]
     if any(not isinstance(a, (np.ndarray, np.generic)) for a in arrays):
         kernel_launch.run_on_device(kernel, blocks, threads, arguments)
         return

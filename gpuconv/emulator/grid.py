@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gpuconv.kernels.cuda.multi_tensor import Segments
+from gpuconv.kernels.cuda.multi_tensor import TensorTable
 
 from .buffers import Memory
 from .errors import KINDS, EmulatorError, Place
@@ -51,7 +51,7 @@ def flatten(arguments: list[Any]) -> list[Any]:
     for argument in arguments:
         if isinstance(argument, np.ndarray):
             flat += [0, 0, argument.size, argument.itemsize, argument, *argument.shape, *argument.strides]
-        elif isinstance(argument, Segments):
+        elif isinstance(argument, TensorTable):
             flat += [0, 0, argument.size, 8, argument, argument.size, 8]
         elif isinstance(argument, tuple):
             flat += flatten(list(argument))
@@ -90,8 +90,8 @@ def launch(compiled: Compiled, how: Launch, flat: list[Any], names: list[str]) -
 
 def _placed(memory: Memory, flat: list[Any], names: list[str]) -> list[Any]:
     """The arguments with each array's address in its place; tables hold the addresses of the arrays behind them."""
-    tables = {i: np.zeros(a.size, np.uint64) for i, a in enumerate(flat) if isinstance(a, Segments)}
-    arrays = {i: tables.get(i, a) for i, a in enumerate(flat) if isinstance(a, (np.ndarray, Segments))}
+    tables = {i: np.zeros(a.size, np.uint64) for i, a in enumerate(flat) if isinstance(a, TensorTable)}
+    arrays = {i: tables.get(i, a) for i, a in enumerate(flat) if isinstance(a, (np.ndarray, TensorTable))}
     behind = [
         (f"{names[i]}[{r}, {k}]", a) for i in tables for r, row in enumerate(flat[i].rows) for k, a in enumerate(row)
     ]

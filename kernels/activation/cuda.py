@@ -6,9 +6,9 @@ Bytes a launch: 2 x.nbytes forward, 3 x.nbytes for a gradient. FLOPs: none worth
 
 from ..core.scalar import leaky_relu, leaky_relu_grad
 from ..core.templates import instance, parameters_of
-from ..cuda.launch import beside, cuda, uint32
+from ..cuda.launch import cuda, empty_like_on, uint32
 from ..cuda.reduce import sum_columns
-from ..cuda.vectorized import FOUR, four, put_four, single_of, stream
+from ..cuda.vectorized import FOUR, launch_vectorized, load4, scalar_index, store4
 from .scalar import ACTIVATIONS, slope_grad
 
 f = None  # each kernel has its own
@@ -16,28 +16,28 @@ f = None  # each kernel has its own
 
 def forward(name, x, y, *parameters):
     """y[i] = f(x[i], parameters) with the activation of that name; the parameters have the arrays' type."""
-    stream(FORWARD[name], (x, y), *parameters)
+    launch_vectorized(FORWARD[name], (x, y), *parameters)
 
 
 def backward(name, dy, x, dx, *parameters):
     """dx[i] = dy[i] f'(x[i]): equation (20)'s factor on its own."""
-    stream(BACKWARD[name], (dy, x, dx), *parameters)
+    launch_vectorized(BACKWARD[name], (dy, x, dx), *parameters)
 
 
 def prelu(x, weight, y):
     """y[n,c,i] = x where x > 0, weight[c] x elsewhere; x (outer, channels, inner)."""
-    stream(prelu_kernel, (x, y), weight, *x.shape[1:], rows=x.shape[2])
+    launch_vectorized(prelu_kernel, (x, y), weight, *x.shape[1:], rows=x.shape[2])
 
 
 def prelu_grad(dy, x, weight, dx):
     """dx[n,c,i] = dy where x > 0, weight[c] dy elsewhere."""
-    stream(prelu_grad_kernel, (dy, x, dx), weight, *x.shape[1:], rows=x.shape[2])
+    launch_vectorized(prelu_grad_kernel, (dy, x, dx), weight, *x.shape[1:], rows=x.shape[2])
 
 
 def prelu_weight_grad(dy, x, dweight):
     """dweight[c] = the sum of dy x over all n and i where x <= 0."""
-    products = beside(x, x.shape)
-    stream(PRODUCTS, (dy, x, products))
+    products = empty_like_on(x, x.shape)
+    launch_vectorized(PRODUCTS, (dy, x, products))
     sum_columns(products, dweight)
 
 
@@ -46,10 +46,10 @@ def _forward(x, y, vectors):
     i = uint32(cuda.grid(1))
     if i < vectors:
         j = uint32(i * uint32(FOUR))
-        a, b, c, d = four(x, j)
-        put_four(y, j, (f(a), f(b), f(c), f(d)))
+        a, b, c, d = load4(x, j)
+        store4(y, j, (f(a), f(b), f(c), f(d)))
         return
-    j = single_of(i, vectors)
+    j = scalar_index(i, vectors)
     if j < x.size:
         y[j] = f(x[j])
 
@@ -59,10 +59,10 @@ def _forward_one(x, y, vectors, p):
     i = uint32(cuda.grid(1))
     if i < vectors:
         j = uint32(i * uint32(FOUR))
-        a, b, c, d = four(x, j)
-        put_four(y, j, (f(a, p), f(b, p), f(c, p), f(d, p)))
+        a, b, c, d = load4(x, j)
+        store4(y, j, (f(a, p), f(b, p), f(c, p), f(d, p)))
         return
-    j = single_of(i, vectors)
+    j = scalar_index(i, vectors)
     if j < x.size:
         y[j] = f(x[j], p)
 
@@ -72,10 +72,10 @@ def _forward_two(x, y, vectors, p, q):
     i = uint32(cuda.grid(1))
     if i < vectors:
         j = uint32(i * uint32(FOUR))
-        a, b, c, d = four(x, j)
-        put_four(y, j, (f(a, p, q), f(b, p, q), f(c, p, q), f(d, p, q)))
+        a, b, c, d = load4(x, j)
+        store4(y, j, (f(a, p, q), f(b, p, q), f(c, p, q), f(d, p, q)))
         return
-    j = single_of(i, vectors)
+    j = scalar_index(i, vectors)
     if j < x.size:
         y[j] = f(x[j], p, q)
 
@@ -85,10 +85,10 @@ def _backward(dy, x, dx, vectors):
     i = uint32(cuda.grid(1))
     if i < vectors:
         j = uint32(i * uint32(FOUR))
-        (da, db, dc, dd), (a, b, c, d) = four(dy, j), four(x, j)
-        put_four(dx, j, (f(da, a), f(db, b), f(dc, c), f(dd, d)))
+        (da, db, dc, dd), (a, b, c, d) = load4(dy, j), load4(x, j)
+        store4(dx, j, (f(da, a), f(db, b), f(dc, c), f(dd, d)))
         return
-    j = single_of(i, vectors)
+    j = scalar_index(i, vectors)
     if j < x.size:
         dx[j] = f(dy[j], x[j])
 
@@ -98,10 +98,10 @@ def _backward_one(dy, x, dx, vectors, p):
     i = uint32(cuda.grid(1))
     if i < vectors:
         j = uint32(i * uint32(FOUR))
-        (da, db, dc, dd), (a, b, c, d) = four(dy, j), four(x, j)
-        put_four(dx, j, (f(da, a, p), f(db, b, p), f(dc, c, p), f(dd, d, p)))
+        (da, db, dc, dd), (a, b, c, d) = load4(dy, j), load4(x, j)
+        store4(dx, j, (f(da, a, p), f(db, b, p), f(dc, c, p), f(dd, d, p)))
         return
-    j = single_of(i, vectors)
+    j = scalar_index(i, vectors)
     if j < x.size:
         dx[j] = f(dy[j], x[j], p)
 
@@ -111,10 +111,10 @@ def _backward_two(dy, x, dx, vectors, p, q):
     i = uint32(cuda.grid(1))
     if i < vectors:
         j = uint32(i * uint32(FOUR))
-        (da, db, dc, dd), (a, b, c, d) = four(dy, j), four(x, j)
-        put_four(dx, j, (f(da, a, p, q), f(db, b, p, q), f(dc, c, p, q), f(dd, d, p, q)))
+        (da, db, dc, dd), (a, b, c, d) = load4(dy, j), load4(x, j)
+        store4(dx, j, (f(da, a, p, q), f(db, b, p, q), f(dc, c, p, q), f(dd, d, p, q)))
         return
-    j = single_of(i, vectors)
+    j = scalar_index(i, vectors)
     if j < x.size:
         dx[j] = f(dy[j], x[j], p, q)
 
@@ -147,10 +147,10 @@ def prelu_kernel(x, y, vectors, weight, channels, inner):
     if i < vectors:
         j = uint32(i * uint32(FOUR))
         p = _slope(weight, j, channels, inner)
-        a, b, c, d = four(x, j)
-        put_four(y, j, (leaky_relu(a, p), leaky_relu(b, p), leaky_relu(c, p), leaky_relu(d, p)))
+        a, b, c, d = load4(x, j)
+        store4(y, j, (leaky_relu(a, p), leaky_relu(b, p), leaky_relu(c, p), leaky_relu(d, p)))
         return
-    j = single_of(i, vectors)
+    j = scalar_index(i, vectors)
     if j < x.size:
         y[j] = leaky_relu(x[j], _slope(weight, j, channels, inner))
 
@@ -162,9 +162,9 @@ def prelu_grad_kernel(dy, x, dx, vectors, weight, channels, inner):
     if i < vectors:
         j = uint32(i * uint32(FOUR))
         p, f = _slope(weight, j, channels, inner), leaky_relu_grad
-        (da, db, dc, dd), (a, b, c, d) = four(dy, j), four(x, j)
-        put_four(dx, j, (f(da, a, p), f(db, b, p), f(dc, c, p), f(dd, d, p)))
+        (da, db, dc, dd), (a, b, c, d) = load4(dy, j), load4(x, j)
+        store4(dx, j, (f(da, a, p), f(db, b, p), f(dc, c, p), f(dd, d, p)))
         return
-    j = single_of(i, vectors)
+    j = scalar_index(i, vectors)
     if j < x.size:
         dx[j] = leaky_relu_grad(dy[j], x[j], _slope(weight, j, channels, inner))

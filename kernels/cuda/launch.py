@@ -37,10 +37,10 @@ __all__ = [
     "WARP",
     "Plan",
     "address",
-    "beside",
     "capability",
     "cuda",
     "each",
+    "empty_like_on",
     "float32",
     "int32",
     "multiprocessors",
@@ -94,7 +94,7 @@ def one(kernel, *arguments):
     _launch(kernel, 1, 1, arguments)
 
 
-def beside(like, shape, dtype=None):
+def empty_like_on(like, shape, dtype=None):
     """New memory of the library, on the device, and by default of the type that an array has.
 
     CuPy's comes from its pool. Where there is none left, MemoryError says what was asked for and what is free.

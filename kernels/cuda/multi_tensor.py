@@ -24,7 +24,7 @@ KEPT = 64
 """Tables that stay on the device: arrays have the same addresses from step to step."""
 
 
-class Segments:
+class TensorTable:
     """An argument of a launch: arrays of several parameters, a tuple for each. None stands for its second array."""
 
     _numba_type_ = types.Array(types.uint64, 1, "C")
@@ -62,14 +62,14 @@ class Segments:
         return _uploaded[key]
 
 
-def together(kernel, several, *arguments):
+def multi_tensor_apply(kernel, several, *arguments):
     """Launch a kernel once for the arrays of all parameters: kernel(table, rows, *arguments)."""
-    segments = Segments([arrays for arrays in several if arrays[0].size])
+    segments = TensorTable([arrays for arrays in several if arrays[0].size])
     tiles(kernel, segments.blocks, THREADS, segments, len(segments.rows), *arguments)
 
 
 @cuda.jit(device=True, inline="always")
-def segment(table, rows):
+def chunk_of_thread(table, rows):
     """(where the thread's row starts in the table, its first element, how many: four, one or none)."""
     block, thread = uint64(cuda.blockIdx.x), uint32(cuda.threadIdx.x)
     low, high = uint32(0), uint32(rows)
@@ -93,6 +93,6 @@ def segment(table, rows):
 
 
 @cuda.jit(device=True, inline="always")
-def start_of(table, at, k):
+def tensor_address(table, at, k):
     """The address of a row's array k."""
     return table[uint32(at + uint32(FIELDS + k))]

@@ -1,36 +1,36 @@
-"""Sums on CUDA: passes of blocks, each adding a stretch as a tree, always in the same order and without atomics.
+"""Deterministic reductions on CUDA: passes of blocks, each of which adds a stretch as a tree, without atomics.
 
-A thread adds TERMS numbers, four at a time, a warp the sums of its threads in a tree, a block those of its warps, and
-the next pass what the blocks left: no chain of additions is long, so a sum of 2^26 float32 keeps six digits or more,
-and its bits depend on nothing but its length.
+A thread adds ELEMENTS_PER_THREAD numbers, four at a time, a warp the sums of its threads in a tree, a block the sums of
+its warps, and the next pass the sums of the blocks: no chain of additions is long, so a sum of 2^26 float32 keeps six
+digits or more, and its bits depend on nothing but its length.
 """
 
 from numba import float32, float64
 
 from ..core.scalar import sum_or_max
-from .launch import THREADS, WARP, beside, cuda, int32, reduce, uint32
-from .vectorized import FOUR, aligned, any_four
+from .launch import THREADS, WARP, cuda, empty_like_on, int32, reduce, uint32
+from .vectorized import FOUR, aligned, load4_if_aligned
 
-TERMS = 32
-STRETCH = THREADS * TERMS
-ROUND = THREADS * FOUR
+ELEMENTS_PER_THREAD = 32
+ELEMENTS_PER_BLOCK = THREADS * ELEMENTS_PER_THREAD
+ELEMENTS_PER_ROUND = THREADS * FOUR
 """Elements that a block takes at once."""
 
-ALL = 0xFFFFFFFF
+FULL_MASK = 0xFFFFFFFF
 """All threads of a warp, as a mask."""
 
-WARPS = THREADS // WARP
+WARPS_PER_BLOCK = THREADS // WARP
 
 
-def stretches(elements):
+def blocks_for(elements):
     """Blocks that a pass over so many elements takes, at least one: the sum of nothing is 0."""
-    return max(1, -(-elements // STRETCH))
+    return max(1, -(-elements // ELEMENTS_PER_BLOCK))
 
 
-def few_sums(values):
-    """At most TERMS numbers whose sum is that of the values, for a single thread to add."""
-    while values.size > TERMS:
-        partials = beside(values, stretches(values.size))
+def sum_to_few(values):
+    """At most ELEMENTS_PER_THREAD numbers whose sum is that of the values, for a single thread to add."""
+    while values.size > ELEMENTS_PER_THREAD:
+        partials = empty_like_on(values, blocks_for(values.size))
         reduce(
             _kernel(SUMS, values), partials.size, values, aligned(values), partials, 1, 1, values.size, partials.size
         )
@@ -41,11 +41,11 @@ def few_sums(values):
 def sum_columns(values, sums):
     """sums[k] = sum_{n,i} values[n,k,i] for values (N, K, positions)."""
     n, k, positions = values.shape
-    blocks = stretches(n * positions)
+    blocks = blocks_for(n * positions)
     while blocks > 1:
-        partials = beside(values, (1, k, blocks))
+        partials = empty_like_on(values, (1, k, blocks))
         reduce(_kernel(SUMS, values), k * blocks, values, aligned(values), partials, n, k, positions, blocks)
-        values, n, positions, blocks = partials, 1, blocks, stretches(blocks)
+        values, n, positions, blocks = partials, 1, blocks, blocks_for(blocks)
     reduce(_kernel(SUMS, values), k, values, aligned(values), sums, n, k, positions, 1)
 
 
@@ -54,36 +54,36 @@ def _kernel(kernels, values):
 
 
 @cuda.jit(device=True, inline="always")
-def stretch_of(block, size):
+def block_range(block, size):
     """Of a block's stretch of so many elements: the first of a thread's four, the end of the fours, the end."""
-    first = uint32(uint32(block) * uint32(STRETCH))
-    end = min(uint32(size), uint32(first + uint32(STRETCH)))
+    first = uint32(uint32(block) * uint32(ELEMENTS_PER_BLOCK))
+    end = min(uint32(size), uint32(first + uint32(ELEMENTS_PER_BLOCK)))
     return uint32(first + uint32(uint32(cuda.threadIdx.x) * uint32(FOUR))), uint32(end - end % uint32(FOUR)), end
 
 
 @cuda.jit(device=True, inline="always")
-def place_of(i, k, K, positions):
+def column_offset(i, k, K, positions):
     """Where element i of values[:, k, :] lies; values (N, K, positions)."""
     n, position = uint32(i // uint32(positions)), uint32(i % uint32(positions))
     return uint32(uint32(n * uint32(K) + k) * uint32(positions) + position)
 
 
 @cuda.jit(device=True, inline="always")
-def block_joined(memory, total, infinite):
+def block_reduce(memory, total, infinite):
     """The sum of `total` over the threads of a block, or the maximum, for its first thread: warps by shuffles first.
 
     memory holds an element for each warp.
     """
     apart = int32(WARP // 2)
     while apart:
-        total = sum_or_max(total, cuda.shfl_down_sync(ALL, total, apart), infinite)
+        total = sum_or_max(total, cuda.shfl_down_sync(FULL_MASK, total, apart), infinite)
         apart = int32(apart // 2)
     if cuda.threadIdx.x % WARP == 0:
         memory[uint32(cuda.threadIdx.x // WARP)] = total
     cuda.syncthreads()
     if cuda.threadIdx.x == 0:
         w = uint32(1)
-        while w < uint32(WARPS):
+        while w < uint32(WARPS_PER_BLOCK):
             total = sum_or_max(total, memory[w], infinite)
             w = uint32(w + uint32(1))
     return total
@@ -92,7 +92,7 @@ def block_joined(memory, total, infinite):
 @cuda.jit(device=True, inline="always")
 def block_sum(memory, total):
     """The sum of `total` over the threads of a block, for its first thread."""
-    return block_joined(memory, total, False)
+    return block_reduce(memory, total, False)
 
 
 def _sum_kernel(dtype):
@@ -104,20 +104,20 @@ def _sum_kernel(dtype):
         Block k * blocks + b. A thread adds four neighbours at a time where rows are a multiple of four. Bytes: values
         once.
         """
-        memory = cuda.shared.array(WARPS, dtype)
+        memory = cuda.shared.array(WARPS_PER_BLOCK, dtype)
         k, b = uint32(cuda.blockIdx.x // uint32(blocks)), uint32(cuda.blockIdx.x % uint32(blocks))
-        i, whole, end = stretch_of(b, uint32(N * positions))
+        i, whole, end = block_range(b, uint32(N * positions))
         total = dtype(0)
         if positions % FOUR == 0:
             while i < whole:
-                v0, v1, v2, v3 = any_four(values, place_of(i, k, K, positions), reachable)
+                v0, v1, v2, v3 = load4_if_aligned(values, column_offset(i, k, K, positions), reachable)
                 total += (v0 + v1) + (v2 + v3)
-                i = uint32(i + uint32(ROUND))
+                i = uint32(i + uint32(ELEMENTS_PER_ROUND))
             i = uint32(whole + uint32(cuda.threadIdx.x))
         else:
-            i = uint32(b * uint32(STRETCH) + uint32(cuda.threadIdx.x))
+            i = uint32(b * uint32(ELEMENTS_PER_BLOCK) + uint32(cuda.threadIdx.x))
         while i < end:
-            total += values[place_of(i, k, K, positions)]
+            total += values[column_offset(i, k, K, positions)]
             i = uint32(i + uint32(THREADS))
         total = block_sum(memory, total)
         if cuda.threadIdx.x == 0:

@@ -15,7 +15,7 @@ FOUR = 4
 """Elements a thread."""
 
 
-def stream(kernel, arrays, *arguments, rows=FOUR):
+def launch_vectorized(kernel, arrays, *arguments, rows=FOUR):
     """Launch a kernel over arrays of one size: kernel(*arrays, vectors, *arguments).
 
     Its first `vectors` threads take four elements each, the others one. There are vectors where 128-bit accesses reach
@@ -32,37 +32,37 @@ def aligned(*arrays):
 
 
 @cuda.jit(device=True, inline="always")
-def single_of(i, vectors):
+def scalar_index(i, vectors):
     """The element of thread i, which takes but one."""
     return uint32(i + uint32(uint32(FOUR - 1) * uint32(vectors)))
 
 
 @cuda.jit(device=True, inline="always")
-def any_four(array, j, reachable):
+def load4_if_aligned(array, j, reachable):
     """As `four`, also where 128-bit accesses do not reach: what is added up does not depend on where memory starts."""
     if reachable:
-        return four(array, j)
+        return load4(array, j)
     k = uint32(j + uint32(2))
     return array[j], array[uint32(j + uint32(1))], array[k], array[uint32(k + uint32(1))]
 
 
 @cuda.jit(device=True, inline="always")
-def four_or_one(array, j):
+def load4_or_broadcast(array, j):
     """As `four`, of an array with an element for each; of one with a single element that, four times."""
     if array.size > 1:
-        return four(array, j)
+        return load4(array, j)
     value = array[uint32(0)]
     return value, value, value, value
 
 
 @cuda.jit(device=True, inline="always")
-def each_or_one(array, j):
+def load_or_broadcast(array, j):
     """Element j of an array with one for each, or the only one."""
     return array[j if array.size > 1 else uint32(0)]
 
 
 @intrinsic
-def four(typing_context, array, offset):
+def load4(typing_context, array, offset):
     """The tuple array[offset : offset + 4]: `ld.v4.f32`, or two `ld.v2.f64`."""
     signature = types.UniTuple(array.dtype, FOUR)(array, offset)
 
@@ -75,7 +75,7 @@ def four(typing_context, array, offset):
 
 
 @intrinsic
-def put_four(typing_context, array, offset, values):
+def store4(typing_context, array, offset, values):
     """array[offset : offset + 4] = values: `st.v4.f32`, or two `st.v2.f64`."""
 
     def generate(context, builder, signature, arguments):
@@ -88,7 +88,7 @@ def put_four(typing_context, array, offset, values):
 
 
 @intrinsic
-def four_at(typing_context, start, offset, like):
+def load4_at(typing_context, start, offset, like):
     """As `four`, of the memory at an address, whose elements are of the type of `like`."""
     signature = types.UniTuple(like, FOUR)(types.uint64, types.uint32, like)
 
@@ -102,7 +102,7 @@ def four_at(typing_context, start, offset, like):
 
 
 @intrinsic
-def put_four_at(typing_context, start, offset, values):
+def store4_at(typing_context, start, offset, values):
     """As `put_four`, to the memory at an address."""
 
     def generate(context, builder, signature, arguments):
@@ -115,7 +115,7 @@ def put_four_at(typing_context, start, offset, values):
 
 
 @intrinsic
-def one_at(typing_context, start, offset, like):
+def load_at(typing_context, start, offset, like):
     """An element of the memory at an address, of the type of `like`: `ld.f32`."""
 
     def generate(context, builder, signature, arguments):
@@ -125,7 +125,7 @@ def one_at(typing_context, start, offset, like):
 
 
 @intrinsic
-def put_one_at(typing_context, start, offset, value):
+def store_at(typing_context, start, offset, value):
     """Set an element of the memory at an address: `st.f32`."""
 
     def generate(context, builder, signature, arguments):

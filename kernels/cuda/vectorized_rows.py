@@ -16,13 +16,13 @@ FINGERPRINT = ptx.fingerprint(ptx.__file__, __file__)
 """For kernels to close over: see ptx.fingerprint."""
 
 
-def reached(array, width):
+def rows_are_aligned(array, width):
     """Whether vectors reach the rows of an array."""
     return width % FOUR == 0 and aligned(array)
 
 
 @intrinsic
-def load_fours(typing_context, registers, array, offset, column, width, vectors, count):
+def load_row_vectors(typing_context, registers, array, offset, column, width, vectors, count):
     """registers[k] = array[offset + k] where 0 <= column + k < width, else 0, for k < 4 count.
 
     With `vectors` as `@p ld.global.nc.v4.f32` (bytes of a mask: `ld.global.u32`), else as single elements. column is
@@ -47,7 +47,7 @@ def load_fours(typing_context, registers, array, offset, column, width, vectors,
 
 
 @intrinsic
-def store_fours(typing_context, array, offset, column, width, vectors, registers, count):
+def store_row_vectors(typing_context, array, offset, column, width, vectors, registers, count):
     """array[offset + k] = registers[k] where 0 <= column + k < width, for k < 4 count; as load_fours."""
     if not gemm_tile.constant(count):
         return None

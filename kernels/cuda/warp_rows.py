@@ -11,38 +11,38 @@ from numba import float32
 
 from ..core.scalar_math import ZERO
 from .launch import THREADS, WARP, cuda, int32, tiles, uint32
-from .reduce import ALL
-from .vectorized import FOUR, aligned, four, put_four
+from .reduce import FULL_MASK
+from .vectorized import FOUR, aligned, load4, store4
 
-ROWS = THREADS // WARP
+ROWS_PER_BLOCK = THREADS // WARP
 """Rows of a block."""
 
-STEP = WARP * FOUR
+CLASSES_PER_STEP = WARP * FOUR
 """Classes that a warp takes at once."""
 
 LOWEST = float32("-inf")
 
 
-def rows(kernel, arrays, *arguments):
+def launch_warp_rows(kernel, arrays, *arguments):
     """Launch kernel(*arrays, vectors, classes, *arguments) with a warp for each row of the arrays (rows, classes)."""
     count, classes = arrays[0].shape[0], arrays[0].shape[1]
     vectors = classes % FOUR == 0 and aligned(*arrays)
-    tiles(kernel, -(-count // ROWS), THREADS, *arrays, vectors, classes, *arguments)
+    tiles(kernel, -(-count // ROWS_PER_BLOCK), THREADS, *arrays, vectors, classes, *arguments)
 
 
 @cuda.jit(device=True, inline="always")
 def row_and_class(classes):
     """(the row of a thread's warp, where it starts, the thread's first class)."""
-    row = uint32(uint32(cuda.blockIdx.x) * uint32(ROWS) + uint32(cuda.threadIdx.x) // uint32(WARP))
+    row = uint32(uint32(cuda.blockIdx.x) * uint32(ROWS_PER_BLOCK) + uint32(cuda.threadIdx.x) // uint32(WARP))
     return row, uint32(row * uint32(classes)), int32(int32(cuda.threadIdx.x % WARP) * int32(FOUR))
 
 
 @cuda.jit(device=True, inline="always")
-def classes_of(x, start, c, classes, vectors, beyond):
+def load_classes(x, start, c, classes, vectors, beyond):
     """x[start + c], ..., x[start + c + 3]; behind the row's end the number given."""
     at = uint32(start + uint32(c))
     if vectors:
-        return four(x, at)
+        return load4(x, at)
     x1 = x[uint32(at + uint32(1))] if int32(c + 1) < classes else beyond
     x2 = x[uint32(at + uint32(2))] if int32(c + 2) < classes else beyond
     x3 = x[uint32(at + uint32(3))] if int32(c + 3) < classes else beyond
@@ -50,11 +50,11 @@ def classes_of(x, start, c, classes, vectors, beyond):
 
 
 @cuda.jit(device=True, inline="always")
-def put_classes(y, start, c, classes, vectors, values):
+def store_classes(y, start, c, classes, vectors, values):
     """y[start + c : start + c + 4] = values, as far as the row goes."""
     at = uint32(start + uint32(c))
     if vectors:
-        put_four(y, at, values)
+        store4(y, at, values)
         return
     y[at] = values[0]
     if int32(c + 1) < classes:
@@ -70,7 +70,7 @@ def warp_sum(total):
     """The sum over a warp's lanes, for all of them; in the same order for each."""
     apart = int32(WARP // 2)
     while apart:
-        total += cuda.shfl_xor_sync(ALL, total, apart)
+        total += cuda.shfl_xor_sync(FULL_MASK, total, apart)
         apart = int32(apart // 2)
     return total
 
@@ -82,17 +82,17 @@ def _shrunk(total, largest, new):
 
 
 @cuda.jit(device=True, inline="always")
-def exponentials(x, start, c, classes, vectors):
+def sum_exponentials(x, start, c, classes, vectors):
     """(max, sum_c exp(x_c - max)) of a row, in one pass (Milakov and Gimelshein, 2018); for all lanes of its warp."""
     largest, total = x.dtype.type(LOWEST), x.dtype.type(0)
     while c < classes:
-        x0, x1, x2, x3 = classes_of(x, start, c, classes, vectors, x.dtype.type(LOWEST))
+        x0, x1, x2, x3 = load_classes(x, start, c, classes, vectors, x.dtype.type(LOWEST))
         new = max(largest, x0, x1, x2, x3)
         base = ZERO if new == LOWEST else new  # -inf masks classes out; less -inf it would be NaN
         total = _shrunk(total, largest, new) + (
             (math.exp(x0 - base) + math.exp(x1 - base)) + (math.exp(x2 - base) + math.exp(x3 - base))
         )
-        largest, c = new, int32(c + STEP)
+        largest, c = new, int32(c + CLASSES_PER_STEP)
     return _merged(largest, total)
 
 
@@ -101,7 +101,10 @@ def _merged(largest, total):
     """The lanes' sums of exponentials, each less its lane's maximum, as one less the largest."""
     apart = int32(WARP // 2)
     while apart:
-        its_largest, its_total = cuda.shfl_xor_sync(ALL, largest, apart), cuda.shfl_xor_sync(ALL, total, apart)
+        its_largest, its_total = (
+            cuda.shfl_xor_sync(FULL_MASK, largest, apart),
+            cuda.shfl_xor_sync(FULL_MASK, total, apart),
+        )
         both = max(largest, its_largest)
         total = _shrunk(total, largest, both) + _shrunk(its_total, its_largest, both)
         largest, apart = both, int32(apart // 2)

@@ -4,7 +4,7 @@ Bytes a launch: 2 x.nbytes; some 25 operations an element for its random word.
 """
 
 from ..cuda.launch import cuda, each, uint32, uint64
-from ..cuda.vectorized import FOUR, four, put_four, single_of, stream
+from ..cuda.vectorized import FOUR, launch_vectorized, load4, scalar_index, store4
 from .scalar import dropout as dropped
 from .scalar import philox
 
@@ -13,7 +13,7 @@ def dropout(x, threshold, scale, seed, offset, y):
     """y[r] = scale x[r] where word r reaches the threshold, else 0 x[r]; x (rows, inner), r from counter r // 4."""
     options = threshold, scale, seed, offset
     if x.shape[1] == 1:
-        stream(dropout_kernel, (x, y), *options)
+        launch_vectorized(dropout_kernel, (x, y), *options)
     else:
         each(dropout_rows_kernel, x.size, x, *options, y, x.shape[1])
 
@@ -24,11 +24,11 @@ def dropout_kernel(x, y, vectors, threshold, scale, seed, offset):
     i = uint32(cuda.grid(1))
     if i < vectors:
         j = uint32(i * uint32(FOUR))
-        (a, b, c, d), (x0, x1, x2, x3) = philox(uint64(i), offset, seed), four(x, j)
+        (a, b, c, d), (x0, x1, x2, x3) = philox(uint64(i), offset, seed), load4(x, j)
         y0, y1 = dropped(x0, a, threshold, scale), dropped(x1, b, threshold, scale)
-        put_four(y, j, (y0, y1, dropped(x2, c, threshold, scale), dropped(x3, d, threshold, scale)))
+        store4(y, j, (y0, y1, dropped(x2, c, threshold, scale), dropped(x3, d, threshold, scale)))
         return
-    j = single_of(i, vectors)
+    j = scalar_index(i, vectors)
     if j < x.size:
         y[j] = dropped(x[j], word_of(j, offset, seed), threshold, scale)
 

@@ -1,12 +1,12 @@
 """Joining arrays on CUDA. Bytes a launch: what is joined once, and the result."""
 
 from ..cuda.launch import cuda, each, uint32
-from ..cuda.vectorized import FOUR, four, put_four, single_of, stream
+from ..cuda.vectorized import FOUR, launch_vectorized, load4, scalar_index, store4
 
 
 def add(a, b, y):
     """y[i] = a[i] + b[i]."""
-    stream(add_kernel, (a, b, y))
+    launch_vectorized(add_kernel, (a, b, y))
 
 
 def copy_columns(x, first, y, start, columns):
@@ -20,10 +20,10 @@ def add_kernel(a, b, y, vectors):
     i = uint32(cuda.grid(1))
     if i < vectors:
         j = uint32(i * uint32(FOUR))
-        (a0, a1, a2, a3), (b0, b1, b2, b3) = four(a, j), four(b, j)
-        put_four(y, j, (a0 + b0, a1 + b1, a2 + b2, a3 + b3))
+        (a0, a1, a2, a3), (b0, b1, b2, b3) = load4(a, j), load4(b, j)
+        store4(y, j, (a0 + b0, a1 + b1, a2 + b2, a3 + b3))
         return
-    j = single_of(i, vectors)
+    j = scalar_index(i, vectors)
     if j < y.size:
         y[j] = a[j] + b[j]
 

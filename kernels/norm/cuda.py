@@ -11,17 +11,26 @@ writes reads what it needs and writes the result once.
 from numba import float32, float64
 
 from ..core.scalar import ONE, ZERO
-from ..cuda.launch import THREADS, beside, cuda, each, int32, reduce, uint32
-from ..cuda.reduce import ROUND, STRETCH, WARPS, block_sum, place_of, stretch_of, stretches, sum_columns
-from ..cuda.vectorized import FOUR, aligned, any_four, four, put_four, single_of, stream
+from ..cuda.launch import THREADS, cuda, each, empty_like_on, int32, reduce, uint32
+from ..cuda.reduce import (
+    ELEMENTS_PER_BLOCK,
+    ELEMENTS_PER_ROUND,
+    WARPS_PER_BLOCK,
+    block_range,
+    block_sum,
+    blocks_for,
+    column_offset,
+    sum_columns,
+)
+from ..cuda.vectorized import FOUR, aligned, launch_vectorized, load4, load4_if_aligned, scalar_index, store4
 from .scalar import inverse_deviation, merged, moved, normalized, normalized_grad
 
 
 def moments(x, mean, variance):
     """mean[b] and variance[b] (biased) of x[:, b, :]."""
     A, B, L = x.shape
-    blocks = stretches(A * L)
-    parts = [beside(x, B * blocks) for _ in range(3)]
+    blocks = blocks_for(A * L)
+    parts = [empty_like_on(x, B * blocks) for _ in range(3)]
     reduce(MOMENTS[x.dtype.itemsize], B * blocks, x, aligned(x), *parts, A, B, L, blocks)
     each(merge_kernel, B, *parts, mean, variance, A * L, x.dtype.type(A * L), blocks)
 
@@ -34,14 +43,16 @@ def move_running(mean, variance, momentum, unbias, running_mean, running_var):
 def normalize(x, mean, variance, weight, bias, eps, y):
     """y = weight (x - mean) / sqrt(variance + eps) + bias."""
     affine = *_each_channel(weight, x), *_each_channel(bias, x)
-    stream(normalize_kernel, (x, y), mean, variance, *affine, eps, *x.shape[1:], *mean.shape, rows=x.shape[2])
+    launch_vectorized(
+        normalize_kernel, (x, y), mean, variance, *affine, eps, *x.shape[1:], *mean.shape, rows=x.shape[2]
+    )
 
 
 def gradient_sums(dy, x, mean, variance, eps, dy_sums, dyx_sums):
     """dy_sums[b] = sum dy[:, b, :], dyx_sums[b] = sum (dy xhat)[:, b, :]; neighbouring b may share statistics."""
     A, B, L = x.shape
-    blocks, sharing = stretches(A * L), B // mean.size
-    partials, products = beside(x, (1, B, blocks)), beside(x, (1, B, blocks))
+    blocks, sharing = blocks_for(A * L), B // mean.size
+    partials, products = empty_like_on(x, (1, B, blocks)), empty_like_on(x, (1, B, blocks))
     arrays, options = (dy, x, aligned(dy, x), mean, variance), (A, B, L, blocks, sharing)
     reduce(GRADIENT_SUMS[x.dtype.itemsize], B * blocks, *arrays, eps, partials, products, *options)
     sum_columns(partials, dy_sums)
@@ -59,7 +70,7 @@ def set_means(dy_sums, dyx_sums, weight, terms, mean_dy, mean_dyx, dweight, dbia
 def input_grad(dy, x, mean, variance, weight, eps, mean_dy, mean_dyx, dx):
     """dx = (weight dy - mean_dy - xhat mean_dyx) / sqrt(variance + eps)."""
     values = mean, variance, *_each_channel(weight, x), eps, mean_dy, mean_dyx
-    stream(input_grad_kernel, (dy, x, dx), *values, *x.shape[1:], *mean.shape, rows=x.shape[2])
+    launch_vectorized(input_grad_kernel, (dy, x, dx), *values, *x.shape[1:], *mean.shape, rows=x.shape[2])
 
 
 def _each_channel(values, x):
@@ -95,8 +106,8 @@ def _moments_kernel(dtype):
     def moments_kernel(x, reachable, shifts, offsets, squares, A, B, L, blocks):
         """Mean and sum of squared deviations of stretch s of x[:, b, :]; block b * blocks + s.
 
-        A thread takes TERMS elements less its first one, four neighbours at a time where rows are a multiple of four:
-        of so few differences nothing is lost. The block merges its threads by halves (Chan, Golub and LeVeque). A mean
+        A thread takes ELEMENTS_PER_THREAD elements less its first one, four neighbors at a time where rows are a
+        multiple of four: of so few differences nothing is lost. The block merges its threads by halves (Chan, Golub and LeVeque). A mean
         is a shift and an offset from there: as one number it would lose the digits that tell two parts' means apart.
         Bytes: x once.
         """
@@ -106,17 +117,17 @@ def _moments_kernel(dtype):
         spreads = cuda.shared.array(THREADS, dtype)
         thread, block = uint32(cuda.threadIdx.x), uint32(cuda.blockIdx.x)
         b, stretch = uint32(block // uint32(blocks)), uint32(block % uint32(blocks))
-        i, whole, end = stretch_of(stretch, uint32(A * L))
+        i, whole, end = block_range(stretch, uint32(A * L))
         count, total, square, shift = dtype(0), dtype(0), dtype(0), dtype(0)
-        in_rows, step = L % FOUR == 0, uint32(ROUND)
+        in_rows, step = L % FOUR == 0, uint32(ELEMENTS_PER_ROUND)
         if not in_rows:
-            i, whole, step = uint32(stretch * uint32(STRETCH) + thread), end, uint32(THREADS)
+            i, whole, step = uint32(stretch * uint32(ELEMENTS_PER_BLOCK) + thread), end, uint32(THREADS)
         if i < whole:
-            shift = x[place_of(i, b, B, L)]
+            shift = x[column_offset(i, b, B, L)]
         while i < whole:
-            at = place_of(i, b, B, L)
+            at = column_offset(i, b, B, L)
             if in_rows:
-                x0, x1, x2, x3 = any_four(x, at, reachable)
+                x0, x1, x2, x3 = load4_if_aligned(x, at, reachable)
                 count, total, square = _with(x0, count, total, square, shift)
                 count, total, square = _with(x1, count, total, square, shift)
                 count, total, square = _with(x2, count, total, square, shift)
@@ -150,20 +161,23 @@ def _gradient_sums_kernel(dtype):
 
     def gradient_sums_kernel(dy, x, reachable, mean, variance, eps, dy_sums, dyx_sums, A, B, L, blocks, sharing):
         """Sums of dy and of dy xhat over stretch s of the set b; block b * blocks + s. Bytes: dy and x once."""
-        memory = cuda.shared.array(WARPS, dtype)
-        others = cuda.shared.array(WARPS, dtype)
+        memory = cuda.shared.array(WARPS_PER_BLOCK, dtype)
+        others = cuda.shared.array(WARPS_PER_BLOCK, dtype)
         block = uint32(cuda.blockIdx.x)
         b, stretch = uint32(block // uint32(blocks)), uint32(block % uint32(blocks))
-        i, _, end = stretch_of(stretch, uint32(A * L))
-        in_rows, step = L % FOUR == 0, uint32(ROUND)
+        i, _, end = block_range(stretch, uint32(A * L))
+        in_rows, step = L % FOUR == 0, uint32(ELEMENTS_PER_ROUND)
         if not in_rows:
-            i, step = uint32(stretch * uint32(STRETCH) + uint32(cuda.threadIdx.x)), uint32(THREADS)
+            i, step = uint32(stretch * uint32(ELEMENTS_PER_BLOCK) + uint32(cuda.threadIdx.x)), uint32(THREADS)
         statistic = uint32(b // uint32(sharing))
         centre, total, product = mean[statistic], dtype(0), dtype(0)
         while i < end:
-            at = place_of(i, b, B, L)
+            at = column_offset(i, b, B, L)
             if in_rows:
-                (d0, d1, d2, d3), (x0, x1, x2, x3) = any_four(dy, at, reachable), any_four(x, at, reachable)
+                (d0, d1, d2, d3), (x0, x1, x2, x3) = (
+                    load4_if_aligned(dy, at, reachable),
+                    load4_if_aligned(x, at, reachable),
+                )
                 total += (d0 + d1) + (d2 + d3)
                 product += (d0 * (x0 - centre) + d1 * (x1 - centre)) + (d2 * (x2 - centre) + d3 * (x3 - centre))
             else:
@@ -192,7 +206,7 @@ def merge_kernel(shifts, offsets, squares, mean, variance, terms, divisor, block
     shift, stretch = shifts[uint32(b * uint32(blocks))], int32(0)
     while stretch < blocks:
         j = uint32(b * uint32(blocks) + stretch)
-        size = _typed(mean, min(int32(STRETCH), int32(terms - stretch * int32(STRETCH))))
+        size = _typed(mean, min(int32(ELEMENTS_PER_BLOCK), int32(terms - stretch * int32(ELEMENTS_PER_BLOCK))))
         count, centre, spread = merged(count, centre, spread, size, (shifts[j] - shift) + offsets[j], squares[j])
         stretch = int32(stretch + 1)
     mean[b] = shift + centre
@@ -212,16 +226,16 @@ def move_running_kernel(mean, variance, momentum, unbias, running_mean, running_
 def normalize_kernel(x, y, vectors, mean, variance, weight, weighted, bias, biased, eps, C, L, M, G):
     """y = weight (x - mean) / sqrt(variance + eps) + bias; x and y (N, C, L), statistics (M, G). Bytes: 2 x.nbytes."""
     i = uint32(cuda.grid(1))
-    j = uint32(i * uint32(FOUR)) if i < vectors else single_of(i, vectors)
+    j = uint32(i * uint32(FOUR)) if i < vectors else scalar_index(i, vectors)
     if j >= x.size:
         return
     c, s = _set_of(j, C, L, M, G)
     factor, offset, centre = weight[c] if weighted else ONE, bias[c] if biased else ZERO, mean[s]
     factor *= inverse_deviation(_typed(x, 1), variance[s], eps)
     if i < vectors:
-        x0, x1, x2, x3 = four(x, j)
+        x0, x1, x2, x3 = load4(x, j)
         y0, y1 = normalized(x0, centre, factor, offset), normalized(x1, centre, factor, offset)
-        put_four(y, j, (y0, y1, normalized(x2, centre, factor, offset), normalized(x3, centre, factor, offset)))
+        store4(y, j, (y0, y1, normalized(x2, centre, factor, offset), normalized(x3, centre, factor, offset)))
     else:
         y[j] = normalized(x[j], centre, factor, offset)
 
@@ -264,17 +278,17 @@ def sum_samples_kernel(dy_sums, dyx_sums, dweight, dbias, M, C):
 def input_grad_kernel(dy, x, dx, vectors, mean, variance, weight, weighted, eps, mean_dy, mean_dyx, C, L, M, G):
     """dx = (weight dy - mean_dy - xhat mean_dyx) / sqrt(variance + eps). Bytes: 3 x.nbytes."""
     i, f = uint32(cuda.grid(1)), normalized_grad
-    j = uint32(i * uint32(FOUR)) if i < vectors else single_of(i, vectors)
+    j = uint32(i * uint32(FOUR)) if i < vectors else scalar_index(i, vectors)
     if j >= x.size:
         return
     c, s = _set_of(j, C, L, M, G)
     inverse, factor = inverse_deviation(_typed(x, 1), variance[s], eps), weight[c] if weighted else ONE
     centre, offset, slope = mean[s], mean_dy[s], mean_dyx[s]
     if i < vectors:
-        (d0, d1, d2, d3), (x0, x1, x2, x3) = four(dy, j), four(x, j)
+        (d0, d1, d2, d3), (x0, x1, x2, x3) = load4(dy, j), load4(x, j)
         dx0 = f(d0, x0, centre, inverse, factor, offset, slope)
         dx1 = f(d1, x1, centre, inverse, factor, offset, slope)
         dx2 = f(d2, x2, centre, inverse, factor, offset, slope)
-        put_four(dx, j, (dx0, dx1, dx2, f(d3, x3, centre, inverse, factor, offset, slope)))
+        store4(dx, j, (dx0, dx1, dx2, f(d3, x3, centre, inverse, factor, offset, slope)))
     else:
         dx[j] = f(dy[j], x[j], centre, inverse, factor, offset, slope)

@@ -161,7 +161,7 @@ def test_every_operation_reaches_the_driver_with_the_arguments_that_the_emulator
     call_of = lru_cache(lambda kernel, kinds: driver_launch.Call(Kernel(driver, kernel.py_func), kinds))
     monkeypatch.setattr(launch, "_call_of", call_of)
     monkeypatch.setattr(driver_launch, "place_of", lambda a: (launch.address(a), 0))
-    monkeypatch.setattr(multi_tensor.Segments, "on_device", multi_tensor.Segments.table)
+    monkeypatch.setattr(multi_tensor.TensorTable, "on_device", multi_tensor.TensorTable.table)
     monkeypatch.setattr("gpuconv.core.arrays.empty", lambda shape, dtype, like: np.zeros(shape, dtype))
     with mock.patch("gpuconv.core.device.device", lambda: "emulator"):
         every_operation(np.dtype(np.float32))
@@ -174,7 +174,7 @@ def test_every_operation_reaches_the_driver_with_the_arguments_that_the_emulator
 
 def _words(a):
     """What a kernel reads of an argument; a table is uploaded anew, somewhere."""
-    if isinstance(a, multi_tensor.Segments):
+    if isinstance(a, multi_tensor.TensorTable):
         return 0, 0, a.size, 8, mock.ANY, a.size, 8
     return (0, 0, a.size, a.itemsize, launch.address(a), a.size, a.itemsize) if a.ndim else (a,)
 

@@ -21,15 +21,15 @@ def test_a_call_is_measured_and_its_launches_counted(name, call):
 
 
 def test_a_table_of_arrays_is_made_once_and_again_when_one_has_moved(monkeypatch):
-    made, table, places = [], multi_tensor.Segments.table, {}
-    monkeypatch.setattr(multi_tensor.Segments, "table", lambda self: made.append(table(self)) or made[-1])
+    made, table, places = [], multi_tensor.TensorTable.table, {}
+    monkeypatch.setattr(multi_tensor.TensorTable, "table", lambda self: made.append(table(self)) or made[-1])
     w, dw, longer = (np.zeros(size, np.float32) for size in (8, 8, 12))
     address = mock.patch.object(multi_tensor, "address", lambda a: places.get(id(a), host_cost.ADDRESS))
     with host_cost._no_gpu(), address:
-        uploaded = [multi_tensor.Segments([(w, dw)]).on_device() for _ in range(3)]
-        multi_tensor.Segments([(longer, dw)]).on_device()
+        uploaded = [multi_tensor.TensorTable([(w, dw)]).on_device() for _ in range(3)]
+        multi_tensor.TensorTable([(longer, dw)]).on_device()
         places[id(dw)] = host_cost.ADDRESS + 4  # no 128-bit accesses there
-        multi_tensor.Segments([(w, dw)]).on_device()
+        multi_tensor.TensorTable([(w, dw)]).on_device()
     assert all(one is uploaded[0] for one in uploaded)
     assert [list(one[:5]) for one in made] == [
         [0, size, vectors, host_cost.ADDRESS, host_cost.ADDRESS + moved]

@@ -93,7 +93,7 @@ def test_a_64_bit_number_stays_one():
 def test_a_sum_takes_passes_until_few_numbers_are_left(elements, passes, monkeypatch):
     blocks = []
     monkeypatch.setattr(launch, "run", lambda kernel, count, threads, arguments: blocks.append(count))
-    left = reduce.few_sums(np.zeros(elements, np.float32))
+    left = reduce.sum_to_few(np.zeros(elements, np.float32))
     assert blocks == passes
     assert left.size == (passes[-1] if passes else elements)
 
@@ -107,7 +107,7 @@ def test_a_sum_of_columns_ends_with_a_block_for_each_column(monkeypatch):
 
 
 def test_memory_is_made_beside_an_array():
-    a = launch.beside(np.zeros(3, np.float32), (2, 2))
+    a = launch.empty_like_on(np.zeros(3, np.float32), (2, 2))
     assert (a.shape, a.dtype) == ((2, 2), np.float32)
 
 
@@ -125,9 +125,9 @@ def test_a_shortage_of_memory_says_what_was_asked_for_and_what_is_free(monkeypat
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     left = "GPU 1 has 3.0 of 16384.0 MiB free, CuPy's pool keeps 0.5 MiB in pieces"
     with pytest.raises(MemoryError, match=rf"shape \(2, 3, 1048576\), float32 takes 24.0 MiB; {left}"):
-        launch.beside(like, (2, 3, 1 << 20))
+        launch.empty_like_on(like, (2, 3, 1 << 20))
     with pytest.raises(MemoryError, match=rf"shape \(1048576,\), float64 takes 8.0 MiB; {left}"):
-        launch.beside(like, 1 << 20, np.float64)
+        launch.empty_like_on(like, 1 << 20, np.float64)
 
 
 def test_a_convolution_is_one_launch_over_its_outputs():

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ...cuda import gemm_tile, sliding_window
-from ...cuda.launch import WARP, Plan, beside, cuda, int32, multiprocessors, numba_type, planned, uint32
+from ...cuda.launch import WARP, Plan, cuda, empty_like_on, int32, multiprocessors, numba_type, planned, uint32
 from ...cuda.ptx import divide, reciprocals
 from ...cuda.split_k import add_parts
 from .column_walk import (
@@ -82,7 +82,7 @@ def split_config(problem, n, processors):
 def wgrad(shape, x, dy, dw):
     """Launch the sums over the windows of all images, and the sum over the splits."""
     plan, splits = _plan(shape, x.dtype, multiprocessors(x))
-    partial_sums = dw if splits == 1 else beside(dw, splits * dw.size)
+    partial_sums = dw if splits == 1 else empty_like_on(dw, splits * dw.size)
     planned(plan, x, dy, partial_sums)
     if splits > 1:
         add_parts(partial_sums, dw, splits)

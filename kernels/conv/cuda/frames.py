@@ -5,7 +5,7 @@ images.nbytes more where a scatter adds.
 """
 
 from ...cuda.launch import cuda, each, int32, uint32
-from ...cuda.vectorized import FOUR, four, put_four, single_of, stream
+from ...cuda.vectorized import FOUR, launch_vectorized, load4, scalar_index, store4
 
 CHUNK = 1 << 24
 """Bytes gathered at once, not tuned: enough threads for a whole GPU; one image at least."""
@@ -25,7 +25,7 @@ def scatter(images, frames, start, add, volumes):
 
 def add_bias(b, y):
     """y[n, k, i] += b[k] for y (N, K, positions)."""
-    stream(add_bias_kernel, (y,), b, *y.shape[1:], rows=y.shape[2])
+    launch_vectorized(add_bias_kernel, (y,), b, *y.shape[1:], rows=y.shape[2])
 
 
 @cuda.jit(device=True, inline="always")
@@ -66,9 +66,9 @@ def add_bias_kernel(y, vectors, b, K, positions):
     if i < vectors:
         j = uint32(i * uint32(FOUR))
         own = b[uint32(uint32(j // uint32(positions)) % uint32(K))]
-        y0, y1, y2, y3 = four(y, j)
-        put_four(y, j, (y0 + own, y1 + own, y2 + own, y3 + own))
+        y0, y1, y2, y3 = load4(y, j)
+        store4(y, j, (y0 + own, y1 + own, y2 + own, y3 + own))
         return
-    j = single_of(i, vectors)
+    j = scalar_index(i, vectors)
     if j < y.size:
         y[j] += b[uint32(uint32(j // uint32(positions)) % uint32(K))]

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from ...core.scalar import IDENTITY, activate, activate_grad
 from ...cuda import gemm_tile
-from ...cuda.launch import Plan, beside, cuda, each, int32, multiprocessors, numba_type, planned, uint32
+from ...cuda.launch import Plan, cuda, each, empty_like_on, int32, multiprocessors, numba_type, planned, uint32
 from ...cuda.ptx import reciprocals, thread_and_block, vector_length
 from ...cuda.thread_mapping import fragments_of, position_of, staged_row, staging_of, tile_of
 from ...cuda.tile_config import best_tile
@@ -74,7 +74,7 @@ def pack(w, shape, groups, transposed, k_tile):
     k, c, taps = shape[0] // groups, shape[1], shape[2] * shape[3]
     rows, columns = (k, c) if transposed else (c, k)
     padded_rows, padded_columns = rounded_up(rows, DEPTH), rounded_up(columns, k_tile)
-    packed = beside(w, groups * taps * padded_rows * padded_columns)
+    packed = empty_like_on(w, groups * taps * padded_rows * padded_columns)
     distances = (c * taps, taps) if transposed else (taps, c * taps)
     each(
         pack_kernel, packed.size, w, packed, rows, columns, padded_rows, padded_columns, taps, k * c * taps, *distances

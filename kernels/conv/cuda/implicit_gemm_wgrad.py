@@ -7,7 +7,7 @@ order, so results are the same bits every time.
 from functools import lru_cache
 
 from ...cuda import gemm_tile
-from ...cuda.launch import Plan, beside, cuda, int32, multiprocessors, numba_type, planned, uint32
+from ...cuda.launch import Plan, cuda, empty_like_on, int32, multiprocessors, numba_type, planned, uint32
 from ...cuda.ptx import divide, reciprocals, thread_and_block, vector_length
 from ...cuda.split_k import add_parts
 from ...cuda.thread_mapping import fragments_of, position_of, staged_row, staging_of, tile_of
@@ -27,7 +27,7 @@ DEPTH = 8
 def wgrad(shape, x, dy, dw, split=None):
     """Launch the products and the sum over the splits, by the cheapest SplitConfig or the one given."""
     plan, splits = _plan(shape, x.dtype, multiprocessors(x), split)
-    partial_sums = dw if splits == 1 else beside(dw, splits * dw.size)
+    partial_sums = dw if splits == 1 else empty_like_on(dw, splits * dw.size)
     planned(plan, x, dy, partial_sums)
     if splits > 1:
         add_parts(partial_sums, dw, splits)

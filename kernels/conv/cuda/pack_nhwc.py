@@ -12,7 +12,7 @@ from numba.cuda.extending import intrinsic
 
 from ...cuda import ptx
 from ...cuda.gemm_tile import constant
-from ...cuda.launch import beside, cuda, each, int32, uint32
+from ...cuda.launch import cuda, each, empty_like_on, int32, uint32
 from ...cuda.tensor_core import FINGERPRINT, LINE
 from ...cuda.tensor_core_types import KINDS, emit_to_tf32
 from .implicit_gemm import rounded_up
@@ -37,7 +37,7 @@ def channels_last(kind, a, outer, inner, channels, positions, *, distances):
     `distances` are the elements from one to the next o, i and channel; positions lie side by side.
     """
     padded = whole_lines(kind, channels)
-    packed = beside(a, outer * inner * positions * padded)
+    packed = empty_like_on(a, outer * inner * positions * padded)
     threads = packed.size // elements_of(kind, SECTOR)
     each(channel_kernel(kind.name), threads, a, packed, inner, channels, positions, padded, *distances)
     return packed
@@ -60,7 +60,7 @@ def pack_images(kind, x, n, groups, channels, plane):
 def pixels_last(kind, a, n, channels, plane):
     """Images (N, C, H, W) as [c][n h w], pixels padded by zeros."""
     padded = whole_lines(kind, n * plane)
-    packed = beside(a, channels * padded)
+    packed = empty_like_on(a, channels * padded)
     threads = packed.size // elements_of(kind, WORD)
     each(pixel_kernel(kind.name), threads, a, packed, n * plane, padded, plane, channels * plane)
     return packed

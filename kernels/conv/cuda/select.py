@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...cuda.launch import beside, capability
+from ...cuda.launch import capability, empty_like_on
 from ...cuda.reduce import sum_columns
 from . import (
     depthwise,
@@ -142,7 +142,7 @@ def _launch(operation, algorithm, shape, *arguments):
 def _launch_in_float32(launcher, shape, arguments):
     """Launch on 16-bit arrays converted to float32, which is exact, and round the result once."""
     *inputs, result = arguments
-    wide = beside(result, result.shape, np.float32)
+    wide = empty_like_on(result, result.shape, np.float32)
     launcher(shape, *(a.astype(np.float32) if getattr(a, "itemsize", 0) == 2 else a for a in inputs), wide)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         result[...] = wide

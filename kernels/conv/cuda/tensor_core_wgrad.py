@@ -12,7 +12,7 @@ import numpy as np
 
 from ...cuda import cp_async, gemm_tile
 from ...cuda import tensor_core as core
-from ...cuda.launch import WARP, Plan, beside, cuda, float32, int32, multiprocessors, planned, uint32
+from ...cuda.launch import WARP, Plan, cuda, empty_like_on, float32, int32, multiprocessors, planned, uint32
 from ...cuda.ptx import divide, reciprocals, thread_and_block
 from ...cuda.split_k import THREADS as ADDERS
 from ...cuda.split_k import blocks_of, result_of_thread, total_of
@@ -61,7 +61,7 @@ def wgrad(shape, x, dy, dw, split=None):
     products, sums, partial_size = _plans(shape, kind.name, multiprocessors(dw), split)
     images = pack_images(kind, bits_of(x), shape.n, shape.groups, shape.c // shape.groups, shape.h * shape.w)
     gradients = pixels_last(kind, bits_of(dy), shape.n, shape.k, shape.p * shape.q)
-    partial_sums = beside(dw, partial_size, np.float32)
+    partial_sums = empty_like_on(dw, partial_size, np.float32)
     planned(products, images, gradients, partial_sums)
     planned(sums, partial_sums, bits_of(dw))
 

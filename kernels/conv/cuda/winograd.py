@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from ...core.scalar import IDENTITY, activate, activate_grad
 from ...cuda import sliding_window
-from ...cuda.launch import THREADS, Plan, beside, cuda, each, int32, multiprocessors, numba_type, planned, uint32
+from ...cuda.launch import THREADS, Plan, cuda, each, empty_like_on, int32, multiprocessors, numba_type, planned, uint32
 from ...cuda.ptx import divide, reciprocals
 from ...cuda.tile_config import best_tile
 from .implicit_gemm import DEPTH, array_or_unused, launch_problem, rounded_up
@@ -83,7 +83,7 @@ def _launch_problem(problem, x, w, rotated, bias, epilogue, grad, y, workspace):
         x.dtype.itemsize, POSITIONS * problem.groups, problem.k, images * tiles_of(problem), multiprocessors(x)
     )
     filters = _transformed_filters(problem, w, rotated, gemm.rows)
-    inputs, products = beside(x, tiles * problem.c * images), beside(x, tiles * problem.k * images)
+    inputs, products = empty_like_on(x, tiles * problem.c * images), empty_like_on(x, tiles * problem.k * images)
     pre_activation, grad_activation = grad
     for first in range(0, n, images):
         chunk = slice(first, min(n, first + images))
@@ -94,7 +94,7 @@ def _launch_problem(problem, x, w, rotated, bias, epilogue, grad, y, workspace):
 def _transformed_filters(problem, w, rotated, k_tile):
     """G w G^T laid out as implicit_gemm packs weights, a group for each position and group."""
     channels, filters = rounded_up(problem.c, DEPTH), rounded_up(problem.k, k_tile)
-    transformed = beside(w, POSITIONS * problem.groups * channels * filters)
+    transformed = empty_like_on(w, POSITIONS * problem.groups * channels * filters)
     per_filter, per_channel = (9, 9 * problem.k) if rotated else (9 * problem.c, 9)
     each(
         filter_kernel(numba_type(w.dtype)), problem.groups * channels * filters, w, transformed,

@@ -11,10 +11,10 @@ import numpy as np
 from numba import float32
 
 from ...core.scalar_math import ONE, ZERO, exp_nonpositive
-from ...cuda.launch import beside, cuda, each, int32, one, uint32
-from ...cuda.reduce import few_sums
-from ...cuda.vectorized import each_or_one
-from ...cuda.warp_rows import rows
+from ...cuda.launch import cuda, each, empty_like_on, int32, one, uint32
+from ...cuda.reduce import sum_to_few
+from ...cuda.vectorized import load_or_broadcast
+from ...cuda.warp_rows import launch_warp_rows
 from .. import scalar
 from .cross_entropy_rows import (
     cross_entropy_grad_rows_kernel,
@@ -33,7 +33,9 @@ def cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights):
     """
     options = *_class_weights(x, weight), np.int64(ignore_index)
     if x.shape[2] == 1 and x.size:
-        rows(cross_entropy_rows_kernel, [_matrix(x)], target, *options, smoothing, losses, weights, x.shape[0])
+        launch_warp_rows(
+            cross_entropy_rows_kernel, [_matrix(x)], target, *options, smoothing, losses, weights, x.shape[0]
+        )
     else:
         count = x.shape[0] * x.shape[2]
         each(cross_entropy_kernel, count, x, target, *options, smoothing, losses, weights, *x.shape)
@@ -53,7 +55,7 @@ def nll(x, target, weight, ignore_index, losses, weights):
 
 def ratio_of_sums(losses, weights, loss):
     """loss[0] = sum(losses) / sum(weights); 0 if nothing has weight."""
-    one(finish_ratio_kernel, few_sums(losses), few_sums(weights), loss)
+    one(finish_ratio_kernel, sum_to_few(losses), sum_to_few(weights), loss)
 
 
 def cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, mean, dx):
@@ -62,7 +64,7 @@ def cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, mean, 
     dloss = _of_mean(target, options, dloss, x.shape[1]) if mean else dloss
     if x.shape[2] == 1 and x.size:
         arrays = _matrix(x), _matrix(dx)
-        rows(cross_entropy_grad_rows_kernel, arrays, target, *options, smoothing, dloss, x.shape[0])
+        launch_warp_rows(cross_entropy_grad_rows_kernel, arrays, target, *options, smoothing, dloss, x.shape[0])
     else:
         count = x.shape[0] * x.shape[2]
         each(cross_entropy_grad_kernel, count, x, target, *options, smoothing, dloss, dx, *x.shape)
@@ -83,9 +85,9 @@ def nll_grad(target, weight, ignore_index, dloss, mean, dx):
 
 def _of_mean(target, options, dloss, classes):
     """dloss over the labels' total weight, 0 if there is none."""
-    weights, share = beside(dloss, max(target.size, 1)), beside(dloss, 1)
+    weights, share = empty_like_on(dloss, max(target.size, 1)), empty_like_on(dloss, 1)
     each(label_weight_kernel, target.size, target, *options, weights, target.size, classes)
-    one(finish_ratio_kernel, dloss, few_sums(weights[: target.size]), share)
+    one(finish_ratio_kernel, dloss, sum_to_few(weights[: target.size]), share)
     return share
 
 
@@ -157,7 +159,7 @@ def cross_entropy_grad_kernel(
         c = int32(c + 1)
     largest = largest_of(x, start, classes, inner)
     total = exponential_sum(x, start, classes, inner, largest)
-    factor = each_or_one(dloss, i)
+    factor = load_or_broadcast(dloss, i)
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
@@ -204,7 +206,7 @@ def of_probabilities_grad_kernel(
         chance = (ONE - smoothing) * target[uint32(start + c * inner)] + even
         mass += weight_of_class(c, weight, weighted) * chance
         c = int32(c + 1)
-    factor = scale * each_or_one(dloss, i)
+    factor = scale * load_or_broadcast(dloss, i)
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
@@ -237,7 +239,7 @@ def nll_grad_kernel(target, weight, weighted, ignore_index, dloss, dx, outer, cl
     start, label = row_start(i, classes, inner), target[i]
     value = ZERO
     if label != ignore_index:
-        value = -each_or_one(dloss, i) * weight_of(label, classes, weight, weighted)
+        value = -load_or_broadcast(dloss, i) * weight_of(label, classes, weight, weighted)
     c = int32(0)
     while c < classes:
         dx[uint32(start + c * inner)] = value if c == label or math.isnan(value) else ZERO

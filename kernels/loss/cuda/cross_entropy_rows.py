@@ -10,8 +10,8 @@ from numba import float32
 
 from ...core.scalar_math import NAN, ONE, ZERO
 from ...cuda.launch import cuda, int32, uint32
-from ...cuda.vectorized import each_or_one
-from ...cuda.warp_rows import STEP, classes_of, exponentials, put_classes, row_and_class, warp_sum
+from ...cuda.vectorized import load_or_broadcast
+from ...cuda.warp_rows import CLASSES_PER_STEP, load_classes, row_and_class, store_classes, sum_exponentials, warp_sum
 from ..scalar import negative_log, smoothed
 
 
@@ -47,7 +47,7 @@ def _weights_of(c, classes, weight, weighted):
             one if c + 2 < classes else beyond,
             one if c + 3 < classes else beyond,
         )
-    return classes_of(weight, uint32(0), c, classes, False, ZERO)
+    return load_classes(weight, uint32(0), c, classes, False, ZERO)
 
 
 @cuda.jit(cache=True)
@@ -63,14 +63,14 @@ def cross_entropy_rows_kernel(
             losses[row] = ZERO
             weights[row] = ZERO
         return
-    largest, total = exponentials(x, start, first, classes, vectors)
+    largest, total = sum_exponentials(x, start, first, classes, vectors)
     log_total, spread, c = x.dtype.type(math.log(total)), x.dtype.type(0), first
     while c < classes and smoothing > ZERO:
-        x0, x1, x2, x3 = classes_of(x, start, c, classes, vectors, ZERO)
+        x0, x1, x2, x3 = load_classes(x, start, c, classes, vectors, ZERO)
         w0, w1, w2, w3 = _weights_of(c, classes, weight, weighted)
         here = w0 * negative_log(x0, largest, log_total) + w1 * negative_log(x1, largest, log_total)
         spread += here + (w2 * negative_log(x2, largest, log_total) + w3 * negative_log(x3, largest, log_total))
-        c = int32(c + STEP)
+        c = int32(c + CLASSES_PER_STEP)
     spread = warp_sum(spread)
     if first == 0:
         own = weight_of(target[row], classes, weight, weighted)
@@ -90,24 +90,24 @@ def cross_entropy_grad_rows_kernel(
     zero, c = x.dtype.type(0), first
     if target[row] == ignore_index:
         while c < classes:
-            put_classes(dx, start, c, classes, vectors, (zero, zero, zero, zero))
-            c = int32(c + STEP)
+            store_classes(dx, start, c, classes, vectors, (zero, zero, zero, zero))
+            c = int32(c + CLASSES_PER_STEP)
         return
     even, label = smoothing / float32(classes), place_of(target[row], classes)
     sure, mass = (ONE - smoothing) * weight_of(target[row], classes, weight, weighted), zero
     while c < classes:
         w0, w1, w2, w3 = _weights_of(c, classes, weight, weighted)
         mass += even * ((w0 + w1) + (w2 + w3))
-        c = int32(c + STEP)
+        c = int32(c + CLASSES_PER_STEP)
     mass = sure + warp_sum(mass)
-    largest, total = exponentials(x, start, first, classes, vectors)
-    factor, share, c = each_or_one(dloss, row), mass / total, first
+    largest, total = sum_exponentials(x, start, first, classes, vectors)
+    factor, share, c = load_or_broadcast(dloss, row), mass / total, first
     while c < classes:
-        x0, x1, x2, x3 = classes_of(x, start, c, classes, vectors, ZERO)
+        x0, x1, x2, x3 = load_classes(x, start, c, classes, vectors, ZERO)
         w0, w1, w2, w3 = _weights_of(c, classes, weight, weighted)
         e0, e1 = even * w0 + (sure if c == label else zero), even * w1 + (sure if c + 1 == label else zero)
         e2, e3 = even * w2 + (sure if c + 2 == label else zero), even * w3 + (sure if c + 3 == label else zero)
         dx0, dx1 = factor * (share * math.exp(x0 - largest) - e0), factor * (share * math.exp(x1 - largest) - e1)
         dx2, dx3 = factor * (share * math.exp(x2 - largest) - e2), factor * (share * math.exp(x3 - largest) - e3)
-        put_classes(dx, start, c, classes, vectors, (dx0, dx1, dx2, dx3))
-        c = int32(c + STEP)
+        store_classes(dx, start, c, classes, vectors, (dx0, dx1, dx2, dx3))
+        c = int32(c + CLASSES_PER_STEP)

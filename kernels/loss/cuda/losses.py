@@ -8,9 +8,19 @@ from numba import float32, float64
 
 from ...core.scalar_math import ZERO
 from ...core.templates import instance
-from ...cuda.launch import beside, cuda, one, reduce, uint32
-from ...cuda.reduce import ROUND, WARPS, block_sum, few_sums, stretch_of, stretches
-from ...cuda.vectorized import FOUR, aligned, any_four, each_or_one, four, four_or_one, put_four, single_of, stream
+from ...cuda.launch import cuda, empty_like_on, one, reduce, uint32
+from ...cuda.reduce import ELEMENTS_PER_ROUND, WARPS_PER_BLOCK, block_range, block_sum, blocks_for, sum_to_few
+from ...cuda.vectorized import (
+    FOUR,
+    aligned,
+    launch_vectorized,
+    load4,
+    load4_if_aligned,
+    load4_or_broadcast,
+    load_or_broadcast,
+    scalar_index,
+    store4,
+)
 from ..scalar import PAIRWISE, bce_with_logits, bce_with_logits_grad
 
 f, kind = None, None  # each kernel has its own
@@ -18,34 +28,34 @@ f, kind = None, None  # each kernel has its own
 
 def pairwise_each(name, x, target, parameter, losses):
     """losses[i] = f(x[i], target[i], parameter) with the loss of that name."""
-    stream(EACH[name], (x, target, losses), parameter)
+    launch_vectorized(EACH[name], (x, target, losses), parameter)
 
 
 def pairwise_sum(name, x, target, parameter, scale, loss):
     """loss[0] = scale sum_i f(x[i], target[i], parameter), in one pass over x and target."""
-    partials = beside(x, stretches(x.size))
+    partials = empty_like_on(x, blocks_for(x.size))
     reduce(SUMS[x.dtype.itemsize][name], partials.size, x, target, aligned(x, target), parameter, partials)
-    one(finish_sum_kernel, few_sums(partials), scale, loss)
+    one(finish_sum_kernel, sum_to_few(partials), scale, loss)
 
 
 def pairwise_grad(name, x, target, parameter, dloss, scale, dx):
     """dx[i] = scale dloss f'(x[i], target[i], parameter); dloss has one element or one for each."""
-    stream(GRADS[name], (x, target, dx), parameter, dloss, scale)
+    launch_vectorized(GRADS[name], (x, target, dx), parameter, dloss, scale)
 
 
 def bce_each(x, target, weight, pos_weight, losses):
     """losses[i] = the binary cross-entropy of the logit x[i]; the weights have one element or one for each."""
-    stream(bce_kernel, (x, target, losses), weight, pos_weight)
+    launch_vectorized(bce_kernel, (x, target, losses), weight, pos_weight)
 
 
 def bce_grad(x, target, weight, pos_weight, dloss, scale, dx):
     """dx[i] = scale dloss times the derivative; dloss has one element or one for each."""
-    stream(bce_grad_kernel, (x, target, dx), weight, pos_weight, dloss, scale)
+    launch_vectorized(bce_grad_kernel, (x, target, dx), weight, pos_weight, dloss, scale)
 
 
 def sum_of(losses, scale, loss):
     """loss[0] = scale sum(losses)."""
-    one(finish_sum_kernel, few_sums(losses), scale, loss)
+    one(finish_sum_kernel, sum_to_few(losses), scale, loss)
 
 
 def _each(x, target, losses, vectors, p):
@@ -53,23 +63,23 @@ def _each(x, target, losses, vectors, p):
     i = uint32(cuda.grid(1))
     if i < vectors:
         j = uint32(i * uint32(FOUR))
-        (x0, x1, x2, x3), (t0, t1, t2, t3) = four(x, j), four(target, j)
-        put_four(losses, j, (f(x0, t0, p), f(x1, t1, p), f(x2, t2, p), f(x3, t3, p)))
+        (x0, x1, x2, x3), (t0, t1, t2, t3) = load4(x, j), load4(target, j)
+        store4(losses, j, (f(x0, t0, p), f(x1, t1, p), f(x2, t2, p), f(x3, t3, p)))
         return
-    j = single_of(i, vectors)
+    j = scalar_index(i, vectors)
     if j < x.size:
         losses[j] = f(x[j], target[j], p)
 
 
 def _sums(x, target, reachable, p, sums):
     """sums[b] = the sum of stretch b of f(x, target, p). Bytes: x and target once."""
-    memory = cuda.shared.array(WARPS, kind)
-    j, whole, end = stretch_of(cuda.blockIdx.x, x.size)
+    memory = cuda.shared.array(WARPS_PER_BLOCK, kind)
+    j, whole, end = block_range(cuda.blockIdx.x, x.size)
     total = kind(0)
     while j < whole:
-        (x0, x1, x2, x3), (t0, t1, t2, t3) = any_four(x, j, reachable), any_four(target, j, reachable)
+        (x0, x1, x2, x3), (t0, t1, t2, t3) = load4_if_aligned(x, j, reachable), load4_if_aligned(target, j, reachable)
         total += (f(x0, t0, p) + f(x1, t1, p)) + (f(x2, t2, p) + f(x3, t3, p))
-        j = uint32(j + uint32(ROUND))
+        j = uint32(j + uint32(ELEMENTS_PER_ROUND))
     j = uint32(whole + uint32(cuda.threadIdx.x))
     if j < end:
         total += f(x[j], target[j], p)
@@ -83,13 +93,17 @@ def _grads(x, target, dx, vectors, p, dloss, scale):
     i = uint32(cuda.grid(1))
     if i < vectors:
         j = uint32(i * uint32(FOUR))
-        (x0, x1, x2, x3), (t0, t1, t2, t3), (d0, d1, d2, d3) = four(x, j), four(target, j), four_or_one(dloss, j)
+        (x0, x1, x2, x3), (t0, t1, t2, t3), (d0, d1, d2, d3) = (
+            load4(x, j),
+            load4(target, j),
+            load4_or_broadcast(dloss, j),
+        )
         dx0, dx1 = f(scale * d0, x0, t0, p), f(scale * d1, x1, t1, p)
-        put_four(dx, j, (dx0, dx1, f(scale * d2, x2, t2, p), f(scale * d3, x3, t3, p)))
+        store4(dx, j, (dx0, dx1, f(scale * d2, x2, t2, p), f(scale * d3, x3, t3, p)))
         return
-    j = single_of(i, vectors)
+    j = scalar_index(i, vectors)
     if j < x.size:
-        dx[j] = f(scale * each_or_one(dloss, j), x[j], target[j], p)
+        dx[j] = f(scale * load_or_broadcast(dloss, j), x[j], target[j], p)
 
 
 def _kernels(template, side, suffix, **names):
@@ -110,13 +124,13 @@ def bce_kernel(x, target, losses, vectors, weight, pos_weight):
     i, f = uint32(cuda.grid(1)), bce_with_logits
     if i < vectors:
         j = uint32(i * uint32(FOUR))
-        (x0, x1, x2, x3), (t0, t1, t2, t3) = four(x, j), four(target, j)
-        (w0, w1, w2, w3), (p0, p1, p2, p3) = four_or_one(weight, j), four_or_one(pos_weight, j)
-        put_four(losses, j, (f(x0, t0, w0, p0), f(x1, t1, w1, p1), f(x2, t2, w2, p2), f(x3, t3, w3, p3)))
+        (x0, x1, x2, x3), (t0, t1, t2, t3) = load4(x, j), load4(target, j)
+        (w0, w1, w2, w3), (p0, p1, p2, p3) = load4_or_broadcast(weight, j), load4_or_broadcast(pos_weight, j)
+        store4(losses, j, (f(x0, t0, w0, p0), f(x1, t1, w1, p1), f(x2, t2, w2, p2), f(x3, t3, w3, p3)))
         return
-    j = single_of(i, vectors)
+    j = scalar_index(i, vectors)
     if j < x.size:
-        losses[j] = bce_with_logits(x[j], target[j], each_or_one(weight, j), each_or_one(pos_weight, j))
+        losses[j] = bce_with_logits(x[j], target[j], load_or_broadcast(weight, j), load_or_broadcast(pos_weight, j))
 
 
 @cuda.jit(cache=True)
@@ -125,14 +139,22 @@ def bce_grad_kernel(x, target, dx, vectors, weight, pos_weight, dloss, scale):
     i, f = uint32(cuda.grid(1)), bce_with_logits_grad
     if i < vectors:
         j = uint32(i * uint32(FOUR))
-        (x0, x1, x2, x3), (t0, t1, t2, t3), (d0, d1, d2, d3) = four(x, j), four(target, j), four_or_one(dloss, j)
-        (w0, w1, w2, w3), (p0, p1, p2, p3) = four_or_one(weight, j), four_or_one(pos_weight, j)
+        (x0, x1, x2, x3), (t0, t1, t2, t3), (d0, d1, d2, d3) = (
+            load4(x, j),
+            load4(target, j),
+            load4_or_broadcast(dloss, j),
+        )
+        (w0, w1, w2, w3), (p0, p1, p2, p3) = load4_or_broadcast(weight, j), load4_or_broadcast(pos_weight, j)
         dx0, dx1 = f(scale * d0, x0, t0, w0, p0), f(scale * d1, x1, t1, w1, p1)
-        put_four(dx, j, (dx0, dx1, f(scale * d2, x2, t2, w2, p2), f(scale * d3, x3, t3, w3, p3)))
+        store4(dx, j, (dx0, dx1, f(scale * d2, x2, t2, w2, p2), f(scale * d3, x3, t3, w3, p3)))
         return
-    j = single_of(i, vectors)
+    j = scalar_index(i, vectors)
     if j < x.size:
-        own, positive, factor = each_or_one(weight, j), each_or_one(pos_weight, j), scale * each_or_one(dloss, j)
+        own, positive, factor = (
+            load_or_broadcast(weight, j),
+            load_or_broadcast(pos_weight, j),
+            scale * load_or_broadcast(dloss, j),
+        )
         dx[j] = bce_with_logits_grad(factor, x[j], target[j], own, positive)
 
 

@@ -8,7 +8,15 @@ import math
 
 from ...core.scalar_math import ZERO, exp_nonpositive
 from ...cuda.launch import cuda, each, int32, uint32
-from ...cuda.warp_rows import STEP, classes_of, exponentials, put_classes, row_and_class, rows, warp_sum
+from ...cuda.warp_rows import (
+    CLASSES_PER_STEP,
+    launch_warp_rows,
+    load_classes,
+    row_and_class,
+    store_classes,
+    sum_exponentials,
+    warp_sum,
+)
 from .. import scalar
 
 
@@ -36,7 +44,7 @@ def _launch(of_rows, of_columns, *arrays):
     """A warp for each row of classes that lie side by side, else a thread for each."""
     outer, classes, inner = arrays[0].shape
     if inner == 1 and arrays[0].size:
-        rows(of_rows, [a.reshape(outer, classes) for a in arrays], outer)
+        launch_warp_rows(of_rows, [a.reshape(outer, classes) for a in arrays], outer)
     else:
         each(of_columns, _rows(arrays[0]), *arrays, outer, classes, inner)
 
@@ -80,13 +88,13 @@ def softmax_rows_kernel(x, y, vectors, classes, count):
     row, start, first = row_and_class(classes)
     if row >= count:
         return
-    largest, total = exponentials(x, start, first, classes, vectors)
+    largest, total = sum_exponentials(x, start, first, classes, vectors)
     c = first
     while c < classes:
-        x0, x1, x2, x3 = classes_of(x, start, c, classes, vectors, ZERO)
+        x0, x1, x2, x3 = load_classes(x, start, c, classes, vectors, ZERO)
         y0, y1, y2, y3 = math.exp(x0 - largest), math.exp(x1 - largest), math.exp(x2 - largest), math.exp(x3 - largest)
-        put_classes(y, start, c, classes, vectors, (y0 / total, y1 / total, y2 / total, y3 / total))
-        c = int32(c + STEP)
+        store_classes(y, start, c, classes, vectors, (y0 / total, y1 / total, y2 / total, y3 / total))
+        c = int32(c + CLASSES_PER_STEP)
 
 
 @cuda.jit(cache=True)
@@ -95,23 +103,23 @@ def softmax_grad_rows_kernel(dy, x, dx, vectors, classes, count):
     row, start, first = row_and_class(classes)
     if row >= count:
         return
-    largest, total = exponentials(x, start, first, classes, vectors)
+    largest, total = sum_exponentials(x, start, first, classes, vectors)
     product, c = x.dtype.type(0), first
     while c < classes:
-        d0, d1, d2, d3 = classes_of(dy, start, c, classes, vectors, ZERO)
-        x0, x1, x2, x3 = classes_of(x, start, c, classes, vectors, largest)
+        d0, d1, d2, d3 = load_classes(dy, start, c, classes, vectors, ZERO)
+        x0, x1, x2, x3 = load_classes(x, start, c, classes, vectors, largest)
         y0, y1, y2, y3 = math.exp(x0 - largest), math.exp(x1 - largest), math.exp(x2 - largest), math.exp(x3 - largest)
         product += (d0 * (y0 / total) + d1 * (y1 / total)) + (d2 * (y2 / total) + d3 * (y3 / total))
-        c = int32(c + STEP)
+        c = int32(c + CLASSES_PER_STEP)
     product, c, f = warp_sum(product), first, scalar.softmax_grad
     while c < classes:
-        d0, d1, d2, d3 = classes_of(dy, start, c, classes, vectors, ZERO)
-        x0, x1, x2, x3 = classes_of(x, start, c, classes, vectors, largest)
+        d0, d1, d2, d3 = load_classes(dy, start, c, classes, vectors, ZERO)
+        x0, x1, x2, x3 = load_classes(x, start, c, classes, vectors, largest)
         y0, y1, y2, y3 = math.exp(x0 - largest), math.exp(x1 - largest), math.exp(x2 - largest), math.exp(x3 - largest)
         dx0, dx1 = f(d0, y0 / total, product), f(d1, y1 / total, product)
         values = dx0, dx1, f(d2, y2 / total, product), f(d3, y3 / total, product)
-        put_classes(dx, start, c, classes, vectors, values)
-        c = int32(c + STEP)
+        store_classes(dx, start, c, classes, vectors, values)
+        c = int32(c + CLASSES_PER_STEP)
 
 
 @cuda.jit(cache=True)
@@ -120,13 +128,13 @@ def log_softmax_rows_kernel(x, y, vectors, classes, count):
     row, start, first = row_and_class(classes)
     if row >= count:
         return
-    largest, total = exponentials(x, start, first, classes, vectors)
+    largest, total = sum_exponentials(x, start, first, classes, vectors)
     log_total, c = x.dtype.type(math.log(total)), first
     while c < classes:
-        x0, x1, x2, x3 = classes_of(x, start, c, classes, vectors, ZERO)
+        x0, x1, x2, x3 = load_classes(x, start, c, classes, vectors, ZERO)
         y0, y1 = x0 - largest - log_total, x1 - largest - log_total
-        put_classes(y, start, c, classes, vectors, (y0, y1, x2 - largest - log_total, x3 - largest - log_total))
-        c = int32(c + STEP)
+        store_classes(y, start, c, classes, vectors, (y0, y1, x2 - largest - log_total, x3 - largest - log_total))
+        c = int32(c + CLASSES_PER_STEP)
 
 
 @cuda.jit(cache=True)
@@ -135,20 +143,20 @@ def log_softmax_grad_rows_kernel(dy, x, dx, vectors, classes, count):
     row, start, first = row_and_class(classes)
     if row >= count:
         return
-    largest, total = exponentials(x, start, first, classes, vectors)
+    largest, total = sum_exponentials(x, start, first, classes, vectors)
     mass, c = x.dtype.type(0), first
     while c < classes:
-        d0, d1, d2, d3 = classes_of(dy, start, c, classes, vectors, ZERO)
+        d0, d1, d2, d3 = load_classes(dy, start, c, classes, vectors, ZERO)
         mass += (d0 + d1) + (d2 + d3)
-        c = int32(c + STEP)
+        c = int32(c + CLASSES_PER_STEP)
     mass, c = warp_sum(mass) / total, first
     while c < classes:
-        d0, d1, d2, d3 = classes_of(dy, start, c, classes, vectors, ZERO)
-        x0, x1, x2, x3 = classes_of(x, start, c, classes, vectors, largest)
+        d0, d1, d2, d3 = load_classes(dy, start, c, classes, vectors, ZERO)
+        x0, x1, x2, x3 = load_classes(x, start, c, classes, vectors, largest)
         dx0, dx1 = d0 - mass * math.exp(x0 - largest), d1 - mass * math.exp(x1 - largest)
         values = dx0, dx1, d2 - mass * math.exp(x2 - largest), d3 - mass * math.exp(x3 - largest)
-        put_classes(dx, start, c, classes, vectors, values)
-        c = int32(c + STEP)
+        store_classes(dx, start, c, classes, vectors, values)
+        c = int32(c + CLASSES_PER_STEP)
 
 
 @cuda.jit(cache=True)

@@ -5,9 +5,9 @@ import math
 from numba import float32, float64
 
 from ...core.scalar import sum_or_max
-from ...cuda.launch import beside, cuda, one, reduce, uint32
-from ...cuda.reduce import ROUND, WARPS, block_joined, stretch_of, stretches
-from ...cuda.vectorized import FOUR, aligned, any_four, four, put_four, single_of, stream
+from ...cuda.launch import cuda, empty_like_on, one, reduce, uint32
+from ...cuda.reduce import ELEMENTS_PER_ROUND, WARPS_PER_BLOCK, block_range, block_reduce, blocks_for
+from ...cuda.vectorized import FOUR, aligned, launch_vectorized, load4, load4_if_aligned, scalar_index, store4
 from .. import scalar
 
 
@@ -16,8 +16,8 @@ def norm_power(g, p, total):
     kernel, infinite = NORM_POWERS[g.dtype.itemsize], math.isinf(p)
     values, power = g, 1.0 if infinite else p
     while True:
-        blocks = stretches(values.size)
-        partials = total if blocks == 1 else beside(g, blocks)
+        blocks = blocks_for(values.size)
+        partials = total if blocks == 1 else empty_like_on(g, blocks)
         reduce(kernel, blocks, values, aligned(values), g.dtype.type(power), infinite, partials)
         if blocks == 1:
             return
@@ -32,12 +32,12 @@ def clip_factor(totals, p, max_norm, norm, factor):
 
 def scale(g, factor):
     """g <- factor g. Bytes a launch: 2 g.nbytes, none where the factor is 1."""
-    stream(scale_kernel, (g,), factor)
+    launch_vectorized(scale_kernel, (g,), factor)
 
 
 def clip(g, bound):
     """g <- g within [-bound, bound]. Bytes a launch: 2 g.nbytes."""
-    stream(clip_kernel, (g,), g.dtype.type(bound))
+    launch_vectorized(clip_kernel, (g,), g.dtype.type(bound))
 
 
 def _norm_power_kernel(dtype):
@@ -48,19 +48,19 @@ def _norm_power_kernel(dtype):
 
         Warps join what they have by shuffles, the first thread the warps. Bytes: g once.
         """
-        memory = cuda.shared.array(WARPS, dtype)
-        j, whole, end = stretch_of(cuda.blockIdx.x, g.size)
+        memory = cuda.shared.array(WARPS_PER_BLOCK, dtype)
+        j, whole, end = block_range(cuda.blockIdx.x, g.size)
         total = dtype(0)
         while j < whole:
-            a, b, c, d = any_four(g, j, reachable)
+            a, b, c, d = load4_if_aligned(g, j, reachable)
             left = sum_or_max(scalar.power(a, p), scalar.power(b, p), infinite)
             right = sum_or_max(scalar.power(c, p), scalar.power(d, p), infinite)
             total = sum_or_max(total, sum_or_max(left, right, infinite), infinite)
-            j = uint32(j + uint32(ROUND))
+            j = uint32(j + uint32(ELEMENTS_PER_ROUND))
         j = uint32(whole + uint32(cuda.threadIdx.x))
         if j < end:
             total = sum_or_max(total, scalar.power(g[j], p), infinite)
-        total = block_joined(memory, total, infinite)
+        total = block_reduce(memory, total, infinite)
         if cuda.threadIdx.x == 0:
             partials[uint32(cuda.blockIdx.x)] = total
 
@@ -90,10 +90,10 @@ def scale_kernel(g, vectors, factor):
         return
     if i < vectors:
         j = uint32(i * uint32(FOUR))
-        a, b, c, d = four(g, j)
-        put_four(g, j, (f * a, f * b, f * c, f * d))
+        a, b, c, d = load4(g, j)
+        store4(g, j, (f * a, f * b, f * c, f * d))
         return
-    j = single_of(i, vectors)
+    j = scalar_index(i, vectors)
     if j < g.size:
         g[j] = f * g[j]
 
@@ -104,10 +104,10 @@ def clip_kernel(g, vectors, bound):
     i = uint32(cuda.grid(1))
     if i < vectors:
         j = uint32(i * uint32(FOUR))
-        a, b, c, d = four(g, j)
+        a, b, c, d = load4(g, j)
         f = scalar.clipped
-        put_four(g, j, (f(a, bound), f(b, bound), f(c, bound), f(d, bound)))
+        store4(g, j, (f(a, bound), f(b, bound), f(c, bound), f(d, bound)))
         return
-    j = single_of(i, vectors)
+    j = scalar_index(i, vectors)
     if j < g.size:
         g[j] = scalar.clipped(g[j], bound)

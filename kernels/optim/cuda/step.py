@@ -6,8 +6,8 @@ flag that keeps it from looking there.
 """
 
 from ...cuda.launch import cuda
-from ...cuda.multi_tensor import segment, start_of, together
-from ...cuda.vectorized import FOUR, four_at, one_at, put_four_at, put_one_at
+from ...cuda.multi_tensor import chunk_of_thread, multi_tensor_apply, tensor_address
+from ...cuda.vectorized import FOUR, load4_at, load_at, store4_at, store_at
 from .. import scalar
 
 
@@ -17,10 +17,10 @@ def sgd(several, sign, weight_decay, lr, momentum, rate, nesterov, first):
     Bytes a launch: 3 w.nbytes without momentum, 5 with it.
     """
     if several[0][2] is None:
-        together(sgd_kernel, [arrays[:2] for arrays in several], *_typed(several, sign, weight_decay, lr))
+        multi_tensor_apply(sgd_kernel, [arrays[:2] for arrays in several], *_typed(several, sign, weight_decay, lr))
     else:
         constants = _typed(several, sign, weight_decay, lr, momentum, rate)
-        together(sgd_momentum_kernel, several, *constants, bool(nesterov), bool(first))
+        multi_tensor_apply(sgd_momentum_kernel, several, *constants, bool(nesterov), bool(first))
 
 
 def adam(several, sign, weight_decay, shrink, rate, kept, square_rate, size, correction, eps):
@@ -30,7 +30,7 @@ def adam(several, sign, weight_decay, shrink, rate, kept, square_rate, size, cor
     is given (AMSGrad). Bytes a launch: 7 w.nbytes, 9 with `largest`.
     """
     constants = _typed(several, sign, weight_decay, shrink, rate, kept, square_rate, size, correction, eps)
-    together(adam_kernel, several, several[0][4] is not None, *constants)
+    multi_tensor_apply(adam_kernel, several, several[0][4] is not None, *constants)
 
 
 def rmsprop(several, sign, weight_decay, lr, kept, rate, momentum, eps):
@@ -40,7 +40,7 @@ def rmsprop(several, sign, weight_decay, lr, kept, rate, momentum, eps):
     Bytes a launch: 5 w.nbytes, 2 more for each of mean and v.
     """
     constants = _typed(several, sign, weight_decay, lr, kept, rate, momentum, eps)
-    together(rmsprop_kernel, several, several[0][3] is not None, several[0][4] is not None, *constants)
+    multi_tensor_apply(rmsprop_kernel, several, several[0][3] is not None, several[0][4] is not None, *constants)
 
 
 def adagrad(several, sign, weight_decay, lr, eps):
@@ -48,7 +48,7 @@ def adagrad(several, sign, weight_decay, lr, eps):
 
     Bytes a launch: 5 w.nbytes.
     """
-    together(adagrad_kernel, several, *_typed(several, sign, weight_decay, lr, eps))
+    multi_tensor_apply(adagrad_kernel, several, *_typed(several, sign, weight_decay, lr, eps))
 
 
 def _typed(several, *constants):
@@ -64,33 +64,37 @@ def _descended(w, dw, options):
 @cuda.jit(cache=True)
 def sgd_kernel(table, rows, sign, weight_decay, lr):
     """w[i] <- w[i] - lr g, g = sign dw[i] + weight_decay w[i]."""
-    at, j, count = segment(table, rows)
-    w, dw = start_of(table, at, 0), start_of(table, at, 1)
+    at, j, count = chunk_of_thread(table, rows)
+    w, dw = tensor_address(table, at, 0), tensor_address(table, at, 1)
     options = sign, weight_decay, lr
     if count == FOUR:
-        (w0, w1, w2, w3), (g0, g1, g2, g3) = four_at(w, j, lr), four_at(dw, j, lr)
+        (w0, w1, w2, w3), (g0, g1, g2, g3) = load4_at(w, j, lr), load4_at(dw, j, lr)
         w0, w1 = _descended(w0, g0, options), _descended(w1, g1, options)
-        put_four_at(w, j, (w0, w1, _descended(w2, g2, options), _descended(w3, g3, options)))
+        store4_at(w, j, (w0, w1, _descended(w2, g2, options), _descended(w3, g3, options)))
     elif count:
-        put_one_at(w, j, _descended(one_at(w, j, lr), one_at(dw, j, lr), options))
+        store_at(w, j, _descended(load_at(w, j, lr), load_at(dw, j, lr), options))
 
 
 @cuda.jit(cache=True)
 def sgd_momentum_kernel(table, rows, sign, weight_decay, lr, momentum, rate, nesterov, first):
     """The same along the velocity v[i]."""
-    at, j, count = segment(table, rows)
-    w, dw, v = start_of(table, at, 0), start_of(table, at, 1), start_of(table, at, 2)
+    at, j, count = chunk_of_thread(table, rows)
+    w, dw, v = tensor_address(table, at, 0), tensor_address(table, at, 1), tensor_address(table, at, 2)
     f, options = scalar.pushed, (sign, weight_decay, lr, momentum, rate, nesterov, first)
     if count == FOUR:
-        (w0, w1, w2, w3), (g0, g1, g2, g3), (v0, v1, v2, v3) = four_at(w, j, lr), four_at(dw, j, lr), four_at(v, j, lr)
+        (w0, w1, w2, w3), (g0, g1, g2, g3), (v0, v1, v2, v3) = (
+            load4_at(w, j, lr),
+            load4_at(dw, j, lr),
+            load4_at(v, j, lr),
+        )
         (w0, v0), (w1, v1) = f(w0, g0, v0, options), f(w1, g1, v1, options)
         (w2, v2), (w3, v3) = f(w2, g2, v2, options), f(w3, g3, v3, options)
-        put_four_at(w, j, (w0, w1, w2, w3))
-        put_four_at(v, j, (v0, v1, v2, v3))
+        store4_at(w, j, (w0, w1, w2, w3))
+        store4_at(v, j, (v0, v1, v2, v3))
     elif count:
-        w0, v0 = f(one_at(w, j, lr), one_at(dw, j, lr), one_at(v, j, lr), options)
-        put_one_at(w, j, w0)
-        put_one_at(v, j, v0)
+        w0, v0 = f(load_at(w, j, lr), load_at(dw, j, lr), load_at(v, j, lr), options)
+        store_at(w, j, w0)
+        store_at(v, j, v0)
 
 
 @cuda.jit(cache=True)
@@ -98,100 +102,100 @@ def adam_kernel(
     table, rows, amsgrad, sign, weight_decay, shrink, rate, kept, square_rate, size, correction, eps
 ):  # fmt: skip
     """mean[i], square[i] follow g, g^2; w[i] <- shrink w[i] - size mean[i] / (sqrt(square[i]) correction + eps)."""
-    at, j, count = segment(table, rows)
-    w, dw, mean = start_of(table, at, 0), start_of(table, at, 1), start_of(table, at, 2)
-    square, largest = start_of(table, at, 3), start_of(table, at, 4)
+    at, j, count = chunk_of_thread(table, rows)
+    w, dw, mean = tensor_address(table, at, 0), tensor_address(table, at, 1), tensor_address(table, at, 2)
+    square, largest = tensor_address(table, at, 3), tensor_address(table, at, 4)
     f, options = scalar.adam, (amsgrad, sign, weight_decay, shrink, rate, kept, square_rate, size, correction, eps)
     if count == FOUR:
         (w0, w1, w2, w3), (g0, g1, g2, g3), (m0, m1, m2, m3) = (
-            four_at(w, j, eps),
-            four_at(dw, j, eps),
-            four_at(mean, j, eps),
+            load4_at(w, j, eps),
+            load4_at(dw, j, eps),
+            load4_at(mean, j, eps),
         )
-        (v0, v1, v2, v3) = (l0, l1, l2, l3) = four_at(square, j, eps)
+        (v0, v1, v2, v3) = (l0, l1, l2, l3) = load4_at(square, j, eps)
         if amsgrad:
-            l0, l1, l2, l3 = four_at(largest, j, eps)
+            l0, l1, l2, l3 = load4_at(largest, j, eps)
         w0, m0, v0, l0 = f(w0, g0, m0, v0, l0, options)
         w1, m1, v1, l1 = f(w1, g1, m1, v1, l1, options)
         w2, m2, v2, l2 = f(w2, g2, m2, v2, l2, options)
         w3, m3, v3, l3 = f(w3, g3, m3, v3, l3, options)
-        put_four_at(w, j, (w0, w1, w2, w3))
-        put_four_at(mean, j, (m0, m1, m2, m3))
-        put_four_at(square, j, (v0, v1, v2, v3))
+        store4_at(w, j, (w0, w1, w2, w3))
+        store4_at(mean, j, (m0, m1, m2, m3))
+        store4_at(square, j, (v0, v1, v2, v3))
         if amsgrad:
-            put_four_at(largest, j, (l0, l1, l2, l3))
+            store4_at(largest, j, (l0, l1, l2, l3))
     elif count:
-        v0 = l0 = one_at(square, j, eps)
+        v0 = l0 = load_at(square, j, eps)
         if amsgrad:
-            l0 = one_at(largest, j, eps)
-        w0, m0, v0, l0 = f(one_at(w, j, eps), one_at(dw, j, eps), one_at(mean, j, eps), v0, l0, options)
-        put_one_at(w, j, w0)
-        put_one_at(mean, j, m0)
-        put_one_at(square, j, v0)
+            l0 = load_at(largest, j, eps)
+        w0, m0, v0, l0 = f(load_at(w, j, eps), load_at(dw, j, eps), load_at(mean, j, eps), v0, l0, options)
+        store_at(w, j, w0)
+        store_at(mean, j, m0)
+        store_at(square, j, v0)
         if amsgrad:
-            put_one_at(largest, j, l0)
+            store_at(largest, j, l0)
 
 
 @cuda.jit(cache=True)
 def rmsprop_kernel(table, rows, centered, moving, sign, weight_decay, lr, kept, rate, momentum, eps):
     """square[i] (and mean[i]) follow g^2 (and g); w[i] <- w[i] - lr times g normalised, or its velocity v[i]."""
-    at, j, count = segment(table, rows)
-    w, dw, square = start_of(table, at, 0), start_of(table, at, 1), start_of(table, at, 2)
-    mean, v = start_of(table, at, 3), start_of(table, at, 4)
+    at, j, count = chunk_of_thread(table, rows)
+    w, dw, square = tensor_address(table, at, 0), tensor_address(table, at, 1), tensor_address(table, at, 2)
+    mean, v = tensor_address(table, at, 3), tensor_address(table, at, 4)
     f, options = scalar.rmsprop, (centered, moving, sign, weight_decay, lr, kept, rate, momentum, eps)
     if count == FOUR:
         (w0, w1, w2, w3), (g0, g1, g2, g3), (s0, s1, s2, s3) = (
-            four_at(w, j, lr),
-            four_at(dw, j, lr),
-            four_at(square, j, lr),
+            load4_at(w, j, lr),
+            load4_at(dw, j, lr),
+            load4_at(square, j, lr),
         )
         (m0, m1, m2, m3) = (v0, v1, v2, v3) = (g0, g1, g2, g3)
         if centered:
-            m0, m1, m2, m3 = four_at(mean, j, lr)
+            m0, m1, m2, m3 = load4_at(mean, j, lr)
         if moving:
-            v0, v1, v2, v3 = four_at(v, j, lr)
+            v0, v1, v2, v3 = load4_at(v, j, lr)
         w0, s0, m0, v0 = f(w0, g0, s0, m0, v0, options)
         w1, s1, m1, v1 = f(w1, g1, s1, m1, v1, options)
         w2, s2, m2, v2 = f(w2, g2, s2, m2, v2, options)
         w3, s3, m3, v3 = f(w3, g3, s3, m3, v3, options)
-        put_four_at(w, j, (w0, w1, w2, w3))
-        put_four_at(square, j, (s0, s1, s2, s3))
+        store4_at(w, j, (w0, w1, w2, w3))
+        store4_at(square, j, (s0, s1, s2, s3))
         if centered:
-            put_four_at(mean, j, (m0, m1, m2, m3))
+            store4_at(mean, j, (m0, m1, m2, m3))
         if moving:
-            put_four_at(v, j, (v0, v1, v2, v3))
+            store4_at(v, j, (v0, v1, v2, v3))
     elif count:
-        m0 = v0 = g0 = one_at(dw, j, lr)
+        m0 = v0 = g0 = load_at(dw, j, lr)
         if centered:
-            m0 = one_at(mean, j, lr)
+            m0 = load_at(mean, j, lr)
         if moving:
-            v0 = one_at(v, j, lr)
-        w0, s0, m0, v0 = f(one_at(w, j, lr), g0, one_at(square, j, lr), m0, v0, options)
-        put_one_at(w, j, w0)
-        put_one_at(square, j, s0)
+            v0 = load_at(v, j, lr)
+        w0, s0, m0, v0 = f(load_at(w, j, lr), g0, load_at(square, j, lr), m0, v0, options)
+        store_at(w, j, w0)
+        store_at(square, j, s0)
         if centered:
-            put_one_at(mean, j, m0)
+            store_at(mean, j, m0)
         if moving:
-            put_one_at(v, j, v0)
+            store_at(v, j, v0)
 
 
 @cuda.jit(cache=True)
 def adagrad_kernel(table, rows, sign, weight_decay, lr, eps):
     """total[i] <- total[i] + g^2; w[i] <- w[i] - lr g / (sqrt(total[i]) + eps)."""
-    at, j, count = segment(table, rows)
-    w, dw, total = start_of(table, at, 0), start_of(table, at, 1), start_of(table, at, 2)
+    at, j, count = chunk_of_thread(table, rows)
+    w, dw, total = tensor_address(table, at, 0), tensor_address(table, at, 1), tensor_address(table, at, 2)
     f, options = scalar.adagrad, (sign, weight_decay, lr, eps)
     if count == FOUR:
         (w0, w1, w2, w3), (g0, g1, g2, g3), (t0, t1, t2, t3) = (
-            four_at(w, j, lr),
-            four_at(dw, j, lr),
-            four_at(total, j, lr),
+            load4_at(w, j, lr),
+            load4_at(dw, j, lr),
+            load4_at(total, j, lr),
         )
         (w0, t0), (w1, t1) = f(w0, g0, t0, options), f(w1, g1, t1, options)
         (w2, t2), (w3, t3) = f(w2, g2, t2, options), f(w3, g3, t3, options)
-        put_four_at(w, j, (w0, w1, w2, w3))
-        put_four_at(total, j, (t0, t1, t2, t3))
+        store4_at(w, j, (w0, w1, w2, w3))
+        store4_at(total, j, (t0, t1, t2, t3))
     elif count:
-        w0, t0 = f(one_at(w, j, lr), one_at(dw, j, lr), one_at(total, j, lr), options)
-        put_one_at(w, j, w0)
-        put_one_at(total, j, t0)
+        w0, t0 = f(load_at(w, j, lr), load_at(dw, j, lr), load_at(total, j, lr), options)
+        store_at(w, j, w0)
+        store_at(total, j, t0)

@@ -72,7 +72,7 @@ def avg_pool_kernel(row, dtype):
             h = max(h0, int32(0))
             while h < min(int32(h0 + R), H):
                 at = uint32(offset_of(plane, d, h, 0, D, H, W) + uint32(column))
-                vectorized_rows.load_fours(seen_by, x, at, column, W, vectors, count)
+                vectorized_rows.load_row_vectors(seen_by, x, at, column, W, vectors, count)
                 add_seen(totals, seen_by, lead, taps, stride)
                 h = int32(h + 1)
             d = int32(d + 1)
@@ -83,7 +83,7 @@ def avg_pool_kernel(row, dtype):
             number = int32(rows * counted(w0, S, left, W, right, count_include_pad)) if divisor == 0 else divisor
             totals[j] /= np.float32(number)
             j = int32(j + 1)
-        vectorized_rows.store_fours(y, offset_of(plane, z, p, q, Z, P, Q), q, Q, reachable, totals, 1)
+        vectorized_rows.store_row_vectors(y, offset_of(plane, z, p, q, Z, P, Q), q, Q, reachable, totals, 1)
 
     avg_pool_fours.__name__ = avg_pool_fours.__qualname__ = f"avg_pool_fours_{taps}_{stride}_{lead}"
     return cuda.jit(cache=True)(avg_pool_fours)
@@ -123,7 +123,7 @@ def avg_pool_grad_kernel(row, dtype):
             while p < P and p * st_h <= h + top:
                 rows = int32(depths * counted(int32(p * st_h - top), R, top, H, bottom, count_include_pad))
                 at = uint32(offset_of(plane, z, p, 0, Z, P, Q) + uint32(q))
-                vectorized_rows.load_fours(gradients, dy, at, q, Q, reachable, count)
+                vectorized_rows.load_row_vectors(gradients, dy, at, q, Q, reachable, count)
                 k = int32(0)
                 while k < windows:
                     number = divisor if divisor != 0 else int32(rows * counts[k])
@@ -133,7 +133,7 @@ def avg_pool_grad_kernel(row, dtype):
                 p = int32(p + 1)
             z = int32(z + 1)
         w = int32(four * covered)
-        vectorized_rows.store_fours(dx, offset_of(plane, d, h, w, D, H, W), w, W, vectors, totals, stride)
+        vectorized_rows.store_row_vectors(dx, offset_of(plane, d, h, w, D, H, W), w, W, vectors, totals, stride)
 
     avg_pool_grad_fours.__name__ = avg_pool_grad_fours.__qualname__ = f"avg_pool_grad_fours_{taps}_{stride}_{before}"
     return cuda.jit(cache=True)(avg_pool_grad_fours)

@@ -67,7 +67,7 @@ def max_pool_kernel(row, dtype):
             d, h = int32(z * st_d - front + tap // R * d_d), int32(p * st_h - top + tap % R * d_h)
             if 0 <= d < D and 0 <= h < H:
                 at = uint32(offset_of(plane, d, h, 0, D, H, W) + uint32(column))
-                vectorized_rows.load_fours(seen_by, x, at, column, W, vectors, count)
+                vectorized_rows.load_row_vectors(seen_by, x, at, column, W, vectors, count)
                 s = int32(0)
                 while s < taps:
                     j = int32(0)
@@ -85,8 +85,8 @@ def max_pool_kernel(row, dtype):
             j = int32(j + 1)
         q = int32(four * FOUR)
         at = offset_of(plane, z, p, q, Z, P, Q)
-        vectorized_rows.store_fours(y, at, q, Q, reachable, best, 1)
-        vectorized_rows.store_fours(mask, at, q, Q, reachable, winner, 1)
+        vectorized_rows.store_row_vectors(y, at, q, Q, reachable, best, 1)
+        vectorized_rows.store_row_vectors(mask, at, q, Q, reachable, winner, 1)
 
     max_pool_fours.__name__ = max_pool_fours.__qualname__ = f"max_pool_fours_{taps}_{stride}_{lead}"
     return cuda.jit(cache=True)(max_pool_fours)
@@ -120,12 +120,12 @@ def max_pool_grad_kernel(row, dtype):
             p = window_at(h, int32(tap % R), top, st_h, d_h, P)
             if z >= 0 and p >= 0:
                 at = uint32(offset_of(plane, z, p, 0, Z, P, Q) + uint32(q))
-                vectorized_rows.load_fours(gradients, dy, at, q, Q, reachable, count)
-                vectorized_rows.load_fours(winners, mask, at, q, Q, reachable, count)
+                vectorized_rows.load_row_vectors(gradients, dy, at, q, Q, reachable, count)
+                vectorized_rows.load_row_vectors(winners, mask, at, q, Q, reachable, count)
                 add_won(totals, gradients, winners, int32(tap * S), taps, stride, before)
             tap = int32(tap - 1)
         w = int32(four * covered)
-        vectorized_rows.store_fours(dx, offset_of(plane, d, h, w, D, H, W), w, W, vectors, totals, stride)
+        vectorized_rows.store_row_vectors(dx, offset_of(plane, d, h, w, D, H, W), w, W, vectors, totals, stride)
 
     max_pool_grad_fours.__name__ = max_pool_grad_fours.__qualname__ = f"max_pool_grad_fours_{taps}_{stride}_{before}"
     return cuda.jit(cache=True)(max_pool_grad_fours)

@@ -12,7 +12,7 @@ from numba import types
 from numba.cuda.extending import intrinsic
 
 from ...cuda import gemm_tile, ptx, vectorized_rows
-from ...cuda.vectorized_rows import FOUR, reached
+from ...cuda.vectorized_rows import FOUR, rows_are_aligned
 
 FINGERPRINT = ptx.fingerprint(vectorized_rows.__file__, ptx.__file__, __file__)
 """For kernels to close over: see ptx.fingerprint."""
@@ -85,7 +85,7 @@ def serves(g):
 
 def whole(width, *arrays):
     """Whether vectors reach the rows of all arrays."""
-    return all(reached(a, width) for a in arrays)
+    return all(rows_are_aligned(a, width) for a in arrays)
 
 
 @intrinsic
