@@ -137,9 +137,14 @@ def subpackage_page(path: str) -> str:
     module = resolve(path)
     parts = [heading(f"gpuconv.{path}: {SUBPACKAGES[path][0].lower()}{SUBPACKAGES[path][1:]}"),
              f".. automodule:: gpuconv.{path}\n   :no-members:\n"]  # fmt: skip
+    same = [name for name in module.__all__ if getattr(module, name) is getattr(gpuconv, name, gpuconv)]
+    if same and path == "nn.functional":
+        parts.append(f"The functions of gpuconv itself: {', '.join(map(link, same))}.\n")
     by_file: dict[str, list[str]] = {}
     for name in module.__all__:
-        by_file.setdefault(getattr(getattr(module, name), "__module__", "").rsplit(".", 1)[-1], []).append(name)
+        value = getattr(module, name)
+        if not isinstance(value, ModuleType) and not (path == "nn.functional" and name in same):
+            by_file.setdefault(getattr(value, "__module__", "").rsplit(".", 1)[-1], []).append(name)
     for file, names in by_file.items():
         if path == "nn":
             parts.append(heading(file.replace("_", " ").capitalize(), "-"))
