@@ -27,16 +27,16 @@ FAMILIES = {
 }
 """Folders of gpuconv and the heading of their operations, in the order of the menu."""
 
-SUBPACKAGES = {
-    "nn": "Layers",
-    "nn.functional": "PyTorch's functional names",
-    "nn.init": "Initial weights",
-    "optim": "Optimizers",
-    "optim.lr_scheduler": "Learning-rate schedules",
-    "training": "Training",
-    "testing": "Testing",
-    "emulator": "Emulator",
-}
+SUBPACKAGES = (
+    "nn",
+    "nn.functional",
+    "nn.init",
+    "optim",
+    "optim.lr_scheduler",
+    "training",
+    "testing",
+    "emulator",
+)
 ELSEWHERE = {"SGD": "optim", "Adagrad": "optim", "Adam": "optim", "AdamW": "optim", "RMSprop": "optim",
              "clip_grad_norm": "optim", "clip_grad_value": "optim"}  # fmt: skip
 """Public functions and classes that a subpackage's page describes."""
@@ -135,8 +135,7 @@ def operation_page(page: str, names: list[str]) -> str:
 def subpackage_page(path: str) -> str:
     """The public names of a subpackage, under the files that define them where there are many."""
     module = resolve(path)
-    parts = [heading(f"gpuconv.{path}: {SUBPACKAGES[path][0].lower()}{SUBPACKAGES[path][1:]}"),
-             f".. automodule:: gpuconv.{path}\n   :no-members:\n"]  # fmt: skip
+    parts = [heading(f"gpuconv.{path}"), f".. automodule:: gpuconv.{path}\n   :no-members:\n"]
     same = [name for name in module.__all__ if getattr(module, name) is getattr(gpuconv, name, gpuconv)]
     if same and path == "nn.functional":
         parts.append(f"The functions of gpuconv itself: {', '.join(map(link, same))}.\n")

@@ -30,6 +30,12 @@ def empty(shape: Any, dtype: Any = np.float32) -> Any:
     numpy.ndarray
         Filled with bytes 0xCB. What Python code writes into it counts as written from the next launch on, where it is
         anything else than such bytes.
+
+    Examples
+    --------
+    >>> from gpuconv import emulator
+    >>> emulator.empty((2, 3)).shape
+    (2, 3)
     """
     array = np.empty(shape, dtype)
     array.reshape(-1).view(np.uint8)[...] = FILL

@@ -50,6 +50,20 @@ def run(
     ------
     EmulatorError
         What the kernel did wrong, with kernel, block, thread and line; or what the emulator cannot run.
+
+    Examples
+    --------
+    >>> from numba import cuda
+    >>> from gpuconv import emulator
+    >>> @cuda.jit
+    ... def double(x):
+    ...     i = cuda.grid(1)
+    ...     if i < x.size:
+    ...         x[i] *= 2
+    >>> x = np.arange(5)
+    >>> emulator.run(double, 1, 32, x)
+    >>> x
+    array([0, 2, 4, 6, 8])
     """
     how = Launch(_three(grid), _three(block), shared_bytes, check, seed=seed)
     _launch(kernel, how, arguments, architecture)
@@ -79,6 +93,19 @@ def measure(
     ------
     EmulatorError
         As in `run`.
+
+    Examples
+    --------
+    >>> from numba import cuda
+    >>> from gpuconv import emulator
+    >>> @cuda.jit
+    ... def copy(x, y):
+    ...     i = cuda.grid(1)
+    ...     y[i] = x[i]
+    >>> x = np.arange(32, dtype=np.float32)
+    >>> report = emulator.measure(copy, 1, 32, x, np.empty_like(x))
+    >>> report.memory.requests, report.memory.passes
+    (2, 8)
     """
     how = Launch(_three(grid), _three(block), shared_bytes, meter=True)
     compiled, counts = _launch(kernel, how, arguments, architecture)
@@ -110,6 +137,26 @@ def run_ptx(
     ------
     EmulatorError
         As in `run`.
+
+    Examples
+    --------
+    >>> from gpuconv import emulator
+    >>> ptx = '''
+    ... .version 8.0
+    ... .target sm_80
+    ... .address_size 64
+    ... .visible .entry one(.param .u64 y)
+    ... {
+    ...     .reg .b64 %p;
+    ...     ld.param.u64 %p, [y];
+    ...     st.global.u32 [%p], 1;
+    ...     ret;
+    ... }
+    ... '''
+    >>> y = np.zeros(1, np.int32)
+    >>> emulator.run_ptx(ptx, 1, 1, y)
+    >>> y
+    array([1], dtype=int32)
     """
     flat = [a if isinstance(a, np.ndarray) else flatten([a])[0] for a in arguments]
     how = Launch(_three(grid), _three(block), shared_bytes, check, False, seed)

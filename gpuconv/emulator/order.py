@@ -31,6 +31,19 @@ def check_order(
     ------
     EmulatorError
         Of kind order-dependent where a bit differs; or what `run` raises.
+
+    Examples
+    --------
+    >>> from numba import cuda
+    >>> from gpuconv import emulator
+    >>> @cuda.jit
+    ... def last(x):
+    ...     x[0] = cuda.blockIdx.x
+    >>> try:
+    ...     emulator.check_order(last, 4, 1, np.zeros(1, np.int64))
+    ... except emulator.EmulatorError as error:
+    ...     print(error.kind)
+    race-global
     """
     start = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
     run(kernel, grid, block, *arguments, **options)

@@ -63,6 +63,12 @@ def tolerance(dtype: Any, terms: int = 1, algorithm: str = "direct") -> float:
     Returns
     -------
     float
+
+    Examples
+    --------
+    >>> from gpuconv.testing import tolerance
+    >>> tolerance("float32", terms=9) == 3 * tolerance("float32")
+    True
     """
     dtype = np.dtype(dtype)
     rounding = HALF_EPSILON.get(dtype.name, 0.0)
@@ -82,6 +88,12 @@ def relative_error(actual: Array, expected: Array, magnitude: Array | None = Non
     Returns
     -------
     float
+
+    Examples
+    --------
+    >>> from gpuconv.testing import relative_error
+    >>> relative_error(np.array([1.0, 4.5]), np.array([1.0, 4.0]))
+    0.125
     """
     a, e = to_host(actual).astype(np.float64), to_host(expected).astype(np.float64)
     if a.shape != e.shape:
@@ -122,6 +134,13 @@ def assert_close(
     ------
     AssertionError
         With the error, the bound and where they come from.
+
+    Examples
+    --------
+    >>> from gpuconv.testing import assert_close
+    >>> assert_close(np.array([1.0, 2.0]), np.array([1.0, 2.5]))
+    Traceback (most recent call last):
+    AssertionError: relative error 2.00e-01 > ... (float64, direct, 1 terms)
     """
     dtype = actual.dtype if dtype is None else dtype
     error, bound = relative_error(actual, expected, magnitude), tolerance(dtype, terms, algorithm)
@@ -150,6 +169,14 @@ def check_adjoint(dy: Array, y: Array, dx: Array, x: Array, *, terms: int = 1, a
     ------
     GradientError
         If it is larger than the table allows.
+
+    Examples
+    --------
+    >>> from gpuconv.testing import check_adjoint
+    >>> x, w = np.arange(16.0).reshape(1, 1, 4, 4), np.ones((1, 1, 3, 3))
+    >>> y = gpuconv.conv2d(x, w)
+    >>> check_adjoint(y, y, gpuconv.conv2d_input_grad(y, w, x.shape), x)
+    0.0
     """
     left, right = (np.multiply(*map(_double, pair)) for pair in ((y, dy), (x, dx)))
     scale = max(np.abs(left).sum(), np.abs(right).sum(), np.finfo(np.float64).tiny)
@@ -196,6 +223,14 @@ def check_gradients(
     -----
     For L(x) = <forward(x), dy> and a direction v, compares <backward(dy), v> with (L(x + h v) - L(x - h v)) / 2h. A
     direction whose difference changes when h is halved, or that has a corner in its middle, is drawn again.
+
+    Examples
+    --------
+    >>> from gpuconv.testing import check_gradients
+    >>> x = np.linspace(-1.0, 1.0, 5)
+    >>> report = check_gradients(gpuconv.tanh, lambda dy, x: (gpuconv.tanh_grad(dy, x),), x)
+    >>> report.directions, report.error < report.tolerance
+    (4, True)
     """
     for position, a in enumerate(inputs):
         if a.dtype != np.float64:

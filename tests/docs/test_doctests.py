@@ -28,6 +28,3 @@ def test_examples(name, capsys):
     for test in found:
         runner.run(test)
     assert runner.summarize(verbose=False).failed == 0, capsys.readouterr().out
-
-
-PUBLIC = [name for name in gpuconv.__all__ if callable(getattr(gpuconv, name))]
