@@ -1,7 +1,7 @@
 """A CUDA device for machines that have none: runs the PTX that Numba generates, checks it and counts.
 
 `run` launches one kernel on NumPy arrays; `gpuconv.use_device("emulator")` sends the whole library here. What is
-modelled, and what is not, stands in docs/emulator.md.
+modeled, and what is not, stands in docs/emulator.md.
 """
 
 from .buffers import empty

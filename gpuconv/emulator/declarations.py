@@ -46,11 +46,11 @@ class Declarations(Tokens):
             else:
                 count *= integer(self.next())
                 self.expect("]")
-        data = self.initialiser(size) if self.accept("=") else b""
+        data = self.initializer(size) if self.accept("=") else b""
         bytes_ = max(count * size, len(data)) if count == 0 else count * size
         return Variable(name, space, type_, bytes_, max(align, size), data, external)
 
-    def initialiser(self, size: int) -> bytes:
+    def initializer(self, size: int) -> bytes:
         """`{1, 2, {3, 4}}` or one number, as the bytes of numbers of `size` bytes."""
         items = []
         depth = 0
@@ -68,7 +68,7 @@ class Declarations(Tokens):
             elif token[0].isdigit():
                 items.append(literal(token).value)
             elif token != ",":
-                raise self.error(f"an initialiser holds {token!r}, expected numbers")
+                raise self.error(f"an initializer holds {token!r}, expected numbers")
         return b"".join((item % 2 ** (8 * size)).to_bytes(size, "little") for item in items)
 
     def parameters(self) -> list[Variable]:

@@ -6,7 +6,7 @@ KINDS = (
     "out-of-bounds",
     "misaligned",
     "read-only",
-    "uninitialised",
+    "uninitialized",
     "race-shared",
     "race-warp",
     "race-global",

@@ -224,7 +224,7 @@ def _sentence(kind: str, where: str, whom: str) -> str:
         "out-of-bounds": f"an access to {where}",
         "misaligned": f"an access to {where} that is not at a multiple of its size",
         "read-only": f"a store to {where}, which is read-only",
-        "uninitialised": f"a read of {where}, never written",
+        "uninitialized": f"a read of {where}, never written",
         "race-shared": f"an access to {where} that {whom} of another warp touched since the last barrier of both",
         "race-warp": f"an access to {where} that {whom} of the same warp touched without bar.warp.sync in between",
         "race-global": f"an access to {where} that {whom} touched in the same launch",

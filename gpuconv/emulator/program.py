@@ -16,7 +16,7 @@ from .runtime import state as s
 from .runtime.helpers import helper
 from .translate import Program, translate
 
-OPTIMISATION = 1
+OPTIMIZATION = 1
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def compile_kernel(ptx: str, name: str | None = None) -> Compiled:
     Raises
     ------
     EmulatorError
-        If the text is not PTX, or has an instruction that is not modelled; with the line.
+        If the text is not PTX, or has an instruction that is not modeled; with the line.
     """
     module = parse(ptx)
     kernel = kernel_of(module, name)
@@ -201,7 +201,7 @@ def _target_machine() -> Any:
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple()
     features = llvm.get_host_cpu_features().flatten()
-    return target.create_target_machine(llvm.get_host_cpu_name(), features, opt=OPTIMISATION, jit=True)
+    return target.create_target_machine(llvm.get_host_cpu_name(), features, opt=OPTIMIZATION, jit=True)
 
 
 def _machine_code(program: Program, ptx: str, name: str) -> tuple[Any, int]:
@@ -217,7 +217,7 @@ def _machine_code(program: Program, ptx: str, name: str) -> tuple[Any, int]:
     if kept is None:
         module = llvm.parse_assembly(program.text)
         module.triple = llvm.get_process_triple()
-        _optimise(module, machine)
+        _optimize(module, machine)
         kept = machine.emit_object(module)
         cache.write(key, kept)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _new_machine())
@@ -230,12 +230,12 @@ def _new_machine() -> Any:
     """A target machine of its own for each engine, which takes possession of it."""
     target = llvm.Target.from_default_triple()
     features = llvm.get_host_cpu_features().flatten()
-    return target.create_target_machine(llvm.get_host_cpu_name(), features, opt=OPTIMISATION, jit=True)
+    return target.create_target_machine(llvm.get_host_cpu_name(), features, opt=OPTIMIZATION, jit=True)
 
 
-def _optimise(module: Any, machine: Any) -> None:
+def _optimize(module: Any, machine: Any) -> None:
     """What pays for itself on straight code of vectors: no inlining, no loops to unroll."""
-    options = llvm.create_pipeline_tuning_options(speed_level=OPTIMISATION)
+    options = llvm.create_pipeline_tuning_options(speed_level=OPTIMIZATION)
     builder = llvm.create_pass_builder(machine, options)
     manager = llvm.create_new_function_pass_manager()
     manager.add_instruction_combine_pass()

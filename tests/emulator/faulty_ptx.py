@@ -130,8 +130,8 @@ fault(
 fault("matrix by half a warp", "warp-divergence", "  setp.lt.u32 %p1, %r1, 16;\n  @!%p1 bra done;\n"
       + MATRIX.replace("OFFSET", "").replace("MARK", " // FAULT") + "\ndone:")  # fmt: skip
 right("matrix", FILL + MATRIX.replace("OFFSET", "").replace("MARK", ""))
-fault("an instruction that is not modelled", "unsupported-instruction", "  wgmma.fence.sync.aligned; // FAULT")
-fault("a variant that is not modelled", "unsupported-instruction", "  cp.async.bulk.commit_group; // FAULT")
+fault("an instruction that is not modeled", "unsupported-instruction", "  wgmma.fence.sync.aligned; // FAULT")
+fault("a variant that is not modeled", "unsupported-instruction", "  cp.async.bulk.commit_group; // FAULT")
 fault("generic address of nothing", "out-of-bounds", "  mov.u64 %rd9, 0;\n  ld.f32 %f1, [%rd9]; // FAULT")
 right("generic addresses", """  mov.u64 %rd9, tile;
   cvta.shared.u64 %rd9, %rd9;

@@ -80,7 +80,7 @@ def test_another_device_gets_its_launches_back():
 def test_reading_a_result_that_no_kernel_has_written_is_reported(emulated):
     x = np.ones(8, np.float32)
     y = gpuconv.core.arrays.empty(x.shape, x.dtype, x)
-    with pytest.raises(emulator.EmulatorError, match="uninitialised"):
+    with pytest.raises(emulator.EmulatorError, match="uninitialized"):
         gpuconv.relu(y)
     gpuconv.relu(x, out=y)
     assert gpuconv.relu(y).tolist() == [1] * 8

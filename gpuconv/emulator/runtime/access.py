@@ -11,7 +11,7 @@ from numba import boolean, int64, njit, types
 from . import state as s
 from .raw import exchange_32, lazily, read_i32, read_i64, read_u8, write_i64, write_u8
 
-OUT_OF_BOUNDS, MISALIGNED, WRITE_TO_CONSTANT, UNINITIALISED = 1, 2, 3, 4
+OUT_OF_BOUNDS, MISALIGNED, WRITE_TO_CONSTANT, UNINITIALIZED = 1, 2, 3, 4
 RACE_SHARED, RACE_WARP, RACE_GLOBAL, RACE_ASYNC = 5, 6, 7, 8
 BARRIER_DIVERGENCE, WARP_DIVERGENCE, TRAP, HANG, LIMIT = 9, 10, 11, 12, 13
 
@@ -106,7 +106,7 @@ def check_shared(core, warp, lane, offset, address, size, site, kind, pending):
             )
             return False
         if kind != s.WRITE and stamp == 0:
-            fault(core, warp, lane, UNINITIALISED, site, address, size, -1)
+            fault(core, warp, lane, UNINITIALIZED, site, address, size, -1)
             return False
         both_atomic = kind == s.ATOMIC and stamp & _ATOMIC_BIT
         together = kind == s.WRITE and stamp >> 8 == (time << 8) | me  # lanes of one store: their values are compared
@@ -167,14 +167,14 @@ def _local_access(core, warp, lane, address, size, site):
 @njit
 def check_global(core, warp, lane, row, offset, address, size, site, kind):
     """Whether an access to global memory is of one block alone and reads something; notes it."""
-    initialised = get(row, s.REGION_INIT)
-    if initialised:
+    initialized = get(row, s.REGION_INIT)
+    if initialized:
         for i in range(offset, offset + size):
-            if kind == s.READ and not read_u8(initialised + i):
-                fault(core, warp, lane, UNINITIALISED, site, address, size, -1)
+            if kind == s.READ and not read_u8(initialized + i):
+                fault(core, warp, lane, UNINITIALIZED, site, address, size, -1)
                 return False
             if kind != s.READ:
-                write_u8(initialised + i, 1)
+                write_u8(initialized + i, 1)
     writes, reads = get(row, s.REGION_WRITES), get(row, s.REGION_READS)
     if writes == 0:
         return True

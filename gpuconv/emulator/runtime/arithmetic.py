@@ -149,7 +149,7 @@ def _directed_double(mode):
 
     @jit
     def move(value, error):
-        """The neighbour in the direction of the rounding, where the exact value lies there."""
+        """The neighbor in the direction of the rounding, where the exact value lies there."""
         if error == 0 or not math.isfinite(value):
             return bits_f64(value)
         up = error > 0

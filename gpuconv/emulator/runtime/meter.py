@@ -56,7 +56,7 @@ def group_wavefronts(addresses, mask, first, last, size):
 def meter_shared(core, addresses, mask, site, size):
     """Count the wavefronts of a request: by the whole warp, by halves for 64 bits, by quarters for 128 bits a lane.
 
-    Neighbouring groups share their wavefronts where that takes no more than the larger of them takes alone.
+    Neighboring groups share their wavefronts where that takes no more than the larger of them takes alone.
     """
     lanes = s.LANES if size <= 4 else s.LANES * 4 // size
     passes, first = 0, 0

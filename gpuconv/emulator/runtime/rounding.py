@@ -1,6 +1,6 @@
 """Rounding once: sums, products and quotients kept exact enough, then narrowed to any format in any direction.
 
-A float64 *rounded to odd* (the exact value if it is one, else the neighbour with an odd last bit) can be rounded again
+A float64 *rounded to odd* (the exact value if it is one, else the neighbor with an odd last bit) can be rounded again
 to a format with at least two digits less, and the result is as if rounded once (Boldo and Melquiond, 2008).
 """
 

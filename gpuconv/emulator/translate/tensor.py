@@ -10,7 +10,7 @@ from .values import constant
 
 @instruction("cp")
 def copy(code: Code, item: Instruction) -> None:
-    """cp.async of 4, 8 or 16 bytes, its groups and its waits. Bulk copies (TMA) are not modelled."""
+    """cp.async of 4, 8 or 16 bytes, its groups and its waits. Bulk copies (TMA) are not modeled."""
     parts = item.parts
     if parts[1] != "async" or "bulk" in parts or "mbarrier" in parts:
         raise code.unsupported()

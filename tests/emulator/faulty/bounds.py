@@ -62,7 +62,7 @@ def shared_array(x):
 
 
 @case("out-of-bounds", 1, 32, floats(32))
-def into_the_neighbouring_shared_array(x):
+def into_the_neighboring_shared_array(x):
     """The index runs from one array of shared memory into the next."""
     a = cuda.shared.array(32, float32)
     b = cuda.shared.array(32, float32)
@@ -95,7 +95,7 @@ def local_array(x, where):
     x[i] = row[where[i]]
 
 
-@case("uninitialised", 1, 64, floats(64))
+@case("uninitialized", 1, 64, floats(64))
 def shared_memory_read_before_written(x):
     """Half of the array is never filled."""
     tile = cuda.shared.array(64, float32)
@@ -106,7 +106,7 @@ def shared_memory_read_before_written(x):
     x[i] = tile[uint32(uint32(63) - i)]  # FAULT
 
 
-@case("uninitialised", 1, 32, unwritten(32), floats(32))
+@case("uninitialized", 1, 32, unwritten(32), floats(32))
 def global_memory_read_before_written(x, y):
     """An accumulator that nobody cleared."""
     i = uint32(cuda.threadIdx.x)

@@ -7,7 +7,7 @@ from tests.emulator.faulty.entries import case, floats, right
 
 @case("race-warp", 1, 32, floats(32))
 def warp_exchange_without_a_sync(x):
-    """A neighbour's value, hoping that the warp runs in step."""
+    """A neighbor's value, hoping that the warp runs in step."""
     tile = cuda.shared.array(32, float32)
     i = uint32(cuda.threadIdx.x)
     tile[i] = x[i]
@@ -16,7 +16,7 @@ def warp_exchange_without_a_sync(x):
 
 @right(1, 32, floats(32))
 def warp_exchange(x):
-    """A neighbour's value after syncwarp."""
+    """A neighbor's value after syncwarp."""
     tile = cuda.shared.array(32, float32)
     i = uint32(cuda.threadIdx.x)
     tile[i] = x[i]
@@ -25,7 +25,7 @@ def warp_exchange(x):
 
 
 @case("race-warp", 1, 32, floats(32))
-def overwritten_before_the_neighbour_has_read(x):
+def overwritten_before_the_neighbor_has_read(x):
     """Write after read in one warp."""
     tile = cuda.shared.array(32, float32)
     i = uint32(cuda.threadIdx.x)
@@ -38,7 +38,7 @@ def overwritten_before_the_neighbour_has_read(x):
 
 
 @right(1, 32, floats(32))
-def overwritten_after_the_neighbour_has_read(x):
+def overwritten_after_the_neighbor_has_read(x):
     """The same with a sync between read and write."""
     tile = cuda.shared.array(32, float32)
     i = uint32(cuda.threadIdx.x)
