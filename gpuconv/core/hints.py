@@ -1,6 +1,7 @@
 """Guesses at the mistake behind an error, for the end of its message."""
 
 from collections.abc import Sequence
+from typing import Any
 
 LAST = {3: "(N, W, C)", 4: "(N, H, W, C)", 5: "(N, D, H, W, C)"}
 FIRST = {3: "(N, C, W)", 4: "(N, C, H, W)", 5: "(N, C, D, H, W)"}
@@ -31,3 +32,8 @@ def channels_last_hint(shape: Sequence[int], channels: int) -> str:
         return ""
     axes = ", ".join(map(str, (0, rank - 1, *range(1, rank - 1))))
     return f"; {LAST[rank]}? gpuconv is {FIRST[rank]}: pass x.transpose({axes})"
+
+
+def described(value: Any) -> str:
+    """How a message shows what was passed: an array by its shape, everything else by its repr."""
+    return f"an array of shape {tuple(value.shape)}" if hasattr(value, "shape") else repr(value)

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from ..core.arrays import require_array
-from ..core.hints import channels_last_hint
+from ..core.hints import channels_last_hint, described
 from ..core.typing import Array
 
 LAYOUTS = {2: "(N, C)", 3: "(N, C, W)", 4: "(N, C, H, W)", 5: "(N, C, D, H, W)"}
@@ -30,7 +30,7 @@ def only(op: str, name: str, value: Any, default: Any, instead: str = "") -> Non
     """
     if value is not default and not (type(value) is type(default) and value == default):
         hint = f"; {instead}" if instead else ""
-        raise ValueError(f"{op}: {name} is {value!r}, expected {default!r}{hint}")
+        raise ValueError(f"{op}: {name} is {described(value)}, expected {default!r}{hint}")
 
 
 def require_module(op: str, name: str, value: Any) -> None:

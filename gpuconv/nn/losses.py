@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from .. import loss as f
 from ..core.arrays import number, one_of
+from ..core.hints import described
 from ..core.typing import Array
 from .checks import name_layer, only
 
@@ -80,7 +81,7 @@ class Loss:
         """Show the options that are not the defaults."""
         defaults = {name: p.default for name, p in inspect.signature(type(self)).parameters.items()}
         shown = [(name, value) for name, value in self.options.items() if value is not defaults.get(name)]
-        return f"{type(self).__name__}({', '.join(f'{name}={_shown(value)}' for name, value in shown)})"
+        return f"{type(self).__name__}({', '.join(f'{name}={described(value)}' for name, value in shown)})"
 
 
 class CrossEntropyLoss(Loss):
@@ -180,7 +181,3 @@ def refuse_deprecated(op: str, size_average: Any, reduce: Any) -> None:
     """Refuse the options that reduction replaces: they hold their positions in PyTorch's signature."""
     only(op, "size_average", size_average, None, _INSTEAD)
     only(op, "reduce", reduce, None, _INSTEAD)
-
-
-def _shown(value: Any) -> str:
-    return f"array of shape {tuple(value.shape)}" if hasattr(value, "shape") else repr(value)

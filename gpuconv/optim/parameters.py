@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from ..core.hints import described
 from ..nn.checks import only
 from ..nn.module import Module
 from ..nn.parameter import Parameter
@@ -46,9 +47,7 @@ def refuse_differentiable(op: str, differentiable: Any) -> None:
 def _kind(value: Any) -> str:
     if type(value).__module__.startswith("torch."):
         return f"a torch {type(value).__name__}"
-    if hasattr(value, "shape"):
-        return f"an array of shape {tuple(value.shape)}"
-    return f"a {type(value).__name__}"
+    return described(value) if hasattr(value, "shape") else f"a {type(value).__name__}"
 
 
 def _hint(value: Any) -> str:

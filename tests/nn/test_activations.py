@@ -58,6 +58,31 @@ def test_the_likelihood_is_its_function():
     assert np.array_equal(loss.backward(), gpuconv.nll_loss_grad(x, target))
 
 
+@pytest.mark.parametrize(
+    "make", [nn.ReLU, nn.ReLU6, nn.Hardtanh, nn.LeakyReLU, lambda inplace: nn.LeakyReLU(0.0, inplace)]
+)
+def test_in_place_results_and_gradients_are_the_same(make):
+    rng = np.random.default_rng(0)
+    x, dy = 5 * rng.standard_normal((2, 3, 4)), rng.standard_normal((2, 3, 4))
+    x[0, 0] = 0
+    usual, inplace, memory = make(inplace=False), make(inplace=True), x.copy()
+    assert inplace(memory) is memory
+    assert np.array_equal(memory, usual(x))
+    assert np.array_equal(inplace.backward(dy), usual.backward(dy))
+
+
+def test_in_place_layers_take_views():
+    x = np.random.default_rng(0).standard_normal((4, 3))
+    assert np.array_equal(nn.ReLU(True)(x.T), np.maximum(x.T, 0))
+
+
+def test_dims_are_numpys_axes():
+    x = np.random.default_rng(0).standard_normal((2, 3, 4))
+    assert np.array_equal(nn.Softmax(axis=1)(x), nn.Softmax(1)(x))
+    with pytest.raises(TypeError, match="Softmax: dim is None, expected an integer"):
+        nn.Softmax(None)
+
+
 @pytest.mark.parametrize("slopes", [1, 3])
 def test_slopes_are_learned(slopes):
     x, dy = (np.random.default_rng(seed).standard_normal((2, 3, 4)).astype(np.float32) for seed in (0, 1))

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import gpuconv
 from gpuconv import nn
 from gpuconv.testing import assert_close, check_gradients
 from tests import reference
@@ -67,6 +68,21 @@ def test_a_layer_is_its_function(layer, rank):
     y = model(x)
     assert_close(y, expected, terms=16)
     assert model.backward(np.ones_like(y), input_grad=False) is None
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+def test_padding_modes_pad_before(mode):
+    x = np.random.default_rng(1).standard_normal((2, 2, 5, 6))
+    layer = nn.Conv2d(2, 3, 3, 2, ((1, 2), (0, 1)), padding_mode=mode, dtype=np.float64, seed=0)
+    numpys = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode]
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 2), (0, 1)), numpys)
+    assert np.array_equal(layer(x), gpuconv.conv2d(padded, layer.weight.data, layer.bias.data, stride=2))
+
+    def backward(dy, x):
+        layer(x)
+        return (layer.backward(dy),)
+
+    assert check_gradients(layer, backward, x, directions=2).directions == 2
 
 
 @on_every_layer

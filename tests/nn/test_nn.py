@@ -157,6 +157,19 @@ def test_losses_are_the_functions():
     assert_close(loss.backward(), reference.mse_loss_grad(x, x + 1, 1.0, "mean"))
 
 
+@pytest.mark.parametrize(("start", "end", "shape"), [(1, -1, (2, 60)), (0, 1, (6, 4, 5)), (2, 3, (2, 3, 20))])
+def test_flatten_joins_axes_and_separates_their_gradient(start, end, shape):
+    layer, x = nn.Flatten(start, end), np.arange(120.0).reshape(2, 3, 4, 5)
+    y = layer(x)
+    assert y.shape == shape
+    assert np.array_equal(layer.backward(y), x)
+
+
+def test_a_layer_goes_where_device_says_with_the_dtype_of_dtype():
+    layer = nn.Linear(3, 2, True, "cpu", "float64")
+    assert layer.weight.data.dtype == layer.bias.data.dtype == np.float64
+
+
 def test_train_and_eval_reach_every_module():
     model = _network().eval()
     assert not any(module.training for _, module in model.named_modules())

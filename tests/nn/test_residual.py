@@ -120,6 +120,14 @@ def test_group_norm_layers_are_the_function(affine):
         assert_close(layer.weight.grad, expected[1], terms=16)
 
 
+@pytest.mark.parametrize("layer", [nn.BatchNorm1d(4, bias=False), nn.GroupNorm(2, 4, bias=False)])
+def test_a_bias_can_be_left_out(layer):
+    x = _array(5, 4, dtype=np.float32)
+    layer.backward(np.ones_like(layer(x)))
+    assert [name for name, _ in layer.named_parameters()] == ["weight"]
+    assert layer.weight.grad.shape == (4,)
+
+
 def test_buffers_travel_with_the_state():
     a, b = nn.Sequential(nn.BatchNorm1d(2)), nn.Sequential(nn.BatchNorm1d(2))
     a(_array(4, 2, dtype=np.float32))
