@@ -115,8 +115,8 @@ def test_backward_before_forward_says_what_comes_first():
         (lambda: nn.ConvTranspose2d(1, 1, 1, padding_mode="reflect"), "padding_mode is 'reflect', expected 'zeros'"),
         (lambda: nn.Hardtanh(min_value=0), "Hardtanh: min_value is 0, expected None; it is called min_val"),
         (lambda: nn.CrossEntropyLoss(None, True), "CrossEntropyLoss: size_average is True, .*, use reduction"),
-        (lambda: nn.MSELoss(reduction="men"), "MSELoss: reduction is 'men', .*did you mean 'mean'"),
-        (lambda: nn.Conv2d(1, 1, 1, padding_mode="reflct"), "Conv2d: padding_mode .*did you mean 'reflect'"),
+        (lambda: nn.MSELoss(reduction="men"), "MSELoss: reduction is 'men', expected one of 'mean'"),
+        (lambda: nn.Conv2d(1, 1, 1, padding_mode="reflct"), "Conv2d: padding_mode is 'reflct', expected one of"),
         (lambda: nn.Sequential(forward=nn.ReLU()), "a module is named 'forward', expected no dot and no attribute"),
     ],
 )
