@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from gpuconv.core.shapes import conv_geometry
+from gpuconv.conv.shape import conv_shape
 
 from . import problems, report
 from .worker_data import arrays
@@ -61,7 +61,7 @@ def choices_of(operations, operation, problem):
     from gpuconv.kernels.cuda.launch import multiprocessors
 
     options = {"stride": problem.stride, "padding": problem.pad, "groups": problem.groups}
-    shape = conv_geometry("choices", problem.x_shape, problem.w_shape, **options)
+    shape = conv_shape("choices", problem.x_shape, problem.w_shape, **options)
     x, w, y = map(operations.g.to_device, arrays((shape.x_shape, shape.w_shape, shape.y_shape), "float32"))
     itemsize, processors, epilogue = x.dtype.itemsize, multiprocessors(x), (None, 0, np.float32(0))
     if operation == "conv_weight_grad":

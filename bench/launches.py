@@ -88,7 +88,7 @@ def convolution_tiles():
 
 def tensor_cores():
     """An Instance of every kernel for tensor cores: 16-bit types and tf32, both tiles, what packs and what adds."""
-    from gpuconv.core.half import half_types
+    from gpuconv.core.dtypes import half_types
     from gpuconv.kernels.conv.cuda.tensor_core import FIRST_CAPABILITY
 
     for dtype in (*half_types(), np.dtype(np.float32)):

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gpuconv.conv.shape import conv_shape
 from gpuconv.core import device as devices
-from gpuconv.core.shapes import conv_geometry
 from gpuconv.testing import relative_error, tolerance
 
 from .problems import NETWORKS, ConvProblem
@@ -109,7 +109,7 @@ def _algorithms(p: ConvProblem, name: str, dtype: str, algorithm: str) -> list[s
     if algorithm == "auto":
         return [algorithm]
     like = devices.to_device(np.empty(0, numpy_type(dtype)))
-    shape = conv_geometry("bench", p.x_shape, p.w_shape, stride=p.stride, padding=p.pad, groups=p.groups)
+    shape = conv_shape("bench", p.x_shape, p.w_shape, stride=p.stride, padding=p.pad, groups=p.groups)
     operation = {"forward": "fprop", "input_grad": "dgrad", "weight_grad": "wgrad"}[name]
     conv = devices.kernels_for(like).conv
     offered = [name for name in conv.ALGORITHMS if conv.unsupported(name, shape, operation, like.dtype) is None]

@@ -39,27 +39,32 @@ from .activation import (
     tanh,
     tanh_grad,
 )
-from .conv.conv_3d import conv3d, conv3d_bias_grad, conv3d_input_grad, conv3d_weight_grad
-from .conv.conv_transpose_1d import (
+from .conv import (
+    conv1d,
+    conv1d_bias_grad,
+    conv1d_input_grad,
+    conv1d_weight_grad,
+    conv2d,
+    conv2d_bias_grad,
+    conv2d_input_grad,
+    conv2d_weight_grad,
+    conv3d,
+    conv3d_bias_grad,
+    conv3d_input_grad,
+    conv3d_weight_grad,
     conv_transpose1d,
     conv_transpose1d_bias_grad,
     conv_transpose1d_input_grad,
     conv_transpose1d_weight_grad,
-)
-from .conv.conv_transpose_2d import (
     conv_transpose2d,
     conv_transpose2d_bias_grad,
     conv_transpose2d_input_grad,
     conv_transpose2d_weight_grad,
-)
-from .conv.conv_transpose_3d import (
     conv_transpose3d,
     conv_transpose3d_bias_grad,
     conv_transpose3d_input_grad,
     conv_transpose3d_weight_grad,
 )
-from .conv.functional import conv2d, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
-from .conv.functional_nd import conv1d, conv1d_bias_grad, conv1d_input_grad, conv1d_weight_grad
 from .core.device import DeviceError, device, to_device, to_host, use_device
 from .core.graph import cuda_graph
 from .dropout.functional import dropout, dropout2d, dropout2d_grad, dropout_grad

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .core.arrays import one_of
 from .core.device import use_device
+from .core.options import one_of
 
 _log = logging.getLogger("gpuconv")
 
@@ -64,12 +64,12 @@ def _calls() -> Iterator[tuple[str, Callable[[Any], None]]]:
 def _algorithms(dtype: Any) -> None:
     """Every pass of convolutions by every algorithm, asked for by name, on 3x3 and 1x1 taps."""
     from .conv import functional
+    from .conv.shape import conv_shape
     from .core.device import kernels_for, to_device
-    from .core.shapes import conv_geometry
 
     for x_shape, w_shape in (((1, 2, 8, 8), (3, 2, 3, 3)), ((1, 2, 8, 8), (3, 2, 1, 1))):
         x, w = (to_device(np.zeros(shape, dtype)) for shape in (x_shape, w_shape))
-        shape, y = conv_geometry("warmup", x_shape, w_shape), functional.conv2d(x, w)
+        shape, y = conv_shape("warmup", x_shape, w_shape), functional.conv2d(x, w)
         names = partial(kernels_for(x).conv.algorithms, shape, like=x)
         for name in names("fprop"):
             functional.conv2d(x, w, algorithm=name)

@@ -1,11 +1,9 @@
 """Activations that take an exponential and are bounded on one side."""
 
 from ..core.device import Array
-from ..core.half import takes_half
 from .elementwise import backward, forward
 
 
-@takes_half
 def elu(x: Array, alpha: float = 1.0, *, out: Array | None = None) -> Array:
     """x where x > 0, alpha (exp(x) - 1) elsewhere.
 
@@ -35,7 +33,6 @@ def elu(x: Array, alpha: float = 1.0, *, out: Array | None = None) -> Array:
     return forward("elu", x, out, alpha=alpha)
 
 
-@takes_half
 def elu_grad(dy: Array, x: Array, alpha: float = 1.0, *, out: Array | None = None) -> Array:
     """dy where x > 0, dy alpha exp(x) elsewhere.
 
@@ -67,7 +64,6 @@ def elu_grad(dy: Array, x: Array, alpha: float = 1.0, *, out: Array | None = Non
     return backward("elu_grad", dy, x, out, alpha=alpha)
 
 
-@takes_half
 def selu(x: Array, *, out: Array | None = None) -> Array:
     """scale * elu(x, alpha), with scale = 1.0507 and alpha = 1.6733.
 
@@ -95,7 +91,6 @@ def selu(x: Array, *, out: Array | None = None) -> Array:
     return forward("selu", x, out)
 
 
-@takes_half
 def selu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     """dy scale where x > 0, dy scale alpha exp(x) elsewhere.
 
@@ -124,7 +119,6 @@ def selu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     return backward("selu_grad", dy, x, out)
 
 
-@takes_half
 def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0, *, out: Array | None = None) -> Array:
     """log(1 + exp(beta x)) / beta: a smooth relu.
 
@@ -157,7 +151,6 @@ def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0, *, out: Array
     return forward("softplus", x, out, beta=beta, threshold=threshold)
 
 
-@takes_half
 def softplus_grad(
     dy: Array, x: Array, beta: float = 1.0, threshold: float = 20.0, *, out: Array | None = None
 ) -> Array:

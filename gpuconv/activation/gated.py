@@ -1,14 +1,12 @@
 """Activations that multiply x by a gate between 0 and 1, and the gate made of straight lines."""
 
-from ..core.arrays import one_of
 from ..core.device import Array
-from ..core.half import takes_half
+from ..core.options import one_of
 from .elementwise import backward, forward
 
 APPROXIMATIONS = {"none": "gelu", "tanh": "gelu_tanh"}  # the kernel of each
 
 
-@takes_half
 def silu(x: Array, *, out: Array | None = None) -> Array:
     """x sigmoid(x), also called swish.
 
@@ -36,7 +34,6 @@ def silu(x: Array, *, out: Array | None = None) -> Array:
     return forward("silu", x, out)
 
 
-@takes_half
 def silu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     """dy (s + x s (1 - s)), with s = sigmoid(x).
 
@@ -65,7 +62,6 @@ def silu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     return backward("silu_grad", dy, x, out)
 
 
-@takes_half
 def mish(x: Array, *, out: Array | None = None) -> Array:
     """x tanh(log(1 + exp(x))).
 
@@ -93,7 +89,6 @@ def mish(x: Array, *, out: Array | None = None) -> Array:
     return forward("mish", x, out)
 
 
-@takes_half
 def mish_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     """dy times the derivative of mish.
 
@@ -122,7 +117,6 @@ def mish_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     return backward("mish_grad", dy, x, out)
 
 
-@takes_half
 def hardsigmoid(x: Array, *, out: Array | None = None) -> Array:
     """min(max(0, x + 3), 6) / 6: straight lines in place of sigmoid.
 
@@ -150,7 +144,6 @@ def hardsigmoid(x: Array, *, out: Array | None = None) -> Array:
     return forward("hardsigmoid", x, out)
 
 
-@takes_half
 def hardsigmoid_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     """dy / 6 where -3 < x < 3, 0 elsewhere.
 
@@ -179,7 +172,6 @@ def hardsigmoid_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     return backward("hardsigmoid_grad", dy, x, out)
 
 
-@takes_half
 def hardswish(x: Array, *, out: Array | None = None) -> Array:
     """x hardsigmoid(x).
 
@@ -207,7 +199,6 @@ def hardswish(x: Array, *, out: Array | None = None) -> Array:
     return forward("hardswish", x, out)
 
 
-@takes_half
 def hardswish_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     """0 where x <= -3, dy where x >= 3, dy (2x + 3) / 6 between.
 
@@ -236,7 +227,6 @@ def hardswish_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     return backward("hardswish_grad", dy, x, out)
 
 
-@takes_half
 def gelu(x: Array, approximate: str = "none", *, out: Array | None = None) -> Array:
     """x P(X <= x) for a standard normal X: x (1 + erf(x / sqrt(2))) / 2.
 
@@ -268,7 +258,6 @@ def gelu(x: Array, approximate: str = "none", *, out: Array | None = None) -> Ar
     return forward("gelu", x, out, kernel=APPROXIMATIONS[approximate])
 
 
-@takes_half
 def gelu_grad(dy: Array, x: Array, approximate: str = "none", *, out: Array | None = None) -> Array:
     """dy (P(X <= x) + x p(x)), p the normal density; with "tanh" the derivative of the approximation.
 

@@ -3,13 +3,11 @@
 import math
 from collections.abc import Sequence
 
-from ..core.arrays import floating, output, shaped
-from ..core.device import Array, kernels_for, on_device_of
-from ..core.half import takes_half
+from ..core.call import Call
+from ..core.device import Array
 from ..core.shapes import any_shape
 
 
-@takes_half
 def prelu(x: Array, weight: Array, *, out: Array | None = None) -> Array:
     """x where x > 0, weight * x elsewhere.
 
@@ -36,16 +34,15 @@ def prelu(x: Array, weight: Array, *, out: Array | None = None) -> Array:
     -----
     He et al., 2015. Deterministic.
     """
-    op = "prelu"
-    x, weight = floating(op, x=x, weight=weight)
-    view = _channels(op, x.shape, weight.shape)
-    with on_device_of(x):
-        y = output(op, x.shape, x, out, inputs=(weight,), coinciding=(x,))
-        kernels_for(x).activation.prelu(x.reshape(view), weight.reshape(-1), y.reshape(view))
-    return y
+    call = Call("prelu", x=x, weight=weight)
+    x, weight = call.arrays
+    view = _channels(call.op, x.shape, weight.shape)
+    with call.device:
+        y = call.output(x.shape, out, coinciding=(x,))
+        call.kernels.activation.prelu(x.reshape(view), weight.reshape(-1), y.reshape(view))
+    return call.finish(y)
 
 
-@takes_half
 def prelu_grad(dy: Array, x: Array, weight: Array, *, out: Array | None = None) -> Array:
     """dy where x > 0, weight * dy elsewhere: the gradient with respect to x.
 
@@ -72,18 +69,17 @@ def prelu_grad(dy: Array, x: Array, weight: Array, *, out: Array | None = None) 
     -----
     f'(0) = weight. Deterministic.
     """
-    op = "prelu_grad"
-    dy, x, weight = floating(op, dy=dy, x=x, weight=weight)
-    shaped(op, "dy", dy, x.shape, "the shape of x")
-    view = _channels(op, x.shape, weight.shape)
-    with on_device_of(x):
-        dx = output(op, x.shape, x, out, inputs=(weight,), coinciding=(dy, x))
+    call = Call("prelu_grad", dy=dy, x=x, weight=weight)
+    dy, x, weight = call.arrays
+    call.require_shape("dy", dy, x.shape, "the shape of x")
+    view = _channels(call.op, x.shape, weight.shape)
+    with call.device:
+        dx = call.output(x.shape, out, coinciding=(dy, x))
         views = dy.reshape(view), x.reshape(view), weight.reshape(-1), dx.reshape(view)
-        kernels_for(x).activation.prelu_grad(*views)
-    return dx
+        call.kernels.activation.prelu_grad(*views)
+    return call.finish(dx)
 
 
-@takes_half
 def prelu_weight_grad(dy: Array, x: Array, weight_shape: Sequence[int], *, out: Array | None = None) -> Array:
     """The sum of dy x where x <= 0, over all that a slope serves: the gradient with respect to the slopes.
 
@@ -111,15 +107,15 @@ def prelu_weight_grad(dy: Array, x: Array, weight_shape: Sequence[int], *, out: 
     -----
     Deterministic: a fixed order of summation.
     """
-    op = "prelu_weight_grad"
-    dy, x = floating(op, dy=dy, x=x)
-    shaped(op, "dy", dy, x.shape, "the shape of x")
-    weight_shape = any_shape(op, "weight_shape", weight_shape)
-    view = _channels(op, x.shape, weight_shape)
-    with on_device_of(x):
-        dweight = output(op, weight_shape, x, out, inputs=(dy, x))
-        kernels_for(x).activation.prelu_weight_grad(dy.reshape(view), x.reshape(view), dweight.reshape(-1))
-    return dweight
+    call = Call("prelu_weight_grad", dy=dy, x=x)
+    dy, x = call.arrays
+    call.require_shape("dy", dy, x.shape, "the shape of x")
+    weight_shape = any_shape(call.op, "weight_shape", weight_shape)
+    view = _channels(call.op, x.shape, weight_shape)
+    with call.device:
+        dweight = call.output(weight_shape, out)
+        call.kernels.activation.prelu_weight_grad(dy.reshape(view), x.reshape(view), dweight.reshape(-1))
+    return call.finish(dweight)
 
 
 def _channels(op: str, shape: tuple[int, ...], weight_shape: tuple[int, ...]) -> tuple[int, int, int]:

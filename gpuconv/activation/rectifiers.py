@@ -1,12 +1,10 @@
 """Activations made of straight lines: relu and its relatives."""
 
-from ..core.arrays import number
 from ..core.device import Array
-from ..core.half import takes_half
+from ..core.options import number
 from .elementwise import backward, forward
 
 
-@takes_half
 def relu(x: Array, *, out: Array | None = None) -> Array:
     """max(0, x).
 
@@ -35,7 +33,6 @@ def relu(x: Array, *, out: Array | None = None) -> Array:
     return forward("relu", x, out)
 
 
-@takes_half
 def relu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     """dy where x > 0, 0 elsewhere: the factor f'(x^l) of equation (20), with f'(0) = 0.
 
@@ -64,7 +61,6 @@ def relu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     return backward("relu_grad", dy, x, out)
 
 
-@takes_half
 def leaky_relu(x: Array, negative_slope: float = 0.01, *, out: Array | None = None) -> Array:
     """x where x > 0, negative_slope * x elsewhere.
 
@@ -95,7 +91,6 @@ def leaky_relu(x: Array, negative_slope: float = 0.01, *, out: Array | None = No
     return forward("leaky_relu", x, out, negative_slope=negative_slope)
 
 
-@takes_half
 def leaky_relu_grad(dy: Array, x: Array, negative_slope: float = 0.01, *, out: Array | None = None) -> Array:
     """dy where x > 0, negative_slope * dy elsewhere: f'(0) = negative_slope.
 
@@ -127,7 +122,6 @@ def leaky_relu_grad(dy: Array, x: Array, negative_slope: float = 0.01, *, out: A
     return backward("leaky_relu_grad", dy, x, out, negative_slope=negative_slope)
 
 
-@takes_half
 def relu6(x: Array, *, out: Array | None = None) -> Array:
     """min(max(0, x), 6).
 
@@ -155,7 +149,6 @@ def relu6(x: Array, *, out: Array | None = None) -> Array:
     return forward("relu6", x, out)
 
 
-@takes_half
 def relu6_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     """dy where 0 < x < 6, 0 elsewhere.
 
@@ -184,7 +177,6 @@ def relu6_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     return backward("relu6_grad", dy, x, out)
 
 
-@takes_half
 def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0, *, out: Array | None = None) -> Array:
     """min(max(min_val, x), max_val).
 
@@ -217,7 +209,6 @@ def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0, *, out: Arra
     return forward(op, x, out, min_val=low, max_val=high)
 
 
-@takes_half
 def hardtanh_grad(
     dy: Array, x: Array, min_val: float = -1.0, max_val: float = 1.0, *, out: Array | None = None
 ) -> Array:

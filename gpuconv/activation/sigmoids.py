@@ -1,11 +1,9 @@
 """Sigmoid and hyperbolic tangent: activations between two limits."""
 
 from ..core.device import Array
-from ..core.half import takes_half
 from .elementwise import backward, forward
 
 
-@takes_half
 def sigmoid(x: Array, *, out: Array | None = None) -> Array:
     """1 / (1 + exp(-x)).
 
@@ -33,7 +31,6 @@ def sigmoid(x: Array, *, out: Array | None = None) -> Array:
     return forward("sigmoid", x, out)
 
 
-@takes_half
 def sigmoid_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     """dy s (1 - s), with s = sigmoid(x).
 
@@ -62,7 +59,6 @@ def sigmoid_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     return backward("sigmoid_grad", dy, x, out)
 
 
-@takes_half
 def tanh(x: Array, *, out: Array | None = None) -> Array:
     """(exp(2x) - 1) / (exp(2x) + 1).
 
@@ -90,7 +86,6 @@ def tanh(x: Array, *, out: Array | None = None) -> Array:
     return forward("tanh", x, out)
 
 
-@takes_half
 def tanh_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     """dy (1 - tanh(x)^2).
 

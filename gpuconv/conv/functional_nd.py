@@ -1,197 +1,154 @@
-"""One-dimensional convolution and its gradients, for NumPy and CuPy arrays."""
+"""Convolution over one and three axes and its gradients, for NumPy and CuPy arrays.
+
+The contract is that of `conv2d` and its gradients over another number of axes: sizes are an int or one for each axis,
+`padding` an int, one for each axis, (before, after) for each axis, "same", "valid" or "full". A line is an image one
+row high; a volume is convolved frame by frame, the taps of the depth being channels.
+"""
 
 from collections.abc import Sequence
 
 from ..core.device import Array
-from ..core.half import takes_half
 from ..core.shapes import Padding, Size
-from .passes import bias_grad, convolved, convolved_input_grad, convolved_weight_grad
+from . import passes
 
 
-@takes_half
 def conv1d(
-    x: Array,
-    w: Array,
-    b: Array | None = None,
-    *,
-    stride: Size = 1,
-    padding: Padding = 0,
-    dilation: Size = 1,
-    groups: int = 1,
-    activation: str | None = None,
-    negative_slope: float = 0.01,
-    algorithm: str = "auto",
+    x: Array, w: Array, b: Array | None = None, stride: Size = 1, padding: Padding = 0, dilation: Size = 1,
+    groups: int = 1, *, activation: str | None = None, negative_slope: float = 0.01, algorithm: str = "auto",
     out: Array | None = None,
-) -> Array:
-    """f(x * w + b): convolution with bias and activation in one pass.
+) -> Array:  # fmt: skip
+    """f(x * w + b) over one axis: `conv2d` for x (N, C, W), w (K, C/groups, S) and y (N, K, Q).
 
-    Parameters
-    ----------
-    x : array (N, C, W), float16, bfloat16, float32 or float64
-    w : array (K, C/groups, S), same dtype and device
-    b : array (K,), optional
-    stride, dilation : int
-    padding : int, (left, right) as ((left, right),), "same" or "valid"
-    groups : int
-    activation : {None, "relu", "leaky_relu"}
-        Applied to each output before it is stored.
-    negative_slope : float
-        Slope of leaky_relu.
-    algorithm : {"auto", "direct", "winograd", "implicit_gemm", "depthwise"}
-        As for conv2d, for the images that compute it.
-    out : array (N, K, Q), optional
-        Memory for the result; must not overlap an input.
-
-    Returns
-    -------
-    array (N, K, Q)
-        Q = (W + left + right - dilation (S - 1) - 1) // stride + 1.
-
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes do not fit together, or the algorithm does not serve this geometry.
-
-    Notes
-    -----
-    y[q] = sum_s w[s] x[q stride + s dilation - left] + b. Deterministic.
-
-    A line is an image one row high: computed by conv2d's kernels, without a copy.
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import gpuconv
+    >>> x = np.arange(4, dtype=np.float32).reshape(1, 1, 4)
+    >>> gpuconv.conv1d(x, np.ones((1, 1, 2), np.float32))
+    array([[[1., 3., 5.]]], dtype=float32)
     """
-    return convolved(
-        "conv1d", 1, x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups,
-        activation=activation, negative_slope=negative_slope, algorithm=algorithm, out=out,
-    )  # fmt: skip
+    windows = stride, padding, dilation, groups
+    return passes.forward("conv1d", 1, x, w, b, windows, activation, negative_slope, algorithm, out)
 
 
-@takes_half
 def conv1d_input_grad(
-    dy: Array,
-    w: Array,
-    input_shape: Sequence[int],
-    *,
-    stride: Size = 1,
-    padding: Padding = 0,
-    dilation: Size = 1,
-    groups: int = 1,
-    activation: str | None = None,
-    negative_slope: float = 0.01,
-    pre_activation: Array | None = None,
-    algorithm: str = "auto",
-    out: Array | None = None,
-) -> Array:
-    """dx: the full correlation of the output gradient with the rotated kernel.
+    dy: Array, w: Array, input_shape: Sequence[int], stride: Size = 1, padding: Padding = 0, dilation: Size = 1,
+    groups: int = 1, *, activation: str | None = None, negative_slope: float = 0.01,
+    pre_activation: Array | None = None, algorithm: str = "auto", out: Array | None = None,
+) -> Array:  # fmt: skip
+    """dx (N, C, W) from dy (N, K, Q) and w (K, C/groups, S); otherwise as `conv2d_input_grad`.
 
-    Parameters
-    ----------
-    dy : array (N, K, Q), float16, bfloat16, float32 or float64
-    w : array (K, C/groups, S), same dtype and device
-    input_shape : (N, C, W)
-        Shape of the forward input; the output shape does not determine it when stride > 1.
-    stride, padding, dilation, groups, algorithm
-        As in the forward call.
-    activation : {None, "relu", "leaky_relu"}
-        With pre_activation, multiplies by f'(x^l): delta^l of equation (20) in one pass.
-    negative_slope : float
-        Slope of leaky_relu.
-    pre_activation : array (N, C, W), optional
-        x^l, what the activation in front of this convolution was applied to.
-    out : array (N, C, W), optional
-        Memory for the result; must not overlap an input.
-
-    Returns
-    -------
-    array (N, C, W)
-
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes do not fit together, or only one of activation and pre_activation is given.
-
-    Notes
-    -----
-    Equations (17) to (21) of docs/backprop.md, over one axis. Deterministic: each dx gathers.
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import gpuconv
+    >>> dy, w = np.ones((1, 1, 2), np.float32), np.ones((1, 1, 2), np.float32)
+    >>> gpuconv.conv1d_input_grad(dy, w, (1, 1, 3)).sum()
+    np.float32(4.0)
     """
-    return convolved_input_grad(
-        "conv1d_input_grad", 1, dy, w, input_shape, stride=stride, padding=padding, dilation=dilation, groups=groups,
-        activation=activation, negative_slope=negative_slope, pre_activation=pre_activation,
-        algorithm=algorithm, out=out,
-    )  # fmt: skip
+    windows = stride, padding, dilation, groups
+    return passes.input_grad(
+        "conv1d_input_grad", 1, dy, w, input_shape, windows, activation, negative_slope, pre_activation, algorithm, out
+    )
 
 
-@takes_half
 def conv1d_weight_grad(
-    x: Array,
-    dy: Array,
-    weight_shape: Sequence[int],
-    *,
-    stride: Size = 1,
-    padding: Padding = 0,
-    dilation: Size = 1,
-    groups: int = 1,
-    algorithm: str = "auto",
-    out: Array | None = None,
-) -> Array:
-    """dw: the correlation of the input with the output gradient.
+    x: Array, dy: Array, weight_shape: Sequence[int], stride: Size = 1, padding: Padding = 0, dilation: Size = 1,
+    groups: int = 1, *, algorithm: str = "auto", out: Array | None = None,
+) -> Array:  # fmt: skip
+    """dw (K, C/groups, S) from x (N, C, W) and dy (N, K, Q); otherwise as `conv2d_weight_grad`.
 
-    Parameters
-    ----------
-    x : array (N, C, W), float16, bfloat16, float32 or float64
-    dy : array (N, K, Q), same dtype and device
-    weight_shape : (K, C/groups, S)
-    stride, padding, dilation, groups, algorithm
-        As in the forward call.
-    out : array (K, C/groups, S), optional
-        Memory for the result; must not overlap an input.
-
-    Returns
-    -------
-    array (K, C/groups, S)
-        Summed over the batch; zeros for an empty one.
-
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes do not fit together, or the algorithm does not serve this geometry.
-
-    Notes
-    -----
-    Equations (10) to (14) of docs/backprop.md, over one axis. Deterministic for a given number of threads.
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import gpuconv
+    >>> x, dy = np.ones((1, 1, 3), np.float32), np.ones((1, 1, 2), np.float32)
+    >>> gpuconv.conv1d_weight_grad(x, dy, (1, 1, 2)).ravel()[:2]
+    array([2., 2.], dtype=float32)
     """
-    return convolved_weight_grad(
-        "conv1d_weight_grad", 1, x, dy, weight_shape, stride=stride, padding=padding, dilation=dilation, groups=groups,
-        algorithm=algorithm, out=out,
-    )  # fmt: skip
+    windows = stride, padding, dilation, groups
+    return passes.weight_grad("conv1d_weight_grad", 1, x, dy, weight_shape, windows, algorithm, out)
 
 
-@takes_half
 def conv1d_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
-    """db[k]: the output gradient summed over batch and positions.
+    """db (K,) from dy (N, K, Q); otherwise as `conv2d_bias_grad`.
 
-    Parameters
-    ----------
-    dy : array (N, K, Q), float16, bfloat16, float32 or float64
-    out : array (K,), optional
-
-    Returns
-    -------
-    array (K,)
-
-    Raises
-    ------
-    TypeError
-        If dy is no NumPy or CuPy array of a floating type.
-    ValueError
-        If dy has another number of dimensions.
-
-    Notes
-    -----
-    Deterministic: a fixed order of summation.
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import gpuconv
+    >>> gpuconv.conv1d_bias_grad(np.ones((2, 1, 3), np.float32))
+    array([6.], dtype=float32)
     """
-    return bias_grad("conv1d_bias_grad", "(N, K, Q)", dy, out)
+    return passes.bias_grad("conv1d_bias_grad", "(N, K, Q)", dy, out)
+
+
+def conv3d(
+    x: Array, w: Array, b: Array | None = None, stride: Size = 1, padding: Padding = 0, dilation: Size = 1,
+    groups: int = 1, *, activation: str | None = None, negative_slope: float = 0.01, algorithm: str = "auto",
+    out: Array | None = None,
+) -> Array:  # fmt: skip
+    """f(x * w + b) over three axes: `conv2d` for x (N, C, D, H, W), w (K, C/groups, T, R, S) and y (N, K, O, P, Q).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import gpuconv
+    >>> x = np.arange(8, dtype=np.float32).reshape(1, 1, 2, 2, 2)
+    >>> gpuconv.conv3d(x, np.ones((1, 1, 2, 2, 2), np.float32))
+    array([[[[[28.]]]]], dtype=float32)
+    """
+    windows = stride, padding, dilation, groups
+    return passes.forward("conv3d", 3, x, w, b, windows, activation, negative_slope, algorithm, out)
+
+
+def conv3d_input_grad(
+    dy: Array, w: Array, input_shape: Sequence[int], stride: Size = 1, padding: Padding = 0, dilation: Size = 1,
+    groups: int = 1, *, activation: str | None = None, negative_slope: float = 0.01,
+    pre_activation: Array | None = None, algorithm: str = "auto", out: Array | None = None,
+) -> Array:  # fmt: skip
+    """dx (N, C, D, H, W) from dy (N, K, O, P, Q) and w (K, C/groups, T, R, S); otherwise as `conv2d_input_grad`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import gpuconv
+    >>> dy, w = np.ones((1, 1, 2, 2, 2), np.float32), np.ones((1, 1, 2, 2, 2), np.float32)
+    >>> gpuconv.conv3d_input_grad(dy, w, (1, 1, 3, 3, 3)).sum()
+    np.float32(64.0)
+    """
+    windows = stride, padding, dilation, groups
+    return passes.input_grad(
+        "conv3d_input_grad", 3, dy, w, input_shape, windows, activation, negative_slope, pre_activation, algorithm, out
+    )
+
+
+def conv3d_weight_grad(
+    x: Array, dy: Array, weight_shape: Sequence[int], stride: Size = 1, padding: Padding = 0, dilation: Size = 1,
+    groups: int = 1, *, algorithm: str = "auto", out: Array | None = None,
+) -> Array:  # fmt: skip
+    """dw (K, C/groups, T, R, S) from x (N, C, D, H, W) and dy (N, K, O, P, Q); otherwise as `conv2d_weight_grad`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import gpuconv
+    >>> x, dy = np.ones((1, 1, 3, 3, 3), np.float32), np.ones((1, 1, 2, 2, 2), np.float32)
+    >>> gpuconv.conv3d_weight_grad(x, dy, (1, 1, 2, 2, 2)).ravel()[:2]
+    array([8., 8.], dtype=float32)
+    """
+    windows = stride, padding, dilation, groups
+    return passes.weight_grad("conv3d_weight_grad", 3, x, dy, weight_shape, windows, algorithm, out)
+
+
+def conv3d_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
+    """db (K,) from dy (N, K, O, P, Q); otherwise as `conv2d_bias_grad`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import gpuconv
+    >>> gpuconv.conv3d_bias_grad(np.ones((2, 1, 3, 3, 3), np.float32))
+    array([54.], dtype=float32)
+    """
+    return passes.bias_grad("conv3d_bias_grad", "(N, K, O, P, Q)", dy, out)

@@ -1,159 +1,235 @@
-"""The passes of convolutions and transposed convolutions over any number of axes, behind their public names.
+"""The passes of convolutions and transposed ones over one to three axes, behind their public names.
 
-Each validates, makes the geometry and allocates; `op` is the public function's name. A transposed convolution is the
-input gradient of a convolution, so its gradients are that convolution's forward pass and weight gradient.
+One body for each pass, whatever the number of axes: check the arrays, look up the plan, take memory, launch. A
+transposed convolution is the input gradient of a convolution, so its own gradients are that convolution's forward pass
+and weight gradient.
 """
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
-from ..core.arrays import floating, given, output, shaped
-from ..core.device import Array, kernels_for, on_device_of
+from ..core.call import Call
+from ..core.device import Array
+from ..core.options import one_of
 from ..core.shapes import shape_of, sizes
 from ..kernels.conv import volumes
-from .functional import activation_code, serving
-from .shape import W_LAYOUTS, X_LAYOUTS, Y_LAYOUTS, transposed_geometry, volume_geometry
+from .shape import W_LAYOUTS, X_LAYOUTS, Y_LAYOUTS, ConvShape, VolumeShape, conv_shape, transposed_shape, volume_shape
+
+ACTIVATIONS = (None, "relu", "leaky_relu")
+"""In the order of the kernels' codes."""
 
 
-def convolved(
+class Plan(NamedTuple):
+    """What follows from the shapes and options of a pass."""
+
+    result_shape: tuple[int, ...]
+    launch: Callable[..., None]
+    """Of the pass's arrays, then activation and slope where the pass has them, then the result."""
+    activation: int = 0
+    bias_shape: tuple[int, ...] = ()
+
+
+def forward(
     op: str,
     rank: int,
     x: Array,
     w: Array,
     b: Array | None,
-    *,
+    windows: Any,
     activation: str | None,
     negative_slope: float,
     algorithm: str,
     out: Array | None,
-    **windows: Any,
 ) -> Array:
-    """f(x * w + b)."""
-    x, w, b = floating(op, ("b",), x=x, w=w, b=b)
-    g = volume_geometry(op, rank, x.shape, w.shape, **windows)
-    if b is not None:
-        shaped(op, "b", b, (g.k,), "one bias for each filter")
-    code, slope = activation_code(op, x, activation, negative_slope)
-    serving(op, x, algorithm, g.image, "fprop")
-    with on_device_of(x):
-        y = output(op, g.y_shape, x, out, inputs=given(x, w, b))
-        volumes.forward(kernels_for(x).conv, g, x, w, b, code, slope, y, algorithm)
-    return y
+    """f(x * w + b); `windows` are stride, padding, dilation and groups."""
+    call = Call(op, ("b",), native=rank == 2, x=x, w=w, b=b)
+    plan = call.plan(_forward_plan, rank, activation, algorithm, *windows)
+    slope = call.scalar("negative_slope", negative_slope)
+    with call.device:
+        y = call.output(plan.result_shape, out)
+        plan.launch(*call.arrays, plan.activation, slope, y)
+    return call.finish(y)
 
 
-def convolved_input_grad(
+def input_grad(
     op: str,
     rank: int,
     dy: Array,
     w: Array,
     input_shape: Sequence[int],
-    *,
+    windows: Any,
     activation: str | None,
     negative_slope: float,
     pre_activation: Array | None,
     algorithm: str,
     out: Array | None,
-    **windows: Any,
 ) -> Array:
     """dx, times f'(pre_activation) if that is given."""
-    dy, w, pre_activation = floating(op, ("pre_activation",), dy=dy, w=w, pre_activation=pre_activation)
-    if (activation is None) != (pre_activation is None):
-        raise ValueError(
-            f"{op}: activation and pre_activation go together, got activation={activation!r} "
-            f"with pre_activation {'absent' if pre_activation is None else 'given'}"
-        )
-    x_shape = shape_of(op, "input_shape", input_shape, X_LAYOUTS[rank])
-    g = volume_geometry(op, rank, x_shape, w.shape, **windows)
-    shaped(op, "dy", dy, g.y_shape, "the forward result's shape for input_shape")
-    if pre_activation is not None:
-        shaped(op, "pre_activation", pre_activation, g.x_shape, "input_shape")
-    code, slope = activation_code(op, dy, activation, negative_slope)
-    serving(op, dy, algorithm, g.image, "dgrad")
-    with on_device_of(dy):
-        dx = output(op, g.x_shape, dy, out, inputs=given(dy, w, pre_activation))
-        volumes.input_grad(kernels_for(dy).conv, g, dy, w, pre_activation, code, slope, dx, algorithm)
-    return dx
+    call = Call(op, ("pre_activation",), native=rank == 2, dy=dy, w=w, pre_activation=pre_activation)
+    plan = call.plan(_input_grad_plan, rank, input_shape, activation, algorithm, *windows)
+    slope = call.scalar("negative_slope", negative_slope)
+    with call.device:
+        dx = call.output(plan.result_shape, out)
+        plan.launch(*call.arrays, plan.activation, slope, dx)
+    return call.finish(dx)
 
 
-def convolved_weight_grad(
+def weight_grad(
     op: str,
     rank: int,
     x: Array,
     dy: Array,
     weight_shape: Sequence[int],
-    *,
+    windows: Any,
     algorithm: str,
     out: Array | None,
-    **windows: Any,
 ) -> Array:
     """dw, summed over the batch."""
-    x, dy = floating(op, x=x, dy=dy)
-    w_shape = shape_of(op, "weight_shape", weight_shape, W_LAYOUTS[rank])
-    g = volume_geometry(op, rank, x.shape, w_shape, **windows)
-    shaped(op, "dy", dy, g.y_shape, "the forward result's shape for x and weight_shape")
-    serving(op, x, algorithm, g.image, "wgrad")
-    with on_device_of(x):
-        dw = output(op, g.w_shape, x, out, inputs=(x, dy))
-        volumes.weight_grad(kernels_for(x).conv, g, x, dy, dw, algorithm)
-    return dw
-
-
-def transposed(op: str, rank: int, x: Array, w: Array, b: Array | None, *, out: Array | None, **windows: Any) -> Array:
-    """The input gradient of a convolution at x, plus a bias."""
-    x, w, b = floating(op, ("b",), x=x, w=w, b=b)
-    g = transposed_geometry(op, rank, x.shape, w.shape, **windows)
-    if b is not None:
-        shaped(op, "b", b, (g.c,), "one bias for each channel of the result")
-    code, slope = activation_code(op, x, None, 0.0)
-    kernels = kernels_for(x).conv
-    with on_device_of(x):
-        y = output(op, g.x_shape, x, out, inputs=given(x, w, b))
-        volumes.input_grad(kernels, g, x, w, None, code, slope, y, "auto")
-        if b is not None:
-            kernels.frames.add_bias(b, _columns(y))
-    return y
-
-
-def transposed_input_grad(
-    op: str, rank: int, dy: Array, w: Array, input_shape: Sequence[int], *, out: Array | None, **windows: Any
-) -> Array:
-    """dx: a convolution of dy."""
-    dy, w = floating(op, dy=dy, w=w)
-    x_shape = shape_of(op, "input_shape", input_shape, Y_LAYOUTS[rank])
-    g = transposed_geometry(op, rank, x_shape, w.shape, **windows)
-    shaped(op, "dy", dy, g.x_shape, "the forward result's shape for input_shape")
-    code, slope = activation_code(op, dy, None, 0.0)
-    with on_device_of(dy):
-        dx = output(op, g.y_shape, dy, out, inputs=(dy, w))
-        volumes.forward(kernels_for(dy).conv, g, dy, w, None, code, slope, dx, "auto")
-    return dx
-
-
-def transposed_weight_grad(
-    op: str, rank: int, x: Array, dy: Array, weight_shape: Sequence[int], *, out: Array | None, **windows: Any
-) -> Array:
-    """dw: the weight gradient of a convolution of dy with the output gradient x."""
-    x, dy = floating(op, x=x, dy=dy)
-    w_shape = shape_of(op, "weight_shape", weight_shape, W_LAYOUTS[rank])
-    g = transposed_geometry(op, rank, x.shape, w_shape, **windows)
-    shaped(op, "dy", dy, g.x_shape, "the forward result's shape for x and weight_shape")
-    with on_device_of(x):
-        dw = output(op, g.w_shape, x, out, inputs=(x, dy))
-        volumes.weight_grad(kernels_for(x).conv, g, dy, x, dw, "auto")
-    return dw
+    call = Call(op, native=rank == 2, x=x, dy=dy)
+    plan = call.plan(_weight_grad_plan, rank, weight_shape, algorithm, *windows)
+    with call.device:
+        dw = call.output(plan.result_shape, out)
+        plan.launch(*call.arrays, dw)
+    return call.finish(dw)
 
 
 def bias_grad(op: str, layout: str, dy: Array, out: Array | None) -> Array:
     """The output gradient summed over batch and positions."""
-    (dy,) = floating(op, dy=dy)
-    sizes(op, "dy", dy.shape, layout)
-    with on_device_of(dy):
-        db = output(op, (dy.shape[1],), dy, out, inputs=(dy,))
-        kernels_for(dy).conv.bias_grad(_columns(dy)[:, :, None], db)
-    return db
+    call = Call(op, dy=dy)
+    (dy,) = call.arrays
+    n, k, *positions = sizes(op, "dy", dy.shape, layout)
+    with call.device:
+        db = call.output((k,), out)
+        call.kernels.conv.bias_grad(dy.reshape(n, k, math.prod(positions), 1), db)
+    return call.finish(db)
 
 
-def _columns(a: Array) -> Array:
-    """An array (N, C, ...) as (N, C, positions)."""
-    return a.reshape(*a.shape[:2], math.prod(a.shape[2:]))
+def transposed(op: str, rank: int, x: Array, w: Array, b: Array | None, windows: Any, out: Array | None) -> Array:
+    """The input gradient of a convolution at x, plus a bias; `windows` as `transposed_shape` takes them."""
+    call = Call(op, ("b",), x=x, w=w, b=b)
+    plan = call.plan(_transposed_plan, rank, *windows)
+    x, w, b = call.arrays
+    with call.device:
+        y = call.output(plan.result_shape, out)
+        plan.launch(x, w, None, 0, call.scalar("negative_slope", 0.0), y)
+        if b is not None:
+            call.kernels.conv.frames.add_bias(b, y.reshape(*y.shape[:2], math.prod(y.shape[2:])))
+    return call.finish(y)
+
+
+def transposed_input_grad(
+    op: str, rank: int, dy: Array, w: Array, input_shape: Sequence[int], windows: Any, out: Array | None
+) -> Array:
+    """dx: a convolution of dy."""
+    call = Call(op, dy=dy, w=w)
+    plan = call.plan(_transposed_input_grad_plan, rank, input_shape, *windows)
+    with call.device:
+        dx = call.output(plan.result_shape, out)
+        plan.launch(*call.arrays, None, 0, call.scalar("negative_slope", 0.0), dx)
+    return call.finish(dx)
+
+
+def transposed_weight_grad(
+    op: str, rank: int, x: Array, dy: Array, weight_shape: Sequence[int], windows: Any, out: Array | None
+) -> Array:
+    """dw: the weight gradient of a convolution of dy with the output gradient x."""
+    call = Call(op, x=x, dy=dy)
+    plan = call.plan(_transposed_weight_grad_plan, rank, weight_shape, *windows)
+    x, dy = call.arrays
+    with call.device:
+        dw = call.output(plan.result_shape, out)
+        plan.launch(dy, x, dw)
+    return call.finish(dw)
+
+
+def _forward_plan(call: Call, rank: int, activation: str | None, algorithm: str, *windows: Any) -> Plan:
+    x, w, b = call.arrays
+    s = _shape(call.op, rank, x.shape, w.shape, windows)
+    call.require_shape("b", b, (s.k,), "one bias for each filter")
+    code = activation_code(call.op, activation)
+    return Plan(s.y_shape, _launcher(call, s, "fprop", algorithm), code)
+
+
+def _input_grad_plan(
+    call: Call, rank: int, input_shape: Any, activation: str | None, algorithm: str, *windows: Any
+) -> Plan:
+    dy, w, pre_activation = call.arrays
+    if (activation is None) != (pre_activation is None):
+        raise ValueError(
+            f"{call.op}: activation and pre_activation go together, got activation={activation!r} "
+            f"with pre_activation {'absent' if pre_activation is None else 'given'}"
+        )
+    x_shape = shape_of(call.op, "input_shape", input_shape, X_LAYOUTS[rank])
+    s = _shape(call.op, rank, x_shape, w.shape, windows)
+    call.require_shape("dy", dy, s.y_shape, "the forward result's shape for input_shape")
+    call.require_shape("pre_activation", pre_activation, s.x_shape, "input_shape")
+    code = activation_code(call.op, activation)
+    return Plan(s.x_shape, _launcher(call, s, "dgrad", algorithm), code)
+
+
+def _weight_grad_plan(call: Call, rank: int, weight_shape: Any, algorithm: str, *windows: Any) -> Plan:
+    x, dy = call.arrays
+    w_shape = shape_of(call.op, "weight_shape", weight_shape, W_LAYOUTS[rank])
+    s = _shape(call.op, rank, x.shape, w_shape, windows)
+    call.require_shape("dy", dy, s.y_shape, "the forward result's shape for x and weight_shape")
+    return Plan(s.w_shape, _launcher(call, s, "wgrad", algorithm))
+
+
+def _transposed_plan(call: Call, rank: int, *windows: Any) -> Plan:
+    x, w, b = call.arrays
+    s = transposed_shape(call.op, rank, x.shape, w.shape, *windows)
+    call.require_shape("b", b, (s.c,), "one bias for each channel of the result")
+    return Plan(s.x_shape, _launcher(call, s, "dgrad", "auto"))
+
+
+def _transposed_input_grad_plan(call: Call, rank: int, input_shape: Any, *windows: Any) -> Plan:
+    dy, w = call.arrays
+    x_shape = shape_of(call.op, "input_shape", input_shape, Y_LAYOUTS[rank])
+    s = transposed_shape(call.op, rank, x_shape, w.shape, *windows)
+    call.require_shape("dy", dy, s.x_shape, "the forward result's shape for input_shape")
+    return Plan(s.y_shape, _launcher(call, s, "fprop", "auto"))
+
+
+def _transposed_weight_grad_plan(call: Call, rank: int, weight_shape: Any, *windows: Any) -> Plan:
+    x, dy = call.arrays
+    w_shape = shape_of(call.op, "weight_shape", weight_shape, W_LAYOUTS[rank])
+    s = transposed_shape(call.op, rank, x.shape, w_shape, *windows)
+    call.require_shape("dy", dy, s.x_shape, "the forward result's shape for x and weight_shape")
+    return Plan(s.w_shape, _launcher(call, s, "wgrad", "auto"))
+
+
+def _shape(op: str, rank: int, x_shape: Any, w_shape: Any, windows: Any) -> ConvShape | VolumeShape:
+    """An image is convolved as it is; a line or a volume frame by frame."""
+    if rank == 2:
+        return conv_shape(op, x_shape, w_shape, *windows)
+    return volume_shape(op, rank, x_shape, w_shape, *windows)
+
+
+def activation_code(op: str, activation: str | None) -> int:
+    """The kernels' code of an activation."""
+    one_of(op, "activation", activation, ACTIVATIONS)
+    return ACTIVATIONS.index(activation)
+
+
+def _launcher(call: Call, s: ConvShape | VolumeShape, operation: str, algorithm: str) -> Callable[..., None]:
+    """The launcher of fprop, dgrad or wgrad for a shape; an algorithm asked for by name has to support it."""
+    kernels = call.kernels.conv
+    image = s if isinstance(s, ConvShape) else s.image
+    require_algorithm(call, image, operation, algorithm)
+    if isinstance(s, ConvShape):
+        return partial(getattr(kernels, operation), s, algorithm=algorithm)
+    return partial(getattr(volumes, operation), kernels, s, algorithm=algorithm)
+
+
+def require_algorithm(call: Call, s: ConvShape, operation: str, algorithm: str) -> None:
+    """Refuse an algorithm that the target has not, or that does not support a problem, and say why."""
+    if algorithm == "auto":
+        return
+    kernels = call.kernels.conv
+    one_of(call.op, "algorithm", algorithm, ("auto", *kernels.ALGORITHMS))
+    reason = kernels.unsupported(algorithm, s, operation, call.compute_dtype, like=call.like)
+    if reason:
+        others = ", ".join(map(repr, ("auto", *kernels.algorithms(s, operation, call.like))))
+        raise ValueError(f"{call.op}: algorithm {algorithm!r} does not support this problem ({reason}); use {others}")

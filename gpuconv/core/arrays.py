@@ -1,39 +1,40 @@
 """What an array argument must be, checked before anything is allocated or any kernel runs."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..kernels.core import memory
-from .device import Array, array_module, is_cupy, kernels_for
+from .device import Array, array_module, device, is_cupy, kernels_for
+from .dtypes import FLOAT32, FLOATING, HALF, KINDS, is_half
 from .graph import recording
 
-FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
-HALF = ("float16", "bfloat16")
-"""Names of the types that `gpuconv.core.half` converts, before a function's own checks see them."""
-KINDS = "expected float32, float64, float16 or bfloat16"
 INDEX_LIMIT = 2**31
 """CUDA kernels index with uint32; an array of so many elements is refused there, never overflowed."""
 
 
-def floating(op: str, optional: Sequence[str] = (), **arrays: Array | None) -> tuple[Any, ...]:
-    """The arrays, checked and C-contiguous; None stays None where it may.
+def check_arrays(
+    op: str, arrays: Mapping[str, Array | None], optional: Sequence[str] = (), float32: Sequence[str] = ()
+) -> tuple[Array | None, ...]:
+    """Check the floating arrays of a call and make them C-contiguous.
 
     Parameters
     ----------
     op : str
         Name of the public function, for error messages.
+    arrays : mapping of str to array or None
+        By the name of the argument each was passed as; the first one decides dtype and device.
     optional : sequence of str
         Names of those that may be None.
-    **arrays : array or None
-        By the name of the argument each was passed as.
+    float32 : sequence of str
+        Names of statistics: float32 beside 16-bit arrays, of which 16 bits would keep too little.
 
     Returns
     -------
     tuple
-        The arrays in the order given.
+        The arrays in the order given; None stays None.
 
     Raises
     ------
@@ -42,18 +43,7 @@ def floating(op: str, optional: Sequence[str] = (), **arrays: Array | None) -> t
     ValueError
         If one is too large for 32-bit indices on CUDA.
     """
-    if _nothing_to_say(optional, arrays):
-        return tuple(arrays.values())
-    checked = floating_or_half(op, optional, **arrays)
-    for name, a in arrays.items():
-        if a is not None and a.dtype not in FLOATING:
-            raise TypeError(f"{op}: {name} has dtype {a.dtype}, expected float32 or float64")
-    return checked
-
-
-def floating_or_half(op: str, optional: Sequence[str] = (), **arrays: Array | None) -> tuple[Any, ...]:
-    """As `floating`, of 16-bit arrays too."""
-    if _nothing_to_say(optional, arrays):
+    if _are_plain(arrays.values()):
         return tuple(arrays.values())
     for name, a in arrays.items():
         if a is None and name not in optional:
@@ -62,34 +52,40 @@ def floating_or_half(op: str, optional: Sequence[str] = (), **arrays: Array | No
     for name, a in present.items():
         require_array(op, name, a)
         if a.dtype not in FLOATING and a.dtype.name not in HALF:
-            raise TypeError(f"{op}: {name} has dtype {a.dtype}, {KINDS}")
+            raise TypeError(f"{op}: {name} has dtype {a.dtype}, {KINDS}{_conversion(name, a, FLOAT32)}")
     same_device(op, **present)
-    first, *others = present.items()
-    for name, a in others:
-        if a.dtype != first[1].dtype:
-            raise TypeError(f"{op}: {name} has dtype {a.dtype}, expected {first[1].dtype} like {first[0]}")
-    if kernels_for(first[1]).index_bits == 32:
+    leading, first = next(iter(present.items()))
+    for name, a in present.items():
+        expected = FLOAT32 if name in float32 and is_half(first.dtype) else first.dtype
+        if a.dtype != expected:
+            like = f"like {leading}" if expected == first.dtype else f"beside {leading}, which is {first.dtype}"
+            raise TypeError(f"{op}: {name} has dtype {a.dtype}, expected {expected} {like}{_narrowing(present)}")
+    if kernels_for(first).index_bits == 32:
         for name, a in present.items():
             require_indexable(op, name, a.shape)
     return tuple(None if a is None else contiguous(a) for a in arrays.values())
 
 
-def _nothing_to_say(optional: Sequence[str], arrays: dict[str, Any]) -> bool:
-    """Whether these are contiguous arrays of one floating type and device: a call of microseconds notices."""
-    first = None
-    for name, a in arrays.items():
-        if a is None and name in optional:
-            continue
-        if first is None:
-            first, kind = a, type(a)
-            if not (kind is np.ndarray or is_cupy(a)) or a.dtype not in FLOATING:
-                return False
-            dtype = a.dtype
-        if not (type(a) is kind and a.dtype is dtype and a.flags.c_contiguous and a.size < INDEX_LIMIT):
-            return False
-        if kind is not np.ndarray and a.device != first.device:
-            return False
-    return first is not None
+def _are_plain(arrays: Iterable[Array | None]) -> bool:
+    """Whether these are contiguous NumPy arrays of one type that is computed in, for the CPU."""
+    first = next(iter(arrays))
+    if type(first) is not np.ndarray or first.dtype not in FLOATING or device() == "emulator":
+        return False
+    return all(type(a) is np.ndarray and a.dtype is first.dtype and a.flags.c_contiguous for a in arrays)
+
+
+def _conversion(name: str, a: Array, dtype: Any) -> str:
+    """How to make a real array one of a floating type."""
+    return f"; convert it with {name}.astype(np.{dtype.name})" if a.dtype.kind in "iub" else ""
+
+
+def _narrowing(arrays: Mapping[str, Array]) -> str:
+    """Which array is probably float64 by accident: NumPy makes float64 where nothing else is asked for."""
+    found = {a.dtype.name for a in arrays.values()}
+    if found != {"float32", "float64"}:
+        return ""
+    name = next(name for name, a in arrays.items() if a.dtype.name == "float64")
+    return f"; NumPy makes float64 by default: convert with {name}.astype(np.float32)"
 
 
 def require_array(op: str, name: str, a: Any) -> None:
@@ -138,65 +134,6 @@ def shaped(op: str, name: str, a: Array, shape: Sequence[int], why: str) -> None
         raise ValueError(f"{op}: {name} has shape {tuple(a.shape)}, expected {tuple(shape)} ({why})")
 
 
-def output(
-    op: str,
-    shape: Sequence[int],
-    like: Array,
-    out: Array | None = None,
-    *,
-    inputs: Sequence[Array] = (),
-    coinciding: Sequence[Array] = (),
-    dtype: Any = None,
-) -> Array:
-    """Memory for a result: new, or `out` after it was checked.
-
-    Parameters
-    ----------
-    op : str
-        Name of the public function, for error messages.
-    shape : sequence of int
-    like : array
-        Gives the device.
-    out : array, optional
-        The caller's memory: right shape, dtype and device, C-contiguous, writeable.
-    inputs : sequence of array
-        Arrays that out must not overlap, because the kernel reads them after it has begun to write.
-    coinciding : sequence of array
-        Arrays that out may be, but not overlap otherwise: the kernel reads each element before it writes it.
-    dtype : dtype, optional
-        Default: that of like.
-
-    Returns
-    -------
-    array
-        Not initialised.
-
-    Raises
-    ------
-    TypeError
-        If out is of another kind, dtype or device.
-    ValueError
-        If out has another shape, is not contiguous or writeable, or overlaps an input.
-    """
-    dtype = like.dtype if dtype is None else np.dtype(dtype)
-    if math.prod(shape) >= INDEX_LIMIT and kernels_for(like).index_bits == 32:
-        require_indexable(op, "the result", shape)
-    if out is None:
-        return empty(tuple(shape), dtype, like)
-    if not type(out) is type(like) is np.ndarray:
-        require_array(op, "out", out)
-        same_device(op, **{"the input": like, "out": out})
-    require_out(op, out, dtype)
-    shaped(op, "out", out, shape, "the result's shape")
-    for a in inputs:
-        if array_module(out).may_share_memory(out, a):
-            raise ValueError(f"{op}: out overlaps an input, expected memory of its own")
-    for a in coinciding:
-        if a is not out and array_module(out).may_share_memory(out, a) and _address(a) != _address(out):
-            raise ValueError(f"{op}: out overlaps an input in part, expected the input itself or memory of its own")
-    return out
-
-
 def require_out(op: str, out: Any, dtype: Any) -> None:
     """Refuse memory for a result that is of another type, not C-contiguous, or read-only."""
     require_array(op, "out", out)
@@ -208,25 +145,30 @@ def require_out(op: str, out: Any, dtype: Any) -> None:
         raise ValueError(f"{op}: out is read-only, expected a writeable array")
 
 
+def refuse_overlap(op: str, out: Array, inputs: Sequence[Array | None], coinciding: Sequence[Array]) -> None:
+    """Refuse memory for a result that a kernel would still read after it has begun to write there.
+
+    `coinciding` may be `out` itself, but not overlap it otherwise: the kernel reads each element before it writes it.
+    """
+    for a in inputs:
+        if a is None or not array_module(out).may_share_memory(out, a):
+            continue
+        if not any(a is one for one in coinciding):
+            raise ValueError(f"{op}: out overlaps an input, expected memory of its own")
+        if a is not out and _address(a) != _address(out):
+            raise ValueError(f"{op}: out overlaps an input in part, expected the input itself or memory of its own")
+
+
 def _address(a: Array) -> int:
-    """Where an array's first element lies."""
+    """Address of an array's first element."""
     return int(a.data.ptr if is_cupy(a) else a.ctypes.data)
 
 
-def given(*arrays: Array | None) -> list[Array]:
-    """The arrays that were passed: optional ones are None."""
-    return [a for a in arrays if a is not None]
-
-
 def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
-    """New memory beside an array; the tests poison it. MemoryError says what was asked for and what a GPU has left."""
-    kernels = kernels_for(like)
-    new: Array = (
-        memory.new(shape, dtype)
-        if kernels.index_bits != 32
-        else kernels.runtime.launch.empty_like_on(like, shape, dtype)
-    )
-    return new
+    """Allocate where an array lives; the tests poison it. MemoryError says what was asked for, and what is left."""
+    if type(like) is np.ndarray and device() != "emulator":
+        return memory.new(shape, dtype)
+    return kernels_for(like).runtime.launch.empty_like_on(like, shape, dtype)
 
 
 def labels(op: str, name: str, target: Array, classes: int, ignore_index: int, like: Array) -> Array:
@@ -256,35 +198,6 @@ def labels(op: str, name: str, target: Array, classes: int, ignore_index: int, l
 def _all_within(target: Array, classes: int) -> bool:
     """Whether all labels are in range, none of them ignored: one pass, in which negative ones are huge, for six."""
     return target.size == 0 or int(target.view(f"u{target.dtype.itemsize}").max()) < classes
-
-
-def number(op: str, name: str, value: Any) -> float:
-    """A real number given as an option."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{op}: {name} is {value!r}, expected a number")
-    return float(value)
-
-
-def finite(op: str, name: str, value: Any, *, at_least: float = -math.inf) -> float:
-    """A real number given as an option, neither NaN nor infinite, nor too small."""
-    x = number(op, name, value)
-    if not (math.isfinite(x) and x >= at_least):
-        bound = "" if at_least == -math.inf else f" of at least {at_least:g}"
-        raise ValueError(f"{op}: {name} is {value}, expected a finite number{bound}")
-    return x
-
-
-def one_of(op: str, name: str, value: Any, choices: Sequence[Any]) -> None:
-    """Refuse an option that is none of the choices."""
-    if value is not choices[0] and not any(type(value) is type(choice) and value == choice for choice in choices):
-        raise ValueError(f"{op}: {name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
-
-
-def flag(op: str, name: str, value: Any) -> bool:
-    """A truth value given as an option; an array or a string in its place is a slip."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{op}: {name} is {value!r}, expected True or False")
-    return bool(value)
 
 
 def updated(op: str, **arrays: Array | None) -> tuple[Any, ...]:

@@ -1,14 +1,12 @@
-"""All shape arithmetic and every shape error, in one place.
+"""Shape arithmetic that operations share, and its errors.
 
-A geometry is a plain frozen record of integers. The kernels read it as it is: Numba takes a named tuple as an
-argument, and the CUDA launchers unpack it into uint32 scalars.
+The shape of a problem is a frozen record of integers (`conv.shape`, `pool.shape`). The kernels read it as it is: Numba
+takes a named tuple as an argument, and the CUDA launchers unpack it into uint32 scalars.
 """
 
 import math
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
-
-from .memoize import remembered
 
 Pair: TypeAlias = tuple[int, int]
 Size: TypeAlias = int | Sequence[int]
@@ -24,106 +22,25 @@ _PADDINGS = {
 }
 
 
-class ConvGeometry(NamedTuple):
-    """One two-dimensional convolution: x (n, c, h, w), weights (k, c / groups, r, s), y (n, k, p, q)."""
+class Axis(NamedTuple):
+    """One axis of a convolution or pooling: window i reads the inputs i * stride + tap * dilation - before."""
 
-    n: int
-    c: int
-    h: int
-    w: int
-    k: int
-    r: int
-    s: int
-    p: int
-    q: int
-    stride_h: int
-    stride_w: int
-    pad_top: int
-    pad_left: int
-    pad_bottom: int
-    pad_right: int
-    dilation_h: int
-    dilation_w: int
-    groups: int
+    size: int
+    windows: int
+    taps: int
+    stride: int
+    before: int
+    after: int
+    dilation: int
 
     @property
-    def x_shape(self) -> tuple[int, int, int, int]:
-        """Shape of the input and of its gradient."""
-        return self.n, self.c, self.h, self.w
-
-    @property
-    def w_shape(self) -> tuple[int, int, int, int]:
-        """Shape of the weights and of their gradient."""
-        return self.k, self.c // self.groups, self.r, self.s
-
-    @property
-    def y_shape(self) -> tuple[int, int, int, int]:
-        """Shape of the output and of its gradient."""
-        return self.n, self.k, self.p, self.q
-
-    @property
-    def flops(self) -> int:
-        """Floating-point operations of one pass, a multiplication and an addition counted apart."""
-        return 2 * self.n * self.k * self.p * self.q * (self.c // self.groups) * self.r * self.s
+    def pointwise(self) -> bool:
+        """Whether each window is the one input at the same position: two such neighbors are one axis."""
+        return self.size == self.windows and (self.taps, self.stride, self.before) == (1, 1, 0)
 
 
-@remembered
-def conv_geometry(
-    op: str,
-    x_shape: Sequence[int],
-    w_shape: Sequence[int],
-    *,
-    stride: Size = 1,
-    padding: Padding = 0,
-    dilation: Size = 1,
-    groups: int = 1,
-) -> ConvGeometry:
-    """Geometry of a convolution.
-
-    Parameters
-    ----------
-    op : str
-        Name of the public function, for error messages.
-    x_shape, w_shape : sequences of four int
-        (N, C, H, W) and (K, C / groups, R, S).
-    stride, dilation : int or pair
-    padding : int, pair, ((top, bottom), (left, right)), "same" or "valid"
-    groups : int
-
-    Returns
-    -------
-    ConvGeometry
-
-    Raises
-    ------
-    TypeError
-        If a size is not an integer.
-    ValueError
-        If the shapes do not fit together.
-    """
-    n, c, h, w = sizes(op, "x", x_shape, "(N, C, H, W)")
-    k, cg, r, s = sizes(op, "w", w_shape, "(K, C/groups, R, S)")
-    groups = positive(op, "groups", groups)
-    for name, size in (("x.shape[1]", c), ("x.shape[2]", h), ("x.shape[3]", w)):
-        positive(op, name, size)
-    for axis, size in enumerate((k, cg, r, s)):
-        positive(op, f"w.shape[{axis}]", size)
-    if c != cg * groups:
-        raise ValueError(f"{op}: x has {c} channels, w expects {cg * groups} (w.shape[1]={cg} x groups={groups})")
-    if k % groups:
-        raise ValueError(f"{op}: w has {k} filters (w.shape[0]), expected a multiple of groups={groups}")
-    sh, sw = pair(op, "stride", stride)
-    dh, dw = pair(op, "dilation", dilation)
-    (top, bottom), (left, right) = sides_of(op, padding, (r, s), (sh, sw), (dh, dw))
-    p = output_size(op, "height", h, top, bottom, r, sh, dh)
-    q = output_size(op, "width", w, left, right, s, sw, dw)
-    return ConvGeometry(n, c, h, w, k, r, s, p, q, sh, sw, top, left, bottom, right, dh, dw, groups)
-
-
-def pair(op: str, name: str, value: Any) -> Pair:
-    """Two positive integers from an int or a pair."""
-    first, second = several(op, name, value, 2)
-    return first, second
+POINT = Axis(1, 1, 1, 1, 0, 0, 1)
+"""An axis that the arrays lack."""
 
 
 def several(op: str, name: str, value: Any, count: int) -> tuple[int, ...]:

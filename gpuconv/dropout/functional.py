@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import flag, floating, number, output
-from ..core.device import Array, kernels_for, on_device_of
-from ..core.half import takes_half
+from ..core.call import Call
+from ..core.device import Array
+from ..core.options import flag, number
 
 
-@takes_half
 def dropout(
     x: Array, p: float = 0.5, *, training: bool = True, seed: int, offset: int = 0, out: Array | None = None
 ) -> Array:
@@ -48,7 +47,6 @@ def dropout(
     return _dropout("dropout", x, p, training, seed, offset, out)
 
 
-@takes_half
 def dropout_grad(
     dy: Array, p: float = 0.5, *, training: bool = True, seed: int, offset: int = 0, out: Array | None = None
 ) -> Array:
@@ -78,7 +76,6 @@ def dropout_grad(
     return _dropout("dropout_grad", dy, p, training, seed, offset, out)
 
 
-@takes_half
 def dropout2d(
     x: Array, p: float = 0.5, *, training: bool = True, seed: int, offset: int = 0, out: Array | None = None
 ) -> Array:
@@ -86,7 +83,6 @@ def dropout2d(
     return _dropout("dropout2d", x, p, training, seed, offset, out)
 
 
-@takes_half
 def dropout2d_grad(
     dy: Array, p: float = 0.5, *, training: bool = True, seed: int, offset: int = 0, out: Array | None = None
 ) -> Array:
@@ -97,7 +93,8 @@ def dropout2d_grad(
 def _dropout(op: str, x: Array, p: float, training: bool, seed: int, offset: int, out: Array | None) -> Array:
     """All four: the gradient does to dy what the forward pass did to x."""
     name, channels = "dy" if op.endswith("_grad") else "x", op.startswith("dropout2d")
-    (x,) = floating(op, **{name: x})
+    call, given = Call(op, **{name: x}), x
+    (x,) = call.arrays
     if channels and x.ndim != 4:
         raise ValueError(f"{op}: {name} has shape {x.shape}, expected four dimensions (N, C, H, W)")
     probability = number(op, "p", p)
@@ -105,16 +102,16 @@ def _dropout(op: str, x: Array, p: float, training: bool, seed: int, offset: int
         raise ValueError(f"{op}: p is {p}, expected 0 <= p <= 1")
     key, counter = _word64(op, "seed", seed), _word64(op, "offset", offset)
     if (not flag(op, "training", training) or probability == 0) and out is None:
-        return x
+        return given if call.dtype is not call.compute_dtype else x
     share = probability if training else 0.0
-    scale = x.dtype.type(1 / (1 - share) if share < 1 else 0)
+    scale = call.scalar("p", 1 / (1 - share) if share < 1 else 0.0)
     rows = (math.prod(x.shape[:2]), math.prod(x.shape[2:])) if channels else (x.size, 1)
-    with on_device_of(x):
-        y = output(op, x.shape, x, out, coinciding=(x,))
+    with call.device:
+        y = call.output(x.shape, out, coinciding=(x,))
         if x.size:
             drawn = np.uint64(round(share * 2**32)), scale, key, counter
-            kernels_for(x).dropout.dropout(x.reshape(rows), *drawn, y.reshape(rows))
-    return y
+            call.kernels.dropout.dropout(x.reshape(rows), *drawn, y.reshape(rows))
+    return call.finish(y)
 
 
 def _word64(op: str, name: str, value: Any) -> np.uint64:

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-from ..core.arrays import floating, output, shaped
-from ..core.device import Array, kernels_for, on_device_of
-from ..core.half import takes_half
+from ..core.arrays import shaped
+from ..core.call import Call
+from ..core.device import Array
 from ..core.shapes import any_shape, split_axis
 
 
-@takes_half
 def add(a: Array, b: Array, *, out: Array | None = None) -> Array:
     """a + b: where two branches of a network meet. Each branch's gradient is that of the sum.
 
@@ -33,15 +32,15 @@ def add(a: Array, b: Array, *, out: Array | None = None) -> Array:
     -----
     Deterministic.
     """
-    a, b = floating("add", a=a, b=b)
-    shaped("add", "b", b, a.shape, "the shape of a")
-    with on_device_of(a):
-        y = output("add", a.shape, a, out, coinciding=(a, b))
-        kernels_for(a).join.add(a, b, y)
-    return y
+    call = Call("add", a=a, b=b)
+    a, b = call.arrays
+    call.require_shape("b", b, a.shape, "the shape of a")
+    with call.device:
+        y = call.output(a.shape, out, coinciding=(a, b))
+        call.kernels.join.add(a, b, y)
+    return call.finish(y)
 
 
-@takes_half
 def concatenate(arrays: Sequence[Array], axis: int = 1, *, out: Array | None = None) -> Array:
     """The arrays one behind the other along an axis; by default the channels.
 
@@ -73,7 +72,8 @@ def concatenate(arrays: Sequence[Array], axis: int = 1, *, out: Array | None = N
         raise TypeError(f"{op}: arrays is a {type(arrays).__name__}, expected a list or tuple of arrays")
     if not arrays:
         raise ValueError(f"{op}: arrays is empty, expected at least one array")
-    parts = floating(op, **{f"arrays[{i}]": a for i, a in enumerate(arrays)})
+    call = Call(op, **{f"arrays[{i}]": a for i, a in enumerate(arrays)})
+    parts = call.arrays
     shape = parts[0].shape
     outer, _, inner = split_axis(op, shape, axis, "arrays[0]")
     axis %= len(shape)
@@ -83,16 +83,15 @@ def concatenate(arrays: Sequence[Array], axis: int = 1, *, out: Array | None = N
         expected = (*shape[:axis], a.shape[axis], *shape[axis + 1 :])
         shaped(op, f"arrays[{i}]", a, expected, f"that of arrays[0] but for axis {axis}")
     sizes = [a.shape[axis] for a in parts]
-    with on_device_of(parts[0]):
-        y = output(op, (*shape[:axis], sum(sizes), *shape[axis + 1 :]), parts[0], out, inputs=parts)
+    with call.device:
+        y = call.output((*shape[:axis], sum(sizes), *shape[axis + 1 :]), out)
         rows, start = y.reshape(outer, sum(sizes) * inner), 0
         for a, size in zip(parts, sizes, strict=True):
-            kernels_for(y).join.copy_columns(a.reshape(outer, size * inner), 0, rows, start, size * inner)
+            call.kernels.join.copy_columns(a.reshape(outer, size * inner), 0, rows, start, size * inner)
             start += size * inner
-    return y
+    return call.finish(y)
 
 
-@takes_half
 def concatenate_grad(dy: Array, sizes: Sequence[int], axis: int = 1) -> tuple[Array, ...]:
     """The gradient of each array that `concatenate` joined: its stretch of dy.
 
@@ -119,20 +118,21 @@ def concatenate_grad(dy: Array, sizes: Sequence[int], axis: int = 1) -> tuple[Ar
     Deterministic.
     """
     op = "concatenate_grad"
-    (dy,) = floating(op, dy=dy)
+    call = Call(op, dy=dy)
+    (dy,) = call.arrays
     outer, total, inner = split_axis(op, dy.shape, axis, "dy")
     axis %= dy.ndim
     parts = any_shape(op, "sizes", sizes)
     if sum(parts) != total:
         raise ValueError(f"{op}: sizes is {parts}, expected {total} in sum (dy.shape[{axis}])")
     gradients, first = [], 0
-    with on_device_of(dy):
+    with call.device:
         for size in parts:
-            dx = output(op, (*dy.shape[:axis], size, *dy.shape[axis + 1 :]), dy)
+            dx = call.output((*dy.shape[:axis], size, *dy.shape[axis + 1 :]))
             columns = size * inner
-            kernels_for(dy).join.copy_columns(
+            call.kernels.join.copy_columns(
                 dy.reshape(outer, total * inner), first, dx.reshape(outer, columns), 0, columns
             )
-            gradients.append(dx)
+            gradients.append(call.finish(dx))
             first += columns
     return tuple(gradients)

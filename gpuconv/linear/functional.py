@@ -1,11 +1,9 @@
 """The fully connected layer and its gradients, for NumPy and CuPy arrays."""
 
-from ..core.arrays import floating, output, shaped
-from ..core.device import Array, kernels_for, on_device_of
-from ..core.half import takes_half
+from ..core.call import Call
+from ..core.device import Array
 
 
-@takes_half
 def linear(x: Array, w: Array, b: Array | None = None, *, out: Array | None = None) -> Array:
     """x W^T + b.
 
@@ -32,20 +30,18 @@ def linear(x: Array, w: Array, b: Array | None = None, *, out: Array | None = No
     -----
     Deterministic.
     """
-    op = "linear"
-    x, w, b = floating(op, ("b",), x=x, w=w, b=b)
-    _matrices(op, x=x, w=w)
+    call = Call("linear", ("b",), x=x, w=w, b=b)
+    x, w, b = call.arrays
+    _require_matrices(call.op, x=x, w=w)
     if x.shape[1] != w.shape[1]:
-        raise ValueError(f"{op}: x has {x.shape[1]} features, w expects {w.shape[1]} (w.shape={w.shape})")
-    if b is not None:
-        shaped(op, "b", b, w.shape[:1], "one bias for each row of w")
-    with on_device_of(x):
-        y = output(op, (x.shape[0], w.shape[0]), x, out, inputs=[a for a in (x, w, b) if a is not None])
-        kernels_for(x).linear.linear(x, w, b, y)
-    return y
+        raise ValueError(f"{call.op}: x has {x.shape[1]} features, w expects {w.shape[1]} (w.shape={w.shape})")
+    call.require_shape("b", b, w.shape[:1], "one bias for each row of w")
+    with call.device:
+        y = call.output((x.shape[0], w.shape[0]), out)
+        call.kernels.linear.linear(x, w, b, y)
+    return call.finish(y)
 
 
-@takes_half
 def linear_input_grad(dy: Array, w: Array, *, out: Array | None = None) -> Array:
     """dX = dY W.
 
@@ -70,18 +66,17 @@ def linear_input_grad(dy: Array, w: Array, *, out: Array | None = None) -> Array
     -----
     Deterministic.
     """
-    op = "linear_input_grad"
-    dy, w = floating(op, dy=dy, w=w)
-    _matrices(op, dy=dy, w=w)
+    call = Call("linear_input_grad", dy=dy, w=w)
+    dy, w = call.arrays
+    _require_matrices(call.op, dy=dy, w=w)
     if dy.shape[1] != w.shape[0]:
-        raise ValueError(f"{op}: dy has {dy.shape[1]} columns, w has {w.shape[0]} rows, expected as many")
-    with on_device_of(dy):
-        dx = output(op, (dy.shape[0], w.shape[1]), dy, out, inputs=(dy, w))
-        kernels_for(dy).linear.linear_input_grad(dy, w, dx)
-    return dx
+        raise ValueError(f"{call.op}: dy has {dy.shape[1]} columns, w has {w.shape[0]} rows, expected as many")
+    with call.device:
+        dx = call.output((dy.shape[0], w.shape[1]), out)
+        call.kernels.linear.linear_input_grad(dy, w, dx)
+    return call.finish(dx)
 
 
-@takes_half
 def linear_weight_grad(x: Array, dy: Array, *, out: Array | None = None) -> Array:
     """dW = dY^T X, summed over the rows of x.
 
@@ -106,18 +101,17 @@ def linear_weight_grad(x: Array, dy: Array, *, out: Array | None = None) -> Arra
     -----
     Deterministic.
     """
-    op = "linear_weight_grad"
-    x, dy = floating(op, x=x, dy=dy)
-    _matrices(op, x=x, dy=dy)
+    call = Call("linear_weight_grad", x=x, dy=dy)
+    x, dy = call.arrays
+    _require_matrices(call.op, x=x, dy=dy)
     if x.shape[0] != dy.shape[0]:
-        raise ValueError(f"{op}: x has {x.shape[0]} rows, dy has {dy.shape[0]}, expected as many")
-    with on_device_of(x):
-        dw = output(op, (dy.shape[1], x.shape[1]), x, out, inputs=(x, dy))
-        kernels_for(x).linear.linear_weight_grad(x, dy, dw)
-    return dw
+        raise ValueError(f"{call.op}: x has {x.shape[0]} rows, dy has {dy.shape[0]}, expected as many")
+    with call.device:
+        dw = call.output((dy.shape[1], x.shape[1]), out)
+        call.kernels.linear.linear_weight_grad(x, dy, dw)
+    return call.finish(dw)
 
 
-@takes_half
 def linear_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
     """db = the sum of the rows of dY.
 
@@ -141,16 +135,16 @@ def linear_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
     -----
     Deterministic: a fixed order of summation.
     """
-    op = "linear_bias_grad"
-    (dy,) = floating(op, dy=dy)
-    _matrices(op, dy=dy)
-    with on_device_of(dy):
-        db = output(op, dy.shape[1:], dy, out, inputs=(dy,))
-        kernels_for(dy).linear.linear_bias_grad(dy, db)
-    return db
+    call = Call("linear_bias_grad", dy=dy)
+    (dy,) = call.arrays
+    _require_matrices(call.op, dy=dy)
+    with call.device:
+        db = call.output(dy.shape[1:], out)
+        call.kernels.linear.linear_bias_grad(dy, db)
+    return call.finish(db)
 
 
-def _matrices(op: str, **arrays: Array) -> None:
+def _require_matrices(op: str, **arrays: Array) -> None:
     for name, a in arrays.items():
         if a.ndim != 2:
             raise ValueError(f"{op}: {name} has shape {a.shape}, expected two dimensions (rows, columns)")

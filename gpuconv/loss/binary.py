@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import contiguous, floating, one_of, output, shaped
-from ..core.device import Array, array_module, kernels_for, on_device_of
-from ..core.half import takes_half
+from ..core.arrays import contiguous
+from ..core.call import Call
+from ..core.device import Array, array_module
+from ..core.options import one_of
 from .reduction import REDUCTIONS, loss_gradient, reduced, scale_of
 
 
-@takes_half
 def bce_with_logits(
     input: Array,
     target: Array,
@@ -50,16 +50,14 @@ def bce_with_logits(
     torch.nn.functional.binary_cross_entropy_with_logits. Formed so that no exponential overflows and no logarithm of
     a rounded probability is taken. Deterministic: a fixed order of summation.
     """
-    op = "bce_with_logits"
-    x, target, weight, pos_weight = _decisions(op, input, target, weight, pos_weight, reduction)
-    kernels = kernels_for(x)
-    with on_device_of(x):
-        losses = output(op, x.shape, x)
-        kernels.loss.bce_each(x, target, weight, pos_weight, losses)
-        return reduced(op, kernels, losses, x.shape, reduction)
+    call = _call("bce_with_logits", input, target, weight, pos_weight, reduction)
+    x, target, weight, pos_weight = _operands(call)
+    with call.device:
+        losses = call.output(x.shape)
+        call.kernels.loss.bce_each(x, target, weight, pos_weight, losses)
+        return reduced(call, losses, x.shape, reduction)
 
 
-@takes_half
 def bce_with_logits_grad(
     input: Array,
     target: Array,
@@ -95,25 +93,28 @@ def bce_with_logits_grad(
     -----
     Deterministic.
     """
-    op = "bce_with_logits_grad"
-    x, target, weight, pos_weight = _decisions(op, input, target, weight, pos_weight, reduction)
-    with on_device_of(x):
-        dloss = loss_gradient(op, dloss, x, x.shape if reduction == "none" else ())
-        dx = output(op, x.shape, x, out, inputs=(weight, pos_weight), coinciding=(x, target))
-        scale = scale_of(x, x.size, reduction)
-        kernels_for(x).loss.bce_grad(x, target, weight, pos_weight, dloss, scale, dx)
-    return dx
+    call = _call("bce_with_logits_grad", input, target, weight, pos_weight, reduction)
+    x, target, weight, pos_weight = _operands(call)
+    with call.device:
+        dloss = loss_gradient(call, dloss, x.shape if reduction == "none" else ())
+        dx = call.output(x.shape, out, coinciding=(x, target))
+        scale = scale_of(call, x.size, reduction)
+        call.kernels.loss.bce_grad(x, target, weight, pos_weight, dloss, scale, dx)
+    return call.finish(dx)
 
 
-def _decisions(
-    op: str, x: Array, target: Array, weight: Array | None, pos_weight: Array | None, reduction: str
-) -> tuple[Any, ...]:
-    """Logits and targets, and weights of one element or as many as there are logits."""
+def _call(op: str, x: Array, target: Array, weight: Array | None, pos_weight: Array | None, reduction: str) -> Call:
     one_of(op, "reduction", reduction, REDUCTIONS)
-    weights = {"weight": weight, "pos_weight": pos_weight}
-    x, target, weight, pos_weight = floating(op, tuple(weights), input=x, target=target, **weights)
-    shaped(op, "target", target, x.shape, "the shape of input")
-    return x, target, _spread(op, "weight", weight, x), _spread(op, "pos_weight", pos_weight, x)
+    optional = "weight", "pos_weight"
+    call = Call(op, optional, input=x, target=target, weight=weight, pos_weight=pos_weight)
+    call.require_shape("target", target, call.like.shape, "the shape of input")
+    return call
+
+
+def _operands(call: Call) -> tuple[Any, ...]:
+    """Logits and targets, and weights of one element or as many as there are logits."""
+    x, target, weight, pos_weight = call.arrays
+    return x, target, _spread(call.op, "weight", weight, x), _spread(call.op, "pos_weight", pos_weight, x)
 
 
 def _spread(op: str, name: str, weight: Array | None, x: Array) -> Array:

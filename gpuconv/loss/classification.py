@@ -3,19 +3,19 @@
 import math
 from typing import Any
 
-from ..core.arrays import floating, labels, number, one_of, output, require_array, same_device, shaped
-from ..core.device import Array, kernels_for, on_device_of
-from ..core.half import takes_half
-from ..core.shapes import integer, split_axis
-from .reduction import REDUCTIONS, loss_gradient, scale_of
+from ..core.arrays import labels, require_array, same_device, shaped
+from ..core.call import Call
+from ..core.device import Array
+from ..core.options import number, one_of
+from ..core.shapes import integer
+from .reduction import REDUCTIONS, loss_gradient, reduced, scale_of
 
 
-@takes_half
 def cross_entropy(
     input: Array,
     target: Array,
-    *,
     weight: Array | None = None,
+    *,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
@@ -53,23 +53,23 @@ def cross_entropy(
     L = -1/m sum y_i log(yhat_i). The row maximum is subtracted first. If every label is ignored the loss is 0
     (PyTorch's mean is NaN). Deterministic: a fixed order of summation.
     """
-    op = "cross_entropy"
-    x, weight, shape = _logits(op, input, weight, reduction)
-    kernels, smoothing = kernels_for(x), _smoothing(op, label_smoothing, x)
+    call = _call("cross_entropy", input, weight, reduction)
+    x, weight = _logits(call)
+    ignored, smoothing = _ignored(call, ignore_index), _smoothing(call, label_smoothing)
+    shape = _loss_shape(call)
     if _are_probabilities(target, input):
-        chances = _probabilities(op, target, input, ignore_index)
-        with on_device_of(x):
-            losses = output(op, shape, x)
-            kernels.loss.cross_entropy_of_probabilities(x, chances, weight, smoothing, losses)
-            return _reduced(op, kernels, losses, None, reduction)
-    target = _labels(op, target, input, ignore_index)
-    with on_device_of(x):
-        losses, weights = output(op, shape, x), output(op, shape, x)
-        kernels.loss.cross_entropy(x, target, weight, _ignored(op, ignore_index), smoothing, losses, weights)
-        return _reduced(op, kernels, losses, weights, reduction)
+        probabilities = _probabilities(call, target, ignored)
+        with call.device:
+            losses = call.output(shape)
+            call.kernels.loss.cross_entropy_of_probabilities(x, probabilities, weight, smoothing, losses)
+            return reduced(call, losses, shape, reduction)
+    target = _labels(call, target, ignored)
+    with call.device:
+        losses, weights = call.output(shape), call.output(shape)
+        call.kernels.loss.cross_entropy(x, target, weight, ignored, smoothing, losses, weights)
+        return _weighted(call, losses, weights, reduction)
 
 
-@takes_half
 def cross_entropy_grad(
     input: Array,
     target: Array,
@@ -106,30 +106,29 @@ def cross_entropy_grad(
     -----
     Deterministic.
     """
-    op = "cross_entropy_grad"
-    x, weight, shape = _logits(op, input, weight, reduction)
-    kernels, smoothing, each = kernels_for(x).loss, _smoothing(op, label_smoothing, x), reduction == "none"
+    call = _call("cross_entropy_grad", input, weight, reduction)
+    x, weight = _logits(call)
+    ignored, smoothing = _ignored(call, ignore_index), _smoothing(call, label_smoothing)
     probable = _are_probabilities(target, input)
-    target = _probabilities(op, target, input, ignore_index) if probable else _labels(op, target, input, ignore_index)
-    with on_device_of(x):
-        dloss = loss_gradient(op, dloss, x, shape if each else ())
-        dx = output(op, input.shape, x, out, inputs=() if weight is None else (weight,), coinciding=(x,))
+    target = _probabilities(call, target, ignored) if probable else _labels(call, target, ignored)
+    with call.device:
+        dloss = loss_gradient(call, dloss, _loss_shape(call) if reduction == "none" else ())
+        dx = call.output(call.like.shape, out, coinciding=call.arrays[:1])
         result = dx.reshape(x.shape)
         if probable:
-            scale = scale_of(x, x.shape[0] * x.shape[2], reduction)
-            kernels.cross_entropy_of_probabilities_grad(x, target, weight, smoothing, dloss, scale, result)
+            scale = scale_of(call, x.shape[0] * x.shape[2], reduction)
+            call.kernels.loss.cross_entropy_of_probabilities_grad(x, target, weight, smoothing, dloss, scale, result)
         else:
             mean = reduction == "mean"
-            kernels.cross_entropy_grad(x, target, weight, _ignored(op, ignore_index), smoothing, dloss, mean, result)
-    return dx
+            call.kernels.loss.cross_entropy_grad(x, target, weight, ignored, smoothing, dloss, mean, result)
+    return call.finish(dx)
 
 
-@takes_half
 def nll_loss(
     input: Array,
     target: Array,
-    *,
     weight: Array | None = None,
+    *,
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Array:
@@ -164,16 +163,16 @@ def nll_loss(
     -----
     If every label is ignored the loss is 0 (PyTorch's mean is NaN). Deterministic: a fixed order of summation.
     """
-    op = "nll_loss"
-    x, weight, shape = _logits(op, input, weight, reduction)
-    target, kernels = _labels(op, target, input, ignore_index), kernels_for(x)
-    with on_device_of(x):
-        losses, weights = output(op, shape, x), output(op, shape, x)
-        kernels.loss.nll(x, target, weight, _ignored(op, ignore_index), losses, weights)
-        return _reduced(op, kernels, losses, weights, reduction)
+    call = _call("nll_loss", input, weight, reduction)
+    x, weight = _logits(call)
+    ignored, shape = _ignored(call, ignore_index), _loss_shape(call)
+    target = _labels(call, target, ignored)
+    with call.device:
+        losses, weights = call.output(shape), call.output(shape)
+        call.kernels.loss.nll(x, target, weight, ignored, losses, weights)
+        return _weighted(call, losses, weights, reduction)
 
 
-@takes_half
 def nll_loss_grad(
     input: Array,
     target: Array,
@@ -209,69 +208,82 @@ def nll_loss_grad(
     -----
     Deterministic.
     """
-    op = "nll_loss_grad"
-    x, weight, shape = _logits(op, input, weight, reduction)
-    target = _labels(op, target, input, ignore_index)
-    with on_device_of(x):
-        dloss = loss_gradient(op, dloss, x, shape if reduction == "none" else ())
-        dx = output(op, input.shape, x, out, inputs=() if weight is None else (weight,), coinciding=(x,))
+    call = _call("nll_loss_grad", input, weight, reduction)
+    x, weight = _logits(call)
+    ignored = _ignored(call, ignore_index)
+    target = _labels(call, target, ignored)
+    with call.device:
+        dloss = loss_gradient(call, dloss, _loss_shape(call) if reduction == "none" else ())
+        dx = call.output(call.like.shape, out, coinciding=call.arrays[:1])
         mean, result = reduction == "mean", dx.reshape(x.shape)
-        kernels_for(x).loss.nll_grad(target, weight, _ignored(op, ignore_index), dloss, mean, result)
-    return dx
+        call.kernels.loss.nll_grad(target, weight, ignored, dloss, mean, result)
+    return call.finish(dx)
 
 
-def _logits(op: str, x: Array, weight: Array | None, reduction: str) -> tuple[Array, Array | None, tuple[int, ...]]:
-    """Input as (outer, classes, inner), class weights, and the shape of the losses."""
+def _call(op: str, x: Array, weight: Array | None, reduction: str) -> Call:
     one_of(op, "reduction", reduction, REDUCTIONS)
-    x, weight = floating(op, ("weight",), input=x, weight=weight)
-    if x.ndim < 2 or x.shape[1] == 0:
-        raise ValueError(f"{op}: input has shape {x.shape}, expected (N, C) or (N, C, ...) with at least one class")
-    if weight is not None:
-        shaped(op, "weight", weight, (x.shape[1],), "one weight for each class")
-    return x.reshape(split_axis(op, x.shape, 1)), weight, (x.shape[0], *x.shape[2:])
+    call = Call(op, ("weight",), input=x, weight=weight)
+    shape = call.like.shape
+    if len(shape) < 2 or shape[1] == 0:
+        raise ValueError(f"{op}: input has shape {shape}, expected (N, C) or (N, C, ...) with at least one class")
+    call.require_shape("weight", weight, shape[1:2], "one weight for each class")
+    return call
 
 
-def _labels(op: str, target: Array, x: Array, ignore_index: int) -> Array:
+def _logits(call: Call) -> tuple[Array, Array | None]:
+    """Input as (outer, classes, inner), and the class weights."""
+    x, weight = call.arrays
+    n, classes, *positions = x.shape
+    return x.reshape(n, classes, math.prod(positions)), weight
+
+
+def _loss_shape(call: Call) -> tuple[int, ...]:
+    """The shape of the losses: one for each sample and position."""
+    n, _, *positions = call.like.shape
+    return n, *positions
+
+
+def _labels(call: Call, target: Array, ignored: int) -> Array:
     """Class indices as (outer, inner)."""
-    require_array(op, "target", target)
-    same_device(op, input=x, target=target)
-    shaped(op, "target", target, (x.shape[0], *x.shape[2:]), "one label for each row of classes in input")
-    target = labels(op, "target", target, x.shape[1], _ignored(op, ignore_index), x)
+    x = call.like
+    require_array(call.op, "target", target)
+    same_device(call.op, input=x, target=target)
+    call.require_shape("target", target, _loss_shape(call), "one label for each row of classes in input")
+    target = labels(call.op, "target", target, x.shape[1], ignored, x)
     return target.reshape(x.shape[0], math.prod(x.shape[2:]))
 
 
 def _are_probabilities(target: Array, x: Array) -> bool:
     """Floating, with an axis of classes; without one they are labels of a wrong type."""
-    return getattr(getattr(target, "dtype", None), "kind", "") == "f" and target.ndim == x.ndim
+    dtype = getattr(target, "dtype", None)
+    return dtype is not None and (dtype.kind == "f" or dtype.name == "bfloat16") and target.ndim == x.ndim
 
 
-def _probabilities(op: str, target: Array, x: Array, ignore_index: int) -> Array:
+def _probabilities(call: Call, target: Array, ignored: int) -> Array:
     """Class probabilities as (outer, classes, inner)."""
-    _, target = floating(op, input=x, target=target)
-    shaped(op, "target", target, x.shape, "the shape of input, as target holds probabilities of the classes")
-    if _ignored(op, ignore_index) >= 0:
-        raise ValueError(f"{op}: ignore_index is {ignore_index}, expected none where target holds probabilities")
-    return target.reshape(split_axis(op, x.shape, 1))
+    shape = call.like.shape
+    target = call.floating("target", target)
+    shaped(call.op, "target", target, shape, "the shape of input, as target holds probabilities of the classes")
+    if ignored >= 0:
+        raise ValueError(f"{call.op}: ignore_index is {ignored}, expected none where target holds probabilities")
+    return target.reshape(shape[0], shape[1], math.prod(shape[2:]))
 
 
-def _ignored(op: str, ignore_index: Any) -> int:
-    return integer(op, "ignore_index", ignore_index, at_least=-(2**31))
+def _ignored(call: Call, ignore_index: Any) -> int:
+    return integer(call.op, "ignore_index", ignore_index, at_least=-(2**31))
 
 
-def _smoothing(op: str, label_smoothing: float, x: Array) -> Any:
-    value = number(op, "label_smoothing", label_smoothing)
+def _smoothing(call: Call, label_smoothing: float) -> Any:
+    value = number(call.op, "label_smoothing", label_smoothing)
     if not 0 <= value <= 1:
-        raise ValueError(f"{op}: label_smoothing is {value}, expected 0 <= label_smoothing <= 1")
-    return x.dtype.type(value)
+        raise ValueError(f"{call.op}: label_smoothing is {value}, expected 0 <= label_smoothing <= 1")
+    return call.compute_dtype.type(value)
 
 
-def _reduced(op: str, kernels: Any, losses: Array, weights: Array | None, reduction: str) -> Array:
-    """Each loss, their sum, or their sum over that of the weights (or over their number, where there are none)."""
-    if reduction == "none":
-        return losses
-    loss = output(op, (1,), losses)
-    if reduction == "mean" and weights is not None:
-        kernels.loss.ratio_of_sums(losses, weights, loss)
-    else:
-        kernels.loss.sum_of(losses, scale_of(losses, losses.size, reduction), loss)
-    return loss.reshape(())
+def _weighted(call: Call, losses: Array, weights: Array, reduction: str) -> Array:
+    """Each loss, their sum, or their sum over that of the weights."""
+    if reduction != "mean":
+        return reduced(call, losses, losses.shape, reduction)
+    loss = call.output((1,))
+    call.kernels.loss.ratio_of_sums(losses, weights, loss)
+    return call.finish(loss.reshape(()))

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from ..core.arrays import floating, one_of, output, shaped
-from ..core.device import Array, kernels_for, on_device_of
-from ..core.half import takes_half
+from ..core.call import Call
+from ..core.device import Array
+from ..core.options import one_of
 from .reduction import REDUCTIONS, loss_gradient, scale_of
 
 
-@takes_half
 def mse_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
     """The quadratic loss, 1/n sum (input_i - target_i)^2.
 
@@ -36,7 +35,6 @@ def mse_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
     return forward("mse_loss", "mse", input, target, reduction)
 
 
-@takes_half
 def mse_loss_grad(
     input: Array, target: Array, *, dloss: Any = 1.0, reduction: str = "mean", out: Array | None = None
 ) -> Array:
@@ -68,7 +66,6 @@ def mse_loss_grad(
     return backward("mse_loss_grad", "mse", input, target, reduction, dloss, out)
 
 
-@takes_half
 def l1_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
     """The absolute loss, 1/n sum |input_i - target_i|.
 
@@ -96,7 +93,6 @@ def l1_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
     return forward("l1_loss", "l1", input, target, reduction)
 
 
-@takes_half
 def l1_loss_grad(
     input: Array, target: Array, *, dloss: Any = 1.0, reduction: str = "mean", out: Array | None = None
 ) -> Array:
@@ -131,16 +127,16 @@ def l1_loss_grad(
 
 def forward(op: str, kernel: str, x: Array, target: Array, reduction: str, parameter: float = 0.0) -> Array:
     """The loss of a kernel's name, reduced."""
-    x, target = _pair(op, x, target, reduction)
-    kernels, parameter = kernels_for(x).loss, x.dtype.type(parameter)
-    with on_device_of(x):
+    call = _call(op, x, target, reduction)
+    (x, target), slope = call.arrays, call.scalar("parameter", parameter)
+    with call.device:
         if reduction == "none":
-            losses = output(op, x.shape, x)
-            kernels.pairwise_each(kernel, x, target, parameter, losses)
-            return losses
-        loss = output(op, (1,), x)
-        kernels.pairwise_sum(kernel, x, target, parameter, scale_of(x, x.size, reduction), loss)
-    return loss.reshape(())
+            losses = call.output(x.shape)
+            call.kernels.loss.pairwise_each(kernel, x, target, slope, losses)
+            return call.finish(losses)
+        loss = call.output((1,))
+        call.kernels.loss.pairwise_sum(kernel, x, target, slope, scale_of(call, x.size, reduction), loss)
+    return call.finish(loss.reshape(()))
 
 
 def backward(
@@ -154,17 +150,18 @@ def backward(
     parameter: float = 0.0,
 ) -> Array:
     """Its gradient."""
-    x, target = _pair(op, x, target, reduction)
-    with on_device_of(x):
-        dloss = loss_gradient(op, dloss, x, x.shape if reduction == "none" else ())
-        dx = output(op, x.shape, x, out, coinciding=(x, target))
-        scale = scale_of(x, x.size, reduction)
-        kernels_for(x).loss.pairwise_grad(kernel, x, target, x.dtype.type(parameter), dloss, scale, dx)
-    return dx
+    call = _call(op, x, target, reduction)
+    (x, target), slope = call.arrays, call.scalar("parameter", parameter)
+    with call.device:
+        dloss = loss_gradient(call, dloss, x.shape if reduction == "none" else ())
+        dx = call.output(x.shape, out, coinciding=(x, target))
+        scale = scale_of(call, x.size, reduction)
+        call.kernels.loss.pairwise_grad(kernel, x, target, slope, dloss, scale, dx)
+    return call.finish(dx)
 
 
-def _pair(op: str, x: Array, target: Array, reduction: str) -> tuple[Any, ...]:
+def _call(op: str, x: Array, target: Array, reduction: str) -> Call:
     one_of(op, "reduction", reduction, REDUCTIONS)
-    x, target = floating(op, input=x, target=target)
-    shaped(op, "target", target, x.shape, "the shape of input")
-    return x, target
+    call = Call(op, input=x, target=target)
+    call.require_shape("target", target, call.like.shape, "the shape of input")
+    return call

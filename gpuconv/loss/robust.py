@@ -2,13 +2,11 @@
 
 from typing import Any
 
-from ..core.arrays import number
 from ..core.device import Array
-from ..core.half import takes_half
+from ..core.options import number
 from .regression import backward, forward
 
 
-@takes_half
 def huber_loss(input: Array, target: Array, *, delta: float = 1.0, reduction: str = "mean") -> Array:
     """Quadratic where d = |input - target| < delta, d^2 / 2; linear from there on, delta (d - delta / 2).
 
@@ -39,7 +37,6 @@ def huber_loss(input: Array, target: Array, *, delta: float = 1.0, reduction: st
     return forward(op, "huber", input, target, reduction, _positive(op, "delta", delta))
 
 
-@takes_half
 def huber_loss_grad(
     input: Array,
     target: Array,
@@ -78,7 +75,6 @@ def huber_loss_grad(
     return backward(op, "huber", input, target, reduction, dloss, out, _positive(op, "delta", delta))
 
 
-@takes_half
 def smooth_l1_loss(input: Array, target: Array, *, beta: float = 1.0, reduction: str = "mean") -> Array:
     """Quadratic where d = |input - target| < beta, d^2 / (2 beta); linear from there on, d - beta / 2.
 
@@ -110,7 +106,6 @@ def smooth_l1_loss(input: Array, target: Array, *, beta: float = 1.0, reduction:
     return forward(op, "smooth_l1" if beta else "l1", input, target, reduction, beta)
 
 
-@takes_half
 def smooth_l1_loss_grad(
     input: Array,
     target: Array,

@@ -1,12 +1,10 @@
 """Softmax and its logarithm along an axis, and their gradients."""
 
-from ..core.arrays import floating, output, shaped
-from ..core.device import Array, kernels_for, on_device_of
-from ..core.half import takes_half
+from ..core.call import Call
+from ..core.device import Array
 from ..core.shapes import split_axis
 
 
-@takes_half
 def softmax(x: Array, axis: int = -1, *, out: Array | None = None) -> Array:
     """exp(x_i) / sum_j exp(x_j) along an axis.
 
@@ -34,15 +32,9 @@ def softmax(x: Array, axis: int = -1, *, out: Array | None = None) -> Array:
     -----
     The maximum is subtracted first, so nothing overflows. Deterministic.
     """
-    (x,) = floating("softmax", x=x)
-    view = split_axis("softmax", x.shape or (1,), axis)
-    with on_device_of(x):
-        y = output("softmax", x.shape, x, out, coinciding=(x,))
-        kernels_for(x).loss.softmax(x.reshape(view), y.reshape(view))
-    return y
+    return _forward("softmax", x, axis, out)
 
 
-@takes_half
 def softmax_grad(dy: Array, x: Array, axis: int = -1, *, out: Array | None = None) -> Array:
     """dx_i = y_i (dy_i - sum_j dy_j y_j), with y = softmax(x).
 
@@ -69,17 +61,9 @@ def softmax_grad(dy: Array, x: Array, axis: int = -1, *, out: Array | None = Non
     -----
     Deterministic.
     """
-    op = "softmax_grad"
-    dy, x = floating(op, dy=dy, x=x)
-    shaped(op, "dy", dy, x.shape, "the shape of x")
-    view = split_axis(op, x.shape or (1,), axis)
-    with on_device_of(x):
-        dx = output(op, x.shape, x, out, coinciding=(dy, x))
-        kernels_for(x).loss.softmax_grad(dy.reshape(view), x.reshape(view), dx.reshape(view))
-    return dx
+    return _backward("softmax_grad", dy, x, axis, out)
 
 
-@takes_half
 def log_softmax(x: Array, axis: int = -1, *, out: Array | None = None) -> Array:
     """x_i - log(sum_j exp(x_j)) along an axis.
 
@@ -106,15 +90,9 @@ def log_softmax(x: Array, axis: int = -1, *, out: Array | None = None) -> Array:
     -----
     The maximum is subtracted first, so nothing overflows. Deterministic.
     """
-    (x,) = floating("log_softmax", x=x)
-    view = split_axis("log_softmax", x.shape or (1,), axis)
-    with on_device_of(x):
-        y = output("log_softmax", x.shape, x, out, coinciding=(x,))
-        kernels_for(x).loss.log_softmax(x.reshape(view), y.reshape(view))
-    return y
+    return _forward("log_softmax", x, axis, out)
 
 
-@takes_half
 def log_softmax_grad(dy: Array, x: Array, axis: int = -1, *, out: Array | None = None) -> Array:
     """dx_i = dy_i - softmax(x)_i sum_j dy_j.
 
@@ -141,11 +119,25 @@ def log_softmax_grad(dy: Array, x: Array, axis: int = -1, *, out: Array | None =
     -----
     Deterministic.
     """
-    op = "log_softmax_grad"
-    dy, x = floating(op, dy=dy, x=x)
-    shaped(op, "dy", dy, x.shape, "the shape of x")
+    return _backward("log_softmax_grad", dy, x, axis, out)
+
+
+def _forward(op: str, x: Array, axis: int, out: Array | None) -> Array:
+    call = Call(op, x=x)
+    (x,) = call.arrays
     view = split_axis(op, x.shape or (1,), axis)
-    with on_device_of(x):
-        dx = output(op, x.shape, x, out, coinciding=(dy, x))
-        kernels_for(x).loss.log_softmax_grad(dy.reshape(view), x.reshape(view), dx.reshape(view))
-    return dx
+    with call.device:
+        y = call.output(x.shape, out, coinciding=(x,))
+        getattr(call.kernels.loss, op)(x.reshape(view), y.reshape(view))
+    return call.finish(y)
+
+
+def _backward(op: str, dy: Array, x: Array, axis: int, out: Array | None) -> Array:
+    call = Call(op, dy=dy, x=x)
+    dy, x = call.arrays
+    call.require_shape("dy", dy, x.shape, "the shape of x")
+    view = split_axis(op, x.shape or (1,), axis)
+    with call.device:
+        dx = call.output(x.shape, out, coinciding=(dy, x))
+        getattr(call.kernels.loss, op)(dy.reshape(view), x.reshape(view), dx.reshape(view))
+    return call.finish(dx)

@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import activation as f
-from ..core.arrays import number, require_array
+from ..core.arrays import require_array
 from ..core.device import to_device
+from ..core.options import number
 from ..core.shapes import integer, positive
 from ..core.typing import Array
 from ..loss.softmax import log_softmax, log_softmax_grad, softmax, softmax_grad

@@ -3,19 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..conv.conv_transpose_1d import (
+from ..conv import (
     conv_transpose1d,
     conv_transpose1d_bias_grad,
     conv_transpose1d_input_grad,
     conv_transpose1d_weight_grad,
-)
-from ..conv.conv_transpose_2d import (
     conv_transpose2d,
     conv_transpose2d_bias_grad,
     conv_transpose2d_input_grad,
     conv_transpose2d_weight_grad,
-)
-from ..conv.conv_transpose_3d import (
     conv_transpose3d,
     conv_transpose3d_bias_grad,
     conv_transpose3d_input_grad,

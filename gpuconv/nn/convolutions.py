@@ -2,10 +2,21 @@
 
 from typing import Any
 
-from ..conv.conv_3d import conv3d, conv3d_bias_grad, conv3d_input_grad, conv3d_weight_grad
-from ..conv.functional import conv2d, conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
-from ..conv.functional_nd import conv1d, conv1d_bias_grad, conv1d_input_grad, conv1d_weight_grad
-from ..core.arrays import one_of
+from ..conv import (
+    conv1d,
+    conv1d_bias_grad,
+    conv1d_input_grad,
+    conv1d_weight_grad,
+    conv2d,
+    conv2d_bias_grad,
+    conv2d_input_grad,
+    conv2d_weight_grad,
+    conv3d,
+    conv3d_bias_grad,
+    conv3d_input_grad,
+    conv3d_weight_grad,
+)
+from ..core.options import one_of
 from ..core.shapes import Padding, Size, sides_of
 from ..core.typing import Array
 from ..resample.pad import pad, pad_input_grad

@@ -5,9 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..core.arrays import number, require_array
+from ..core.arrays import require_array
 from ..core.device import array_module
 from ..core.graph import every_time, recording
+from ..core.options import number
 from ..core.typing import Array
 from ..dropout.functional import dropout, dropout2d, dropout2d_grad, dropout_grad
 from .init import Seed

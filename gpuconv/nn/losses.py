@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .. import loss as f
-from ..core.arrays import number, one_of
 from ..core.hints import described
+from ..core.options import number, one_of
 from ..core.typing import Array
 from .checks import name_layer, only
 

@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.arrays import finite, flag
 from ..core.device import to_device
+from ..core.dtypes import wide
 from ..core.graph import refuse_recording
-from ..core.half import wide
+from ..core.options import finite, flag
 from ..core.shapes import positive
 from ..core.typing import Array
 from ..norm import batch, group

@@ -3,9 +3,10 @@
 import math
 from typing import Any
 
-from ..core.arrays import finite, flag, floating, given, output, shaped, updated
-from ..core.device import Array, array_module, kernels_for, on_device_of
-from ..core.half import takes_half
+from ..core.arrays import shaped, updated
+from ..core.call import Call
+from ..core.device import Array, array_module
+from ..core.options import finite, flag
 
 LAYOUTS = {
     "batch_norm1d": ((2, 3), "(N, C) or (N, C, L)"),
@@ -14,28 +15,26 @@ LAYOUTS = {
 }
 
 
-@takes_half(single=("running_mean", "running_var"))
 def batch_norm1d(
     x: Array, running_mean: Array | None = None, running_var: Array | None = None,
-    weight: Array | None = None, bias: Array | None = None, *,
-    training: bool = False, momentum: float = 0.1, eps: float = 1e-5, out: Array | None = None,
+    weight: Array | None = None, bias: Array | None = None, training: bool = False, momentum: float = 0.1,
+    eps: float = 1e-5, *, out: Array | None = None,
 ) -> Array:  # fmt: skip
     """Batch normalisation of x (N, C) or (N, C, L); everything else as for `batch_norm2d`."""
     affine = {"weight": weight, "bias": bias}
     return _batch_norm("batch_norm1d", x, running_mean, running_var, affine, training, momentum, eps, out)
 
 
-@takes_half(single=("running_mean", "running_var"))
 def batch_norm2d(
     x: Array,
     running_mean: Array | None = None,
     running_var: Array | None = None,
     weight: Array | None = None,
     bias: Array | None = None,
-    *,
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    *,
     out: Array | None = None,
 ) -> Array:
     """weight (x - mean) / sqrt(variance + eps) + bias, for each channel (Ioffe and Szegedy, 2015).
@@ -75,18 +74,16 @@ def batch_norm2d(
     return _batch_norm("batch_norm2d", x, running_mean, running_var, affine, training, momentum, eps, out)
 
 
-@takes_half(single=("running_mean", "running_var"))
 def batch_norm3d(
     x: Array, running_mean: Array | None = None, running_var: Array | None = None,
-    weight: Array | None = None, bias: Array | None = None, *,
-    training: bool = False, momentum: float = 0.1, eps: float = 1e-5, out: Array | None = None,
+    weight: Array | None = None, bias: Array | None = None, training: bool = False, momentum: float = 0.1,
+    eps: float = 1e-5, *, out: Array | None = None,
 ) -> Array:  # fmt: skip
     """Batch normalisation of x (N, C, D, H, W); everything else as for `batch_norm2d`."""
     affine = {"weight": weight, "bias": bias}
     return _batch_norm("batch_norm3d", x, running_mean, running_var, affine, training, momentum, eps, out)
 
 
-@takes_half(single=("running_mean", "running_var"), rounds=False)
 def batch_norm_statistics(
     x: Array, running_mean: Array | None = None, running_var: Array | None = None, *, momentum: float = 0.1
 ) -> tuple[Array, Array]:
@@ -118,29 +115,20 @@ def batch_norm_statistics(
     mean, merged: a large mean costs no digits. Deterministic.
     """
     op = "batch_norm_statistics"
-    running_mean, running_var = updated(op, running_mean=running_mean, running_var=running_var)
-    running = {"running_mean": running_mean, "running_var": running_var}
-    x, *_ = floating(op, tuple(running), x=x, **running)
+    updated(op, running_mean=running_mean, running_var=running_var)
+    running: dict[str, Any] = {"running_mean": running_mean, "running_var": running_var}
+    call = Call(op, tuple(running), float32=tuple(running), x=x, **running)
+    x, *_ = call.arrays
     if x.ndim < 2:
         raise ValueError(f"{op}: x has shape {x.shape}, expected at least two dimensions (N, C, ...)")
-    factor = x.dtype.type(finite(op, "momentum", momentum))
-    require_channels(op, x, running_mean=running_mean, running_var=running_var)
-    terms = x.size // max(x.shape[1], 1)
-    if terms == 1:
+    share = call.compute_dtype.type(finite(op, "momentum", momentum))
+    require_channels(op, x, **running)
+    if x.size // max(x.shape[1], 1) == 1:
         raise ValueError(f"{op}: x has shape {x.shape}, one value for each channel, expected more in training")
-    with on_device_of(x):
-        mean, var = (output(op, x.shape[1:2], x) for _ in range(2))
-        if terms == 0:
-            mean[...] = var[...] = 0
-            return mean, var
-        kernels = kernels_for(x).norm
-        kernels.moments(rows_of(x), mean, var)
-        if running_mean is not None:
-            kernels.move_running(mean, var, factor, x.dtype.type(terms / (terms - 1)), running_mean, running_var)
-    return mean, var
+    with call.device:
+        return _statistics(call, x, running_mean, running_var, share)
 
 
-@takes_half(single=("mean", "var"))
 def batch_norm1d_grad(
     dy: Array, x: Array, mean: Array, var: Array, weight: Array | None = None, *,
     training: bool = False, eps: float = 1e-5, out: Array | None = None,
@@ -149,7 +137,6 @@ def batch_norm1d_grad(
     return _batch_norm_grad("batch_norm1d_grad", dy, x, mean, var, weight, training, eps, out)
 
 
-@takes_half(single=("mean", "var"))
 def batch_norm2d_grad(
     dy: Array,
     x: Array,
@@ -200,7 +187,6 @@ def batch_norm2d_grad(
     return _batch_norm_grad("batch_norm2d_grad", dy, x, mean, var, weight, training, eps, out)
 
 
-@takes_half(single=("mean", "var"))
 def batch_norm3d_grad(
     dy: Array, x: Array, mean: Array, var: Array, weight: Array | None = None, *,
     training: bool = False, eps: float = 1e-5, out: Array | None = None,
@@ -209,36 +195,54 @@ def batch_norm3d_grad(
     return _batch_norm_grad("batch_norm3d_grad", dy, x, mean, var, weight, training, eps, out)
 
 
+def _statistics(
+    call: Call, x: Array, running_mean: Array | None, running_var: Array | None, share: Any
+) -> tuple[Array, Array]:
+    """Mean and variance of each channel, 0 for an empty x; the running statistics move towards them."""
+    mean, var = (call.output(x.shape[1:2]) for _ in range(2))
+    terms = x.size // max(x.shape[1], 1)
+    if terms == 0:
+        mean[...] = var[...] = 0
+        return mean, var
+    kernels = call.kernels.norm
+    kernels.moments(rows_of(x), mean, var)
+    if running_mean is not None:
+        unbiased = call.compute_dtype.type(terms / (terms - 1))
+        kernels.move_running(mean, var, share, unbiased, running_mean, running_var)
+    return mean, var
+
+
 def _batch_norm(
     op: str,
     x: Array,
     running_mean: Array | None,
     running_var: Array | None,
-    affine: dict[str, Array | None],
+    affine: dict[str, Any],
     training: bool,
     momentum: float,
     eps: float,
     out: Array | None,
 ) -> Array:
-    running = {"running_mean": running_mean, "running_var": running_var}
+    running: dict[str, Any] = {"running_mean": running_mean, "running_var": running_var}
     if flag(op, "training", training):
         updated(op, **running)
-    x, mean, var, weight, bias = floating(op, (*running, *affine), x=x, **running, **affine)
+    call = Call(op, (*running, *affine), float32=tuple(running), x=x, **running, **affine)
+    x, mean, var, weight, bias = call.arrays
     _require_layout(op, "x", x)
     require_channels(op, x, running_mean=mean, running_var=var, weight=weight, bias=bias)
-    tiny = x.dtype.type(finite(op, "eps", eps, at_least=0))
+    tiny = call.compute_dtype.type(finite(op, "eps", eps, at_least=0))
     if training and x.size == x.shape[1]:
         raise ValueError(f"{op}: x has shape {x.shape}, one value for each channel, expected more in training")
     if not training and (mean is None or var is None):
         raise ValueError(f"{op}: running_mean and running_var are None, expected arrays unless training=True")
-    share = finite(op, "momentum", momentum)
-    with on_device_of(x):
-        y = output(op, x.shape, x, out, inputs=given(mean, var, weight, bias), coinciding=(x,))
+    share = call.compute_dtype.type(finite(op, "momentum", momentum))
+    with call.device:
+        y = call.output(x.shape, out, coinciding=(x,))
         if training:  # only now: the running statistics change
-            mean, var = batch_norm_statistics(x, mean, var, momentum=share)
+            mean, var = _statistics(call, x, mean, var, share)
         statistics = mean.reshape(1, -1), var.reshape(1, -1)
-        kernels_for(x).norm.normalize(rows_of(x), *statistics, weight, bias, tiny, rows_of(y))
-    return y
+        call.kernels.norm.normalize(rows_of(x), *statistics, weight, bias, tiny, rows_of(y))
+    return call.finish(y)
 
 
 def _batch_norm_grad(
@@ -252,24 +256,26 @@ def _batch_norm_grad(
     eps: float,
     out: Array | None,
 ) -> tuple[Array, Array, Array]:
-    dy, x, mean, var, weight = floating(op, ("weight",), dy=dy, x=x, mean=mean, var=var, weight=weight)
+    call = Call(op, ("weight",), float32=("mean", "var"), dy=dy, x=x, mean=mean, var=var, weight=weight)
+    dy, x, mean, var, weight = call.arrays
     _require_layout(op, "x", x)
-    shaped(op, "dy", dy, x.shape, "the shape of x")
+    call.require_shape("dy", dy, x.shape, "the shape of x")
     require_channels(op, x, mean=mean, var=var, weight=weight)
-    tiny, kernels = x.dtype.type(finite(op, "eps", eps, at_least=0)), kernels_for(x).norm
-    with on_device_of(x):
-        dx = output(op, x.shape, x, out, inputs=given(mean, var, weight), coinciding=(dy, x))
-        sums, means = ([output(op, (1, x.shape[1]), x) for _ in range(2)] for _ in range(2))
-        dweight, dbias = (output(op, x.shape[1:2], x) for _ in range(2))
+    tiny, kernels = call.compute_dtype.type(finite(op, "eps", eps, at_least=0)), call.kernels.norm
+    depends = flag(op, "training", training)
+    with call.device:
+        dx = call.output(x.shape, out, coinciding=(dy, x))
+        sums, means = ([call.output((1, x.shape[1])) for _ in range(2)] for _ in range(2))
+        dweight, dbias = (call.output(x.shape[1:2]) for _ in range(2))
         statistics, terms = (mean.reshape(1, -1), var.reshape(1, -1)), max(x.size // max(x.shape[1], 1), 1)
         kernels.gradient_sums(rows_of(dy), rows_of(x), *statistics, tiny, *sums)
         kernels.set_means(*sums, weight, terms, *means, dweight, dbias)
-        if flag(op, "training", training):
+        if depends:
             kernels.input_grad(rows_of(dy), rows_of(x), *statistics, weight, tiny, *means, rows_of(dx))
         else:
-            nothing = array_module(mean).zeros_like(statistics[0])
-            kernels.normalize(rows_of(dy), nothing, statistics[1], weight, None, tiny, rows_of(dx))
-    return dx, dweight, dbias
+            zeros = array_module(mean).zeros_like(statistics[0])
+            kernels.normalize(rows_of(dy), zeros, statistics[1], weight, None, tiny, rows_of(dx))
+    return call.finish(dx), call.finish(dweight), call.finish(dbias)
 
 
 def rows_of(x: Array) -> Array:

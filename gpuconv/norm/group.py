@@ -1,15 +1,16 @@
 """Group normalisation and its gradients, for NumPy and CuPy arrays."""
 
 import math
+from typing import Any
 
-from ..core.arrays import finite, floating, given, output, shaped
-from ..core.device import Array, kernels_for, on_device_of
-from ..core.half import takes_half
+from ..core.arrays import shaped
+from ..core.call import Call
+from ..core.device import Array
+from ..core.options import finite
 from ..core.shapes import positive
 from .batch import require_channels, rows_of
 
 
-@takes_half(single=("mean", "var"))
 def group_norm(
     x: Array,
     num_groups: int,
@@ -53,26 +54,26 @@ def group_norm(
     The sums are taken in a fixed order: deterministic.
     """
     op = "group_norm"
-    options = {"weight": weight, "bias": bias, "mean": mean, "var": var}
-    x, weight, bias, mean, var = floating(op, tuple(options), x=x, **options)
+    options: dict[str, Any] = {"weight": weight, "bias": bias, "mean": mean, "var": var}
+    call = Call(op, tuple(options), float32=("mean", "var"), x=x, **options)
+    x, weight, bias, mean, var = call.arrays
     groups = _groups(op, x, num_groups)
     require_channels(op, x, weight=weight, bias=bias)
-    tiny = x.dtype.type(finite(op, "eps", eps, at_least=0))
+    tiny = call.compute_dtype.type(finite(op, "eps", eps, at_least=0))
     if x.size == groups:
         raise ValueError(f"{op}: x has shape {x.shape}, one value for each of {groups} groups, expected more")
-    if mean is None or var is None:
-        if mean is not var:
-            raise ValueError(f"{op}: mean and var are given apart, expected both or none")
-        mean, var = group_norm_statistics(x, groups)
-    _require_statistics(op, x, groups, mean=mean, var=var)
-    with on_device_of(x):
-        y = output(op, x.shape, x, out, inputs=given(mean, var, weight, bias), coinciding=(x,))
+    if (mean is None) != (var is None):
+        raise ValueError(f"{op}: only one of mean and var is given, expected both or none")
+    with call.device:
+        if mean is None:
+            mean, var = _statistics(call, x, groups)
+        _require_statistics(op, x, groups, mean=mean, var=var)
+        y = call.output(x.shape, out, coinciding=(x,))
         if x.size:
-            kernels_for(x).norm.normalize(rows_of(x), mean, var, weight, bias, tiny, rows_of(y))
-    return y
+            call.kernels.norm.normalize(rows_of(x), mean, var, weight, bias, tiny, rows_of(y))
+    return call.finish(y)
 
 
-@takes_half(rounds=False)
 def group_norm_statistics(x: Array, num_groups: int) -> tuple[Array, Array]:
     """Mean and biased variance of each sample's groups of channels, in one pass over x.
 
@@ -98,20 +99,13 @@ def group_norm_statistics(x: Array, num_groups: int) -> tuple[Array, Array]:
     -----
     What a forward pass keeps for `group_norm_grad`. Deterministic.
     """
-    op = "group_norm_statistics"
-    (x,) = floating(op, x=x)
-    groups = _groups(op, x, num_groups)
-    with on_device_of(x):
-        mean, var = (output(op, (x.shape[0], groups), x) for _ in range(2))
-        if x.size:
-            sets = x.reshape(1, mean.size, x.size // mean.size)
-            kernels_for(x).norm.moments(sets, mean, var)
-        else:
-            mean[...] = var[...] = 0
-    return mean, var
+    call = Call("group_norm_statistics", x=x)
+    (x,) = call.arrays
+    groups = _groups(call.op, x, num_groups)
+    with call.device:
+        return _statistics(call, x, groups)
 
 
-@takes_half(single=("mean", "var"))
 def group_norm_grad(
     dy: Array,
     x: Array,
@@ -159,25 +153,36 @@ def group_norm_grad(
     The sums are taken in a fixed order: deterministic.
     """
     op = "group_norm_grad"
-    dy, x, mean, var, weight = floating(op, ("weight",), dy=dy, x=x, mean=mean, var=var, weight=weight)
+    call = Call(op, ("weight",), float32=("mean", "var"), dy=dy, x=x, mean=mean, var=var, weight=weight)
+    dy, x, mean, var, weight = call.arrays
     groups = _groups(op, x, num_groups)
-    shaped(op, "dy", dy, x.shape, "the shape of x")
+    call.require_shape("dy", dy, x.shape, "the shape of x")
     require_channels(op, x, weight=weight)
     _require_statistics(op, x, groups, mean=mean, var=var)
-    tiny, kernels = x.dtype.type(finite(op, "eps", eps, at_least=0)), kernels_for(x).norm
+    tiny, kernels = call.compute_dtype.type(finite(op, "eps", eps, at_least=0)), call.kernels.norm
     (n, c), positions = x.shape[:2], math.prod(x.shape[2:])
-    with on_device_of(x):
-        dx = output(op, x.shape, x, out, inputs=given(mean, var, weight), coinciding=(dy, x))
-        dweight, dbias = (output(op, (c,), x) for _ in range(2))
-        if not x.size:
+    with call.device:
+        dx = call.output(x.shape, out, coinciding=(dy, x))
+        dweight, dbias = (call.output((c,)) for _ in range(2))
+        if x.size:
+            sums, means = ([call.output(shape) for _ in range(2)] for shape in ((n, c), (n, groups)))
+            sets = (1, n * c, positions)
+            kernels.gradient_sums(dy.reshape(sets), x.reshape(sets), mean, var, tiny, *sums)
+            kernels.set_means(*sums, weight, c // groups * positions, *means, dweight, dbias)
+            kernels.input_grad(rows_of(dy), rows_of(x), mean, var, weight, tiny, *means, rows_of(dx))
+        else:
             dweight[...] = dbias[...] = 0
-            return dx, dweight, dbias
-        sums, means = ([output(op, shape, x) for _ in range(2)] for shape in ((n, c), (n, groups)))
-        sets = (1, n * c, positions)
-        kernels.gradient_sums(dy.reshape(sets), x.reshape(sets), mean, var, tiny, *sums)
-        kernels.set_means(*sums, weight, c // groups * positions, *means, dweight, dbias)
-        kernels.input_grad(rows_of(dy), rows_of(x), mean, var, weight, tiny, *means, rows_of(dx))
-    return dx, dweight, dbias
+    return call.finish(dx), call.finish(dweight), call.finish(dbias)
+
+
+def _statistics(call: Call, x: Array, groups: int) -> tuple[Array, Array]:
+    """Mean and variance of each sample's groups of channels, 0 for an empty x."""
+    mean, var = (call.output((x.shape[0], groups)) for _ in range(2))
+    if x.size:
+        call.kernels.norm.moments(x.reshape(1, mean.size, x.size // mean.size), mean, var)
+    else:
+        mean[...] = var[...] = 0
+    return mean, var
 
 
 def _groups(op: str, x: Array, num_groups: int) -> int:

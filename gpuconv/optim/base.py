@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from ..core.arrays import FLOATING, contiguous, floating, same_device, shaped
+from ..core.arrays import check_arrays, shaped
 from ..core.device import array_module, device_of, is_cupy, kernels_for, on_device_of, to_device
+from ..core.dtypes import store, wide, widened
 from ..core.graph import every_time
-from ..core.half import alike, is_half, store, wide, widened
 from ..core.typing import Array
 from ..nn.parameter import Parameter
 from .parameters import checked_parameters
@@ -191,12 +191,6 @@ class Optimizer:
 
 
 def _checked(op: str, w: Any, gradient: Any, kept: Mapping[str, Any]) -> Any:
-    """The gradient, C-contiguous; that of a 16-bit parameter has 16 bits too, its state is float32."""
-    if not is_half(getattr(w, "dtype", FLOATING[0])):
-        _, gradient, *_ = floating(op, data=w, grad=gradient, **kept)
-        return gradient
-    alike(op, data=w, grad=gradient)
-    if kept:
-        floating(op, **kept)
-        same_device(op, data=w, **kept)
-    return contiguous(gradient)
+    """The gradient, C-contiguous; a 16-bit parameter has a gradient of its own type and a state in float32."""
+    _, checked, *_ = check_arrays(op, {"data": w, "grad": gradient, **kept}, float32=tuple(kept))
+    return checked

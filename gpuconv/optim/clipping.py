@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import empty, number
+from ..core.arrays import check_arrays, empty
 from ..core.device import kernels_for, on_device_of, to_device
+from ..core.dtypes import store, widened
 from ..core.graph import refuse_recording
-from ..core.half import alike, store, widened
+from ..core.options import number
 from ..core.typing import Array
 from ..nn.module import Module
 from ..nn.parameter import Parameter
@@ -125,7 +126,7 @@ def _gradients(op: str, parameters: Iterable[Parameter] | Parameter) -> list[Any
         if parameter.grad is not None:
             gradients[f"the gradient of parameters[{i}]"] = parameter.grad
     if gradients:
-        alike(op, **gradients)
+        check_arrays(op, gradients)
     for name, g in gradients.items():
         if not g.flags.c_contiguous:
             raise ValueError(f"{op}: {name} has strides {g.strides}, expected a C-contiguous array")

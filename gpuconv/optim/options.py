@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from ..core.arrays import number
+from ..core.options import number
 
 
 def at_least_zero(op: str, **options: Any) -> list[float]:

@@ -29,6 +29,7 @@ from .global_ import (
     global_max_pool3d,
     global_max_pool3d_input_grad,
 )
+from .indices import pool_indices
 from .max import max_pool1d, max_pool1d_input_grad, max_pool2d, max_pool2d_input_grad, max_pool3d, max_pool3d_input_grad
 from .unpool import (
     max_unpool1d,
@@ -37,7 +38,6 @@ from .unpool import (
     max_unpool2d_input_grad,
     max_unpool3d,
     max_unpool3d_input_grad,
-    pool_indices,
 )
 
 __all__ = [

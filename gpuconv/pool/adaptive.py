@@ -4,17 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core.arrays import floating, output, shaped
-from ..core.device import Array, kernels_for, on_device_of
-from ..core.half import takes_half
+from ..core.call import Call
+from ..core.device import Array
 from ..core.shapes import shape_of, sizes
-from .shape import LAYOUTS, AdaptiveGeometry, adaptive_geometry
-from .unpool import indices_of
+from .indices import indices_of
+from .shape import LAYOUTS, AdaptiveShape, adaptive_shape
 
 OutputSize = int | None | Sequence[int | None]
 
 
-@takes_half
 def adaptive_avg_pool2d(x: Array, output_size: OutputSize, *, out: Array | None = None) -> Array:
     """The mean of each of P x Q windows, whatever the size of x.
 
@@ -45,7 +43,6 @@ def adaptive_avg_pool2d(x: Array, output_size: OutputSize, *, out: Array | None 
     return pool_to_means("adaptive_avg_pool2d", 2, x, output_size, out)
 
 
-@takes_half
 def adaptive_avg_pool2d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
     """dx: each output gradient is spread evenly over its window.
 
@@ -75,7 +72,6 @@ def adaptive_avg_pool2d_input_grad(dy: Array, input_shape: Sequence[int], *, out
     return pool_to_means_input_grad("adaptive_avg_pool2d_input_grad", 2, dy, input_shape, out)
 
 
-@takes_half
 def adaptive_max_pool2d(x: Array, output_size: OutputSize) -> tuple[Array, Array]:
     """The largest element of each of P x Q windows, and where it was.
 
@@ -106,7 +102,6 @@ def adaptive_max_pool2d(x: Array, output_size: OutputSize) -> tuple[Array, Array
     return pool_to_maxima("adaptive_max_pool2d", 2, x, output_size)
 
 
-@takes_half
 def adaptive_max_pool2d_input_grad(
     dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
 ) -> Array:
@@ -139,25 +134,21 @@ def adaptive_max_pool2d_input_grad(
     return pool_to_maxima_input_grad("adaptive_max_pool2d_input_grad", 2, dy, indices, input_shape, out)
 
 
-@takes_half
 def adaptive_avg_pool1d(x: Array, output_size: OutputSize, *, out: Array | None = None) -> Array:
     """From x (N, C, W) to (N, C, Q); everything else as for `adaptive_avg_pool2d`."""
     return pool_to_means("adaptive_avg_pool1d", 1, x, output_size, out)
 
 
-@takes_half
 def adaptive_avg_pool1d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
     """dx (N, C, W) from dy (N, C, Q); everything else as for `adaptive_avg_pool2d_input_grad`."""
     return pool_to_means_input_grad("adaptive_avg_pool1d_input_grad", 1, dy, input_shape, out)
 
 
-@takes_half
 def adaptive_max_pool1d(x: Array, output_size: OutputSize) -> tuple[Array, Array]:
     """From x (N, C, W) to (N, C, Q); everything else as for `adaptive_max_pool2d`."""
     return pool_to_maxima("adaptive_max_pool1d", 1, x, output_size)
 
 
-@takes_half
 def adaptive_max_pool1d_input_grad(
     dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
 ) -> Array:
@@ -165,25 +156,21 @@ def adaptive_max_pool1d_input_grad(
     return pool_to_maxima_input_grad("adaptive_max_pool1d_input_grad", 1, dy, indices, input_shape, out)
 
 
-@takes_half
 def adaptive_avg_pool3d(x: Array, output_size: OutputSize, *, out: Array | None = None) -> Array:
     """From x (N, C, D, H, W) to (N, C, Z, P, Q); everything else as for `adaptive_avg_pool2d`."""
     return pool_to_means("adaptive_avg_pool3d", 3, x, output_size, out)
 
 
-@takes_half
 def adaptive_avg_pool3d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
     """dx (N, C, D, H, W) from dy (N, C, Z, P, Q); everything else as for `adaptive_avg_pool2d_input_grad`."""
     return pool_to_means_input_grad("adaptive_avg_pool3d_input_grad", 3, dy, input_shape, out)
 
 
-@takes_half
 def adaptive_max_pool3d(x: Array, output_size: OutputSize) -> tuple[Array, Array]:
     """From x (N, C, D, H, W) to (N, C, Z, P, Q); everything else as for `adaptive_max_pool2d`."""
     return pool_to_maxima("adaptive_max_pool3d", 3, x, output_size)
 
 
-@takes_half
 def adaptive_max_pool3d_input_grad(
     dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
 ) -> Array:
@@ -193,35 +180,38 @@ def adaptive_max_pool3d_input_grad(
 
 def pool_to_means(op: str, rank: int, x: Array, output_size: OutputSize, out: Array | None) -> Array:
     """The adaptive and the global averages."""
-    (x,) = floating(op, x=x)
-    g = adaptive_geometry(op, rank, x.shape, output_size)
-    with on_device_of(x):
-        y = output(op, g.y_shape, x, out, inputs=(x,))
-        kernels_for(x).pool.adaptive_avg_pool(g, x, y)
-    return y
+    call = Call(op, x=x)
+    (x,) = call.arrays
+    g = adaptive_shape(op, rank, x.shape, output_size)
+    with call.device:
+        y = call.output(g.y_shape, out)
+        call.kernels.pool.adaptive_avg_pool(g, x, y)
+    return call.finish(y)
 
 
 def pool_to_maxima(op: str, rank: int, x: Array, output_size: OutputSize) -> tuple[Array, Array]:
     """The adaptive and the global maxima."""
-    (x,) = floating(op, x=x)
-    g = adaptive_geometry(op, rank, x.shape, output_size)
-    with on_device_of(x):
-        y = output(op, g.y_shape, x)
-        indices = output(op, g.y_shape, x, dtype=np.int64)
-        kernels_for(x).pool.adaptive_max_pool(g, x, y, indices)
-    return y, indices
+    call = Call(op, x=x)
+    (x,) = call.arrays
+    g = adaptive_shape(op, rank, x.shape, output_size)
+    with call.device:
+        y = call.output(g.y_shape)
+        indices = call.output(g.y_shape, dtype=np.int64)
+        call.kernels.pool.adaptive_max_pool(g, x, y, indices)
+    return call.finish(y), indices
 
 
 def pool_to_means_input_grad(
     op: str, rank: int, dy: Array, input_shape: Sequence[int], out: Array | None, windows: int | None = None
 ) -> Array:
     """Gradient of the adaptive and the global averages; `windows` is the output size where that is known."""
-    (dy,) = floating(op, dy=dy)
-    g = _geometry(op, rank, dy, input_shape, windows)
-    with on_device_of(dy):
-        dx = output(op, g.x_shape, dy, out, inputs=(dy,))
-        kernels_for(dy).pool.adaptive_avg_pool_input_grad(g, dy, dx)
-    return dx
+    call = Call(op, dy=dy)
+    (dy,) = call.arrays
+    g = _backward_shape(call, rank, input_shape, windows)
+    with call.device:
+        dx = call.output(g.x_shape, out)
+        call.kernels.pool.adaptive_avg_pool_input_grad(g, dy, dx)
+    return call.finish(dx)
 
 
 def pool_to_maxima_input_grad(
@@ -234,19 +224,20 @@ def pool_to_maxima_input_grad(
     windows: int | None = None,
 ) -> Array:
     """Gradient of the adaptive and the global maxima; `windows` is the output size where that is known."""
-    (dy,) = floating(op, dy=dy)
-    g = _geometry(op, rank, dy, input_shape, windows)
+    call = Call(op, dy=dy)
+    (dy,) = call.arrays
+    g = _backward_shape(call, rank, input_shape, windows)
     indices = indices_of(op, indices, g.y_shape, g.x_shape[2:], dy)
-    with on_device_of(dy):
-        dx = output(op, g.x_shape, dy, out, inputs=(dy, indices))
-        kernels_for(dy).pool.adaptive_max_pool_input_grad(g, dy, indices, dx)
-    return dx
+    with call.device:
+        dx = call.output(g.x_shape, out, inputs=(indices,))
+        call.kernels.pool.adaptive_max_pool_input_grad(g, dy, indices, dx)
+    return call.finish(dx)
 
 
-def _geometry(op: str, rank: int, dy: Array, input_shape: Sequence[int], windows: int | None) -> AdaptiveGeometry:
-    """The forward call's geometry, from the shapes of its result and of its input."""
-    x_shape = shape_of(op, "input_shape", input_shape, LAYOUTS[rank])
-    _, _, *found = sizes(op, "dy", dy.shape, LAYOUTS[rank])
-    g = adaptive_geometry(op, rank, x_shape, found if windows is None else windows)
-    shaped(op, "dy", dy, g.y_shape, "the forward result's shape for input_shape")
-    return g
+def _backward_shape(call: Call, rank: int, input_shape: Sequence[int], windows: int | None) -> AdaptiveShape:
+    """The forward call's shape, from the shapes of its result and of its input."""
+    x_shape = shape_of(call.op, "input_shape", input_shape, LAYOUTS[rank])
+    _, _, *found = sizes(call.op, "dy", call.like.shape, LAYOUTS[rank])
+    s = adaptive_shape(call.op, rank, x_shape, found if windows is None else windows)
+    call.require_shape("dy", call.like, s.y_shape, "the forward result's shape for input_shape")
+    return s

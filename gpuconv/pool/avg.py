@@ -3,23 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..core.arrays import flag, floating, output, shaped
-from ..core.device import Array, kernels_for, on_device_of
-from ..core.half import takes_half
-from ..core.shapes import Padding, Size, integer, shape_of
-from .shape import LAYOUTS, pool_geometry
+from ..core.call import Call
+from ..core.device import Array
+from ..core.options import flag
+from ..core.shapes import Padding, Size, integer
+from .shape import PoolShape, backward_shape, forward_shape
 
 
-@takes_half
 def avg_pool2d(
     x: Array,
     kernel_size: Size,
-    *,
     stride: Size | None = None,
     padding: Padding = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
+    *,
     out: Array | None = None,
 ) -> Array:
     """The mean of each window.
@@ -60,17 +59,16 @@ def avg_pool2d(
     return _avg_pool("avg_pool2d", 2, x, *options, out)
 
 
-@takes_half
 def avg_pool2d_input_grad(
     dy: Array,
     input_shape: Sequence[int],
     kernel_size: Size,
-    *,
     stride: Size | None = None,
     padding: Padding = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
+    *,
     out: Array | None = None,
 ) -> Array:
     """dx: each output gradient is spread evenly over its window.
@@ -103,15 +101,14 @@ def avg_pool2d_input_grad(
     return _avg_pool_input_grad("avg_pool2d_input_grad", 2, dy, input_shape, *options, out)
 
 
-@takes_half
 def avg_pool1d(
     x: Array,
     kernel_size: Size,
-    *,
     stride: Size | None = None,
     padding: Padding = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
+    *,
     out: Array | None = None,
 ) -> Array:
     """The mean of each window along one axis.
@@ -137,16 +134,15 @@ def avg_pool1d(
     return _avg_pool("avg_pool1d", 1, x, kernel_size, stride, padding, ceil_mode, count_include_pad, None, out)
 
 
-@takes_half
 def avg_pool1d_input_grad(
     dy: Array,
     input_shape: Sequence[int],
     kernel_size: Size,
-    *,
     stride: Size | None = None,
     padding: Padding = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
+    *,
     out: Array | None = None,
 ) -> Array:
     """dx (N, C, W) from dy (N, C, Q); everything else as for `avg_pool2d_input_grad`."""
@@ -154,16 +150,15 @@ def avg_pool1d_input_grad(
     return _avg_pool_input_grad("avg_pool1d_input_grad", 1, dy, input_shape, *options, out)
 
 
-@takes_half
 def avg_pool3d(
     x: Array,
     kernel_size: Size,
-    *,
     stride: Size | None = None,
     padding: Padding = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
+    *,
     out: Array | None = None,
 ) -> Array:
     """The mean of each window in a volume.
@@ -191,17 +186,16 @@ def avg_pool3d(
     return _avg_pool("avg_pool3d", 3, x, *options, out)
 
 
-@takes_half
 def avg_pool3d_input_grad(
     dy: Array,
     input_shape: Sequence[int],
     kernel_size: Size,
-    *,
     stride: Size | None = None,
     padding: Padding = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
+    *,
     out: Array | None = None,
 ) -> Array:
     """dx (N, C, D, H, W) from dy (N, C, Z, P, Q); everything else as for `avg_pool2d_input_grad`."""
@@ -221,13 +215,14 @@ def _avg_pool(
     divisor_override: int | None,
     out: Array | None,
 ) -> Array:
-    (x,) = floating(op, x=x)
+    call = Call(op, x=x)
     divisor, padded = _divisor(op, divisor_override), flag(op, "count_include_pad", count_include_pad)
-    g = pool_geometry(op, rank, x.shape, kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode)
-    with on_device_of(x):
-        y = output(op, g.y_shape, x, out, inputs=(x,))
-        kernels_for(x).pool.avg_pool(g, x, padded, divisor, y)
-    return y
+    s: PoolShape = call.plan(forward_shape, rank, kernel_size, stride, padding, 1, ceil_mode)
+    (x,) = call.arrays
+    with call.device:
+        y = call.output(s.y_shape, out)
+        call.kernels.pool.avg_pool(s, x, padded, divisor, y)
+    return call.finish(y)
 
 
 def _avg_pool_input_grad(
@@ -243,15 +238,14 @@ def _avg_pool_input_grad(
     divisor_override: int | None,
     out: Array | None,
 ) -> Array:
-    (dy,) = floating(op, dy=dy)
+    call = Call(op, dy=dy)
     divisor, padded = _divisor(op, divisor_override), flag(op, "count_include_pad", count_include_pad)
-    x_shape = shape_of(op, "input_shape", input_shape, LAYOUTS[rank])
-    g = pool_geometry(op, rank, x_shape, kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode)
-    shaped(op, "dy", dy, g.y_shape, "the forward result's shape for input_shape")
-    with on_device_of(dy):
-        dx = output(op, g.x_shape, dy, out, inputs=(dy,))
-        kernels_for(dy).pool.avg_pool_input_grad(g, dy, padded, divisor, dx)
-    return dx
+    s: PoolShape = call.plan(backward_shape, rank, input_shape, kernel_size, stride, padding, 1, ceil_mode)
+    (dy,) = call.arrays
+    with call.device:
+        dx = call.output(s.x_shape, out)
+        call.kernels.pool.avg_pool_input_grad(s, dy, padded, divisor, dx)
+    return call.finish(dx)
 
 
 def _divisor(op: str, divisor_override: Any) -> int:

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 
 from ..core.device import Array
-from ..core.half import takes_half
 from .adaptive import pool_to_maxima, pool_to_maxima_input_grad, pool_to_means, pool_to_means_input_grad
 
 
-@takes_half
 def global_avg_pool2d(x: Array, *, out: Array | None = None) -> Array:
     """The mean of each plane: adaptive_avg_pool2d(x, 1).
 
@@ -35,7 +33,6 @@ def global_avg_pool2d(x: Array, *, out: Array | None = None) -> Array:
     return pool_to_means("global_avg_pool2d", 2, x, 1, out)
 
 
-@takes_half
 def global_avg_pool2d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
     """dx: each plane is filled with its gradient / (H W).
 
@@ -64,7 +61,6 @@ def global_avg_pool2d_input_grad(dy: Array, input_shape: Sequence[int], *, out: 
     return pool_to_means_input_grad("global_avg_pool2d_input_grad", 2, dy, input_shape, out, windows=1)
 
 
-@takes_half
 def global_max_pool2d(x: Array) -> tuple[Array, Array]:
     """The largest element of each plane, and where it was: adaptive_max_pool2d(x, 1).
 
@@ -92,7 +88,6 @@ def global_max_pool2d(x: Array) -> tuple[Array, Array]:
     return pool_to_maxima("global_max_pool2d", 2, x, 1)
 
 
-@takes_half
 def global_max_pool2d_input_grad(
     dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
 ) -> Array:
@@ -125,25 +120,21 @@ def global_max_pool2d_input_grad(
     return pool_to_maxima_input_grad("global_max_pool2d_input_grad", 2, dy, indices, input_shape, out, windows=1)
 
 
-@takes_half
 def global_avg_pool1d(x: Array, *, out: Array | None = None) -> Array:
     """From x (N, C, W) to (N, C, 1); everything else as for `global_avg_pool2d`."""
     return pool_to_means("global_avg_pool1d", 1, x, 1, out)
 
 
-@takes_half
 def global_avg_pool1d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
     """dx (N, C, W) from dy (N, C, 1); everything else as for `global_avg_pool2d_input_grad`."""
     return pool_to_means_input_grad("global_avg_pool1d_input_grad", 1, dy, input_shape, out, windows=1)
 
 
-@takes_half
 def global_max_pool1d(x: Array) -> tuple[Array, Array]:
     """From x (N, C, W) to (N, C, 1); everything else as for `global_max_pool2d`."""
     return pool_to_maxima("global_max_pool1d", 1, x, 1)
 
 
-@takes_half
 def global_max_pool1d_input_grad(
     dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
 ) -> Array:
@@ -151,25 +142,21 @@ def global_max_pool1d_input_grad(
     return pool_to_maxima_input_grad("global_max_pool1d_input_grad", 1, dy, indices, input_shape, out, windows=1)
 
 
-@takes_half
 def global_avg_pool3d(x: Array, *, out: Array | None = None) -> Array:
     """From x (N, C, D, H, W) to (N, C, 1, 1, 1); everything else as for `global_avg_pool2d`."""
     return pool_to_means("global_avg_pool3d", 3, x, 1, out)
 
 
-@takes_half
 def global_avg_pool3d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
     """dx (N, C, D, H, W) from dy (N, C, 1, 1, 1); everything else as for `global_avg_pool2d_input_grad`."""
     return pool_to_means_input_grad("global_avg_pool3d_input_grad", 3, dy, input_shape, out, windows=1)
 
 
-@takes_half
 def global_max_pool3d(x: Array) -> tuple[Array, Array]:
     """From x (N, C, D, H, W) to (N, C, 1, 1, 1); everything else as for `global_max_pool2d`."""
     return pool_to_maxima("global_max_pool3d", 3, x, 1)
 
 
-@takes_half
 def global_max_pool3d_input_grad(
     dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
 ) -> Array:

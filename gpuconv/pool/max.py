@@ -3,18 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..core.arrays import contiguous, floating, output, require_array, same_device, shaped
-from ..core.device import Array, kernels_for, on_device_of
-from ..core.half import takes_half
-from ..core.shapes import Padding, Size, shape_of
-from .shape import LAYOUTS, PoolGeometry, pool_geometry
+from ..core.call import Call
+from ..core.device import Array
+from ..core.shapes import Padding, Size
+from .indices import mask_of
+from .shape import PoolShape, backward_shape, forward_shape
 
 
-@takes_half
 def max_pool2d(
     x: Array,
     kernel_size: Size,
-    *,
     stride: Size | None = None,
     padding: Padding = 0,
     dilation: Size = 1,
@@ -54,17 +52,16 @@ def max_pool2d(
     return _max_pool("max_pool2d", 2, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
-@takes_half
 def max_pool2d_input_grad(
     dy: Array,
     mask: Array,
     input_shape: Sequence[int],
     kernel_size: Size,
-    *,
     stride: Size | None = None,
     padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
+    *,
     out: Array | None = None,
 ) -> Array:
     """dx: each input collects the gradients of the windows it won.
@@ -95,15 +92,13 @@ def max_pool2d_input_grad(
     -----
     Each plane adds its windows in row-major order, without atomics: deterministic.
     """
-    options = kernel_size, stride, padding, dilation, ceil_mode
-    return _max_pool_input_grad("max_pool2d_input_grad", 2, dy, mask, input_shape, *options, out)
+    windows = kernel_size, stride, padding, dilation, ceil_mode
+    return _max_pool_input_grad("max_pool2d_input_grad", 2, dy, mask, input_shape, out, *windows)
 
 
-@takes_half
 def max_pool1d(
     x: Array,
     kernel_size: Size,
-    *,
     stride: Size | None = None,
     padding: Padding = 0,
     dilation: Size = 1,
@@ -131,29 +126,26 @@ def max_pool1d(
     return _max_pool("max_pool1d", 1, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
-@takes_half
 def max_pool1d_input_grad(
     dy: Array,
     mask: Array,
     input_shape: Sequence[int],
     kernel_size: Size,
-    *,
     stride: Size | None = None,
     padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
+    *,
     out: Array | None = None,
 ) -> Array:
     """dx (N, C, W) from dy and mask (N, C, Q); everything else as for `max_pool2d_input_grad`."""
-    options = kernel_size, stride, padding, dilation, ceil_mode
-    return _max_pool_input_grad("max_pool1d_input_grad", 1, dy, mask, input_shape, *options, out)
+    windows = kernel_size, stride, padding, dilation, ceil_mode
+    return _max_pool_input_grad("max_pool1d_input_grad", 1, dy, mask, input_shape, out, *windows)
 
 
-@takes_half
 def max_pool3d(
     x: Array,
     kernel_size: Size,
-    *,
     stride: Size | None = None,
     padding: Padding = 0,
     dilation: Size = 1,
@@ -181,82 +173,42 @@ def max_pool3d(
     return _max_pool("max_pool3d", 3, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
-@takes_half
 def max_pool3d_input_grad(
     dy: Array,
     mask: Array,
     input_shape: Sequence[int],
     kernel_size: Size,
-    *,
     stride: Size | None = None,
     padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
+    *,
     out: Array | None = None,
 ) -> Array:
     """dx (N, C, D, H, W) from dy and mask (N, C, Z, P, Q); everything else as for `max_pool2d_input_grad`."""
-    options = kernel_size, stride, padding, dilation, ceil_mode
-    return _max_pool_input_grad("max_pool3d_input_grad", 3, dy, mask, input_shape, *options, out)
+    windows = kernel_size, stride, padding, dilation, ceil_mode
+    return _max_pool_input_grad("max_pool3d_input_grad", 3, dy, mask, input_shape, out, *windows)
 
 
-def _max_pool(
-    op: str, rank: int, x: Array, kernel_size: Size, stride: Any, padding: Padding, dilation: Size, ceil_mode: bool
-) -> tuple[Array, Array]:
-    (x,) = floating(op, x=x)
-    options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
-    g = pool_geometry(op, rank, x.shape, kernel_size, **options)
-    with on_device_of(x):
-        y = output(op, g.y_shape, x)
-        mask = output(op, g.y_shape, x, dtype=g.mask_dtype)
-        kernels_for(x).pool.max_pool(g, x, y, mask)
-    return y, mask
+def _max_pool(op: str, rank: int, x: Array, *windows: Any) -> tuple[Array, Array]:
+    """Both results; `windows` as `pool_shape` takes them."""
+    call = Call(op, x=x)
+    s: PoolShape = call.plan(forward_shape, rank, *windows)
+    (x,) = call.arrays
+    with call.device:
+        y, mask = call.output(s.y_shape), call.output(s.y_shape, dtype=s.mask_dtype)
+        call.kernels.pool.max_pool(s, x, y, mask)
+    return call.finish(y), mask
 
 
 def _max_pool_input_grad(
-    op: str,
-    rank: int,
-    dy: Array,
-    mask: Array,
-    input_shape: Sequence[int],
-    kernel_size: Size,
-    stride: Size | None,
-    padding: Padding,
-    dilation: Size,
-    ceil_mode: bool,
-    out: Array | None,
+    op: str, rank: int, dy: Array, mask: Array, input_shape: Sequence[int], out: Array | None, *windows: Any
 ) -> Array:
-    (dy,) = floating(op, dy=dy)
-    g = geometry_of(op, rank, input_shape, kernel_size, stride, padding, dilation, ceil_mode)
-    require_array(op, "mask", mask)
-    same_device(op, dy=dy, mask=mask)
-    mask = mask_of(op, mask, g)
-    shaped(op, "dy", dy, g.y_shape, "the forward result's shape for input_shape")
-    with on_device_of(dy):
-        dx = output(op, g.x_shape, dy, out, inputs=(dy, mask))
-        kernels_for(dy).pool.max_pool_input_grad(g, dy, mask, dx)
-    return dx
-
-
-def geometry_of(
-    op: str,
-    rank: int,
-    input_shape: Sequence[int],
-    kernel_size: Size,
-    stride: Size | None,
-    padding: Padding,
-    dilation: Size,
-    ceil_mode: bool,
-) -> PoolGeometry:
-    """The forward call's geometry, from what a call that goes back is given."""
-    x_shape = shape_of(op, "input_shape", input_shape, LAYOUTS[rank])
-    options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
-    return pool_geometry(op, rank, x_shape, kernel_size, **options)
-
-
-def mask_of(op: str, mask: Array, g: PoolGeometry) -> Array:
-    """A mask given by the caller, C-contiguous, after it was checked."""
-    require_array(op, "mask", mask)
-    if mask.dtype != g.mask_dtype:
-        raise TypeError(f"{op}: mask has dtype {mask.dtype}, expected {g.mask_dtype} as the pooling returns")
-    shaped(op, "mask", mask, g.y_shape, "the forward result's shape for input_shape")
-    return contiguous(mask)
+    call = Call(op, dy=dy)
+    s: PoolShape = call.plan(backward_shape, rank, input_shape, *windows)
+    (dy,) = call.arrays
+    mask = mask_of(op, mask, s, dy)
+    with call.device:
+        dx = call.output(s.x_shape, out, inputs=(mask,))
+        call.kernels.pool.max_pool_input_grad(s, dy, mask, dx)
+    return call.finish(dx)

@@ -6,31 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.arrays import flag
-from ..core.memoize import remembered
-from ..core.shapes import Padding, Size, output_size, positive, several, sides_of, sizes
+from ..core.call import Call
+from ..core.options import flag
+from ..core.shapes import POINT, Axis, Padding, Size, output_size, positive, several, shape_of, sides_of, sizes
 
 LAYOUTS = {1: "(N, C, W)", 2: "(N, C, H, W)", 3: "(N, C, D, H, W)"}
 NAMES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
-class Axis(NamedTuple):
-    """Windows along one axis: tap t of window i sees position i * stride - before + t * dilation."""
-
-    size: int
-    windows: int
-    taps: int
-    stride: int
-    before: int
-    after: int
-    dilation: int
-
-
-NONE = Axis(1, 1, 1, 1, 0, 0, 1)
-"""An axis that the arrays lack."""
-
-
-class PoolGeometry(NamedTuple):
+class PoolShape(NamedTuple):
     """One pooling: x (n, c, depth, height, width), where the axes that the arrays lack have one position."""
 
     n: int
@@ -73,19 +57,17 @@ def _smallest_holding(number: int) -> np.dtype[np.unsignedinteger]:
     return np.min_scalar_type(number)
 
 
-@remembered
-def pool_geometry(
+def pool_shape(
     op: str,
     rank: int,
     x_shape: Sequence[int],
     kernel_size: Size,
-    *,
     stride: Size | None = None,
     padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
-) -> PoolGeometry:
-    """Geometry of a pooling; stride=None means the kernel size, as in PyTorch.
+) -> PoolShape:
+    """Shape of a pooling; stride=None means the kernel size, as in PyTorch.
 
     Parameters
     ----------
@@ -102,7 +84,7 @@ def pool_geometry(
 
     Returns
     -------
-    PoolGeometry
+    PoolShape
 
     Raises
     ------
@@ -116,7 +98,7 @@ def pool_geometry(
     strides = kernel if stride is None else several(op, "stride", stride, rank)
     dilations, ceil = several(op, "dilation", dilation, rank), flag(op, "ceil_mode", ceil_mode)
     sides = sides_of(op, padding, kernel, strides, dilations)
-    axes = [NONE] * (3 - rank)
+    axes = [POINT] * (3 - rank)
     for name, size, k, st, (before, after), step in zip(
         NAMES[rank], extents, kernel, strides, sides, dilations, strict=True
     ):
@@ -128,10 +110,23 @@ def pool_geometry(
         windows = output_size(op, name, size, before, after, k, st, step, ceil)
         axes.append(Axis(size, windows, k, st, before, after, step))
     d, h, w = axes
-    return PoolGeometry(n, c, d, h, w, rank)
+    return PoolShape(n, c, d, h, w, rank)
 
 
-class AdaptiveGeometry(NamedTuple):
+def forward_shape(call: Call, rank: int, *windows: Any) -> PoolShape:
+    """The plan of a forward call; `windows` as `pool_shape` takes them."""
+    return pool_shape(call.op, rank, call.like.shape, *windows)
+
+
+def backward_shape(call: Call, rank: int, input_shape: Any, *windows: Any) -> PoolShape:
+    """The plan of a gradient: the forward call's shape, which dy has to fit."""
+    x_shape = shape_of(call.op, "input_shape", input_shape, LAYOUTS[rank])
+    s = pool_shape(call.op, rank, x_shape, *windows)
+    call.require_shape("dy", call.like, s.y_shape, "the forward result's shape for input_shape")
+    return s
+
+
+class AdaptiveShape(NamedTuple):
     """Windows that share each axis out: window i of P over H positions is floor(i H / P) to ceil((i + 1) H / P)."""
 
     n: int
@@ -152,8 +147,8 @@ class AdaptiveGeometry(NamedTuple):
         return self.n, self.c, *self.y_sizes[3 - self.rank :]
 
 
-def adaptive_geometry(op: str, rank: int, x_shape: Sequence[int], output_size: Any) -> AdaptiveGeometry:
-    """Geometry of an adaptive pooling to an output of a given size, where None means the input's.
+def adaptive_shape(op: str, rank: int, x_shape: Sequence[int], output_size: Any) -> AdaptiveShape:
+    """Shape of an adaptive pooling to an output of a given size, where None means the input's.
 
     Raises
     ------
@@ -175,7 +170,7 @@ def adaptive_geometry(op: str, rank: int, x_shape: Sequence[int], output_size: A
     ones = [1] * (3 - rank)
     d, h, w = ones + extents
     z, p, q = ones + wanted
-    return AdaptiveGeometry(n, c, (d, h, w), (z, p, q), rank)
+    return AdaptiveShape(n, c, (d, h, w), (z, p, q), rank)
 
 
 def image_sizes(op: str, rank: int, x_shape: Sequence[int]) -> tuple[int, ...]:

@@ -6,16 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import floating, number, one_of, shaped
-from ..core.device import Array, on_device_of
-from ..core.half import takes_half
+from ..core.call import Call
+from ..core.device import Array
+from ..core.options import number, one_of
 from ..core.shapes import any_shape, integer
 from .taps import Taps, resample, taps, transposed
 
 MODES = ("constant", "reflect", "replicate", "circular")
 
 
-@takes_half
 def pad(
     x: Array, padding: Sequence[int], mode: str = "constant", value: float | None = None, *, out: Array | None = None
 ) -> Array:
@@ -50,17 +49,17 @@ def pad(
     As torch.nn.functional.pad. Deterministic.
     """
     op = "pad"
-    (x,) = floating(op, x=x)
+    call = Call(op, x=x)
+    (x,) = call.arrays
     one_of(op, "mode", mode, MODES)
     if mode != "constant" and value is not None:
         raise ValueError(f"{op}: value is {value}, expected None for mode {mode!r}")
     fill = 0.0 if value is None else number(op, "value", value)
     tables = _tables(op, x.shape, padding, mode)
-    with on_device_of(x):
-        return resample(op, x, tables, fill, out)
+    with call.device:
+        return call.finish(resample(call, x, tables, fill, out))
 
 
-@takes_half
 def pad_input_grad(
     dy: Array, input_shape: Sequence[int], padding: Sequence[int], mode: str = "constant", *, out: Array | None = None
 ) -> Array:
@@ -91,14 +90,15 @@ def pad_input_grad(
     Gathers, so there are no atomics: deterministic.
     """
     op = "pad_input_grad"
-    (dy,) = floating(op, dy=dy)
+    call = Call(op, dy=dy)
+    (dy,) = call.arrays
     one_of(op, "mode", mode, MODES)
     shape = any_shape(op, "input_shape", input_shape)
     tables = _tables(op, shape, padding, mode)
     padded = (*shape[: len(shape) - len(tables)], *(table.size for table in tables))
-    shaped(op, "dy", dy, padded, "the forward result's shape for input_shape")
-    with on_device_of(dy):
-        return resample(op, dy, [transposed(table) for table in tables], 0.0, out)
+    call.require_shape("dy", dy, padded, "the forward result's shape for input_shape")
+    with call.device:
+        return call.finish(resample(call, dy, [transposed(table) for table in tables], 0.0, out))
 
 
 def _tables(op: str, shape: Sequence[int], padding: Any, mode: str) -> list[Taps]:

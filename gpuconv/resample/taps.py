@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.arrays import output
-from ..core.device import Array, kernels_for
+from ..core.call import Call
+from ..core.device import Array
 
 AXES = 3
 """Axes that a kernel resamples at once."""
@@ -58,26 +58,26 @@ def transposed(table: Taps) -> Taps:
     return taps(table.size, counts, positions[order], table.weights[order])
 
 
-def resample(op: str, x: Array, tables: Sequence[Taps], fill: float, out: Array | None) -> Array:
+def resample(call: Call, x: Array, tables: Sequence[Taps], fill: float, out: Array | None) -> Array:
     """The last axes of x by their tables; what has no taps is filled.
 
     Three axes go at once, more in further passes.
     """
     tables = [identity(size) for size in x.shape[: x.ndim - len(tables)]] + list(tables)
-    result = output(op, tuple(table.size for table in tables), x, out, inputs=(x,))
+    result = call.output(tuple(table.size for table in tables), out)
     if result.size == 0:
         return result
     passes = [axes for axes in _passes(x.ndim) if any(not _is_identity(tables[axis]) for axis in axes)]
     *others, last = passes or _passes(x.ndim)[:1]
     for axes in others:
-        y = output(op, tuple(tables[i].size if i in axes else size for i, size in enumerate(x.shape)), x)
-        _one_pass(x, tables, axes, fill, y)
+        y = call.output(tuple(tables[i].size if i in axes else size for i, size in enumerate(x.shape)))
+        _one_pass(call, x, tables, axes, fill, y)
         x = y
-    _one_pass(x, tables, last, fill, result)
+    _one_pass(call, x, tables, last, fill, result)
     return result
 
 
-def _one_pass(x: Array, tables: list[Taps], axes: range, fill: float, y: Array) -> None:
+def _one_pass(call: Call, x: Array, tables: list[Taps], axes: range, fill: float, y: Array) -> None:
     """Resample a few axes next to each other; those behind them, as one, stay as they are."""
     outer, inner = math.prod(x.shape[: axes.start]), math.prod(x.shape[axes.stop :])
     behind = [identity(inner)] if axes.stop < x.ndim else []
@@ -85,7 +85,7 @@ def _one_pass(x: Array, tables: list[Taps], axes: range, fill: float, y: Array) 
     three = [identity(1)] * (AXES - len(kept)) + kept
     source = x.reshape(outer, *(table.length for table in three))
     target = y.reshape(outer, *(table.size for table in three))
-    kernels_for(x).resample.resample(source, three, x.dtype.type(fill), target)
+    call.kernels.resample.resample(source, three, call.compute_dtype.type(fill), target)
 
 
 def _passes(rank: int) -> list[range]:

@@ -6,16 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import flag, floating, number, one_of, shaped
-from ..core.device import Array, on_device_of
-from ..core.half import takes_half
+from ..core.call import Call
+from ..core.device import Array
+from ..core.options import flag, number, one_of
 from ..core.shapes import any_shape, positive
 from .taps import Taps, resample, taps, transposed
 
 RANKS = {"nearest": (3, 4, 5), "linear": (3,), "bilinear": (4,), "trilinear": (5,)}
 
 
-@takes_half
 def upsample(
     x: Array,
     size: int | Sequence[int] | None = None,
@@ -60,13 +59,13 @@ def upsample(
     scale forward but not backward. Here both passes follow its forward pass. Deterministic.
     """
     op = "upsample"
-    (x,) = floating(op, x=x)
+    call = Call(op, x=x)
+    (x,) = call.arrays
     tables = _tables(op, "x", x.shape, size, scale_factor, mode, align_corners)
-    with on_device_of(x):
-        return resample(op, x, tables, 0.0, out)
+    with call.device:
+        return call.finish(resample(call, x, tables, 0.0, out))
 
 
-@takes_half
 def upsample_input_grad(
     dy: Array,
     input_shape: Sequence[int],
@@ -104,13 +103,14 @@ def upsample_input_grad(
     Gathers, so there are no atomics: deterministic.
     """
     op = "upsample_input_grad"
-    (dy,) = floating(op, dy=dy)
+    call = Call(op, dy=dy)
+    (dy,) = call.arrays
     shape = any_shape(op, "input_shape", input_shape)
     tables = _tables(op, "input_shape", shape, size, scale_factor, mode, align_corners)
     result = (*shape[:2], *(table.size for table in tables))
-    shaped(op, "dy", dy, result, "the forward result's shape for input_shape")
-    with on_device_of(dy):
-        return resample(op, dy, [transposed(table) for table in tables], 0.0, out)
+    call.require_shape("dy", dy, result, "the forward result's shape for input_shape")
+    with call.device:
+        return call.finish(resample(call, dy, [transposed(table) for table in tables], 0.0, out))
 
 
 def _tables(

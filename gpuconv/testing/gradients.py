@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.device import Array, array_module, to_host
-from ..core.half import wide
+from ..core.dtypes import wide
 
 TOLERANCE = {"direct": 8.0, "implicit_gemm": 8.0, "winograd": 64.0, "tf32": 2.0**13}
 """Largest error of one rounding by algorithm, in units of the dtype's epsilon.

@@ -53,7 +53,7 @@ class Run(NamedTuple):
         return Frames(self.taps.taps, self.taps.first, self.taps.reach)
 
 
-def forward(target, g, x, w, b, activation, slope, y, algorithm):
+def fprop(target, g, x, w, b, activation, slope, y, algorithm):
     """y = f(x * w + b)."""
     x, w, y = _inputs(g, x), _weights(g, w), _outputs(g, y)
     for run in _forward_runs(g.depth, g.image.n * g.image.p * g.image.q):
@@ -62,11 +62,11 @@ def forward(target, g, x, w, b, activation, slope, y, algorithm):
         for part in _chunks(target, images, results):
             image = g.image._replace(n=part.stop - part.start, c=images.shape[1])
             windows, maps = images.load(part), results.memory(part)
-            target.fprop(image, windows, weights, b, activation, slope, maps, algorithm)
+            target.fprop(image, windows, weights, b, activation, slope, maps, algorithm=algorithm)
             results.store(maps, part)
 
 
-def input_grad(target, g, dy, w, pre_activation, activation, slope, dx, algorithm):
+def dgrad(target, g, dy, w, pre_activation, activation, slope, dx, algorithm):
     """dx = (dy * rot180(w)) f'(pre_activation): equation (20)."""
     dy, w, dx = _outputs(g, dy), _weights(g, w), _inputs(g, dx)
     for run in _input_grad_runs(g.depth, g.image.n * g.image.h * g.image.w):
@@ -77,11 +77,11 @@ def input_grad(target, g, dy, w, pre_activation, activation, slope, dx, algorith
             image = g.image._replace(n=part.stop - part.start, c=dx.shape[1], k=images.shape[1])
             gradients, maps = images.load(part), results.memory(part)
             factor = None if before is None else before.load(part)
-            target.dgrad(image, gradients, weights, factor, activation, slope, maps, algorithm)
+            target.dgrad(image, gradients, weights, factor, activation, slope, maps, algorithm=algorithm)
             results.store(maps, part)
 
 
-def weight_grad(target, g, x, dy, dw, algorithm):
+def wgrad(target, g, x, dy, dw, algorithm):
     """dw = the correlation of x and dy, equation (13): the chunks' gradients, added in their order."""
     x, dy, dw = _inputs(g, x), _outputs(g, dy), _weights(g, dw)
     work = []
@@ -96,7 +96,7 @@ def weight_grad(target, g, x, dy, dw, algorithm):
     for images, gradients, weights, part in work:
         image = g.image._replace(n=part.stop - part.start, c=images.shape[1])
         partial = weights.memory() if alone else _beside(dw, weights.shape)
-        target.wgrad(image, images.load(part), gradients.load(part), partial, algorithm)
+        target.wgrad(image, images.load(part), gradients.load(part), partial, algorithm=algorithm)
         if not alone:
             target.frames.scatter(partial, weights.frames, 0, True, dw)
 
@@ -108,7 +108,7 @@ def _inputs(g, x):
 
 def _outputs(g, y):
     """An array in the shape of the output as volumes (N, K, O, P, Q)."""
-    return y.reshape(g.image.n, g.image.k, g.depth.outputs, g.image.p, g.image.q)
+    return y.reshape(g.image.n, g.image.k, g.depth.windows, g.image.p, g.image.q)
 
 
 def _weights(g, w):
@@ -172,7 +172,7 @@ def _forward_runs(depth, positions):
     def reads(o):
         return {t: o * depth.stride + t * depth.dilation - depth.before for t in range(depth.taps)}
 
-    return tuple(_runs(range(depth.outputs), reads, depth.size, positions))
+    return tuple(_runs(range(depth.windows), reads, depth.size, positions))
 
 
 @lru_cache(maxsize=1024)
@@ -185,7 +185,7 @@ def _input_grad_runs(depth, positions):
         return {t: u + shift for t, shift in phases[phase].taps}
 
     frames = [range(phase, depth.size, depth.stride) for phase in range(len(phases))]
-    return tuple(chain.from_iterable(_runs(phase, reads, depth.outputs, positions) for phase in frames))
+    return tuple(chain.from_iterable(_runs(phase, reads, depth.windows, positions) for phase in frames))
 
 
 def _runs(frames, reads, size, positions):

@@ -16,7 +16,7 @@ import numpy as np
 
 import gpuconv
 import gpuconv.core.arrays
-from gpuconv.core.shapes import conv_geometry
+from gpuconv.conv.shape import conv_shape
 from gpuconv.kernels.conv import cpu
 from gpuconv.kernels.core import memory
 from gpuconv.testing.operations import operation_checks, valid_calls
@@ -102,7 +102,7 @@ def _run_convolution(x_shape, w_shape, options, rng, side):
     print(x_shape, w_shape, options, flush=True)
     _alive.clear()
     x, w = (guarded(rng.standard_normal(shape, np.float32), side) for shape in (x_shape, w_shape))
-    y, g = gpuconv.conv2d(x, w, **options), conv_geometry("guarded", x_shape, w_shape, **options)
+    y, g = gpuconv.conv2d(x, w, **options), conv_shape("guarded", x_shape, w_shape, **options)
     for name in cpu.algorithms(g, "fprop", x):
         gpuconv.conv2d(x, w, **options, algorithm=name)
     for name in cpu.algorithms(g, "dgrad", x):

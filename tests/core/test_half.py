@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import gpuconv
-from gpuconv.core.half import half_types
+from gpuconv.core.dtypes import half_types
 from gpuconv.testing import assert_close
 from gpuconv.testing.operations import valid_calls
 from tests import reference

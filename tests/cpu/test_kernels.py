@@ -9,7 +9,7 @@ import pytest
 import gpuconv
 from gpuconv.core.device import Target
 from gpuconv.kernels.cpu import parallel
-from gpuconv.pool.shape import pool_geometry
+from gpuconv.pool.shape import pool_shape
 from tests.optim.cases import OPTIMIZERS, name_of
 
 cpu = Target("cpu")
@@ -49,7 +49,7 @@ def _updates(dtype, rng):
 
 def _pooling(dtype, rng):
     x = rng.integers(-3, 4, (3, 5, 11, 14)).astype(dtype)
-    g = pool_geometry("pool", 2, x.shape, 3, stride=2, padding=1)
+    g = pool_shape("pool", 2, x.shape, 3, stride=2, padding=1)
     y, mask, dx = np.empty(g.y_shape, dtype), np.empty(g.y_shape, np.uint8), np.empty_like(x)
     cpu.pool.max_pool(g, x, y, mask)
     cpu.pool.max_pool_input_grad(g, y, mask, dx)

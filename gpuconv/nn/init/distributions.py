@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.arrays import number, one_of
 from ...core.device import Array
+from ...core.options import number, one_of
 from .drawing import Seed, fans, finite, on_device, sizes_of
 
 LINEAR = ("linear", *(f"conv{t}{n}d" for t in ("", "_transpose") for n in (1, 2, 3)))

@@ -7,9 +7,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ...core.arrays import FLOATING, KINDS
 from ...core.device import Array, to_device
-from ...core.half import is_half, rounded
+from ...core.dtypes import FLOATING, KINDS, is_half, rounded
 
 Seed: TypeAlias = int | np.random.Generator | None
 """What makes random values repeatable: an int, a NumPy generator that is drawn from in turn, or None for fresh ones."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.arrays import number
 from ...core.device import Array
+from ...core.options import number
 from ...core.shapes import positive
 from .drawing import Seed, finite, on_device, sizes_of
 

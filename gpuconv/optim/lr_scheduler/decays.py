@@ -4,7 +4,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 
-from ...core.arrays import number
+from ...core.options import number
 from .base import HasLearningRate, LRScheduler, count
 
 

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from ...core.arrays import number, one_of
+from ...core.options import number, one_of
 from .base import HasLearningRate, LRScheduler, count
 
 

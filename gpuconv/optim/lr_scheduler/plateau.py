@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ...core.arrays import number, one_of
+from ...core.options import number, one_of
 from .base import HasLearningRate, shown
 
 

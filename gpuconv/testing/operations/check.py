@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...core.device import to_device, use_device
-from ...core.half import half_types
+from ...core.dtypes import half_types
 from ..gradients import DIFFERENCE_TOLERANCE, GradientError, check_gradients, relative_error, tolerance
 from .catalogue import operation_checks
 from .operation import OperationCheck

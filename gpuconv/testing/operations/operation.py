@@ -9,7 +9,7 @@ import numpy as np
 import gpuconv
 
 from ...core.device import Array, to_device
-from ...core.half import wide
+from ...core.dtypes import wide
 
 Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape | Sequence[Shape]]

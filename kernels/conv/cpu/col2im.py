@@ -30,7 +30,7 @@ def scatter_gradient(g, dy, w, pre_activation, activation, slope, dx):
 
     Parameters
     ----------
-    g : ConvGeometry
+    g : ConvShape
     dy : array (N, K, P, Q)
     w : array (K, C/groups, R, S)
     pre_activation : array like dx, or (0, 0, 0, 0)

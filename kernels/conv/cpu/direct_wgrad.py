@@ -28,7 +28,7 @@ def correlate_with_gradient(g, taps, x, dy, dw):
 
     Parameters
     ----------
-    g : ConvGeometry
+    g : ConvShape
     taps : tuple of (r, s, dh, dw)
         The forward pass's taps, in the order of dw.
     x : array (N, C, H, W)

@@ -47,7 +47,7 @@ def select(shape, operation, dtype):
 
 
 @lru_cache(maxsize=4096)
-def unsupported(algorithm, shape, operation, dtype):
+def unsupported(algorithm, shape, operation, dtype, *, like=None):
     """Why an algorithm does not compute a pass of a convolution; None where it does.
 
     Parameters
@@ -57,6 +57,8 @@ def unsupported(algorithm, shape, operation, dtype):
     shape : conv shape
     operation : {"fprop", "dgrad", "wgrad"}
     dtype : NumPy dtype
+    like : array, optional
+        Of the device; of no account on the CPU.
 
     Returns
     -------

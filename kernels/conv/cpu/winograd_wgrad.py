@@ -43,7 +43,7 @@ def correlate_with_gradient_winograd(g, x, dy, dw):
 
     Parameters
     ----------
-    g : ConvGeometry
+    g : ConvShape
         One that winograd_taps serves.
     x : array (N, C, H, W)
     dy : array (N, K, P, Q)

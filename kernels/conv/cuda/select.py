@@ -73,7 +73,7 @@ def select(shape, operation, dtype, *, like=None, compute_capability=None):
 
     Parameters
     ----------
-    shape : ConvGeometry
+    shape : ConvShape
     operation : {"fprop", "dgrad", "wgrad"}
     dtype : numpy.dtype
         Of the arrays. 16-bit arrays take tensor cores, or else what float32 takes.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpuconv.core.shapes import conv_geometry
+from gpuconv.conv.shape import conv_shape
 from gpuconv.kernels.conv import cpu
 from gpuconv.kernels.core.scalar import IDENTITY, LEAKY_RELU
 from gpuconv.testing import assert_close
@@ -72,7 +72,7 @@ class Problem:
 
 
 def _shape(x_shape, w_shape, **options):
-    return conv_geometry("test", x_shape, w_shape, **options)
+    return conv_shape("test", x_shape, w_shape, **options)
 
 
 def _poisoned(shape, dtype):

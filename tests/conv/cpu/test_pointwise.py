@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import gpuconv
-from gpuconv.core.shapes import conv_geometry
+from gpuconv.conv.shape import conv_shape
 from gpuconv.kernels.conv.cpu import filter_vectorized_wgrad, pointwise
 from gpuconv.testing import assert_close
 from tests import reference
@@ -96,7 +96,7 @@ def test_weight_gradients_of_1x1_kernels_agree_with_the_oracle(x_shape, k, optio
     magnitude = np.sqrt(reference.conv2d_weight_grad(x**2, dy**2, w.shape, **spelt_out))
     expected = reference.conv2d_weight_grad(x, dy, w.shape, **spelt_out)
     assert_close(dw, expected, terms=dy[:, 0].size, magnitude=magnitude)
-    shape = conv_geometry("test", x_shape, w.shape, **options)
+    shape = conv_shape("test", x_shape, w.shape, **options)
     assert filter_vectorized_wgrad.is_exchanged(shape) == changed
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpuconv.core.shapes import conv_geometry
+from gpuconv.conv.shape import conv_shape
 from gpuconv.kernels.conv.cpu import cost_model, winograd_matrices, winograd_taps, winograd_tiles
 from gpuconv.kernels.conv.cpu.winograd_transforms import gather_sandwich, sandwich, scatter_sandwich
 from gpuconv.kernels.cpu import emitter
@@ -22,7 +22,7 @@ INPUT, SIDE = winograd_matrices.INPUT, winograd_matrices.SIDE
 
 
 def _geometry(x_shape, w_shape, **options):
-    return conv_geometry("test", x_shape, w_shape, **options)
+    return conv_shape("test", x_shape, w_shape, **options)
 
 
 def _served(taps, across=None, **options):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gpuconv.core.half import wide
-from gpuconv.core.shapes import conv_geometry
+from gpuconv.conv.shape import conv_shape
+from gpuconv.core.dtypes import wide
 from gpuconv.kernels.conv.cuda import dgrad, fprop, wgrad
 from gpuconv.kernels.conv.cuda.select import LAUNCHERS
 from gpuconv.kernels.core.scalar import IDENTITY
@@ -47,7 +47,7 @@ def compare(x_shape, w_shape, options, dtype=np.float32, *, algorithm, passes=PA
     """
     rng = np.random.default_rng(sum(x_shape + w_shape))
     x, w, b = (rng.standard_normal(shape).astype(dtype) for shape in (x_shape, w_shape, w_shape[:1]))
-    shape = conv_geometry("compare", x_shape, w_shape, **options)
+    shape = conv_shape("compare", x_shape, w_shape, **options)
     dy, slope = rng.standard_normal(shape.y_shape).astype(dtype), wide(dtype).type(0)
 
     def run(operation, result_shape, *arguments):

@@ -8,7 +8,7 @@ pytest.importorskip("cuda.bindings", reason="the CUDA compiler's wheels are not 
 
 import gpuconv
 from gpuconv.bench import launches, sass, sass_limits
-from gpuconv.core.shapes import conv_geometry
+from gpuconv.conv.shape import conv_shape
 from gpuconv.kernels.conv.cuda import unsupported
 from gpuconv.testing import assert_close
 from tests.conv.cuda.passes import compare, geometries
@@ -57,9 +57,9 @@ def test_infinity_stays_with_the_weights_that_read_it(emulated):
 
 
 def test_what_it_does_not_serve_is_said(emulated):
-    grouped = conv_geometry("test", (1, 4, 12, 12), (2, 2, 3, 3), groups=2)
+    grouped = conv_shape("test", (1, 4, 12, 12), (2, 2, 3, 3), groups=2)
     assert unsupported("depthwise", grouped, "fprop", np.float32) == "depthwise: 2 channels in each group, expected 1"
-    wide = conv_geometry("test", (1, 4, 12, 12), (4, 1, 11, 11), groups=4)
+    wide = conv_shape("test", (1, 4, 12, 12), (4, 1, 11, 11), groups=4)
     expected = "depthwise: 11x11 taps at steps of 1 rows keep {} values in a thread's registers, expected at most 84"
     assert unsupported("depthwise", wide, "dgrad", np.float32) == expected.format(121 + 11 + 11)
     assert unsupported("depthwise", wide, "wgrad", np.float32) == expected.format(121 + 11 + 11)

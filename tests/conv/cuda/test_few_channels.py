@@ -8,7 +8,7 @@ pytest.importorskip("cuda.bindings", reason="the CUDA compiler's wheels are not 
 
 import gpuconv
 from gpuconv.bench import launches, sass, sass_limits
-from gpuconv.core.shapes import conv_geometry
+from gpuconv.conv.shape import conv_shape
 from gpuconv.kernels.conv.cuda import few_channels, select, unsupported
 from gpuconv.testing import assert_close
 from tests.conv.cuda.passes import compare, geometries
@@ -45,12 +45,12 @@ def test_a_fused_activation_is_the_one_applied_afterwards(emulated):
 
 
 def test_auto_takes_it_for_a_first_layer():
-    shape = conv_geometry("test", (32, 3, 64, 64), (32, 3, 3, 3))
+    shape = conv_shape("test", (32, 3, 64, 64), (32, 3, 3, 3))
     assert [select.select(shape, operation, np.float32) for operation in BOTH] == ["few_channels"] * 2
 
 
 def test_what_it_does_not_serve_is_said():
-    few, many = (conv_geometry("test", (1, 3, 30, 30), (4, 3, side, side)) for side in (3, 15))
+    few, many = (conv_shape("test", (1, 3, 30, 30), (4, 3, side, side)) for side in (3, 15))
     expected = "few_channels: dgrad, expected fprop or wgrad"
     assert unsupported("few_channels", few, "dgrad", np.float32) == expected
     expected = (

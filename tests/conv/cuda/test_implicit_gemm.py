@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 pytest.importorskip("cuda.bindings", reason="the CUDA compiler's wheels are not installed")
 
-from gpuconv.core.shapes import conv_geometry
+from gpuconv.conv.shape import conv_shape
 from gpuconv.kernels.conv.cuda import unsupported
 from gpuconv.kernels.cuda import tile_config
 from tests.conv.cuda.passes import PLAIN, compare
@@ -53,7 +53,7 @@ LARGE = [
 
 def _split(tile, splits, shapes, options):
     """A SplitConfig of so many splits, as far as there are pixels, for a tile."""
-    pixels = math.prod(conv_geometry("split", *shapes, **options).y_shape) // shapes[1][0]
+    pixels = math.prod(conv_shape("split", *shapes, **options).y_shape) // shapes[1][0]
     length = -(-pixels // splits // 8) * 8
     return tile_config.SplitConfig(tile, -(-pixels // length), length)
 
@@ -82,7 +82,7 @@ def test_float64(case):
 
 
 def test_a_padded_image_too_large_to_be_counted_is_refused():
-    shape = conv_geometry("test", (1, 1, 40000, 3), (1, 1, 3, 3))
+    shape = conv_shape("test", (1, 1, 40000, 3), (1, 1, 3, 3))
     expected = "implicit_gemm: a padded image of 40000x3, expected fewer than 32768 rows and columns"
     assert unsupported("implicit_gemm", shape, "wgrad", np.float32) == expected
     assert unsupported("implicit_gemm", shape, "fprop", np.float32) is None

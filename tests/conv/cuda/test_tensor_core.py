@@ -12,7 +12,7 @@ from numba import cuda, float32, uint32
 import gpuconv
 from gpuconv import emulator
 from gpuconv.bench import launches, meter, sass, sass_limits
-from gpuconv.core.shapes import conv_geometry
+from gpuconv.conv.shape import conv_shape
 from gpuconv.emulator.launcher import VARIABLE
 from gpuconv.kernels.conv.cuda import pack_nhwc, tensor_core, tensor_core_wgrad, unsupported
 from gpuconv.kernels.cuda import cp_async, gemm_tile, launch
@@ -48,7 +48,7 @@ WIDE = [
 def _compare(name, case, tile=None, splits=1):
     """All passes, by a tile and with the weight gradient's sum split."""
     x_shape, w_shape, options = case
-    shape = conv_geometry("split", x_shape, w_shape, **options)
+    shape = conv_shape("split", x_shape, w_shape, **options)
     pixels = shape.n * shape.p * shape.q
     length = pack_nhwc.whole_lines(KINDS[name], -(-pixels // splits))
     split = tensor_core_wgrad.SplitConfig(tile, -(-pixels // length), length)
@@ -98,7 +98,7 @@ def test_no_float32_convolution_takes_tf32_by_itself():
 
 
 def test_what_they_do_not_serve_is_said():
-    shape, long = (conv_geometry("test", (1, 2, 18, 5), (3, 2, side, 1)) for side in (3, tensor_core.MAX_TAPS + 1))
+    shape, long = (conv_shape("test", (1, 2, 18, 5), (3, 2, side, 1)) for side in (3, tensor_core.MAX_TAPS + 1))
     cases = [
         (("tf32", shape, "fprop", np.float64), "tf32: float64 arrays, expected float32"),
         (("tensor_core", shape, "wgrad", np.float32), "tensor_core: float32 arrays, expected float16 or bfloat16"),
@@ -141,7 +141,7 @@ def test_an_empty_batch_has_a_gradient_of_zeros():
 def test_results_are_the_same_bits_every_time(name):
     rng = np.random.default_rng(1)
     x, dy = (rng.standard_normal(s).astype(TYPES[name]) for s in ((4, 5, 7, 7), (4, 6, 5, 5)))
-    shape, results = conv_geometry("test", x.shape, (6, 5, 3, 3)), []
+    shape, results = conv_shape("test", x.shape, (6, 5, 3, 3)), []
     length = pack_nhwc.whole_lines(KINDS[name], -(-100 // 3))
     for _ in range(2):
         results.append(launch.empty(shape.w_shape, x.dtype))

@@ -8,7 +8,7 @@ pytest.importorskip("cuda.bindings", reason="the CUDA compiler's wheels are not 
 
 import gpuconv
 from gpuconv.bench.launches import record
-from gpuconv.core.shapes import conv_geometry
+from gpuconv.conv.shape import conv_shape
 from gpuconv.kernels.conv.cuda import unsupported
 from gpuconv.testing import assert_close
 from tests.conv.cuda.passes import PLAIN, compare
@@ -53,14 +53,14 @@ def test_auto_takes_another_one_for_a_strided_input_gradient():
 
 def test_what_it_does_not_serve_is_said():
     def reason(w_shape, operation="fprop", **options):
-        return unsupported("winograd", conv_geometry("test", (1, 4, 20, 20), w_shape, **options), operation, np.float32)
+        return unsupported("winograd", conv_shape("test", (1, 4, 20, 20), w_shape, **options), operation, np.float32)
 
     assert reason((4, 4, 7, 7), stride=2) == "winograd: 7x7 taps, expected 3x3; stride 2, expected 1"
     assert reason((4, 4, 3, 3), dilation=(1, 2)) == "winograd: dilation (1, 2), expected 1"
     assert reason((4, 4, 3, 3), "dgrad", stride=2) == "winograd: stride 2, expected 1"
     assert reason((4, 4, 3, 3), "wgrad") == "winograd: wgrad, expected fprop or dgrad"
     assert reason((4, 4, 3, 3)) is None
-    shape = conv_geometry("test", (1 << 20, 64, 64, 64), (64, 64, 3, 3))
+    shape = conv_shape("test", (1 << 20, 64, 64, 64), (64, 64, 3, 3))
     assert unsupported("winograd", shape, "fprop", np.float32) is None  # images take turns
 
 

@@ -1,0 +1,247 @@
+"""One call of a public function: what every function has to decide about its arguments, decided once.
+
+A function of arrays reads
+
+    call = Call("conv2d", ("b",), x=x, w=w, b=b)
+    plan = call.plan(_forward_plan, stride, padding)
+    with call.device:
+        y = call.output(plan.y_shape, out)
+        plan.launch(*call.arrays, y)
+    return call.finish(y)
+"""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from . import arrays
+from .device import Array, Target, is_cupy, kernels_for
+from .dtypes import FLOAT32, FLOAT64, is_half, rounded, store, widened
+from .options import number
+
+P = TypeVar("P")
+
+MAX_PLANS = 1 << 12
+"""Plans kept; a program of more problems than that starts again."""
+
+_plans: dict[Any, Any] = {}
+_no_gpu: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
+_PLAIN = {int, str, bool, float, type(None)}
+
+
+class Call:
+    """The arrays of one call, checked, C-contiguous and in the type that is computed in.
+
+    float16 and bfloat16 arrays are converted to float32, and `finish` rounds the result once; `native` leaves them to
+    kernels that multiply 16-bit numbers, where the target has any.
+
+    Parameters
+    ----------
+    op : str
+        Name of the public function, for error messages.
+    optional : sequence of str
+        Names of the arrays that may be None.
+    float32 : sequence of str
+        Names of statistics, which are float32 beside 16-bit arrays.
+    native : bool
+        Leave 16-bit arrays as they are where the target has kernels for them.
+    **given : array or None
+        By the name of the argument; the first decides dtype, device and target.
+
+    Attributes
+    ----------
+    arrays : tuple
+        The arrays in the order given; None stays None.
+    kernels : Target
+        `call.kernels.conv` are the launchers of convolution for these arrays.
+    dtype : dtype
+        Of the caller's arrays, and of what `finish` returns.
+    compute_dtype : dtype
+        Of `arrays` and of what kernels write.
+    device : context manager
+        Makes the arrays' GPU the current one; nothing to do on the CPU.
+
+    Raises
+    ------
+    TypeError
+        If one is no NumPy or CuPy array, is not floating, or two differ in dtype or device.
+    ValueError
+        If one is too large for 32-bit indices on CUDA.
+    """
+
+    __slots__ = (
+        "_converted",
+        "_shapes",
+        "arrays",
+        "compute_dtype",
+        "device",
+        "dtype",
+        "kernels",
+        "leading",
+        "like",
+        "op",
+    )
+
+    def __init__(
+        self,
+        op: str,
+        optional: Sequence[str] = (),
+        *,
+        float32: Sequence[str] = (),
+        native: bool = False,
+        **given: Array | None,
+    ) -> None:
+        self.op = op
+        self._converted: list[tuple[Array, Array]] = []
+        self.arrays: tuple[Any, ...] = tuple(given.values())
+        self.like: Any = self.arrays[0]
+        self.leading = next(iter(given))
+        if type(self.like) is np.ndarray and self._is_plain(optional, given):
+            self.kernels: Target = kernels_for(self.like)
+            self.dtype = self.compute_dtype = self.like.dtype
+            self.device = _no_gpu
+            if self.kernels.index_bits == 64:
+                return
+        self._check(optional, float32, native, given)
+
+    def _is_plain(self, optional: Sequence[str], given: dict[str, Any]) -> bool:
+        """Whether these are contiguous NumPy arrays of one type: a call of microseconds notices every check."""
+        dtype = self.like.dtype
+        if dtype is not FLOAT32 and dtype is not FLOAT64:
+            return False
+        shapes: list[tuple[int, ...] | None] = []
+        for name, a in given.items():
+            if a is None and name in optional:
+                shapes.append(None)
+            elif type(a) is np.ndarray and a.dtype is dtype and a.flags.c_contiguous:
+                shapes.append(a.shape)
+            else:
+                return False
+        self._shapes = tuple(shapes)
+        return True
+
+    def _check(self, optional: Sequence[str], float32: Sequence[str], native: bool, given: dict[str, Any]) -> None:
+        """Every check, and the conversion of 16-bit arrays."""
+        self.arrays = arrays.check_arrays(self.op, given, optional, float32)
+        self.like = self.arrays[0]
+        self.kernels = kernels_for(self.like)
+        self.dtype = self.compute_dtype = self.like.dtype
+        self.device = self.like.device if is_cupy(self.like) else _no_gpu
+        self._shapes = tuple([None if a is None else a.shape for a in self.arrays])
+        if is_half(self.dtype) and not (native and self.kernels.runtime.HALF):
+            self.widen()
+
+    def widen(self) -> None:
+        """Convert 16-bit arrays to float32, which is computed in from here on."""
+        self.compute_dtype = FLOAT32
+        self.arrays = tuple([None if a is None else widened(a) for a in self.arrays])
+
+    def floating(self, name: str, a: Array) -> Any:
+        """Check one more array, of the same dtype and device as the others."""
+        arrays.require_array(self.op, name, a)
+        arrays.same_device(self.op, **{self.leading: self.like, name: a})
+        if a.dtype != self.dtype:
+            raise TypeError(f"{self.op}: {name} has dtype {a.dtype}, expected {self.dtype} like {self.leading}")
+        checked = arrays.contiguous(a)
+        return checked if self.compute_dtype is self.dtype else widened(checked)
+
+    def plan(self, build: Callable[..., P], *options: Any) -> P:
+        """What follows from shapes, dtypes and options alone: made by `build(call, *options)` once, then looked up.
+
+        An error is raised anew each time, and options that cannot be compared safely (lists, arrays) are not kept.
+        """
+        kinds = tuple(map(type, options))
+        try:
+            key = build, self.kernels, self.compute_dtype, self._shapes, options, kinds
+            known: P | None = _plans.get(key)
+        except TypeError:  # a list
+            return build(self, *options)
+        if known is not None and (tuple not in kinds or _are_plain(options)):
+            return known
+        made = build(self, *options)
+        if _are_plain(options):
+            if len(_plans) >= MAX_PLANS:
+                _plans.clear()
+            _plans[key] = made
+        return made
+
+    def scalar(self, name: str, value: Any) -> Any:
+        """A number given as an option, in the type that is computed in."""
+        if type(value) is not float:
+            value = number(self.op, name, value)
+        return self.compute_dtype.type(value)
+
+    def require_shape(self, name: str, a: Array | None, shape: Sequence[int], why: str) -> None:
+        """Refuse an array of another shape; an optional one may be None."""
+        if a is not None and a.shape != shape:
+            arrays.shaped(self.op, name, a, shape, why)
+
+    def output(
+        self,
+        shape: Sequence[int],
+        out: Array | None = None,
+        *,
+        inputs: Sequence[Array | None] = (),
+        coinciding: Sequence[Array] = (),
+        dtype: Any = None,
+    ) -> Any:
+        """Memory for a result: new, not initialized, or `out` after it was checked.
+
+        Parameters
+        ----------
+        shape : sequence of int
+        out : array, optional
+            The caller's memory: right shape, dtype and device, C-contiguous, writeable.
+        inputs : sequence of array or None
+            Further arrays that out must not overlap, besides those of the call.
+        coinciding : sequence of array
+            Arrays of the call that out may be: the kernel reads each element before it writes it.
+        dtype : dtype, optional
+            Default: the type that is computed in.
+
+        Raises
+        ------
+        TypeError
+            If out is of another kind, dtype or device.
+        ValueError
+            If out has another shape, is not contiguous or writeable, or overlaps an input; if the result is too large
+            for 32-bit indices on CUDA.
+        """
+        if self.kernels.index_bits == 32:
+            arrays.require_indexable(self.op, "the result", shape)
+        if out is None:
+            return arrays.empty(tuple(shape), dtype or self.compute_dtype, self.like)
+        arrays.require_array(self.op, "out", out)
+        arrays.same_device(self.op, **{"the input": self.like, "out": out})
+        arrays.require_out(self.op, out, dtype or self.dtype)
+        arrays.shaped(self.op, "out", out, shape, "the result's shape")
+        if dtype is None and self.compute_dtype is not self.dtype:
+            made = arrays.empty(tuple(shape), self.compute_dtype, self.like)
+            self._converted.append((made, out))
+            return made
+        arrays.refuse_overlap(self.op, out, (*self.arrays, *inputs), coinciding)
+        return out
+
+    def finish(self, result: Any) -> Any:
+        """Return a result in the caller's type: 16-bit ones are rounded, to `out` where that was given."""
+        if self.compute_dtype is self.dtype:
+            return result
+        for made, out in self._converted:
+            if result is made:
+                store(made, out)
+                return out
+        return rounded(result, self.dtype)
+
+
+def _are_plain(options: Sequence[Any]) -> bool:
+    """Whether equal options are the same options: 1, True and 1.0 are equal, and yet only the first is a size."""
+    for option in options:
+        kind = type(option)
+        if kind is tuple:
+            if not all(type(one) is int or (type(one) is tuple and _are_plain((one,))) for one in option):
+                return False
+        elif kind not in _PLAIN:
+            return False
+    return True

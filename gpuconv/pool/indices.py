@@ -1,0 +1,84 @@
+"""Where the maxima of a pooling are: masks, positions inside a window, and indices, positions inside a plane."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..core import arrays
+from ..core.arrays import contiguous, require_array, same_device, shaped
+from ..core.device import Array, kernels_for, on_device_of
+from ..core.shapes import Padding, Size, shape_of
+from .shape import LAYOUTS, PoolShape, pool_shape
+
+
+def pool_indices(
+    mask: Array,
+    input_shape: Sequence[int],
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+) -> Array:
+    """PyTorch's indices of a maximum pooling, from its mask.
+
+    Parameters
+    ----------
+    mask : array (N, C, Q), (N, C, P, Q) or (N, C, Z, P, Q)
+        As max_pool1d, max_pool2d or max_pool3d returned it.
+    input_shape : (N, C, W), (N, C, H, W) or (N, C, D, H, W)
+        Its length says which pooling it was.
+    kernel_size, stride, padding, dilation, ceil_mode
+        As in the forward call.
+
+    Returns
+    -------
+    array like mask, int64
+        Position of each winner in its plane or volume, (d * H + h) * W + w: what PyTorch's return_indices gives and
+        `max_unpool2d` takes.
+
+    Raises
+    ------
+    TypeError
+        If mask is no array of the dtype that the pooling returns.
+    ValueError
+        If the shapes do not fit together.
+    """
+    op = "pool_indices"
+    rank = len(input_shape) - 2 if isinstance(input_shape, Sequence) else 2
+    if rank not in LAYOUTS:
+        expected = ", ".join(LAYOUTS.values())
+        raise ValueError(f"{op}: input_shape is {tuple(input_shape)}, expected one of {expected}")
+    x_shape = shape_of(op, "input_shape", input_shape, LAYOUTS[rank])
+    s = pool_shape(op, rank, x_shape, kernel_size, stride, padding, dilation, ceil_mode)
+    mask = mask_of(op, mask, s)
+    with on_device_of(mask):
+        indices = arrays.empty(s.y_shape, np.int64, mask)
+        kernels_for(mask).pool.pool_indices(s, mask, indices)
+    return indices
+
+
+def mask_of(op: str, mask: Array, s: PoolShape, like: Array | None = None) -> Array:
+    """Check a mask given by the caller and make it C-contiguous."""
+    require_array(op, "mask", mask)
+    if like is not None:
+        same_device(op, dy=like, mask=mask)
+    if mask.dtype != s.mask_dtype:
+        raise TypeError(f"{op}: mask has dtype {mask.dtype}, expected {s.mask_dtype} as the pooling returns")
+    shaped(op, "mask", mask, s.y_shape, "the forward result's shape for input_shape")
+    return contiguous(mask)
+
+
+def indices_of(op: str, indices: Array, shape: Sequence[int], extents: Sequence[int], like: Array) -> Array:
+    """Indices given by the caller, C-contiguous int64, every one inside a plane of the extents."""
+    require_array(op, "indices", indices)
+    same_device(op, **{"the input": like, "indices": indices})
+    if indices.dtype.kind not in "iu":
+        raise TypeError(f"{op}: indices has dtype {indices.dtype}, expected integers")
+    shaped(op, "indices", indices, shape, "an index for each element")
+    positions = int(np.prod(extents))
+    wrong = (indices < 0) | (indices >= positions)
+    if bool(wrong.any()):
+        where = " x ".join(map(str, extents))
+        raise ValueError(f"{op}: indices has {int(indices[wrong][0])}, expected 0 <= index < {positions} ({where})")
+    return contiguous(indices.astype(np.int64, copy=False))
