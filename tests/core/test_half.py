@@ -32,10 +32,18 @@ def dtype(request):
 def _rounded(name, arguments, dtype):
     """(the arguments with 16-bit arrays, the same values in float32)."""
     half = {key: _of_type(key, a, dtype) for key, a in arguments.items()}
-    return half, {key: a.astype(np.float32) if _is(a, dtype) else a for key, a in half.items()}
+    return half, {key: _widened(a, dtype) for key, a in half.items()}
+
+
+def _widened(a, dtype):
+    if isinstance(a, (list, tuple)):
+        return type(a)(_widened(one, dtype) for one in a)
+    return a.astype(np.float32) if _is(a, dtype) else a
 
 
 def _of_type(name, a, dtype):
+    if isinstance(a, (list, tuple)):
+        return type(a)(_of_type(name, one, dtype) for one in a)
     return a.astype(dtype) if _is(a, np.float32) and name not in STATISTICS else a
 
 

@@ -46,7 +46,6 @@ def select(shape, operation, dtype):
     return "direct"
 
 
-@lru_cache(maxsize=4096)
 def unsupported(algorithm, shape, operation, dtype, *, like=None):
     """Why an algorithm does not compute a pass of a convolution; None where it does.
 
