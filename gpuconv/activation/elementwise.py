@@ -1,17 +1,24 @@
 """What every elementwise activation does: check its arguments, take memory for the result, call one kernel."""
 
+from collections.abc import Callable
+from functools import partial
+
 from ..core.call import Call
 from ..core.device import Array
+from ..core.plan import Plan, run_known
 
 
 def forward(op: str, x: Array, out: Array | None, *, kernel: str | None = None, **parameters: float) -> Array:
     """y = f(x, parameters), by the kernel of the operation's name unless another is given."""
+    options = kernel or op, len(parameters)
+    if out is None and (known := run_known(_forward_plan, (x,), options, tuple(parameters.values()))) is not None:
+        return known
     call = Call(op, x=x)
-    (x,) = call.arrays
-    scalars = [call.scalar(name, value) for name, value in parameters.items()] if parameters else ()
+    plan = call.plan(_forward_plan, *options)
+    scalars = [call.scalar(name, value) for name, value in parameters.items()]
     with call.device:
-        y = call.output(x.shape, out, coinciding=call.arrays)
-        call.kernels.activation.forward(kernel or op, x, y, *scalars)
+        y = call.output(plan.result_shape, out, coinciding=call.arrays)
+        plan.launch(*call.arrays, *scalars, y)
     return call.finish(y)
 
 
@@ -19,11 +26,30 @@ def backward(
     op: str, dy: Array, x: Array, out: Array | None, *, kernel: str | None = None, **parameters: float
 ) -> Array:
     """dx = dy f'(x, parameters), by the kernel of the forward operation's name unless another is given."""
+    options = kernel or op.removesuffix("_grad"), len(parameters)
+    if out is None and (known := run_known(_backward_plan, (dy, x), options, tuple(parameters.values()))) is not None:
+        return known
     call = Call(op, dy=dy, x=x)
+    plan = call.plan(_backward_plan, *options)
+    scalars = [call.scalar(name, value) for name, value in parameters.items()]
+    with call.device:
+        dx = call.output(plan.result_shape, out, coinciding=call.arrays)
+        plan.launch(*call.arrays, *scalars, dx)
+    return call.finish(dx)
+
+
+def _forward_plan(call: Call, kernel: str, parameters: int) -> Plan:
+    launch = partial(call.kernels.activation.forward, kernel)
+    return Plan(call.like.shape, _result_last(launch, 1) if parameters else launch)
+
+
+def _backward_plan(call: Call, kernel: str, parameters: int) -> Plan:
     dy, x = call.arrays
     call.require_shape("dy", dy, x.shape, "the shape of x")
-    scalars = [call.scalar(name, value) for name, value in parameters.items()] if parameters else ()
-    with call.device:
-        dx = call.output(x.shape, out, coinciding=call.arrays)
-        call.kernels.activation.backward(kernel or op.removesuffix("_grad"), dy, x, dx, *scalars)
-    return call.finish(dx)
+    launch = partial(call.kernels.activation.backward, kernel)
+    return Plan(x.shape, _result_last(launch, 2) if parameters else launch)
+
+
+def _result_last(launch: Callable[..., None], inputs: int) -> Callable[..., None]:
+    """A launcher of (*inputs, result, *parameters), called with the result last."""
+    return lambda *a: launch(*a[:inputs], a[-1], *a[inputs:-1])

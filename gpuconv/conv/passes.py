@@ -8,27 +8,18 @@ and weight gradient.
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..core.call import Call
 from ..core.device import Array
 from ..core.options import one_of
+from ..core.plan import Plan, run_known
 from ..core.shapes import shape_of, sizes
 from ..kernels.conv import volumes
 from .shape import W_LAYOUTS, X_LAYOUTS, Y_LAYOUTS, ConvShape, VolumeShape, conv_shape, transposed_shape, volume_shape
 
 ACTIVATIONS = (None, "relu", "leaky_relu")
 """In the order of the kernels' codes."""
-
-
-class Plan(NamedTuple):
-    """What follows from the shapes and options of a pass."""
-
-    result_shape: tuple[int, ...]
-    launch: Callable[..., None]
-    """Of the pass's arrays, then activation and slope where the pass has them, then the result."""
-    activation: int = 0
-    bias_shape: tuple[int, ...] = ()
 
 
 def forward(
@@ -44,12 +35,15 @@ def forward(
     out: Array | None,
 ) -> Array:
     """f(x * w + b); `windows` are stride, padding, dilation and groups."""
+    options = rank, activation, algorithm, *windows
+    if out is None and (known := run_known(_forward_plan, (x, w, b), options, (negative_slope,))) is not None:
+        return known
     call = Call(op, ("b",), native=rank == 2, x=x, w=w, b=b)
-    plan = call.plan(_forward_plan, rank, activation, algorithm, *windows)
+    plan = call.plan(_forward_plan, *options)
     slope = call.scalar("negative_slope", negative_slope)
     with call.device:
         y = call.output(plan.result_shape, out)
-        plan.launch(*call.arrays, plan.activation, slope, y)
+        plan.launch(*call.arrays, slope, y)
     return call.finish(y)
 
 
@@ -67,12 +61,15 @@ def input_grad(
     out: Array | None,
 ) -> Array:
     """dx, times f'(pre_activation) if that is given."""
+    given, options = (dy, w, pre_activation), (rank, input_shape, activation, algorithm, *windows)
+    if out is None and (known := run_known(_input_grad_plan, given, options, (negative_slope,))) is not None:
+        return known
     call = Call(op, ("pre_activation",), native=rank == 2, dy=dy, w=w, pre_activation=pre_activation)
-    plan = call.plan(_input_grad_plan, rank, input_shape, activation, algorithm, *windows)
+    plan = call.plan(_input_grad_plan, *options)
     slope = call.scalar("negative_slope", negative_slope)
     with call.device:
         dx = call.output(plan.result_shape, out)
-        plan.launch(*call.arrays, plan.activation, slope, dx)
+        plan.launch(*call.arrays, slope, dx)
     return call.finish(dx)
 
 
@@ -87,8 +84,11 @@ def weight_grad(
     out: Array | None,
 ) -> Array:
     """dw, summed over the batch."""
+    options = rank, weight_shape, algorithm, *windows
+    if out is None and (known := run_known(_weight_grad_plan, (x, dy), options)) is not None:
+        return known
     call = Call(op, native=rank == 2, x=x, dy=dy)
-    plan = call.plan(_weight_grad_plan, rank, weight_shape, algorithm, *windows)
+    plan = call.plan(_weight_grad_plan, *options)
     with call.device:
         dw = call.output(plan.result_shape, out)
         plan.launch(*call.arrays, dw)
@@ -113,7 +113,7 @@ def transposed(op: str, rank: int, x: Array, w: Array, b: Array | None, windows:
     x, w, b = call.arrays
     with call.device:
         y = call.output(plan.result_shape, out)
-        plan.launch(x, w, None, 0, call.scalar("negative_slope", 0.0), y)
+        plan.launch(x, w, None, call.scalar("negative_slope", 0.0), y)
         if b is not None:
             call.kernels.conv.frames.add_bias(b, y.reshape(*y.shape[:2], math.prod(y.shape[2:])))
     return call.finish(y)
@@ -127,7 +127,7 @@ def transposed_input_grad(
     plan = call.plan(_transposed_input_grad_plan, rank, input_shape, *windows)
     with call.device:
         dx = call.output(plan.result_shape, out)
-        plan.launch(*call.arrays, None, 0, call.scalar("negative_slope", 0.0), dx)
+        plan.launch(*call.arrays, None, call.scalar("negative_slope", 0.0), dx)
     return call.finish(dx)
 
 
@@ -149,7 +149,7 @@ def _forward_plan(call: Call, rank: int, activation: str | None, algorithm: str,
     s = _shape(call.op, rank, x.shape, w.shape, windows)
     call.require_shape("b", b, (s.k,), "one bias for each filter")
     code = activation_code(call.op, activation)
-    return Plan(s.y_shape, _launcher(call, s, "fprop", algorithm), code)
+    return Plan(s.y_shape, _launcher(call, s, "fprop", algorithm, code))
 
 
 def _input_grad_plan(
@@ -166,7 +166,7 @@ def _input_grad_plan(
     call.require_shape("dy", dy, s.y_shape, "the forward result's shape for input_shape")
     call.require_shape("pre_activation", pre_activation, s.x_shape, "input_shape")
     code = activation_code(call.op, activation)
-    return Plan(s.x_shape, _launcher(call, s, "dgrad", algorithm), code)
+    return Plan(s.x_shape, _launcher(call, s, "dgrad", algorithm, code))
 
 
 def _weight_grad_plan(call: Call, rank: int, weight_shape: Any, algorithm: str, *windows: Any) -> Plan:
@@ -213,14 +213,19 @@ def activation_code(op: str, activation: str | None) -> int:
     return ACTIVATIONS.index(activation)
 
 
-def _launcher(call: Call, s: ConvShape | VolumeShape, operation: str, algorithm: str) -> Callable[..., None]:
-    """The launcher of fprop, dgrad or wgrad for a shape; an algorithm asked for by name has to support it."""
+def _launcher(
+    call: Call, s: ConvShape | VolumeShape, operation: str, algorithm: str, activation: int = 0
+) -> Callable[..., None]:
+    """launch(*arrays, slope, result) of fprop or dgrad, launch(*arrays, result) of wgrad, for one shape."""
     kernels = call.kernels.conv
-    image = s if isinstance(s, ConvShape) else s.image
-    require_algorithm(call, image, operation, algorithm)
+    require_algorithm(call, s if isinstance(s, ConvShape) else s.image, operation, algorithm)
     if isinstance(s, ConvShape):
-        return partial(getattr(kernels, operation), s, algorithm=algorithm)
-    return partial(getattr(volumes, operation), kernels, s, algorithm=algorithm)
+        launch = partial(getattr(kernels, operation), s)
+    else:
+        launch = partial(getattr(volumes, operation), kernels, s)
+    if operation == "wgrad":
+        return lambda x, dy, dw: launch(x, dy, dw, algorithm=algorithm)
+    return lambda x, w, b, slope, y: launch(x, w, b, activation, slope, y, algorithm=algorithm)
 
 
 def require_algorithm(call: Call, s: ConvShape, operation: str, algorithm: str) -> None:

@@ -1,7 +1,8 @@
 """What an array argument must be, checked before anything is allocated or any kernel runs."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -169,6 +170,11 @@ def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
     if type(like) is np.ndarray and device() != "emulator":
         return memory.new(shape, dtype)
     return kernels_for(like).runtime.launch.empty_like_on(like, shape, dtype)
+
+
+def allocator(shape: tuple[int, ...], dtype: Any) -> Callable[[], Array]:
+    """`empty` for NumPy results of one kind: small ones are NumPy's own."""
+    return partial(np.empty if memory.is_small(shape, dtype) else memory.new, shape, dtype)
 
 
 def labels(op: str, name: str, target: Array, classes: int, ignore_index: int, like: Array) -> Array:

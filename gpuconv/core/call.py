@@ -2,17 +2,22 @@
 
 A function of arrays reads
 
-    call = Call("conv2d", ("b",), x=x, w=w, b=b)
-    plan = call.plan(_forward_plan, stride, padding)
+    if out is None and (y := run_known(_plan, (x, w), options)) is not None:
+        return y
+    call = Call("name", x=x, w=w)
+    plan = call.plan(_plan, *options)
     with call.device:
-        y = call.output(plan.y_shape, out)
+        y = call.output(plan.result_shape, out)
         plan.launch(*call.arrays, y)
     return call.finish(y)
+
+What follows from shapes, dtypes and options alone is a plan, made by the first such call; `run_known` (plan.py) is the
+short way for a later one.
 """
 
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -20,15 +25,11 @@ from . import arrays
 from .device import Array, Target, is_cupy, kernels_for
 from .dtypes import FLOAT32, FLOAT64, is_half, rounded, store, widened
 from .options import number
+from .plan import Plan, find_plan, keep_plan
 
 P = TypeVar("P")
 
-MAX_PLANS = 1 << 12
-"""Plans kept; a program of more problems than that starts again."""
-
-_plans: dict[Any, Any] = {}
 _no_gpu: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
-_PLAIN = {int, str, bool, float, type(None)}
 
 
 class Call:
@@ -152,20 +153,15 @@ class Call:
 
         An error is raised anew each time, and options that cannot be compared safely (lists, arrays) are not kept.
         """
-        kinds = tuple(map(type, options))
-        try:
-            key = build, self.kernels, self.compute_dtype, self._shapes, options, kinds
-            known: P | None = _plans.get(key)
-        except TypeError:  # a list
-            return build(self, *options)
-        if known is not None and (tuple not in kinds or _are_plain(options)):
+        find = build, self.compute_dtype, self._shapes, options
+        known: P | None = find_plan(self.kernels.name, *find)
+        if known is not None:
             return known
-        made = build(self, *options)
-        if _are_plain(options):
-            if len(_plans) >= MAX_PLANS:
-                _plans.clear()
-            _plans[key] = made
-        return made
+        made: Any = build(self, *options)
+        if isinstance(made, Plan) and self.kernels.name == "cpu":
+            made = made._replace(allocate=arrays.allocator(made.result_shape, self.compute_dtype))
+        keep_plan(self.kernels.name, *find, made)
+        return cast(P, made)
 
     def scalar(self, name: str, value: Any) -> Any:
         """A number given as an option, in the type that is computed in."""
@@ -233,15 +229,3 @@ class Call:
                 store(made, out)
                 return out
         return rounded(result, self.dtype)
-
-
-def _are_plain(options: Sequence[Any]) -> bool:
-    """Whether equal options are the same options: 1, True and 1.0 are equal, and yet only the first is a size."""
-    for option in options:
-        kind = type(option)
-        if kind is tuple:
-            if not all(type(one) is int or (type(one) is tuple and _are_plain((one,))) for one in option):
-                return False
-        elif kind not in _PLAIN:
-            return False
-    return True

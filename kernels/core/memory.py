@@ -39,12 +39,17 @@ def new(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
     NumPy array
         Not initialised; a large one begins where a cache line does: a vector in two lines takes twice as long.
     """
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    if size < SMALLEST:
+    if is_small(shape, dtype):
         return np.empty(shape, dtype)
+    size = math.prod(shape) * np.dtype(dtype).itemsize
     block = _take(size) if COUNTED and size <= LARGEST else np.empty(size + LINE, np.uint8)
     # Not a slice of the block: NumPy would let the array refer to the block itself, and the slice's count say nothing.
     return np.ndarray(shape, dtype, block, -block.__array_interface__["data"][0] % LINE)
+
+
+def is_small(shape: tuple[int, ...], dtype: Any) -> bool:
+    """Whether `new` leaves an array of this size to NumPy."""
+    return math.prod(shape) * np.dtype(dtype).itemsize < SMALLEST
 
 
 def forget() -> None:

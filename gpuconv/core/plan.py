@@ -1,0 +1,107 @@
+"""Plans: what follows from the shapes, dtypes and options of a call alone, made once and looked up by later calls.
+
+A plan is right from any number of threads: it is never changed, and two threads that make it at once make equal ones.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import device as devices
+from .device import Array
+
+MAX_PLANS = 1 << 12
+"""Plans kept for a target; a program of more problems than that starts again."""
+_PLAIN = {int, str, bool, float, type(None)}
+
+_plans: dict[str, dict[Any, Any]] = {"cpu": {}, "cuda": {}}
+"""By target."""
+
+
+class Plan(NamedTuple):
+    """What follows from the shapes, dtypes and options of a call with one result."""
+
+    result_shape: tuple[int, ...]
+    launch: Callable[..., None]
+    """launch(*arrays, *scalars, result)"""
+    allocate: Callable[[], Array] | None = None
+    """Memory for the result of plain NumPy arrays; `Call.plan` sets it."""
+
+
+def find_plan(target: str, build: Callable[..., Any], dtype: Any, shapes: Sequence[Any], options: Sequence[Any]) -> Any:
+    """The plan that `build` made for these shapes and options on a target; None where there is none.
+
+    Options that cannot be compared safely (lists, arrays, True for 1 inside a tuple) have none: their call is checked
+    each time.
+    """
+    kinds = tuple(map(type, options))
+    try:
+        plan = _plans[target].get((build, dtype, shapes, options, kinds))
+    except TypeError:  # a list
+        return None
+    return plan if plan is not None and (tuple not in kinds or _are_plain(options)) else None
+
+
+def keep_plan(
+    target: str, build: Callable[..., Any], dtype: Any, shapes: Sequence[Any], options: Sequence[Any], plan: Any
+) -> None:
+    """Keep what `build` made, if its options can be compared safely."""
+    if not _are_plain(options):
+        return
+    plans = _plans[target]
+    if len(plans) >= MAX_PLANS:
+        plans.clear()
+    plans[build, dtype, shapes, options, tuple(map(type, options))] = plan
+
+
+def run_known(
+    build: Callable[..., Plan], given: tuple[Array | None, ...], options: tuple[Any, ...], scalars: Sequence[Any] = ()
+) -> Array | None:
+    """Run a call of plain NumPy arrays whose plan is known: take memory and launch.
+
+    Parameters
+    ----------
+    build : function
+        As for `Call.plan`, with the same options.
+    given : tuple of array or None
+        The arrays of the call in its order.
+    options : tuple
+    scalars : sequence of float
+        Numbers that a plan does not depend on, in the order in which its launcher takes them.
+
+    Returns
+    -------
+    array, or None where the call has to be looked at: no plan yet, arrays of another kind, a device other than the CPU.
+    """
+    dtype, shapes = None, []
+    for a in given:
+        if type(a) is np.ndarray and (a.dtype is dtype or dtype is None) and a.flags.c_contiguous:
+            dtype = a.dtype
+            shapes.append(a.shape)
+        elif a is None:
+            shapes.append(None)
+        else:
+            return None
+    plan = find_plan("cpu", build, dtype, tuple(shapes), options)
+    if plan is None or devices.device() == "emulator":
+        return None
+    if scalars:
+        if dtype is None or set(map(type, scalars)) != {float}:
+            return None
+        given = *given, *map(dtype.type, scalars)
+    result = plan.allocate()
+    plan.launch(*given, result)
+    return result
+
+
+def _are_plain(options: Sequence[Any]) -> bool:
+    """Whether equal options are the same options: 1, True and 1.0 are equal, and yet only the first is a size."""
+    for option in options:
+        kind = type(option)
+        if kind is tuple:
+            if not all(type(one) is int or (type(one) is tuple and _are_plain((one,))) for one in option):
+                return False
+        elif kind not in _PLAIN:
+            return False
+    return True
