@@ -8,7 +8,7 @@ from types import FunctionType
 
 from numba import njit
 
-from .threads import on_threads, threads_for
+from .threads import on_threads, pool, threads_for
 
 SERIAL_BELOW = 1 << 17  # elements; waking threads costs more than so many take (Zen 3, 2 cores, 2026-11)
 
@@ -62,6 +62,13 @@ def _running(kernel, body):
     run = FunctionType(code, {"kernel": kernel, "on_threads": on_threads}, f"{body.__name__}_run")
     run.__module__, run.__qualname__ = body.__module__, f"{body.__name__}_run"
     return njit(cache=True, nogil=True)(run)
+
+
+def thread_count(tasks, work):
+    """Threads for a compiled function that calls on_threads itself: one if `work` (in elements) is small."""
+    if work < SERIAL_BELOW and pool.started:
+        return 1
+    return threads_for(tasks, work < SERIAL_BELOW)
 
 
 @njit(inline="always")

@@ -34,7 +34,7 @@ def l1_grad(dloss, x, target, parameter):
 
 @inlined
 def huber(x, target, delta):
-    """d^2 / 2 for d = |x - target| < delta, delta (d - delta / 2) from there on."""
+    """d^2 / 2 for d = |x - target| < delta, delta (d - delta / 2) otherwise."""
     d = abs(x - target)
     return HALF * d * d if d < delta else delta * (d - HALF * delta)
 
@@ -48,7 +48,7 @@ def huber_grad(dloss, x, target, delta):
 
 @inlined
 def smooth_l1(x, target, beta):
-    """d^2 / (2 beta) for d = |x - target| < beta, d - beta / 2 from there on."""
+    """d^2 / (2 beta) for d = |x - target| < beta, d - beta / 2 otherwise."""
     d = abs(x - target)
     return HALF * d * d / beta if d < beta else d - HALF * beta
 

@@ -1,16 +1,17 @@
 """Launchers on the CPU: losses, softmax and cross-entropy."""
 
-from .cross_entropy import (
+from .label_losses import (
     cross_entropy,
     cross_entropy_grad,
-    cross_entropy_of_probabilities,
-    cross_entropy_of_probabilities_grad,
+    cross_entropy_total,
     nll,
     nll_grad,
+    nll_total,
     ratio_of_sums,
 )
-from .losses import bce_each, bce_grad, pairwise_each, pairwise_grad, pairwise_sum, sum_of
-from .softmax import log_softmax, log_softmax_grad, softmax, softmax_grad
+from .pairwise import bce_each, bce_grad, pairwise_each, pairwise_grad, pairwise_sum, sum_of
+from .probability_losses import cross_entropy_of_probabilities, cross_entropy_of_probabilities_grad
+from .softmax_rows import log_softmax, log_softmax_grad, softmax, softmax_grad
 
 __all__ = [
     "bce_each",
@@ -19,10 +20,12 @@ __all__ = [
     "cross_entropy_grad",
     "cross_entropy_of_probabilities",
     "cross_entropy_of_probabilities_grad",
+    "cross_entropy_total",
     "log_softmax",
     "log_softmax_grad",
     "nll",
     "nll_grad",
+    "nll_total",
     "pairwise_each",
     "pairwise_grad",
     "pairwise_sum",

@@ -1,14 +1,18 @@
 """Losses of pairs of elements on the CPU: one pass over memory, every array read or written once.
 
-Bytes a call: x and target once, dx or each loss once. Sums are formed as in sums.py.
+Bytes a call: x and target once, dx or each loss once. Sums are taken in blocks, as in cpu/reduce.py.
 """
 
+import numpy as np
+from numba import njit
+
 from ...core.templates import instance
-from ...cpu.parallel import part, share, streaming
-from ...cpu.reduce import BLOCK, block_sums, total
+from ...cpu.parallel import part, share, streaming, thread_count
+from ...cpu.reduce import BLOCK, total
+from ...cpu.threads import on_threads
 from ..scalar import PAIRWISE, bce_with_logits, bce_with_logits_grad
 
-f = None  # each kernel has its own
+f = add_blocks = None  # globals that each instance of a template binds
 
 
 def pairwise_each(name, x, target, parameter, losses):
@@ -18,9 +22,7 @@ def pairwise_each(name, x, target, parameter, losses):
 
 def pairwise_sum(name, x, target, parameter, scale, loss):
     """loss[0] = scale sum_i f(x[i], target[i], parameter), in one pass."""
-    sums = block_sums(x)
-    SUMS[name](sums.size, x.size, x.reshape(-1), target.reshape(-1), parameter, sums)
-    loss[0] = scale * sums.sum()
+    SUMS[name](x.reshape(-1), target.reshape(-1), parameter, scale, loss, thread_count(-(-x.size // BLOCK), x.size))
 
 
 def pairwise_grad(name, x, target, parameter, dloss, scale, dx):
@@ -51,7 +53,7 @@ def _each(x, target, parameter, losses, thread, threads):
         losses[i] = f(x[i], target[i], parameter)
 
 
-def _sums(x, target, parameter, sums, thread, threads):
+def _add_blocks(x, target, parameter, sums, thread, threads):
     first, last = share(sums.size, thread, threads)
     for block in range(first, last):
         xs, targets = x[block * BLOCK : (block + 1) * BLOCK], target[block * BLOCK : (block + 1) * BLOCK]
@@ -61,42 +63,57 @@ def _sums(x, target, parameter, sums, thread, threads):
         sums[block] = partial
 
 
+def _sum(x, target, parameter, scale, loss, threads):
+    """loss[0] = scale times the sum of the blocks' sums, in float64 and in order."""
+    sums, total = np.empty((x.size + BLOCK - 1) // BLOCK), 0.0
+    on_threads(add_blocks, (x, target, parameter, sums), threads)
+    for block in range(sums.size):
+        total += sums[block]
+    loss[0] = scale * total
+
+
 def _grads(x, target, parameter, dloss, scale, dx, thread, threads):
     x, target, dx = part(x, thread, threads), part(target, thread, threads), part(dx, thread, threads)
     if dloss.size == 1:
-        factor = scale * dloss[0]
+        grad_loss = scale * dloss[0]
         for i in range(x.size):
-            dx[i] = f(factor, x[i], target[i], parameter)
+            dx[i] = f(grad_loss, x[i], target[i], parameter)
     else:
         dloss = part(dloss, thread, threads)
         for i in range(x.size):
             dx[i] = f(scale * dloss[i], x[i], target[i], parameter)
 
 
-def _kernels(template, side, suffix, **options):
+def _streaming_kernels(template, side, suffix):
     """{name: kernel} of the losses (0) or their gradients (1)."""
     return {
-        name: streaming(instance(template, f"{name}_{suffix}", f=formulas[side]), **options)
-        for name, formulas in PAIRWISE.items()
+        name: streaming(instance(template, f"{name}_{suffix}", f=formulas[side])) for name, formulas in PAIRWISE.items()
     }
 
 
-EACH, GRADS = _kernels(_each, 0, "each"), _kernels(_grads, 1, "grads")
-SUMS = _kernels(_sums, 0, "sums", fastmath={"reassoc", "nsz"})
+def _sum_kernel(name, formula):
+    """The compiled function that sums one loss."""
+    blocks = instance(_add_blocks, f"{name}_add_blocks", f=formula)
+    blocks = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})(blocks)
+    return njit(cache=True, nogil=True)(instance(_sum, f"{name}_sum", add_blocks=blocks))
+
+
+EACH, GRADS = _streaming_kernels(_each, 0, "each"), _streaming_kernels(_grads, 1, "grads")
+SUMS = {name: _sum_kernel(name, formulas[0]) for name, formulas in PAIRWISE.items()}
 
 
 @streaming
 def _bce(x, target, weight, pos_weight, losses, thread, threads):
     first, last = share(x.size, thread, threads)
     for i in range(first, last):
-        own, positive = weight[i if weight.size > 1 else 0], pos_weight[i if pos_weight.size > 1 else 0]
-        losses[i] = bce_with_logits(x[i], target[i], own, positive)
+        factor, positive = weight[i if weight.size > 1 else 0], pos_weight[i if pos_weight.size > 1 else 0]
+        losses[i] = bce_with_logits(x[i], target[i], factor, positive)
 
 
 @streaming
 def _bce_grad(x, target, weight, pos_weight, dloss, scale, dx, thread, threads):
     first, last = share(x.size, thread, threads)
     for i in range(first, last):
-        own, positive = weight[i if weight.size > 1 else 0], pos_weight[i if pos_weight.size > 1 else 0]
-        factor = scale * dloss[i if dloss.size > 1 else 0]
-        dx[i] = bce_with_logits_grad(factor, x[i], target[i], own, positive)
+        factor, positive = weight[i if weight.size > 1 else 0], pos_weight[i if pos_weight.size > 1 else 0]
+        grad_loss = scale * dloss[i if dloss.size > 1 else 0]
+        dx[i] = bce_with_logits_grad(grad_loss, x[i], target[i], factor, positive)

@@ -1,7 +1,7 @@
 """Losses of pairs of elements on CUDA: a thread for four, in 128-bit accesses.
 
-Bytes a launch: x and target once, dx or each loss once. Sums go in passes of blocks (sums.py), the last few numbers by
-one thread: deterministic, without atomics.
+Bytes a launch: x and target once, dx or each loss once. Sums are taken in passes of blocks (cuda/reduce.py), the
+last few numbers by one thread: deterministic, without atomics.
 """
 
 from numba import float32, float64
@@ -23,7 +23,7 @@ from ...cuda.vectorized import (
 )
 from ..scalar import PAIRWISE, bce_with_logits, bce_with_logits_grad
 
-f, kind = None, None  # each kernel has its own
+f = kind = None  # globals that each instance of a template binds
 
 
 def pairwise_each(name, x, target, parameter, losses):
@@ -150,12 +150,12 @@ def bce_grad_kernel(x, target, dx, vectors, weight, pos_weight, dloss, scale):
         return
     j = scalar_index(i, vectors)
     if j < x.size:
-        own, positive, factor = (
+        factor, positive, grad_loss = (
             load_or_broadcast(weight, j),
             load_or_broadcast(pos_weight, j),
             scale * load_or_broadcast(dloss, j),
         )
-        dx[j] = bce_with_logits_grad(factor, x[j], target[j], own, positive)
+        dx[j] = bce_with_logits_grad(grad_loss, x[j], target[j], factor, positive)
 
 
 @cuda.jit(cache=True)

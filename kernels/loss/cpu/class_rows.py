@@ -1,0 +1,120 @@
+"""Rows of classes on the CPU: what softmax and the losses of class labels share.
+
+x is (outer, classes, inner), C-contiguous and flat; row i holds the classes of one sample and position, x[start + c *
+inner] with start = row_start(i, classes, inner). A kernel copies a row into contiguous scratch memory first, so that
+the loops over classes vectorize whichever axis the classes lie along. Scratch rows are padded to whole vectors.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from numba import njit
+
+from ...core.scalar_math import ZERO, exp_nonpositive
+from ...cpu import simd
+from ...cpu.simd import lanes_of, larger, largest_lane
+from ...cpu.simd_rows import AHEAD, copy_row, prefetch_row
+
+ELEMENTS_PER_EXPONENTIAL = 4
+"""Work of an exponential, in elements copied (Zen 3, 2026-11)."""
+
+CHUNK = 16
+"""Elements of the constant-length inner loops, which LLVM turns into vectors without a scalar remainder."""
+
+
+@njit(inline="always")
+def row_start(i, classes, inner):
+    """Offset of row i's first class in the flat array (outer, classes, inner)."""
+    return np.uint64(i * classes if inner == 1 else i // inner * classes * inner + i % inner)
+
+
+@njit(cache=True, nogil=True)
+def scratch_row(classes, like):
+    """Uninitialized scratch memory for one row, in like's dtype: the classes, padded to whole chunks."""
+    return np.empty((classes + CHUNK - 1) // CHUNK * CHUNK, like.dtype)
+
+
+@njit(inline="always")
+def _prefetch(x, start, classes, inner):
+    """Prefetch the row that starts AHEAD elements further on, if the array reaches that far."""
+    ahead = np.intp(start) + AHEAD
+    prefetch_row(x, ahead, classes if (inner == 1) & (ahead < x.size) else 0)
+
+
+@njit(inline="always")
+def load_row(x, start, classes, inner, row, padding):
+    """row[c] = x[start + c inner] for c < classes, the given number in the padding.
+
+    Logits are padded with one of themselves: a number whose exponential underflows would cost hundreds of cycles.
+    """
+    last_chunk = np.uint64(row.size - CHUNK)
+    for i in range(CHUNK):
+        row[last_chunk + np.uint64(i)] = padding
+    copy_row(row, 0, x, np.intp(start), classes if inner == 1 else 0)
+    for c in range(0 if inner == 1 else classes):
+        row[c] = x[start + np.uint64(c * inner)]
+    _prefetch(x, start, classes, inner)
+
+
+@njit(inline="always")
+def store_row(row, classes, x, start, inner):
+    """x[start + c inner] = row[c] for c < classes."""
+    copy_row(x, np.intp(start), row, 0, classes if inner == 1 else 0)
+    for c in range(0 if inner == 1 else classes):
+        x[start + np.uint64(c * inner)] = row[c]
+    _prefetch(x, start, classes, inner)
+
+
+@njit(inline="always")
+def row_maximum(row):
+    """The largest element of a padded row; where one is NaN not always NaN, but then the exponentials' sum is."""
+    lanes = lanes_of(row)
+    best, other = simd.load(row, 0), simd.load(row, row.size - lanes)
+    for c in range(lanes, row.size - lanes, 2 * lanes):  # two independent chains
+        best = larger(simd.load(row, c), best)
+        other = larger(simd.load(row, min(c + lanes, row.size - lanes)), other)
+    return largest_lane(larger(best, other))
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
+def row_sum(row):
+    """Sum of a row; the order depends on its length alone."""
+    total = row.dtype.type(0)
+    for c in range(row.size):
+        total += row[c]
+    return total
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
+def row_product(a, b):
+    """Inner product of two rows; the order depends on their length alone."""
+    total = a.dtype.type(0)
+    for c in range(a.size):
+        total += a[c] * b[c]
+    return total
+
+
+@njit(inline="always")
+def exponentials(row, classes, powers):
+    """powers = exp(row - max(row)), 0 in the padding; returns (sum of the powers, max(row)).
+
+    powers must not be row: LLVM would not vectorize the loop.
+    """
+    maximum = row_maximum(row)
+    for chunk in range(row.size // CHUNK):
+        start = np.uint64(chunk * CHUNK)
+        for i in range(CHUNK):
+            j = start + np.uint64(i)
+            power = exp_nonpositive(row[j] - maximum)
+            powers[j] = power if j < np.uint64(classes) else ZERO
+    return row_sum(powers), maximum
+
+
+def class_weights(x, weight):
+    """The weights of the classes of x (outer, classes, inner), ones for None."""
+    return _ones(x.shape[1], x.dtype) if weight is None else weight
+
+
+@lru_cache(maxsize=64)
+def _ones(classes, dtype):
+    return np.ones(classes, dtype)
