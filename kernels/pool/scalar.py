@@ -5,5 +5,5 @@ from ..core.scalar_math import inlined
 
 @inlined
 def is_new_maximum(value, best):
-    """Whether a value takes a maximum's place: larger, or the first NaN. Without branches, which data would mislead."""
+    """Whether a value replaces the maximum so far: it is larger, or the first NaN. Branch-free."""
     return (best == best) & (not value <= best)  # noqa: PLR0124

@@ -5,63 +5,81 @@ Window i of P over H positions is floor(i H / P) to ceil((i + 1) H / P). Bytes a
 
 from functools import lru_cache
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from ...cpu.parallel import share, streaming
 from ..scalar import is_new_maximum
-from .global_avg import means, means_input_grad
+from . import global_avg
 
 
 def adaptive_avg_pool(g, x, y):
     """y = the mean over the window."""
-    if x.size and y.size == g.n * g.c:
-        means(x, prod(g.x_sizes), y)
-        return
-    _adaptive_avg_pool(g.n * g.c, x.size, *_windows(g), x.reshape(g.n * g.c, *g.x_sizes), y.reshape(-1))
+    plan = _plan(g)
+    if plan.is_global:
+        global_avg.plane_means(plan.planes, x.size, x.reshape(-1), x.dtype.type(plan.plane_size), y.reshape(-1))
+    else:
+        _adaptive_avg_pool(plan.planes, x.size, *plan.windows, x.reshape(plan.x_shape), y.reshape(-1))
 
 
 def adaptive_avg_pool_input_grad(g, dy, dx):
     """dx[i] = the sum of dy / size over the windows that cover position i."""
-    if dx.size and dy.size == g.n * g.c:
-        means_input_grad(dy, prod(g.x_sizes), dx)
-        return
-    tables = *_windows(g), *(_covering(size, count) for size, count in zip(g.x_sizes, g.y_sizes, strict=True))
-    _adaptive_avg_pool_grad(
-        g.n * g.c, dx.size, *tables, dy.reshape(g.n * g.c, *g.y_sizes), dx.reshape(g.n * g.c, *g.x_sizes)
-    )
+    plan = _plan(g)
+    if plan.is_global:
+        global_avg.spread_means(plan.planes, dx.size, dy.reshape(-1), dx.dtype.type(plan.plane_size), dx.reshape(-1))
+    else:
+        arrays = dy.reshape(plan.y_shape), dx.reshape(plan.x_shape)
+        _adaptive_avg_pool_grad(plan.planes, dx.size, *plan.windows, *plan.covering, *arrays)
 
 
 def adaptive_max_pool(g, x, y, indices):
     """y = max over the window, indices = the winner's (d H + h) W + w: the first in this order, a NaN before others."""
-    planes = x.reshape(g.n * g.c, *g.x_sizes), y.reshape(-1), indices.reshape(-1)
-    _adaptive_max_pool(g.n * g.c, x.size, *_windows(g), *planes)
+    plan = _plan(g)
+    arrays = x.reshape(plan.x_shape), y.reshape(-1), indices.reshape(-1)
+    _adaptive_max_pool(plan.planes, x.size, *plan.windows, *arrays)
 
 
 def adaptive_max_pool_input_grad(g, dy, indices, dx):
     """dx[i] = the sum of dy over the windows that position i won."""
-    planes = (
-        dy.reshape(g.n * g.c, *g.y_sizes),
-        indices.reshape(g.n * g.c, *g.y_sizes),
-        dx.reshape(g.n * g.c, *g.x_sizes),
-    )
-    _adaptive_max_pool_grad(g.n * g.c, dx.size, *_windows(g), *planes)
+    plan = _plan(g)
+    arrays = dy.reshape(plan.y_shape), indices.reshape(plan.y_shape), dx.reshape(plan.x_shape)
+    _adaptive_max_pool_grad(plan.planes, dx.size, *plan.windows, *arrays)
 
 
-def _windows(g):
-    return [_along(size, count) for size, count in zip(g.x_sizes, g.y_sizes, strict=True)]
+class _Plan(NamedTuple):
+    """What follows from a shape: (planes, D, H, W), (planes, Z, P, Q), and for each axis tables of windows."""
+
+    planes: int
+    plane_size: int
+    is_global: bool
+    """Whether a plane is one window."""
+    x_shape: tuple
+    y_shape: tuple
+    windows: tuple
+    """(windows, 2): the positions [first, last) of each window."""
+    covering: tuple
+    """(size, 2): the windows [first, last) that cover each position."""
 
 
 @lru_cache(maxsize=1024)
-def _along(size, count):
-    """The positions [first, last) of each window along an axis."""
+def _plan(g):
+    planes, axes = g.n * g.c, list(zip(g.x_sizes, g.y_sizes, strict=True))
+    plane_size = prod(g.x_sizes)
+    is_global = planes * plane_size > 0 and prod(g.y_sizes) == 1
+    windows = tuple(_window_positions(size, count) for size, count in axes)
+    covering = tuple(_covering_windows(size, count) for size, count in axes)
+    return _Plan(planes, plane_size, is_global, (planes, *g.x_sizes), (planes, *g.y_sizes), windows, covering)
+
+
+def _window_positions(size, count):
+    """The positions [first, last) of each of `count` windows along an axis."""
     i = np.arange(count)
     return np.stack([i * size // count, -(-(i + 1) * size // count)], axis=1)
 
 
-@lru_cache(maxsize=1024)
-def _covering(size, count):
+def _covering_windows(size, count):
     """The windows [first, last) that cover each position along an axis."""
     i = np.arange(size)
     return np.stack([i * count // size, -(-(i + 1) * count // size)], axis=1)
@@ -77,12 +95,14 @@ def _adaptive_avg_pool(depths, rows, columns, x, y, thread, threads):
             d0, d1 = depths[z]
             for p in range(rows.shape[0]):
                 h0, h1 = rows[p]
-                line[:] = 0  # the sums of the window's columns, then of each window's stretch of them
+                # column sums over the windows' depths and rows
+                line[:] = 0
                 for d in range(d0, d1):
                     for h in range(h0, h1):
                         source = x[plane, d, h]
                         for w in range(line.size):
                             line[w] += source[w]
+                # each window adds its columns
                 for q in range(columns.shape[0]):
                     w0, w1 = columns[q]
                     total = x.dtype.type(0)
@@ -99,12 +119,14 @@ def _adaptive_avg_pool_grad(depths, rows, columns, over_d, over_h, over_w, dy, d
     for plane in range(first, last):
         for d in range(dx.shape[1]):
             for h in range(dx.shape[2]):
-                line[:] = 0  # what the windows over this row give to each of their columns
+                # quotients of the windows over this row, for each column of windows
+                line[:] = 0
                 for z in range(over_d[d, 0], over_d[d, 1]):
                     for p in range(over_h[h, 0], over_h[h, 1]):
                         size = (depths[z, 1] - depths[z, 0]) * (rows[p, 1] - rows[p, 0])
                         for q in range(line.size):
                             line[q] += dy[plane, z, p, q] / dy.dtype.type(size * (columns[q, 1] - columns[q, 0]))
+                # each position adds the columns of windows that cover it
                 for w in range(dx.shape[3]):
                     total = dy.dtype.type(0)
                     for q in range(over_w[w, 0], over_w[w, 1]):

@@ -1,22 +1,13 @@
-"""Pooling by one window that is the whole plane: global averages on the CPU, of contiguous memory.
+"""Average pooling by one window that is the whole plane, on the CPU; a thread takes whole planes (n, c).
 
-A thread takes whole planes (n, c). Bytes a call: x and y once.
+Bytes a call: x and y once.
 """
 
 from ...cpu.parallel import share, streaming
 
 
-def means(x, divisor, y):
-    """y[n, c] = the sum of the plane x[n, c] / divisor."""
-    _means(y.size, x.size, x.reshape(-1), x.dtype.type(divisor), y.reshape(-1))
-
-
-def means_input_grad(dy, divisor, dx):
-    """dx[n, c, ...] = dy[n, c] / divisor."""
-    _spread(dy.size, dx.size, dy.reshape(-1), dx.dtype.type(divisor), dx.reshape(-1))
-
-
-def _means_body(x, divisor, y, thread, threads):
+def _plane_means_body(x, divisor, y, thread, threads):
+    """y[plane] = the sum of x[plane] / divisor; x (planes * size,), y (planes,)."""
     size = x.size // y.size
     first, last = share(y.size, thread, threads)
     for plane in range(first, last):
@@ -26,11 +17,12 @@ def _means_body(x, divisor, y, thread, threads):
         y[plane] = total / divisor
 
 
-_means = streaming(_means_body, fastmath={"reassoc", "nsz"})
+plane_means = streaming(_plane_means_body, fastmath={"reassoc", "nsz"})
 
 
 @streaming
-def _spread(dy, divisor, dx, thread, threads):
+def spread_means(dy, divisor, dx, thread, threads):
+    """dx[plane, i] = dy[plane] / divisor; dy (planes,), dx (planes * size,)."""
     size = dx.size // dy.size
     first, last = share(dy.size, thread, threads)
     for plane in range(first, last):

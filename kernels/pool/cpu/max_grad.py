@@ -1,10 +1,9 @@
 """The gradient of maximum pooling on the CPU: a thread takes whole planes (n, c), or slices of them.
 
-Where windows are small and overlap, every position gathers from the windows that may have named it, a vector of
-positions at a time; otherwise each window gives what it has to its winner. Bytes a call: dy, the mask and dx once.
+Two algorithms: gather, for small overlapping windows (every position adds the gradients of the windows whose mask names
+it, a vector of positions at a time), and scatter (every window adds its gradient to its winner, in row-major order).
+Bytes a call: dy, the mask and dx once.
 """
-
-from functools import lru_cache
 
 import numpy as np
 from numba import njit
@@ -13,47 +12,64 @@ from ...cpu.parallel import share, streaming
 from ...cpu.simd import add_in_turns, copies, lanes_of, load, store, where_equal
 from ...cpu.simd_rows import AHEAD, clear_row, copy_row, prefetch_row
 from ...cpu.workspaces import workspace, zeros
-from .windows import axis_of, covering, pairs_of, strip_covered, vectors_of, whole, whole_vectors
+from .windows import (
+    axis_of,
+    covering_windows,
+    gradient_strip,
+    interior_windows,
+    rounded_to_vectors,
+    vector_count,
+    vector_pair_count,
+)
 
-GATHERED = 32  # taps: a position asks as many windows as cover it (Zen 5, 2026-11)
+MAX_GATHERED_TAPS = 32
+"""Taps of a window up to which gathering pays: a position looks at every window that covers it (Zen 5, 2026-11)."""
 
 
-@lru_cache(maxsize=1024)
-def gathers(g):
-    """Whether positions gather their gradients: from windows without gaps, a column or two apart, not too many."""
+def gather_is_profitable(g):
+    """Whether to gather: dilation 1, at most two columns from window to window, 2 to MAX_GATHERED_TAPS taps."""
     axes = g.d, g.h, g.w
-    return all(axis.dilation == 1 for axis in axes) and g.w.stride <= 2 and 1 < g.taps <= GATHERED
+    return all(axis.dilation == 1 for axis in axes) and g.w.stride <= 2 and 1 < g.taps <= MAX_GATHERED_TAPS
 
 
 @streaming
 def gather_gradients(planes, axes, dy, mask, dx, thread, threads):
-    """dx[i] = sum of dy over the windows that position i won."""
+    """dx[i] = sum of dy over the windows that position i won, gathered.
+
+    dy and mask (planes, Z, P, Q), dx (planes, D, H, W), flat; a thread takes slices (plane, d).
+    """
     depth, height, width = axis_of(axes, 0), axis_of(axes, 1), axis_of(axes, 2)
-    margin, (rows, layer, deep, pitch) = whole_vectors(dy, width.taps), strip_covered(depth, height, width, dy)
-    line = whole_vectors(dy, 2 * margin + max(width.windows, (pitch + width.before) // width.stride) + lanes_of(dy))
+    # scratch: rows of windows between margins of zeros, and the rows of dx that they cover
+    margin, (rows, layer, deep, pitch) = rounded_to_vectors(dy, width.taps), gradient_strip(depth, height, width, dy)
+    line = rounded_to_vectors(
+        dy, 2 * margin + max(width.windows, (pitch + width.before) // width.stride) + lanes_of(dy)
+    )
     gradients, winners = zeros(deep * layer * line, dy), zeros(deep * layer * line, mask)
     gathered = workspace(rows * pitch, dy)
     first, last = share(planes * depth.size, thread, threads)
     for slice_ in range(first, last):
         plane, d = slice_ // depth.size, slice_ % depth.size
-        z0, z1 = covering(depth, d)
+        z0, z1 = covering_windows(depth, d)
         for h0 in range(0, height.size, rows):
             h1 = min(h0 + rows, height.size)
-            p0, p1 = covering(height, h0)[0], covering(height, h1 - 1)[1]
+            p0, p1 = covering_windows(height, h0)[0], covering_windows(height, h1 - 1)[1]
+            # copy the covering rows of windows between their margins
             for z in range(z0, z1):
                 for p in range(p0, p1):
                     window = ((plane * depth.windows + z) * height.windows + p) * width.windows
-                    place = ((z - z0) * layer + p - p0) * line + margin
-                    copy_row(gradients, place, dy, window, width.windows)
-                    copy_row(winners, place, mask, window, width.windows)
+                    offset = ((z - z0) * layer + p - p0) * line + margin
+                    copy_row(gradients, offset, dy, window, width.windows)
+                    copy_row(winners, offset, mask, window, width.windows)
+            # add what each row of windows gives to the strip
             clear_row(gathered, 0, (h1 - h0) * pitch)
             for z in range(z0, z1):
                 layer_number = (d + depth.before - z * depth.stride) * height.taps * width.taps
                 for p in range(p0, p1):
-                    place = ((z - z0) * layer + p - p0) * line + margin
+                    offset = ((z - z0) * layer + p - p0) * line + margin
                     top = p * height.stride - height.before - h0
                     r0, r1 = max(0, -top), min(height.taps, h1 - h0 - top)
-                    _add_row(width, layer_number, r0, r1, gradients, winners, place, gathered, top * pitch, pitch)
+                    _add_row(width, layer_number, r0, r1, gradients, winners, offset, gathered, top * pitch, pitch)
+            # copy the strip to dx
             for h in range(h0, h1):
                 row = (slice_ * height.size + h) * width.size
                 copy_row(dx, row, gathered, (h - h0) * pitch, width.size)
@@ -61,36 +77,36 @@ def gather_gradients(planes, axes, dy, mask, dx, thread, threads):
 
 
 @njit(cache=True, nogil=True)
-def _add_row(width, number, r0, r1, gradients, winners, place, gathered, row, pitch):
-    """gathered[row + r * pitch + w] += what one row of windows gives to position w of the row of its taps r."""
-    if width.stride == 2 and width.taps == 3 and (r0, r1) == (0, 3):  # numbers that the compiler knows
-        _add_in_turns(width, 3, number, 0, 3, gradients, winners, place, gathered, row, pitch)
+def _add_row(width, number, r0, r1, gradients, winners, offset, gathered, row, pitch):
+    """gathered[row + r * pitch + w] += gradients of one row of windows at position w of tap row r, for r0 <= r < r1."""
+    if width.stride == 2 and width.taps == 3 and (r0, r1) == (0, 3):  # as constants for the compiler
+        _add_stride_2(width, 3, number, 0, 3, gradients, winners, offset, gathered, row, pitch)
     elif width.stride == 2:
-        _add_in_turns(width, width.taps, number, r0, r1, gradients, winners, place, gathered, row, pitch)
+        _add_stride_2(width, width.taps, number, r0, r1, gradients, winners, offset, gathered, row, pitch)
     else:
-        _add_side_by_side(width, number, r0, r1, gradients, winners, place, gathered, row, pitch)
+        _add_stride_1(width, number, r0, r1, gradients, winners, offset, gathered, row, pitch)
 
 
 @njit(inline="always")
-def _add_side_by_side(width, number, r0, r1, gradients, winners, place, gathered, row, pitch):
-    """The same, where every tap of a window falls on every position."""
-    for part in range(vectors_of(gradients, width.size)):
+def _add_stride_1(width, number, r0, r1, gradients, winners, offset, gathered, row, pitch):
+    """_add_row for stride 1: each position meets every tap."""
+    for part in range(vector_count(gradients, width.size)):
         w = part * lanes_of(gradients)
         for r in range(r0, r1):
             total, tap = load(gathered, row + r * pitch + w), number + r * width.taps
             for s in range(width.taps):
-                at = place + w + width.before - s
+                at = offset + w + width.before - s
                 total = total + where_equal(winners, at, tap + s, load(gradients, at))
             store(gathered, row + r * pitch + w, total)
 
 
 @njit(inline="always")
-def _add_in_turns(width, taps, number, r0, r1, gradients, winners, place, gathered, row, pitch):
-    """The same, where every other tap of a window falls on every other position."""
+def _add_stride_2(width, taps, number, r0, r1, gradients, winners, offset, gathered, row, pitch):
+    """_add_row for stride 2: even and odd positions meet every other tap."""
     odd_first = width.before % 2
-    for part in range(pairs_of(gradients, width.size)):
+    for part in range(vector_pair_count(gradients, width.size)):
         w = 2 * part * lanes_of(gradients)
-        at = place + (w + width.before) // 2
+        at = offset + (w + width.before) // 2
         for r in range(r0, r1):
             even, odd, tap = copies(gradients, 0), copies(gradients, 0), number + r * taps
             for k in range((taps + 1) // 2):
@@ -106,10 +122,11 @@ def _add_in_turns(width, taps, number, r0, r1, gradients, winners, place, gather
 
 @streaming
 def scatter_gradients(planes, axes, dy, mask, dx, thread, threads):
-    """dx[i] = sum of dy over the windows that position i won: each window gives its gradient to its winner."""
+    """dx[winner] += dy for every window, in row-major order; arguments as for gather_gradients, a thread a plane."""
     depth, height, width = axis_of(axes, 0), axis_of(axes, 1), axis_of(axes, 2)
-    z01, p01, q01 = whole(depth), whole(height), whole(width)
-    offsets = np.empty(depth.taps * height.taps * width.taps, np.intp)  # of the taps, from a window's first
+    z01, p01, q01 = interior_windows(depth), interior_windows(height), interior_windows(width)
+    # offset of each tap from a window's first tap
+    offsets = np.empty(depth.taps * height.taps * width.taps, np.intp)
     for i in range(offsets.size):
         row, s = i // width.taps, i % width.taps
         d, h = row // height.taps * depth.dilation, row % height.taps * height.dilation
@@ -122,29 +139,30 @@ def scatter_gradients(planes, axes, dy, mask, dx, thread, threads):
         for row in range(rows):
             z, p = row // height.windows, row % height.windows
             d, h = z * depth.stride - depth.before, p * height.stride - height.before
-            # Cleared just ahead of where the row's gradients go, so that they find it in the cache.
+            # clear dx just ahead of this row's gradients, so that they hit the cache
             deepest = min(d + (depth.taps - 1) * depth.dilation, depth.size - 1)
             lowest = min(h + (height.taps - 1) * height.dilation, height.size - 1)
             reached = max(cleared, (deepest * height.size + lowest + 1) * width.size)
             dx[start + cleared : start + reached] = 0
             cleared = reached
 
+            # windows at the border check bounds, interior windows do not
             q0, q1 = q01 if z01[0] <= z < z01[1] and p01[0] <= p < p01[1] else (0, 0)
             window, corner = (plane * rows + row) * width.windows, start + (d * height.size + h) * width.size
             if q0 > 0:
-                _give_within(depth, height, width, dy, mask, window, 0, q0, d, h, start, dx)
+                _scatter_checked(depth, height, width, dy, mask, window, 0, q0, d, h, start, dx)
             for q in range(q0, q1):
                 winner = np.intp(mask[window + q])
                 if winner < offsets.size:
                     dx[corner + q * width.stride - width.before + offsets[winner]] += dy[window + q]
             if q1 < width.windows:
-                _give_within(depth, height, width, dy, mask, window, q1, width.windows, d, h, start, dx)
+                _scatter_checked(depth, height, width, dy, mask, window, q1, width.windows, d, h, start, dx)
         dx[start + cleared : start + size] = 0
 
 
 @njit(cache=True, nogil=True)
-def _give_within(depth, height, width, dy, mask, window, q0, q1, d0, h0, start, dx):
-    """Give the winners of the windows [q0, q1) of a row their gradients, save those outside the input."""
+def _scatter_checked(depth, height, width, dy, mask, window, q0, q1, d0, h0, start, dx):
+    """dx[winner] += dy for the windows [q0, q1) of a row, skipping winners outside the input."""
     for q in range(q0, q1):
         winner = np.intp(mask[window + q])
         row, s = winner // width.taps, winner % width.taps

@@ -1,15 +1,12 @@
-"""Pooling by 2x2 windows that lie side by side, the usual one: no element is read or written twice, no line is kept.
+"""Pooling by 2x2 windows with stride 2 and no padding, the common case: no element is read or written twice.
 
-A thread takes whole planes (n, c). A row of windows is a vector at a time, of two rows of the input. Where a row is
-shorter than a vector, what the vector has too much falls on the next row, which is written after it: only where that is
-another thread's, or outside of an array, windows are taken one by one.
+A thread takes whole planes (n, c), a row of windows is a vector at a time, from two rows of the input. Where a row is
+shorter than a vector, the excess lanes overwrite elements of the next row, which are stored afterwards; where that row
+belongs to another thread or lies outside the array, windows are taken one by one.
 
 Bytes a call: x and y once, and the mask.
 """
 
-from functools import lru_cache
-
-import numpy as np
 from numba import njit
 
 from ...cpu.parallel import share, streaming
@@ -17,9 +14,8 @@ from ...cpu.simd import copies, first_of, lanes_of, load, load_apart, store, sto
 from ..scalar import is_new_maximum
 
 
-@lru_cache(maxsize=1024)
-def are_pairs(g):
-    """Whether a pooling's windows are 2x2, side by side, and all inside of planes."""
+def supports(g):
+    """Whether all windows of a pooling are 2x2, with stride 2, and inside the planes."""
     flat = (g.d.size, g.d.windows, g.d.taps, g.d.before) == (1, 1, 1, 0)
     return flat and all(
         (axis.taps, axis.stride, axis.dilation, axis.before) == (2, 2, 1, 0) and 2 * axis.windows <= axis.size
@@ -27,43 +23,25 @@ def are_pairs(g):
     )
 
 
-def max_of_pairs(g, x, y, mask):
-    """y = max over the window, mask = the winner's 2 r + s: the first in this order, a NaN before others."""
-    numbers = np.empty(1, np.int32 if x.itemsize == 4 else np.int64)  # as wide as a value, for vectors of both
-    flat = x.reshape(-1), y.reshape(-1), mask.reshape(-1)
-    _max(g.n * g.c, x.size, g.n * g.c, g.h.size, g.w.size, g.h.windows, g.w.windows, numbers, *flat)
-
-
-def max_of_pairs_input_grad(g, dy, mask, dx):
-    """dx = dy where the mask says that a position won, 0 elsewhere."""
-    flat = dy.reshape(-1), mask.reshape(-1), dx.reshape(-1)
-    _max_grad(g.n * g.c, dx.size, g.n * g.c, g.h.size, g.w.size, g.h.windows, g.w.windows, *flat)
-
-
-def mean_of_pairs(g, x, divisor, y):
-    """y = sum over the window / divisor."""
-    flat = x.reshape(-1), x.dtype.type(divisor), y.reshape(-1)
-    _mean(g.n * g.c, x.size, g.n * g.c, g.h.size, g.w.size, g.h.windows, g.w.windows, *flat)
-
-
-def mean_of_pairs_input_grad(g, dy, divisor, dx):
-    """dx = dy / divisor of the window a position lies in."""
-    flat = dy.reshape(-1), dx.dtype.type(divisor), dx.reshape(-1)
-    _mean_grad(g.n * g.c, dx.size, g.n * g.c, g.h.size, g.w.size, g.h.windows, g.w.windows, *flat)
+def arguments(g):
+    """The arguments of every launch here that follow from the shape: tasks, work, planes, h, w, p_count, q_count."""
+    planes = g.n * g.c
+    return planes, planes * g.h.size * g.w.size, planes, g.h.size, g.w.size, g.h.windows, g.w.windows
 
 
 @njit(inline="always")
 def _fitting(like, windows, end_read, size_read, end_written, size_written):
-    """Windows of a row that are taken in vectors: all, or none where the last would reach past what is ours.
+    """Windows of a row to take in vectors: all, or none where the last vector would pass this thread's planes.
 
-    end_read and end_written are where the row's last vector ends if it starts with the row's first window.
+    end_read and end_written are the ends of a vector that starts with the row's first window.
     """
     whole = windows >= lanes_of(like)
     return windows if whole or (end_read <= size_read and end_written <= size_written) else 0
 
 
 @streaming
-def _max(planes, h, w, p_count, q_count, numbers, x, y, mask, thread, threads):
+def max_pool(planes, h, w, p_count, q_count, numbers, x, y, mask, thread, threads):
+    """y = max over the window, mask = the winner's 2 r + s; numbers is an array of integers as wide as x's elements."""
     first, last = share(planes, thread, threads)
     limit = last * p_count * q_count
     for plane in range(first, last):
@@ -71,6 +49,7 @@ def _max(planes, h, w, p_count, q_count, numbers, x, y, mask, thread, threads):
             top, out = (plane * h + 2 * p) * w, (plane * p_count + p) * q_count
             low = top + w
             fitting = _fitting(x, q_count, low + 2 * lanes_of(x), x.size, out + lanes_of(x), limit)
+            # whole vectors, the last one aligned to the row's end
             q = 0
             while q < fitting:
                 q = max(0, min(q, q_count - lanes_of(x)))
@@ -81,6 +60,7 @@ def _max(planes, h, w, p_count, q_count, numbers, x, y, mask, thread, threads):
                 store(y, out + q, value)
                 store(mask, out + q, position)
                 q += lanes_of(x)
+            # one window at a time where vectors do not fit
             for q in range(fitting, q_count):
                 largest, winner = x[top + 2 * q], 0
                 for tap in range(1, 4):
@@ -91,7 +71,8 @@ def _max(planes, h, w, p_count, q_count, numbers, x, y, mask, thread, threads):
 
 
 @streaming
-def _max_grad(planes, h, w, p_count, q_count, dy, mask, dx, thread, threads):
+def max_pool_grad(planes, h, w, p_count, q_count, dy, mask, dx, thread, threads):
+    """dx = dy where the mask names the position, 0 elsewhere."""
     first, last = share(planes, thread, threads)
     limit = last * h * w
     for plane in range(first, last):
@@ -100,6 +81,7 @@ def _max_grad(planes, h, w, p_count, q_count, dy, mask, dx, thread, threads):
             low = top + w
             fitting = _fitting(dx, q_count, out + lanes_of(dx), dy.size, low + 2 * lanes_of(dx), limit)
             for row, tap in ((top, 0), (low, 2)):
+                # whole vectors, the last one aligned to the row's end
                 q = 0
                 while q < fitting:
                     q = max(0, min(q, q_count - lanes_of(dx)))
@@ -107,15 +89,18 @@ def _max_grad(planes, h, w, p_count, q_count, dy, mask, dx, thread, threads):
                     left, right = where_equal(mask, out + q, tap, value), where_equal(mask, out + q, tap + 1, value)
                     store_in_turns(dx, row + 2 * q, left, right)
                     q += lanes_of(dx)
+                # one window at a time where vectors do not fit
                 for q in range(fitting, q_count):
                     dx[row + 2 * q] = dy[out + q] if mask[out + q] == tap else 0
                     dx[row + 2 * q + 1] = dy[out + q] if mask[out + q] == tap + 1 else 0
+                # columns that no window covers
                 dx[row + 2 * q_count : row + w] = 0
         dx[(plane * h + 2 * p_count) * w : (plane + 1) * h * w] = 0
 
 
 @streaming
-def _mean(planes, h, w, p_count, q_count, x, divisor, y, thread, threads):
+def avg_pool(planes, h, w, p_count, q_count, x, divisor, y, thread, threads):
+    """y = sum over the window / divisor."""
     first, last = share(planes, thread, threads)
     limit = last * p_count * q_count
     for plane in range(first, last):
@@ -123,6 +108,7 @@ def _mean(planes, h, w, p_count, q_count, x, divisor, y, thread, threads):
             top, out = (plane * h + 2 * p) * w, (plane * p_count + p) * q_count
             low = top + w
             fitting = _fitting(x, q_count, low + 2 * lanes_of(x), x.size, out + lanes_of(x), limit)
+            # whole vectors, the last one aligned to the row's end
             q = 0
             while q < fitting:
                 q = max(0, min(q, q_count - lanes_of(x)))
@@ -130,13 +116,15 @@ def _mean(planes, h, w, p_count, q_count, x, divisor, y, thread, threads):
                 lower = load_apart(x, low + 2 * q, 2) + load_apart(x, low + 2 * q + 1, 2)
                 store(y, out + q, (upper + lower) / copies(x, divisor))
                 q += lanes_of(x)
+            # one window at a time where vectors do not fit
             for q in range(fitting, q_count):
                 upper, lower = x[top + 2 * q] + x[top + 2 * q + 1], x[low + 2 * q] + x[low + 2 * q + 1]
                 y[out + q] = (upper + lower) / divisor
 
 
 @streaming
-def _mean_grad(planes, h, w, p_count, q_count, dy, divisor, dx, thread, threads):
+def avg_pool_grad(planes, h, w, p_count, q_count, dy, divisor, dx, thread, threads):
+    """dx = dy / divisor of the window that covers the position."""
     first, last = share(planes, thread, threads)
     limit = last * h * w
     for plane in range(first, last):
@@ -145,13 +133,16 @@ def _mean_grad(planes, h, w, p_count, q_count, dy, divisor, dx, thread, threads)
             low = top + w
             fitting = _fitting(dx, q_count, out + lanes_of(dx), dy.size, low + 2 * lanes_of(dx), limit)
             for row in (top, low):
+                # whole vectors, the last one aligned to the row's end
                 q = 0
                 while q < fitting:
                     q = max(0, min(q, q_count - lanes_of(dx)))
                     value = load(dy, out + q) / copies(dy, divisor)
                     store_in_turns(dx, row + 2 * q, value, value)
                     q += lanes_of(dx)
+                # one window at a time where vectors do not fit
                 for q in range(fitting, q_count):
                     dx[row + 2 * q] = dx[row + 2 * q + 1] = dy[out + q] / divisor
+                # columns that no window covers
                 dx[row + 2 * q_count : row + w] = 0
         dx[(plane * h + 2 * p_count) * w : (plane + 1) * h * w] = 0

@@ -6,11 +6,13 @@ Bytes a call: x, indices and y once.
 import numpy as np
 
 from ...cpu.parallel import share, streaming
+from .windows import axis_of, packed_axes
 
 
 def pool_indices(g, mask, indices):
     """indices = (d H + h) W + w of the position that each window's mask names."""
-    _pool_indices(g.n * g.c, mask.size, g, mask.reshape(-1), indices.reshape(-1))
+    planes = g.n * g.c
+    _pool_indices(planes, mask.size, planes, packed_axes(g), mask.reshape(-1), indices.reshape(-1))
 
 
 def max_unpool(x, indices, y):
@@ -24,19 +26,22 @@ def max_unpool_input_grad(dy, indices, dx):
 
 
 @streaming
-def _pool_indices(g, mask, indices, thread, threads):
-    first, last = share(g.n * g.c, thread, threads)
-    i = first * g.d.windows * g.h.windows * g.w.windows
+def _pool_indices(planes, axes, mask, indices, thread, threads):
+    """mask and indices (planes, Z, P, Q), flat."""
+    depth, height, width = axis_of(axes, 0), axis_of(axes, 1), axis_of(axes, 2)
+    first, last = share(planes, thread, threads)
+    i = first * depth.windows * height.windows * width.windows
     for _ in range(first, last):
-        for z in range(g.d.windows):
-            for p in range(g.h.windows):
-                for q in range(g.w.windows):
-                    winner = np.intp(mask[i])
-                    row, s = winner // g.w.taps, winner % g.w.taps
-                    d = z * g.d.stride - g.d.before + row // g.h.taps * g.d.dilation
-                    h = p * g.h.stride - g.h.before + row % g.h.taps * g.h.dilation
-                    w = q * g.w.stride - g.w.before + s * g.w.dilation
-                    indices[i] = (d * g.h.size + h) * g.w.size + w
+        for z in range(depth.windows):
+            for p in range(height.windows):
+                for q in range(width.windows):
+                    # the mask is (t R + r) S + s
+                    tap = np.intp(mask[i])
+                    row, s = tap // width.taps, tap % width.taps
+                    d = z * depth.stride - depth.before + row // height.taps * depth.dilation
+                    h = p * height.stride - height.before + row % height.taps * height.dilation
+                    w = q * width.stride - width.before + s * width.dilation
+                    indices[i] = (d * height.size + h) * width.size + w
                     i += 1
 
 

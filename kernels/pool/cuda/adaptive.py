@@ -1,7 +1,7 @@
-"""Adaptive and global pooling on CUDA: a thread for each element of the result.
+"""Adaptive and global pooling on CUDA: one result a thread.
 
 Window i of P over H positions is floor(i H / P) to ceil((i + 1) H / P). Bytes a launch: x and y once, and the indices.
-The gradients gather: an input asks the windows that cover it, which are found by the same rule with the roles changed.
+The gradients gather: each input adds the windows that cover it, found by the same rule with the roles exchanged.
 """
 
 import numpy as np
@@ -47,7 +47,8 @@ def adaptive_avg_pool_kernel(x, y, D, H, W, Z, P, Q):
     while d < d1:
         h = h0
         while h < h1:
-            row, w = ZERO, w0  # the sum of each row apart: long chains of additions lose digits
+            # a sum for each row: long chains of additions lose digits
+            row, w = ZERO, w0
             while w < w1:
                 row += x[offset_of(plane, d, h, w, D, H, W)]
                 w = int32(w + 1)

@@ -1,7 +1,7 @@
-"""Average pooling on CUDA: a thread for each element of the result, for four of them where windows are narrow.
+"""Average pooling on CUDA: one result a thread, or four neighboring ones where windows are narrow (avg_vectorized.py).
 
-Bytes a launch: x and y once. The gradient gathers: each input asks the windows that cover it, so no two threads
-write one address, no atomics are needed, and the result is the same bits every time.
+The gradient gathers: each input adds the windows that cover it, so there are no atomics, and the bits are always the
+same. Bytes a launch: x and y once, or dy and dx.
 """
 
 import numpy as np
@@ -9,24 +9,30 @@ import numpy as np
 from ...core.scalar import ZERO
 from ...cuda.launch import cuda, each, int32, uint32
 from . import avg_vectorized
-from .vectorized import serves
+from .vectorized import supports
 from .windows import counted, offset_of, position_of, scalars
 
 
 def avg_pool(g, x, count_include_pad, divisor, y):
-    """y = sum over the window / divisor: the one given, or if 0, as many as count by PyTorch's rule."""
-    if serves(g):
-        avg_vectorized.avg_pool(g, x, count_include_pad, divisor, y)
-        return
-    after = g.d.after, g.h.after, g.w.after
-    each(avg_pool_kernel, y.size, x, y, count_include_pad, divisor, *after, *scalars(g))
+    """y = sum over the window / divisor: the one given, or if 0, as many positions as count by PyTorch's rule."""
+    launch = avg_vectorized.avg_pool if supports(g) else avg_pool_scalar
+    launch(g, x, count_include_pad, divisor, y)
 
 
 def avg_pool_input_grad(g, dy, count_include_pad, divisor, dx):
     """dx[i] = sum of dy / divisor over the windows that cover position i."""
-    if serves(g):
-        avg_vectorized.avg_pool_input_grad(g, dy, count_include_pad, divisor, dx)
-        return
+    launch = avg_vectorized.avg_pool_input_grad if supports(g) else avg_pool_input_grad_scalar
+    launch(g, dy, count_include_pad, divisor, dx)
+
+
+def avg_pool_scalar(g, x, count_include_pad, divisor, y):
+    """avg_pool of any windows, one output a thread."""
+    after = g.d.after, g.h.after, g.w.after
+    each(avg_pool_kernel, y.size, x, y, count_include_pad, divisor, *after, *scalars(g))
+
+
+def avg_pool_input_grad_scalar(g, dy, count_include_pad, divisor, dx):
+    """avg_pool_input_grad of any windows, one input a thread."""
     after = g.d.after, g.h.after, g.w.after
     each(avg_pool_grad_kernel, dx.size, dy, dx, count_include_pad, divisor, *after, *scalars(g))
 
@@ -53,6 +59,7 @@ def avg_pool_kernel(
                 w = int32(w + 1)
             h = int32(h + 1)
         d = int32(d + 1)
+    # divisor
     count = divisor
     if divisor == 0:
         rows = counted(d0, T, front, D, back, count_include_pad) * counted(h0, R, top, H, bottom, count_include_pad)

@@ -1,7 +1,7 @@
-"""Average pooling on CUDA in fours: a thread has four narrow windows side by side, or what four of them cover.
+"""Average pooling of narrow windows on CUDA, vectorized: four neighboring windows a thread, or the inputs under four.
 
-The results are avg_pooling.py's, to the bit: sums are added in the same order. Bytes a launch: x and y once; rows that
-several rows of windows share come from the caches the second time.
+The bits are those of avg.py: sums are added in the same order. Bytes a launch: x and y once; rows that several rows of
+windows share come from the caches the second time.
 """
 
 from functools import lru_cache
@@ -12,38 +12,41 @@ from ...cuda import gemm_tile, vectorized_rows
 from ...cuda.launch import cuda, each, int32, numba_type, uint32
 from ...cuda.vectorized_rows import FOUR
 from . import vectorized
-from .vectorized import Covering, add_covering, add_seen, seen, whole
+from .vectorized import BackwardRow, add_covering_windows, add_taps, forward_row, vectors_reach_rows
 from .windows import counted, offset_of, position_of, scalars
 
 
 def avg_pool(g, x, count_include_pad, divisor, y):
-    """As avg_pooling.avg_pool."""
-    (row, corner), columns = seen(g.w), -(-g.w.windows // FOUR)
-    threads = y.size // g.w.windows * columns
-    flags = whole(g.w.size, x), whole(g.w.windows, y)
-    options = count_include_pad, divisor, g.d.after, g.h.after, g.w.after
-    kernel = avg_pool_kernel(row, numba_type(x.dtype))
-    each(kernel, threads, x, y, *flags, threads, columns, corner, *options, *scalars(g))
+    """As avg.avg_pool, of windows that vectorized.supports."""
+    kernel, threads, position, shape = _forward_plan(g, x.dtype)
+    flags = vectors_reach_rows(g.w.size, x), vectors_reach_rows(g.w.windows, y)
+    each(kernel, threads, x, y, *flags, *position, count_include_pad, divisor, *shape)
 
 
 def avg_pool_input_grad(g, dy, count_include_pad, divisor, dx):
-    """As avg_pooling.avg_pool_input_grad."""
-    row = Covering(g.w.taps, g.w.stride, g.w.before)
-    columns = -(-g.w.size // (FOUR * g.w.stride))
-    threads = dx.size // g.w.size * columns
-    flags = whole(g.w.size, dx), whole(g.w.windows, dy)
-    options = count_include_pad, divisor, g.d.after, g.h.after, g.w.after
-    each(
-        avg_pool_grad_kernel(row, numba_type(dx.dtype)),
-        threads,
-        dy,
-        dx,
-        *flags,
-        threads,
-        columns,
-        *options,
-        *scalars(g),
-    )
+    """As avg.avg_pool_input_grad, of windows that vectorized.supports."""
+    kernel, threads, position, shape = _backward_plan(g, dx.dtype)
+    flags = vectors_reach_rows(g.w.size, dx), vectors_reach_rows(g.w.windows, dy)
+    each(kernel, threads, dy, dx, *flags, *position, count_include_pad, divisor, *shape)
+
+
+@lru_cache(maxsize=1024)
+def _forward_plan(g, dtype):
+    """(kernel, threads, arguments for the thread's position, arguments for the shape)."""
+    row, corner = forward_row(g.w)
+    columns = -(-g.w.windows // FOUR)
+    threads = g.n * g.c * g.d.windows * g.h.windows * columns
+    shape = g.d.after, g.h.after, g.w.after, *scalars(g)
+    return avg_pool_kernel(row, numba_type(dtype)), threads, (threads, columns, corner), shape
+
+
+@lru_cache(maxsize=1024)
+def _backward_plan(g, dtype):
+    """(kernel, threads, arguments for the thread's position, arguments for the shape)."""
+    row, columns = BackwardRow(g.w.taps, g.w.stride, g.w.before), -(-g.w.size // (FOUR * g.w.stride))
+    threads = g.n * g.c * g.d.size * g.h.size * columns
+    shape = g.d.after, g.h.after, g.w.after, *scalars(g)
+    return avg_pool_grad_kernel(row, numba_type(dtype)), threads, (threads, columns), shape
 
 
 @lru_cache
@@ -56,26 +59,28 @@ def avg_pool_kernel(row, dtype):
         x, y, vectors, reachable, threads, columns, corner, count_include_pad, divisor, back, bottom, right,
         D, H, W, T, R, S, Z, P, Q, st_d, st_h, st_w, front, top, left, d_d, d_h, d_w
     ):  # fmt: skip
-        """x (planes, D, H, W), y (planes, Z, P, Q); thread (plane, z, p, four) computes four of y's row."""
-        fingerprint  # noqa: B018 (in the closure for Numba's cache)
-        seen_by = cuda.local.array(span, dtype)
+        """x (planes, D, H, W), y (planes, Z, P, Q); thread (plane, z, p, group) computes four of y's row."""
+        fingerprint  # noqa: B018  captured for Numba's cache key
+        inputs = cuda.local.array(span, dtype)
         totals = cuda.local.array(FOUR, dtype)
         i = uint32(cuda.grid(1))
         if i >= uint32(threads):
             return
-        plane, z, p, four = position_of(i, Z, P, columns)
-        column, q = int32(four * int32(FOUR * stride) - corner), int32(four * FOUR)
+        plane, z, p, group = position_of(i, Z, P, columns)
+        column, q = int32(group * int32(FOUR * stride) - corner), int32(group * FOUR)
         d0, h0 = int32(z * st_d - front), int32(p * st_h - top)
         gemm_tile.zero(totals, FOUR)
+        # add up the taps, a row at a time
         d = max(d0, int32(0))
         while d < min(int32(d0 + T), D):
             h = max(h0, int32(0))
             while h < min(int32(h0 + R), H):
                 at = uint32(offset_of(plane, d, h, 0, D, H, W) + uint32(column))
-                vectorized_rows.load_row_vectors(seen_by, x, at, column, W, vectors, count)
-                add_seen(totals, seen_by, lead, taps, stride)
+                vectorized_rows.load_row_vectors(inputs, x, at, column, W, vectors, count)
+                add_taps(totals, inputs, lead, taps, stride)
                 h = int32(h + 1)
             d = int32(d + 1)
+        # divide and store
         rows = counted(d0, T, front, D, back, count_include_pad) * counted(h0, R, top, H, bottom, count_include_pad)
         j = int32(0)
         while j < FOUR:
@@ -100,22 +105,24 @@ def avg_pool_grad_kernel(row, dtype):
         dy, dx, vectors, reachable, threads, columns, count_include_pad, divisor, back, bottom, right,
         D, H, W, T, R, S, Z, P, Q, st_d, st_h, st_w, front, top, left, d_d, d_h, d_w
     ):  # fmt: skip
-        """dy (planes, Z, P, Q), dx (planes, D, H, W); thread (plane, d, h, four) computes 4 st_w of dx's row."""
-        fingerprint  # noqa: B018 (in the closure for Numba's cache)
+        """dy (planes, Z, P, Q), dx (planes, D, H, W); thread (plane, d, h, group) computes 4 st_w of dx's row."""
+        fingerprint  # noqa: B018  captured for Numba's cache key
         gradients = cuda.local.array(span, dtype)
         counts = cuda.local.array(windows, int32)
         totals = cuda.local.array(covered, dtype)
         i = uint32(cuda.grid(1))
         if i >= uint32(threads):
             return
-        plane, d, h, four = position_of(i, D, H, columns)
-        q = int32(four * FOUR + int32(nearest - lead))
+        plane, d, h, group = position_of(i, D, H, columns)
+        q = int32(group * FOUR + int32(nearest - lead))
         gemm_tile.zero(totals, covered)
+        # columns of each covering window that count
         k = int32(0)
         while k < windows:
             w0 = int32(int32(q + int32(lead + k)) * stride - left)
             counts[k] = counted(w0, S, left, W, right, count_include_pad)
             k = int32(k + 1)
+        # add the quotients of the covering windows, row by row
         z = max(int32(0), int32((d + front - T + st_d) // st_d))
         while z < Z and z * st_d <= d + front:
             depths = counted(int32(z * st_d - front), T, front, D, back, count_include_pad)
@@ -129,10 +136,11 @@ def avg_pool_grad_kernel(row, dtype):
                     number = divisor if divisor != 0 else int32(rows * counts[k])
                     gradients[lead + k] /= np.float32(number)
                     k = int32(k + 1)
-                add_covering(totals, gradients, taps, stride, before)
+                add_covering_windows(totals, gradients, taps, stride, before)
                 p = int32(p + 1)
             z = int32(z + 1)
-        w = int32(four * covered)
+        # store 4 st_w positions
+        w = int32(group * covered)
         vectorized_rows.store_row_vectors(dx, offset_of(plane, d, h, w, D, H, W), w, W, vectors, totals, stride)
 
     avg_pool_grad_fours.__name__ = avg_pool_grad_fours.__qualname__ = f"avg_pool_grad_fours_{taps}_{stride}_{before}"

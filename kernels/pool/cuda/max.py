@@ -1,7 +1,7 @@
-"""Maximum pooling on CUDA: a thread for each element of the result, for four of them where windows are narrow.
+"""Maximum pooling on CUDA: one result a thread, or four neighboring ones where windows are narrow (max_vectorized.py).
 
-Bytes a launch: x and y once, and the mask. The gradient gathers: each input asks the windows that cover it, so no
-two threads write one address, no atomics are needed, and the result is the same bits every time.
+The gradient gathers: each input adds the windows that cover it, so there are no atomics, and the bits are always the
+same. Bytes a launch: x, y and the mask once; for the gradient dy, the mask and dx.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from ...core.scalar import ZERO
 from ...cuda.launch import cuda, each, int32, uint32
 from ..scalar import is_new_maximum
 from . import max_vectorized
-from .vectorized import serves
+from .vectorized import supports
 from .windows import offset_of, position_of, scalars, window_at
 
 LOWEST = np.float32(-np.inf)
@@ -18,18 +18,24 @@ LOWEST = np.float32(-np.inf)
 
 def max_pool(g, x, y, mask):
     """y = max over the window, mask = the winner's (t R + r) S + s: the first in this order, a NaN before others."""
-    if serves(g):
-        max_vectorized.max_pool(g, x, y, mask)
-    else:
-        each(max_pool_kernel, y.size, x, y, mask, *scalars(g))
+    launch = max_vectorized.max_pool if supports(g) else max_pool_scalar
+    launch(g, x, y, mask)
 
 
 def max_pool_input_grad(g, dy, mask, dx):
     """dx[i] = sum of dy over the windows that position i won."""
-    if serves(g):
-        max_vectorized.max_pool_input_grad(g, dy, mask, dx)
-    else:
-        each(max_pool_grad_kernel, dx.size, dy, mask, dx, *scalars(g))
+    launch = max_vectorized.max_pool_input_grad if supports(g) else max_pool_input_grad_scalar
+    launch(g, dy, mask, dx)
+
+
+def max_pool_scalar(g, x, y, mask):
+    """max_pool of any windows, one output a thread."""
+    each(max_pool_kernel, y.size, x, y, mask, *scalars(g))
+
+
+def max_pool_input_grad_scalar(g, dy, mask, dx):
+    """max_pool_input_grad of any windows, one input a thread."""
+    each(max_pool_grad_kernel, dx.size, dy, mask, dx, *scalars(g))
 
 
 @cuda.jit(cache=True)
@@ -70,7 +76,8 @@ def max_pool_grad_kernel(
     plane, d, h, w = position_of(i, D, H, W)
     total = ZERO
     row = int32(T * R - 1)
-    while row >= 0:  # taps from the last to the first meet the windows from the first to the last
+    # taps from the last to the first meet the windows in row-major order
+    while row >= 0:
         z = window_at(d, int32(row // R), front, st_d, d_d, Z)
         p = window_at(h, int32(row % R), top, st_h, d_h, P)
         s = int32(S - 1)

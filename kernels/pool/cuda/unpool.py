@@ -1,7 +1,7 @@
 """Indices and unpooling on CUDA.
 
-Bytes a call: x, indices and y once. Unpooling scatters, and two elements may have one index: a thread takes a whole
-plane, in order, so that the last of them stays, without atomics and the same on every run.
+Unpooling scatters, and two elements may share an index: a thread writes a whole plane in order, so that the last one
+wins, without atomics and with the same bits every time. Bytes a call: x, indices and y once.
 """
 
 from ...core.scalar import ZERO

@@ -1,4 +1,4 @@
-"""Windows along an axis, as the CUDA pooling kernels see them: device functions of int32 scalars."""
+"""Index arithmetic of pooling windows for the CUDA kernels: device functions of int32 scalars."""
 
 from functools import lru_cache
 
@@ -9,7 +9,7 @@ from ...cuda.launch import cuda, int32, uint32
 
 @lru_cache(maxsize=1024)
 def scalars(g):
-    """Sizes, taps, windows, strides, paddings before and dilations, each for depth, height and width."""
+    """Scalar arguments of the kernels: D H W, T R S, Z P Q, strides, front top left, dilations."""
     fields = "size", "taps", "windows", "stride", "before", "dilation"
     return tuple(getattr(axis, field) for field in fields for axis in (g.d, g.h, g.w))
 
@@ -25,14 +25,14 @@ def position_of(i, depth, height, width):
 
 @cuda.jit(device=True, inline="always")
 def offset_of(plane, d, h, w, depth, height, width):
-    """The element (plane, d, h, w) of planes of depth x height x width."""
+    """Offset of element (plane, d, h, w) in planes of depth x height x width."""
     layer = uint32(uint32(plane) * uint32(depth) + uint32(d))
     return uint32(uint32(layer * uint32(height) + uint32(h)) * uint32(width) + uint32(w))
 
 
 @cuda.jit(device=True, inline="always")
 def window_at(position, tap, before, stride, dilation, windows):
-    """The window that has a position of the input as its tap, or -1."""
+    """The window whose tap `tap` reads the input position, or -1."""
     start = int32(position + before - tap * dilation)
     window = int32(start // stride)
     return window if start >= 0 and start == window * stride and window < windows else int32(-1)
@@ -40,7 +40,7 @@ def window_at(position, tap, before, stride, dilation, windows):
 
 @cuda.jit(device=True, inline="always")
 def counted(start, taps, before, size, after, count_include_pad):
-    """How many of the positions start, ..., start + taps - 1 count in the divisor along one axis; at least 1."""
+    """Positions of a window along one axis that count in the divisor, at least 1."""
     low = int32(-before if count_include_pad else 0)
     high = int32(size + after if count_include_pad else size)
     return max(int32(1), int32(min(int32(start + taps), high) - max(start, low)))
@@ -48,11 +48,11 @@ def counted(start, taps, before, size, after, count_include_pad):
 
 @cuda.jit(device=True, inline="always")
 def share_start(i, size, windows):
-    """Where window i of an adaptive pooling begins, floor(i size / windows): a product that may pass 32 bits."""
+    """First position of window i of an adaptive pooling, floor(i size / windows), in 64 bits."""
     return int32(int64(i) * int64(size) // int64(windows))
 
 
 @cuda.jit(device=True, inline="always")
 def share_end(i, size, windows):
-    """Where it ends, ceil((i + 1) size / windows)."""
+    """End of window i of an adaptive pooling, ceil((i + 1) size / windows), in 64 bits."""
     return int32((int64(i + 1) * int64(size) + int64(windows - 1)) // int64(windows))
