@@ -7,7 +7,7 @@ import gpuconv
 from gpuconv.bench.launches import record
 from gpuconv.kernels.pool.cuda import avg, avg_vectorized, max_vectorized, vectorized
 from gpuconv.kernels.pool.cuda import max as max_
-from gpuconv.pool.shape import pool_geometry
+from gpuconv.pool.shape import pool_shape
 
 # (width, taps, stride, padding, ceil_mode): rows of whole vectors and not, windows that overlap, touch and leave gaps.
 ROWS = [
@@ -33,7 +33,7 @@ def _into(result_shape, launch, *arguments):
 
 def _row_shape(width, taps, stride, padding, ceil_mode):
     options = {"stride": stride, "padding": padding, "ceil_mode": ceil_mode}
-    return pool_geometry("pool", 2, (2, 3, 6, width), taps, **options)
+    return pool_shape("pool", 2, (2, 3, 6, width), taps, **options)
 
 
 def _images(width, dtype):
@@ -86,7 +86,7 @@ def test_avg_pool_has_the_bits_of_the_scalar_kernel(row, dtype, emulated):
 
 def test_volumes_and_a_given_divisor_too(emulated):
     x = np.random.default_rng(0).standard_normal((1, 2, 5, 6, 12)).astype(np.float32)
-    shape = pool_geometry("pool", 3, x.shape, (2, 2, 3), stride=(1, 3, 2), padding=(1, 0, 1))
+    shape = pool_shape("pool", 3, x.shape, (2, 2, 3), stride=(1, 3, 2), padding=(1, 0, 1))
     dy = _gradient(shape, np.float32)
     _assert_max_pool_agrees(shape, x, dy)
     _assert_avg_pool_agrees(shape, x, dy, True, 5)
@@ -94,7 +94,7 @@ def test_volumes_and_a_given_divisor_too(emulated):
 
 def test_unaligned_arrays_are_pooled_by_single_accesses(emulated):
     x = np.random.default_rng(0).standard_normal(1 + 2 * 4 * 8).astype(np.float32)[1:].reshape(1, 2, 4, 8)
-    shape = pool_geometry("pool", 2, x.shape, 2)
+    shape = pool_shape("pool", 2, x.shape, 2)
     _assert_max_pool_agrees(shape, x, _gradient(shape, np.float32))
     y, mask = _max_pool(max_vectorized.max_pool, shape, x)
     unaligned = np.zeros(1 + x.size, np.float32)[1:].reshape(x.shape)
