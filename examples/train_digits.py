@@ -1,7 +1,6 @@
 """Train a convolutional network on real digits with the library's parts, a step at a time.
 
-The same script runs on a GPU where there is one: to_device decides where the arrays live, and the arrays decide which
-kernels run.
+The same script runs on a GPU: to_device decides where the arrays live, and the arrays decide which kernels run.
 """
 
 import numpy as np
@@ -13,15 +12,16 @@ from gpuconv.training import digits
 data = digits()
 rng = np.random.default_rng(0)
 model = nn.Sequential(
-    nn.Conv2d(1, 16, 3, padding=1, seed=rng),
+    nn.Conv2d(1, 16, 3, 1, 1, seed=rng),
     nn.ReLU(),
-    nn.Conv2d(16, 32, 3, padding=1, seed=rng),
+    nn.Conv2d(16, 32, 3, 1, 1, seed=rng),
     nn.ReLU(),
     nn.MaxPool2d(2),
     nn.Flatten(),
     nn.Linear(512, 10, seed=rng),
 )
-loss, optimizer = nn.CrossEntropyLoss(), gpuconv.SGD(model.parameters(), lr=0.05, momentum=0.9)
+print(nn.summary(model, (1, 1, 8, 8)), end="\n\n")
+loss, optimizer = nn.CrossEntropyLoss(), gpuconv.SGD(model.parameters(), 0.05, 0.9)
 
 for epoch in range(5):
     total = 0.0

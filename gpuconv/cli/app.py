@@ -1,103 +1,19 @@
-"""The commands and their options; each command's work is in a module of its own."""
+"""The commands; a module for each does the work."""
 
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .. import __version__
+from . import options as o
 from .errors import one_line_errors
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},  # of every command below too
+    context_settings={"help_option_names": ["-h", "--help"]},  # inherited by every command
 )
-
-
-class Activation(StrEnum):
-    """What follows each layer."""
-
-    RELU = "relu"
-    LEAKY_RELU = "leaky_relu"
-
-
-class Pool(StrEnum):
-    """What halves the maps."""
-
-    MAX = "max"
-    AVG = "avg"
-
-
-class LossName(StrEnum):
-    """What is minimised."""
-
-    CROSS_ENTROPY = "cross_entropy"
-    MSE = "mse"
-
-
-class Init(StrEnum):
-    """What the weights start from."""
-
-    TORCH = "torch"
-    ZEROS = "zeros"
-    CONSTANT = "constant"
-    UNIFORM = "uniform"
-    NORMAL = "normal"
-    XAVIER_UNIFORM = "xavier_uniform"
-    XAVIER_NORMAL = "xavier_normal"
-    KAIMING_UNIFORM = "kaiming_uniform"
-    KAIMING_NORMAL = "kaiming_normal"
-
-
-class Device(StrEnum):
-    """Where to run."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-    EMULATOR = "emulator"
-
-
-class Suite(StrEnum):
-    """What is measured."""
-
-    CONV = "conv"
-    POOL = "pool"
-    ELEMENTWISE = "elementwise"
-    TRAIN = "train"
-
-
-class Timed(StrEnum):
-    """Where kernels are timed."""
-
-    CPU = "cpu"
-    CUDA = "cuda"
-
-
-class Numbers(StrEnum):
-    """The type of what is computed with."""
-
-    FLOAT32 = "float32"
-    FLOAT16 = "float16"
-    BFLOAT16 = "bfloat16"
-
-
-class Peer(StrEnum):
-    """What it is compared with."""
-
-    TORCH = "torch"
-
-
-DeviceOption = Annotated[
-    Device | None,
-    typer.Option(
-        help="Where to run; auto takes a GPU if there is one, emulator runs the CUDA kernels without one. "
-        "Default: GPUCONV_DEVICE, else auto."
-    ),
-]
 
 
 def _print_version(asked: bool) -> None:
@@ -118,28 +34,20 @@ def gpuconv(
 @app.command()
 @one_line_errors
 def train(
-    data: Annotated[
-        Path | None, typer.Option(help="Folder of MNIST-format IDX files; default: bundled digits.")
-    ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 15,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images a step of the optimiser.")] = 64,
-    lr: Annotated[
-        float | None,
-        typer.Option(help="Learning rate; it falls to 0 on a cosine. Default: 0.05, for mse 0.5.", show_default=False),
-    ] = None,
-    momentum: Annotated[float, typer.Option(min=0, help="Share of the last step that is taken again.")] = 0.9,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights and shuffling; the same seed gives the same bits.")] = 0,
-    activation: Annotated[Activation, typer.Option(help="What follows each layer.")] = Activation.RELU,
-    pool: Annotated[Pool, typer.Option(help="What halves the maps: maximum or average.")] = Pool.MAX,
-    loss: Annotated[LossName, typer.Option(help="What is minimised.")] = LossName.CROSS_ENTROPY,
-    init: Annotated[
-        Init,
-        typer.Option(help="Initial weights; torch: as torch.nn's layers; uniform: +-0.1; normal: deviation 0.1."),
-    ] = Init.TORCH,
-    device: DeviceOption = None,
-    out: Annotated[Path | None, typer.Option(help="New folder for the results; default: runs/NAME-NUMBER.")] = None,
+    data: o.DataFolder = None,
+    epochs: o.Epochs = 15,
+    batch_size: o.BatchSize = 64,
+    lr: o.LearningRate = None,
+    momentum: o.Momentum = 0.9,
+    seed: o.TrainSeed = 0,
+    activation: o.ActivationOption = o.Activation.RELU,
+    pool: o.PoolOption = o.Pool.MAX,
+    loss: o.LossOption = o.LossName.CROSS_ENTROPY,
+    init: o.InitOption = o.Init.TORCH,
+    device: o.DeviceOption = None,
+    out: o.OutFolder = None,
 ) -> None:
-    """Train a LeNet on labelled images and write metrics, model and pictures."""
+    """Train a LeNet on labeled images; write metrics, model and plots."""
     from . import train as command
 
     settings = command.Settings(data, epochs, batch_size, lr, momentum, seed, activation, pool, loss, init, device, out)
@@ -149,7 +57,7 @@ def train(
 @app.command()
 @one_line_errors
 def info() -> None:
-    """Print what was found and chosen: versions, device, CPU features, threads, cache."""
+    """Show versions, devices, CPU features, threads and the kernel cache."""
     from . import info as command
 
     command.run()
@@ -158,16 +66,14 @@ def info() -> None:
 @app.command()
 @one_line_errors
 def check(
-    device: DeviceOption = None,
-    against: Annotated[
-        Peer | None, typer.Option(help="Compare random cases with a peer instead, on the CPU, in a process of its own.")
-    ] = None,
-    peer_python: Annotated[Path | None, typer.Option(help="Interpreter that has the peer, if not this one.")] = None,
-    cases: Annotated[int, typer.Option(min=1, help="Of each family, with --against.")] = 2000,
-    family: Annotated[str | None, typer.Option(help="The only one to compare, with --against.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the cases, with --against.")] = 0,
+    device: o.DeviceOption = None,
+    against: o.CheckAgainst = None,
+    peer_python: o.PeerPython = None,
+    cases: o.Cases = 2000,
+    family: o.Family = None,
+    seed: o.CaseSeed = 0,
 ) -> None:
-    """Check the gradient of every operation on the present device, or every result against a peer's."""
+    """Check the gradient of every operation, or compare its results with another library's."""
     from . import check as command
     from . import compare
 
@@ -182,23 +88,19 @@ def check(
 @app.command()
 @one_line_errors
 def bench(
-    suite: Suite,
-    device: Annotated[Timed, typer.Option(help="Whose kernels; the peer's are cuDNN's on cuda.")] = Timed.CPU,
-    against: Annotated[Peer | None, typer.Option(help="Time a peer too, in a process of its own, in turns.")] = None,
-    problems: Annotated[
-        str, typer.Option(help="standard, lenet, resnet, depthwise, deepbench, or a tab-separated file.")
-    ] = "standard",
-    dtype: Annotated[Numbers, typer.Option(help="Of the arrays, of conv.")] = Numbers.FLOAT32,
-    algorithm: Annotated[
-        str, typer.Option(help="Of conv2d, for conv: auto, one by name, or each that there is for a problem.")
-    ] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Of each library; default: all processors.")] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Timings of each case; the median is printed.")] = 9,
-    peer_python: Annotated[Path | None, typer.Option(help="Interpreter that has the peer, if not this one.")] = None,
-    json: Annotated[Path | None, typer.Option(help="File for everything measured.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="File for a roofline plot (PNG).")] = None,
+    suite: o.SuiteArgument,
+    device: o.TimedDeviceOption = o.TimedDevice.CPU,
+    against: o.BenchAgainst = None,
+    problems: o.Problems = "standard",
+    dtype: o.DtypeOption = o.Dtype.FLOAT32,
+    algorithm: o.Algorithm = "auto",
+    threads: o.Threads = None,
+    repeats: o.Repeats = 9,
+    peer_python: o.PeerPython = None,
+    json: o.JsonFile = None,
+    plot: o.PlotFile = None,
 ) -> None:
-    """Time kernels, and say how far they are from the machine's limit. On a GPU: of the device, and of the host."""
+    """Time kernels and compare them with the machine's limits; on a GPU, device and host time."""
     from . import bench as command
 
     options = suite, device, against, problems, dtype, algorithm, threads, repeats, peer_python, json, plot

@@ -1,4 +1,4 @@
-"""`gpuconv bench`: time kernels, alone or against PyTorch, and say how far they are from the machine's limit."""
+"""`gpuconv bench`: time kernels, alone or against PyTorch, and compare them with the machine's limits."""
 
 import os
 import tempfile
@@ -34,9 +34,9 @@ def execute(settings: Settings) -> None:
     Raises
     ------
     UsageError
-        If there are no such problems, no such algorithm for them, or the peer cannot be started.
+        If the problems or the algorithm are unknown, or the peer cannot be started.
     DeviceError
-        If there is no such device.
+        If the device is missing.
     """
     with use_device(settings.device), tempfile.TemporaryDirectory() as folder:
         try:
@@ -50,7 +50,7 @@ def _measure(settings: Settings, cases: "list[run.Case]") -> None:
     threads = settings.threads or len(os.sched_getaffinity(0))
     libraries = ["gpuconv"] + ([settings.against] if settings.against else [])
     python = str(settings.peer_python) if settings.peer_python else None
-    console = Console(width=max(Console().width, 132))  # a table of figures wants room, also in a file
+    console = Console(width=max(Console().width, 132))  # wide enough for the table, also in a file
     kind = "tf32" if settings.algorithm == "tf32" else settings.dtype
     limits = timing.measure_limits(threads, settings.device, kind)
     where = (

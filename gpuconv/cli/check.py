@@ -1,4 +1,4 @@
-"""`gpuconv check`: the gradient of every operation, on the present device."""
+"""`gpuconv check`: check the gradient of every operation."""
 
 from rich.console import Console
 from rich.table import Table
@@ -9,7 +9,7 @@ from .devices import chosen_device, wait_asleep
 
 
 def run(device: str | None) -> bool:
-    """Print a table of the errors found.
+    """Print a table of the errors.
 
     Parameters
     ----------

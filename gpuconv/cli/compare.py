@@ -1,4 +1,4 @@
-"""`gpuconv check --against torch`: random cases of every family against a peer in a process of its own."""
+"""`gpuconv check --against torch`: compare random cases of every family with a peer in a separate process."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from ..testing.torch_peer import FAMILIES, PeerError, TorchProcess, compare_fami
 from .errors import UsageError
 
 SHOWN = 5
-"""Differences printed of each family; the count is of all."""
+"""Differences printed per family; the table counts all."""
 
 
 class Settings(NamedTuple):
@@ -24,17 +24,17 @@ class Settings(NamedTuple):
 
 
 def run(settings: Settings) -> bool:
-    """Print a table of the errors found, and the first differences with what reproduces them.
+    """Print a table of the errors, and the first differences with what reproduces them.
 
     Returns
     -------
     bool
-        Whether there is no difference beyond the tolerances.
+        Whether all differences are within the tolerances.
 
     Raises
     ------
     UsageError
-        If there is no such family, or the peer cannot be started.
+        If the family is unknown, or the peer cannot be started.
     """
     if settings.family is not None and settings.family not in FAMILIES:
         raise UsageError(f"family is {settings.family!r}, expected one of {', '.join(FAMILIES)}")

@@ -1,4 +1,4 @@
-"""Where a command runs, and how it shares the machine."""
+"""The device a command runs on, and how it shares the machine."""
 
 import os
 
@@ -7,14 +7,14 @@ from .errors import UsageError
 
 
 def chosen_device(option: str | None) -> use_device:
-    """The device of --device; without it that of GPUCONV_DEVICE, else the best there is.
+    """Choose the device of --device, else of GPUCONV_DEVICE, else the best available.
 
     Raises
     ------
     DeviceError
-        If it is not there.
+        If the device is missing.
     UsageError
-        If GPUCONV_DEVICE names none.
+        If GPUCONV_DEVICE names no device.
     """
     try:
         return use_device(option or device())
@@ -23,10 +23,11 @@ def chosen_device(option: str | None) -> use_device:
 
 
 def wait_asleep() -> None:
-    """Let threads that wait for work sleep, not spin, unless OMP_WAIT_POLICY says otherwise.
+    """Let idle threads sleep instead of spin, unless OMP_WAIT_POLICY says otherwise.
 
-    A spinning thread takes its processor from the one it waits for as soon as the machine has anything else to do:
-    training on the digits took 11 to 37 s so, 6 to 10 s this way (AMD EPYC, 2 cores, both busy, 2026-11). The OpenMP
+    A spinning thread takes the processor from the thread it waits for as soon as the machine has other work: training
+    on the digits took 11 to 37 s with spinning threads, 6 to 10 s with sleeping ones (AMD EPYC, 2 cores, both busy,
+    2026-11). The OpenMP
     library reads the variable when the first kernel loads it.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

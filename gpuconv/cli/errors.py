@@ -1,4 +1,4 @@
-"""A user's mistake is one line and exit code 2, never a traceback."""
+"""User errors: one line and exit code 2, never a traceback."""
 
 import functools
 from collections.abc import Callable
@@ -14,11 +14,11 @@ R = TypeVar("R")
 
 
 class UsageError(Exception):
-    """Options that do not go together, or a run that cannot be; the message is for the user."""
+    """Options that do not fit together, or a run that cannot start; the message is for the user."""
 
 
 def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Print errors that are the user's to mend; anything else is ours, and keeps its traceback."""
+    """Print errors that the user can fix in one line; all others are bugs and keep their traceback."""
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,4 +1,4 @@
-"""`gpuconv info`: what was found and chosen on this machine."""
+"""`gpuconv info`: show what was found and chosen on this machine."""
 
 import importlib.metadata
 import os
@@ -38,7 +38,7 @@ def _device() -> list[tuple[str, str]]:
     asked = os.environ.get("GPUCONV_DEVICE")
     try:
         chosen = device()
-    except (DeviceError, ValueError) as error:  # what this command is asked to find out
+    except (DeviceError, ValueError) as error:  # which this command is to report
         chosen = f"none: {error}"
     rows = [("device", chosen + (f" (GPUCONV_DEVICE={asked})" if asked else ""))]
     missing = missing_for_cuda()
@@ -67,13 +67,13 @@ def _cpu() -> list[tuple[str, str]]:
     features = [name for name in wanted if llvm.get_host_cpu_features().get(name)]
     blocking = f"{microkernel.MR} rows x {microkernel.NV} vectors of {microkernel.VECTOR_BYTES} bytes"
     return [
-        ("cpu", f"{llvm.get_host_cpu_name()}: {', '.join(features) or 'no vector extension known here'}"),
+        ("cpu", f"{llvm.get_host_cpu_name()}: {', '.join(features) or 'no known vector extensions'}"),
         ("micro-kernel", blocking),
         ("threads", f"{numba.get_num_threads()} of {os.cpu_count()} processors"),
         ("memory", _memory()),
         (
             "kernel cache",
-            config.CACHE_DIR or f"beside the kernels, in {os.path.dirname(microkernel.__file__)}/__pycache__",
+            config.CACHE_DIR or f"next to the kernels, in {os.path.dirname(microkernel.__file__)}/__pycache__",
         ),
     ]
 

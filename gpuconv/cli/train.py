@@ -20,7 +20,7 @@ from .devices import chosen_device, wait_asleep
 from .errors import UsageError
 
 LEARNING_RATE = {"cross_entropy": 0.05, "mse": 0.5}
-"""Where none is given; the quadratic loss is a mean over the classes too, so its gradients are smaller."""
+"""Default per loss; the quadratic loss is a mean over the classes too, so its gradients are smaller."""
 INITIALIZERS: dict[str, init.Initializer | None] = {
     **init.BY_NAME,
     "torch": None,
@@ -48,7 +48,7 @@ class Settings(NamedTuple):
 
 
 def run(settings: Settings) -> Path:
-    """Train, write the run folder and say where it is.
+    """Train, write the run folder and print its path.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def run(settings: Settings) -> Path:
     Raises
     ------
     DataError, DeviceError, UsageError, OSError
-        What the user can mend; nothing is written then.
+        If the user made a mistake; nothing is written then.
     """
     start = time.perf_counter()
     for name, value in (("lr", settings.lr), ("momentum", settings.momentum)):
@@ -142,7 +142,7 @@ def _first_filters(model: Sequential) -> Array:
 
 @contextmanager
 def _progress(console: Console, images: int) -> Iterator[Callable[[loop.Progress], None]]:
-    """A bar that shows loss, accuracy, images a second and the time left; what is given back feeds it."""
+    """Show a bar with loss, accuracy, images per second and time left; yield the function that updates it."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=12),

@@ -21,7 +21,7 @@ def only(op: str, name: str, value: Any, default: Any, instead: str = "") -> Non
         Class and option, for the error message.
     value, default : object
     instead : str
-        What to do instead, if there is anything.
+        What to do instead, if anything.
 
     Raises
     ------

@@ -192,8 +192,8 @@ def require_distinct(op: str, entries: Mapping[str, Module]) -> None:
         for path, module in entry.named_modules(name):
             if id(module) in paths:
                 raise ValueError(
-                    f"{op}: modules {paths[id(module)]} and {path} are the same {type(module).__name__}, expected a "
-                    "module of its own for each: a module keeps the input of its last forward pass"
+                    f"{op}: modules {paths[id(module)]} and {path} are the same {type(module).__name__}, expected two "
+                    "modules: each keeps the input of its last forward pass"
                 )
             paths[id(module)] = path
 

@@ -72,7 +72,7 @@ class _Convolution(ConvLayer):
         return unpadded
 
     def _options(self) -> dict[str, Any]:
-        """Options of the functions; what is padded before needs no padding there."""
+        """Options of the functions; an input padded before needs no padding."""
         padding = self.padding if self.padding_mode == "zeros" else 0
         return {"stride": self.stride, "padding": padding, "dilation": self.dilation, "groups": self.groups}
 

@@ -1,4 +1,4 @@
-"""Layers that drop at random, each with a generator of its own."""
+"""Dropout layers; each has its random generator."""
 
 from collections.abc import Callable
 from typing import ClassVar

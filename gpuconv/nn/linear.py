@@ -53,7 +53,7 @@ class Weighted(Module):
 
     @property
     def bias_data(self) -> Array | None:
-        """The bias, if there is one."""
+        """Array of the bias, or None."""
         return None if self.bias is None else self.bias.data
 
 
@@ -116,7 +116,7 @@ class Linear(Weighted):
         return linear_input_grad(dy, self.weight.data) if input_grad else None
 
     def extra_repr(self) -> str:
-        """Return the sizes, and whether there is a bias."""
+        """Return the sizes and whether the layer has a bias."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 

@@ -26,7 +26,7 @@ class Loss:
     Raises
     ------
     ValueError
-        If there is no such reduction.
+        If the reduction is unknown.
 
     Examples
     --------
@@ -70,7 +70,7 @@ class Loss:
         Raises
         ------
         RuntimeError
-            If there was none.
+            If it was not called.
         """
         if self._last is None:
             name = type(self).__name__

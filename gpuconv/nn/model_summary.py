@@ -97,7 +97,7 @@ def summary(model: Module, input_shape: Sequence[int], *, dtype: Any = None) -> 
     Returns
     -------
     Summary
-        Containers have no row of their own but for the addition of a `Residual`.
+        Containers have no row, except the addition of a `Residual`.
 
     Raises
     ------

@@ -186,7 +186,7 @@ class Module:
             entry.data = array_module(moved).array(moved, dtype=entry.data.dtype, order="C")
 
     def saved(self, value: Any) -> Any:
-        """Return what forward kept for backward, or raise where there was no forward pass."""
+        """Return what forward kept for backward, or raise if forward has not run."""
         if value is None:
             raise RuntimeError(
                 f"{type(self).__name__}.backward was called before forward; compute y = model(x) first, "

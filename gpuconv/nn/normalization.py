@@ -95,7 +95,7 @@ class _BatchNorm(_Normalization):
         if not self.training or self.num_batches_tracked is None:
             return batch.batch_norm_statistics(x)
         if self.momentum is None:
-            refuse_recording(type(self).__name__, "momentum None reads how many batches there were")
+            refuse_recording(type(self).__name__, "momentum None reads the number of batches")
         self.num_batches_tracked.data += 1
         momentum = 1 / int(self.num_batches_tracked.data) if self.momentum is None else self.momentum
         running = _data(self.running_mean), _data(self.running_var)
@@ -120,7 +120,7 @@ class BatchNorm2d(_BatchNorm):
     momentum : float, optional
         Weight of a batch in the running statistics; None: all batches weigh the same.
     affine : bool
-        Whether there are a weight and a bias for each channel.
+        Whether each channel has a weight and a bias.
     track_running_stats : bool
         Without, evaluation normalizes with the batch's statistics too.
     device : {"cpu", "cuda"}, optional
@@ -128,7 +128,7 @@ class BatchNorm2d(_BatchNorm):
     dtype : float16, bfloat16, float32 or float64, optional
         Of the weight and the bias, float32 by default; statistics of 16-bit types are float32.
     bias : bool
-        With affine: whether there is a bias.
+        With affine: whether each channel has a bias.
 
     Raises
     ------
@@ -155,7 +155,7 @@ class GroupNorm(_Normalization):
     num_groups, num_channels : int
     eps : float
     affine : bool
-        Whether there are a weight and a bias for each channel.
+        Whether each channel has a weight and a bias.
     device, dtype, bias
         As for `BatchNorm2d`.
 

@@ -38,7 +38,7 @@ class Parameter:
             self.grad[...] = 0
 
     def __repr__(self) -> str:
-        """Describe the array and say whether there is a gradient."""
+        """Describe the array and the gradient."""
         gradient = "None" if self.grad is None else f"array of shape {tuple(self.grad.shape)}"
         return f"Parameter({_described(self.data)}, grad={gradient})"
 

@@ -1,4 +1,4 @@
-"""Which units of a layer are still copies of each other: the test of an initialisation."""
+"""Symmetry report: units of a layer that are still copies of each other."""
 
 from typing import NamedTuple
 
@@ -18,23 +18,23 @@ class LayerSymmetry(NamedTuple):
     equal_weights: tuple[tuple[int, ...], ...]
     """Groups of two or more units whose weights and biases are the same."""
     equal_gradients: tuple[tuple[int, ...], ...] | None
-    """The same for gradients; None where there are none yet."""
+    """The same for gradients; None before the first backward pass."""
 
     @property
     def symmetric(self) -> bool:
-        """Whether any two units are copies of each other and will stay so: equal weights and equal gradients."""
+        """Whether two units are copies of each other and stay so: equal weights and equal gradients."""
         if self.equal_gradients is None:
             return bool(self.equal_weights)
         return any(len(set(a) & set(b)) > 1 for a in self.equal_weights for b in self.equal_gradients)
 
     @property
     def distinct(self) -> int:
-        """How many different units the layer has."""
+        """Number of different units."""
         return self.units - sum(len(group) - 1 for group in self.equal_weights)
 
 
 class SymmetryReport(NamedTuple):
-    """What `symmetry_report` found, a row for each layer with weights."""
+    """Result of `symmetry_report`: a row for each layer with weights; its `str` is a table."""
 
     layers: tuple[LayerSymmetry, ...]
 
@@ -69,7 +69,7 @@ def symmetry_report(model: Module) -> SymmetryReport:
     Returns
     -------
     SymmetryReport
-        Its layers are called by their paths in the model.
+        Layers are named by their paths in the model.
 
     Notes
     -----
@@ -89,14 +89,14 @@ def symmetry_report(model: Module) -> SymmetryReport:
 
 
 def _groups(groups: tuple[tuple[int, ...], ...] | None) -> str:
-    """Groups of units as a table shows them."""
+    """Groups of units as the table shows them."""
     if groups is None:
         return "no gradients yet"
     return "; ".join(map(_ranges, groups)) or "none"
 
 
 def _ranges(units: tuple[int, ...]) -> str:
-    """Unit numbers, runs of neighbours drawn together: 0-15, 17."""
+    """Unit numbers, consecutive ones as ranges: 0-15, 17."""
     runs: list[list[int]] = []
     for unit in units:
         if runs and unit == runs[-1][-1] + 1:

@@ -13,7 +13,7 @@ from .parameters import refuse_differentiable
 
 
 class Adam(Optimizer):
-    """Steps in units of the gradient's own size (Kingma and Ba, 2015), as torch.optim.Adam.
+    """Steps scaled by the gradient's moments (Kingma and Ba, 2015), as torch.optim.Adam.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ def clip_grad_norm(
     Returns
     -------
     array of no dimensions
-        The norm before clipping, of 16-bit gradients in float32; 0 if there is no gradient.
+        The norm before clipping, of 16-bit gradients in float32; 0 without gradients.
 
     Raises
     ------

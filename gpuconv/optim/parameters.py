@@ -54,7 +54,7 @@ def _hint(value: Any) -> str:
     if isinstance(value, Module):
         return "; a module's are module.parameters()"
     if isinstance(value, dict):
-        return "; there are no groups of parameters, make an optimizer for each"
+        return "; groups of parameters are not supported, make an optimizer for each"
     if isinstance(value, tuple):
         return "; pass model.parameters(), without names"
     if hasattr(value, "shape") and not _kind(value).startswith("a torch"):

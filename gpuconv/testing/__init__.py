@@ -21,3 +21,8 @@ __all__ = [
     "relative_error",
     "tolerance",
 ]
+
+
+def __dir__() -> list[str]:
+    """List the public names alone."""
+    return sorted(__all__)

@@ -1,14 +1,16 @@
-"""Training: data, the fit loop, and what a run leaves behind. Needs `pip install gpuconv[train]`."""
+"""Data, the fit loop, networks to start with, and run folders. Plots and the command need `gpuconv[train]`."""
 
-from .data import DataError, Dataset, digits
+from .augment import shifted
+from .data import DataError, Dataset, digits, standardized
 from .idx import mnist_folder, read_idx
-from .loop import Epoch, evaluate, fit
+from .loop import Epoch, Progress, evaluate, fit
 from .networks import lenet, resnet8
 
 __all__ = [
     "DataError",
     "Dataset",
     "Epoch",
+    "Progress",
     "digits",
     "evaluate",
     "fit",
@@ -16,4 +18,11 @@ __all__ = [
     "mnist_folder",
     "read_idx",
     "resnet8",
+    "shifted",
+    "standardized",
 ]
+
+
+def __dir__() -> list[str]:
+    """List the public names alone."""
+    return sorted(__all__)

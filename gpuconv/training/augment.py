@@ -1,4 +1,4 @@
-"""Augmentation: more images from the ones there are."""
+"""Data augmentation."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def shifted(images: np.ndarray[Any, Any], largest: int, rng: np.random.Generator) -> np.ndarray[Any, Any]:
-    """Each image moved by up to `largest` pixels in both directions, filled up with the darkest value.
+    """Shift each image by up to `largest` pixels along both axes, and fill with the darkest value.
 
     Parameters
     ----------

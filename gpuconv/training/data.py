@@ -1,4 +1,4 @@
-"""Labelled images, and the handwritten digits that ship with gpuconv."""
+"""Labeled images, and the handwritten digits that ship with gpuconv."""
 
 from importlib import resources
 from typing import Any, NamedTuple
@@ -7,15 +7,15 @@ import numpy as np
 
 
 class DataError(ValueError):
-    """Data that cannot be used; the message says which file and what is wrong with it, in one line."""
+    """Unusable data; the message names the file and what is wrong with it, in one line."""
 
 
 class Dataset(NamedTuple):
-    """Labelled images, split once and for all, on the host."""
+    """Labeled images, already split, on the host."""
 
     name: str
     train_images: np.ndarray[Any, Any]
-    """(N, C, H, W) float32, standardised by the mean and deviation of the training images."""
+    """(N, C, H, W) float32, standardized by the mean and deviation of the training images."""
     train_labels: np.ndarray[Any, Any]
     """(N,) int64."""
     test_images: np.ndarray[Any, Any]
@@ -44,17 +44,17 @@ def digits() -> Dataset:
     with resources.files(__package__).joinpath("digits.npz").open("rb") as file, np.load(file) as stored:
         images = [stored[name].astype(np.float32) for name in ("train_images", "test_images")]
         labels = [stored[name].astype(np.int64) for name in ("train_labels", "test_labels")]
-    return standardised("digits", images[0], labels[0], images[1], labels[1])
+    return standardized("digits", images[0], labels[0], images[1], labels[1])
 
 
-def standardised(
+def standardized(
     name: str,
     train_images: np.ndarray[Any, Any],
     train_labels: np.ndarray[Any, Any],
     test_images: np.ndarray[Any, Any],
     test_labels: np.ndarray[Any, Any],
 ) -> Dataset:
-    """A dataset of zero mean and unit deviation, both taken from the training images alone."""
+    """Make a dataset of zero mean and unit deviation; both are measured on the training images alone."""
     mean, deviation = float(train_images.mean(dtype=np.float64)), float(train_images.std(dtype=np.float64)) or 1.0
     train_images, test_images = (
         ((images - mean) / deviation).astype(np.float32) for images in (train_images, test_images)

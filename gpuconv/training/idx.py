@@ -1,4 +1,4 @@
-"""The IDX files of MNIST and its relatives, plain or compressed, read with suspicion.
+"""The IDX files of MNIST and its relatives, plain or compressed; every field is checked.
 
 Format: two zero bytes, a type code, the number of dimensions, each dimension as a big-endian uint32, then the elements.
 """
@@ -12,13 +12,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .data import DataError, Dataset, standardised
+from .data import DataError, Dataset, standardized
 
 UNSIGNED_BYTE = 0x08
-LARGEST = 1 << 32
-"""Bytes a file may claim; more is damage, not data."""
-PIECE = 1 << 24
-"""Bytes read at a time."""
+MAX_BYTES = 1 << 32
+"""A header that claims more is taken for damage."""
+CHUNK_BYTES = 1 << 24
 
 FILES = {
     "train_images": ("train-images-idx3-ubyte", "train-images.idx3-ubyte"),
@@ -29,7 +28,7 @@ FILES = {
 
 
 def mnist_folder(folder: Path) -> Dataset:
-    """Training and test images and labels from a folder of IDX files, with their usual names, plain or .gz.
+    """Read training and test images and labels from a folder of IDX files with MNIST's names, plain or .gz.
 
     Parameters
     ----------
@@ -42,7 +41,7 @@ def mnist_folder(folder: Path) -> Dataset:
     Raises
     ------
     DataError
-        If a file is missing, damaged, truncated or of another kind, or images and labels do not belong together.
+        If a file is missing, damaged, truncated or of another kind, or images and labels do not match.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
@@ -65,11 +64,11 @@ def mnist_folder(folder: Path) -> Dataset:
         raise DataError(f"{folder}: test label {min(missing)} does not occur in training")
     train, test = (parts[f"{split}_images"][:, None].astype(np.float32) for split in ("train", "test"))
     train_labels, test_labels = (parts[f"{split}_labels"].astype(np.int64) for split in ("train", "test"))
-    return standardised(folder.resolve().name or "data", train, train_labels, test, test_labels)
+    return standardized(folder.resolve().name or "data", train, train_labels, test, test_labels)
 
 
 def read_idx(path: Path, rank: int) -> np.ndarray[Any, Any]:
-    """The array of unsigned bytes in an IDX file.
+    """Read the array of unsigned bytes in an IDX file.
 
     Parameters
     ----------
@@ -85,7 +84,7 @@ def read_idx(path: Path, rank: int) -> np.ndarray[Any, Any]:
     Raises
     ------
     DataError
-        If the file cannot be read, is damaged, truncated, longer than it says, or of another kind.
+        If the file cannot be read, is damaged, truncated, longer than its header says, or of another kind.
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
@@ -97,7 +96,7 @@ def read_idx(path: Path, rank: int) -> np.ndarray[Any, Any]:
 def _parse(path: Path, stream: BinaryIO, rank: int) -> np.ndarray[Any, Any]:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0":
-        raise DataError(f"{path}: no IDX file (it starts with {magic.hex() or 'nothing'}, expected 0000)")
+        raise DataError(f"{path}: not an IDX file (it starts with {magic.hex() or 'nothing'}, expected 0000)")
     if magic[2] != UNSIGNED_BYTE:
         raise DataError(f"{path}: IDX type is 0x{magic[2]:02x}, expected 0x08 (unsigned bytes)")
     if magic[3] != rank:
@@ -107,7 +106,7 @@ def _parse(path: Path, stream: BinaryIO, rank: int) -> np.ndarray[Any, Any]:
         raise DataError(f"{path}: truncated in its header, at byte {4 + len(header)}")
     shape = struct.unpack(f">{rank}I", header)
     size = math.prod(shape)
-    if size > LARGEST:
+    if size > MAX_BYTES:
         raise DataError(f"{path}: claims {size} bytes of data, shape {shape}")
     data = _at_most(stream, size + 1)
     if len(data) != size:
@@ -117,15 +116,15 @@ def _parse(path: Path, stream: BinaryIO, rank: int) -> np.ndarray[Any, Any]:
 
 
 def _at_most(stream: BinaryIO, size: int) -> bytearray:
-    """What there is, up to so many bytes: a false header costs no more memory than the file fills."""
+    """Read up to `size` bytes in chunks, so that a false header costs no more memory than the file has data."""
     data = bytearray()
-    while len(data) < size and (piece := stream.read(min(PIECE, size - len(data)))):
+    while len(data) < size and (piece := stream.read(min(CHUNK_BYTES, size - len(data)))):
         data += piece
     return data
 
 
 def _read_part(folder: Path, part: str, names: tuple[str, ...]) -> np.ndarray[Any, Any]:
-    """The first of the usual names that is there."""
+    """Read the first of the usual names that exists."""
     candidates = [folder / (name + suffix) for name in names for suffix in ("", ".gz")]
     for path in candidates:
         if path.is_file():

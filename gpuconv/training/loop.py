@@ -1,4 +1,4 @@
-"""The fit loop: shuffled mini-batches, validation, one row of figures an epoch."""
+"""The fit loop: shuffled mini-batches, evaluation, a row of figures per epoch."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,23 +15,23 @@ from .data import Dataset
 
 EVALUATION_BATCH = 128
 READ_EVERY = 10
-"""Batches between two readings of loss and accuracy."""
+"""Batches between two readings of loss and accuracy, which wait for the device."""
 
 
 class Optimizer(Protocol):
-    """What the loop needs of an optimiser."""
+    """What the loop needs of an optimizer."""
 
     lr: float
 
     def step(self) -> None:
-        """Move the parameters."""
+        """Update the parameters."""
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
 
 
 class Epoch(NamedTuple):
-    """The figures of one epoch; loss and accuracy of training are running means over its batches."""
+    """Figures of one epoch; training loss and accuracy are running means over its batches."""
 
     epoch: int
     train_loss: float
@@ -39,16 +39,16 @@ class Epoch(NamedTuple):
     test_loss: float
     test_accuracy: float
     seconds: float
-    """Of training, without the evaluation."""
+    """Duration of training, without the evaluation."""
     images_per_second: float
 
 
 class Progress(NamedTuple):
-    """What the loop reports every few batches, and at the end of an epoch."""
+    """What the loop reports every few batches and at the end of an epoch."""
 
     epoch: int
     images: int
-    """Trained on so far, over all epochs."""
+    """Seen so far, over all epochs."""
     total: int
     loss: float
     accuracy: float
@@ -81,13 +81,13 @@ def fit(
     epochs, batch_size : int
         The last batch of an epoch is smaller where the images do not divide.
     seed : int
-        Of the order and the shifts of the images: the same seed gives the same bits on the same device.
+        Seed of the order and the shifts of the images; the same seed gives the same bits on the same device.
     schedule : callable
-        Factor of the learning rate at a share of the training, from `gpuconv.optim.lr_scheduler`.
+        Factor of the learning rate at a fraction of the training, from `gpuconv.optim.lr_scheduler`.
     largest_shift : int
-        Move each training image by up to so many pixels, differently every time it is seen.
+        Shift each training image by up to so many pixels, differently every time it is seen.
     one_hot : bool
-        Give the loss rows of zeros and a one, not class indices: what the quadratic loss compares with.
+        Give the loss one-hot rows instead of class indices, as the quadratic loss needs.
     report : callable, optional
         Called after every tenth batch and the last of an epoch.
 
@@ -100,7 +100,7 @@ def fit(
     ValueError
         If epochs or batch_size is not positive.
     FloatingPointError
-        If the loss is no longer a finite number.
+        If the loss is no longer finite.
     """
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         if value < 1:
@@ -136,7 +136,7 @@ def evaluate(
     *,
     one_hot: bool = False,
 ) -> tuple[float, np.ndarray[Any, Any]]:
-    """Loss and scores on images that are not trained on.
+    """Compute loss and scores without training.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def evaluate(
 
 
 def _step(model: Module, loss: Loss, optimizer: Optimizer, images: Any, target: Any) -> tuple[Array, Array]:
-    """Forward, backward, update with one mini-batch; its scores and its loss, from before the update."""
+    """Train on one mini-batch: forward, backward, update. Returns scores and loss from before the update."""
     scores = model(to_device(images))
     value = loss(scores, to_device(target))
     optimizer.zero_grad()
@@ -174,7 +174,7 @@ def _step(model: Module, loss: Loss, optimizer: Optimizer, images: Any, target: 
 
 
 class _Meter:
-    """The figures of an epoch, read from the device every few batches: each reading waits for the kernels."""
+    """Figures of an epoch, read from the device every few batches: each reading waits for the kernels."""
 
     def __init__(self, epoch: int, before: int, total: int, report: Callable[[Progress], None] | None) -> None:
         self.epoch, self.before, self.total, self.report = epoch, before, total, report
@@ -183,19 +183,19 @@ class _Meter:
         self._start = time.perf_counter()
 
     def add(self, scores: Array, value: Array, labels: np.ndarray[Any, Any]) -> None:
-        """Note a batch."""
+        """Add a batch."""
         self._unread.append((scores, value, labels))
         self.images += len(labels)
         if len(self._unread) == READ_EVERY:
             self._read()
 
     def stop(self) -> None:
-        """Note the end of training; what follows is evaluation."""
+        """End the training part of the epoch; the evaluation is not timed."""
         if self._unread:
             self._read()
 
     def row(self, test_loss: float, scores: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> Epoch:
-        """The epoch's figures."""
+        """Return the epoch's figures."""
         self._require_finite(test_loss)
         train = (self.losses / self.images, self.hits / self.images)
         test = (test_loss, float((scores.argmax(1) == labels).mean()))

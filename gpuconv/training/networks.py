@@ -41,8 +41,8 @@ def lenet(
     classes : int
     activation : {"relu", "leaky_relu"}
     pool : {"max", "avg"}
-    init : initialiser, optional
-        For all weights; default: as torch.nn.
+    init : initializer, optional
+        For all weights; default: PyTorch's.
     seed : int or numpy.random.Generator, optional
 
     Returns
@@ -53,7 +53,7 @@ def lenet(
     Raises
     ------
     ValueError
-        If the images are smaller than 4 x 4, or there is no such activation or pooling.
+        If the images are smaller than 4 x 4, or the activation or pooling is unknown.
     """
     for name, value, choices in (("activation", activation, ACTIVATIONS), ("pool", pool, POOLS)):
         if value not in choices:
@@ -93,7 +93,7 @@ def resnet8(
 ) -> Sequential:
     """A residual network of eight layers: one basic block in each of three stages (He et al., 2016, for CIFAR-10).
 
-    A convolution, then blocks of two convolutions with batch normalisation around a shortcut; each stage but the first
+    A convolution, then blocks of two convolutions with batch normalization and a shortcut; each stage but the first
     halves the image and doubles the filters. The mean over the image goes into a fully connected layer.
 
     Parameters
@@ -102,8 +102,8 @@ def resnet8(
     classes : int
     width : int
         Filters of the first stage.
-    init : initialiser, optional
-        For all weights; default: as torch.nn.
+    init : initializer, optional
+        For all weights; default: PyTorch's.
     seed : int or numpy.random.Generator, optional
     dtype : float16, bfloat16, float32 or float64
 
@@ -131,7 +131,7 @@ def resnet8(
 
 
 def _basic_block(channels: int, filters: int, stride: int, options: dict[str, Any]) -> Residual:
-    """Two convolutions around a shortcut, which is a strided 1 x 1 convolution where the shape changes."""
+    """Two convolutions and a shortcut, which is a strided 1 x 1 convolution where the shape changes."""
     body = Sequential(
         *_conv_norm(channels, filters, 3, stride, options), ReLU(), *_conv_norm(filters, filters, 3, 1, options)
     )
@@ -140,6 +140,6 @@ def _basic_block(channels: int, filters: int, stride: int, options: dict[str, An
 
 
 def _conv_norm(channels: int, filters: int, kernel: int, stride: int, options: dict[str, Any]) -> list[Module]:
-    """A convolution without bias, as what follows subtracts the mean."""
+    """A convolution and its normalization, which subtracts the mean: a bias would have no effect."""
     conv = Conv2d(channels, filters, kernel, stride=stride, padding=kernel // 2, bias=False, **options)
     return [conv, BatchNorm2d(filters, dtype=options["dtype"])]

@@ -1,4 +1,4 @@
-"""The pictures of a run, drawn without a display."""
+"""Plots of a run, drawn without a display."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from .loop import Epoch
 
 
 def curves(epochs: list[Epoch], path: Path) -> None:
-    """Loss and accuracy over the epochs, of training and test."""
+    """Plot loss and accuracy over the epochs, of training and test."""
     figure, (loss, accuracy) = _figure((9, 3.5), 1, 2)
     numbers = [row.epoch for row in epochs]
     for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
@@ -26,7 +26,7 @@ def curves(epochs: list[Epoch], path: Path) -> None:
 
 
 def filters(before: np.ndarray[Any, Any], after: np.ndarray[Any, Any], path: Path) -> None:
-    """The first layer's kernels (K, C, R, S), the first channel of each, before training and after."""
+    """Draw the first channel of the first layer's kernels (K, C, R, S), before and after training."""
     count = min(len(before), 32)
     columns = min(count, 8)
     rows = -(-count // columns)
@@ -44,7 +44,7 @@ def filters(before: np.ndarray[Any, Any], after: np.ndarray[Any, Any], path: Pat
 
 
 def confusion(labels: np.ndarray[Any, Any], predictions: np.ndarray[Any, Any], classes: int, path: Path) -> None:
-    """How often each class was taken for each."""
+    """Draw the confusion matrix."""
     counts = np.zeros((classes, classes), int)
     np.add.at(counts, (labels, predictions), 1)
     figure, axes = _figure((5, 4.6), 1, 1)
@@ -60,7 +60,7 @@ def confusion(labels: np.ndarray[Any, Any], predictions: np.ndarray[Any, Any], c
 
 
 def _figure(size: tuple[float, float], rows: int, columns: int, **options: Any) -> tuple[Any, Any]:
-    """A figure of its own, not of pyplot: no display, no state left behind."""
+    """Make a figure without pyplot: no display, no global state."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, layout="constrained")

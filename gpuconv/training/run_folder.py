@@ -1,7 +1,7 @@
-"""What a run leaves behind: metrics.json, model.safetensors, curves.png, filters.png, confusion.png.
+"""Run folders: metrics.json, model.safetensors, curves.png, filters.png, confusion.png.
 
-Everything is written into a folder beside the final one, which is renamed when it is complete: a run folder is whole or
-it is not there.
+Files are written into a temporary folder next to the final one, which is renamed when it is complete: a run folder is
+never partial.
 """
 
 import json
@@ -20,7 +20,7 @@ from .loop import Epoch
 
 
 class Outcome(NamedTuple):
-    """All that a run folder is made of."""
+    """Everything a run folder is written from."""
 
     epochs: list[Epoch]
     model: Module
@@ -35,12 +35,12 @@ class Outcome(NamedTuple):
 
     @property
     def test_accuracy(self) -> float:
-        """Share of the test images that the final model gets right."""
+        """Fraction of the test images that the final model classifies correctly."""
         return float((self.predictions == self.test_labels).mean())
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """What metrics.json holds."""
+        """Content of metrics.json."""
         images = sum(row.seconds * row.images_per_second for row in self.epochs)
         return {
             "epochs": [row._asdict() for row in self.epochs],
@@ -53,7 +53,7 @@ class Outcome(NamedTuple):
 
 
 def next_folder(parent: Path, name: str) -> Path:
-    """The first of name-1, name-2, ... that is not there yet."""
+    """Return the first of name-1, name-2, ... that does not exist."""
     number = 1
     while (parent / f"{name}-{number}").exists():
         number += 1
@@ -61,29 +61,29 @@ def next_folder(parent: Path, name: str) -> Path:
 
 
 def require_new(folder: Path) -> None:
-    """Refuse a run folder that exists or cannot be made, before any work is lost to it.
+    """Refuse a run folder that exists or cannot be created, before any work is lost.
 
     Raises
     ------
     FileExistsError
-        If something of that name is there.
+        If something of that name exists.
     OSError
-        If its parent cannot be made or written to.
+        If its parent cannot be created or written to.
     """
     if folder.exists() or folder.is_symlink():
         raise FileExistsError(f"{folder} exists; choose another with --out, or remove it")
     folder.parent.mkdir(parents=True, exist_ok=True)
     if not os.access(folder.parent, os.W_OK):
-        raise PermissionError(f"{folder.parent} is not writeable")
+        raise PermissionError(f"{folder.parent} is not writable")
 
 
 def write(folder: Path, outcome: Outcome) -> None:
-    """Write a run folder, whole or not at all.
+    """Write a run folder, completely or not at all.
 
     Raises
     ------
     OSError
-        If it exists by now, or cannot be written; nothing is left behind then.
+        If it exists by now, or cannot be written; no partial folder remains.
     """
     from safetensors.numpy import save_file
 

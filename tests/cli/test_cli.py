@@ -73,7 +73,7 @@ def test_the_default_folder_is_numbered(tmp_path, monkeypatch):
         (["--lr", "nan"], "--lr is nan"),
         (["--lr", "-1"], "--lr is -1.0"),
         (["--lr", "1e30"], "a smaller learning rate may help"),
-        (["--data", "damaged"], "no IDX file"),
+        (["--data", "damaged"], "not an IDX file"),
         (["--data", "tiny"], "expected at least 4 x 4"),
     ],
 )

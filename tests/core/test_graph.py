@@ -120,7 +120,7 @@ def test_what_cannot_be_recorded_is_refused_and_nothing_is_left_behind(on_emulat
     play = gpuconv.cuda_graph(norm)
     x = np.ones((2, 2, 3, 3), np.float32)
     play(x)
-    with pytest.raises(RuntimeError, match="BatchNorm2d: momentum None reads how many batches there were"):
+    with pytest.raises(RuntimeError, match="BatchNorm2d: momentum None reads the number of batches"):
         play(x)
     assert gpuconv.relu(x).max() == 1  # launched, not recorded
 

@@ -1,4 +1,4 @@
-"""Initialisers: the right distributions, from a seed, the same everywhere."""
+"""Initializers: the right distributions, from a seed, the same everywhere."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Residual networks: layers that normalise, branches that meet, and the gradient of all of it."""
+"""Residual networks: normalization layers, sums of branches, and the gradient of the whole network."""
 
 import numpy as np
 import pytest

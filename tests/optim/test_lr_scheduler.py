@@ -115,7 +115,7 @@ def test_a_cycle_ends():
         (
             lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.ConstantLR(o)], [3]),
             ValueError,
-            "there are 1 milestones, expected one fewer than the 1 schedulers",
+            "got 1 milestones, expected one fewer than the 1 schedulers",
         ),
         (
             lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.ConstantLR(_sgd())], []),

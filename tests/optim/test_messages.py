@@ -28,7 +28,7 @@ def used_up():
         ([model()], r"params\[0\] is a Sequential, expected a Parameter; a module's are module.parameters\(\)"),
         ([np.zeros(3)], r"params\[0\] is an array of shape \(3,\), expected a Parameter, .* nn.Parameter\(array\)"),
         (model().named_parameters(), r"params\[0\] is a tuple, expected a Parameter; pass model.parameters\(\)"),
-        ([{"params": []}], r"params\[0\] is a dict, expected a Parameter; there are no groups of parameters"),
+        ([{"params": []}], r"params\[0\] is a dict, expected a Parameter; groups of parameters are not supported"),
         (["weight"], r"params\[0\] is a str, expected a Parameter$"),
     ],
 )

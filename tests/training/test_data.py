@@ -40,8 +40,8 @@ def test_a_folder_is_read(tmp_path, compressed):
 
 IMAGES = np.arange(2 * 3 * 3).reshape(2, 3, 3)
 DAMAGED = {
-    "empty": (b"", "no IDX file .it starts with nothing"),
-    "another file": (b"\x89PNG\r\n", "no IDX file .it starts with 89504e47"),
+    "empty": (b"", "not an IDX file .it starts with nothing"),
+    "another file": (b"\x89PNG\r\n", "not an IDX file .it starts with 89504e47"),
     "floats": (idx(IMAGES, 0x0D), "IDX type is 0x0d, expected 0x08"),
     "labels": (idx(IMAGES[0, 0]), "1 dimensions, expected 3 for images"),
     "header cut": (idx(IMAGES)[:9], "truncated in its header, at byte 9"),

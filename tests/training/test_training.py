@@ -15,7 +15,7 @@ from gpuconv import nn
 from gpuconv.optim import lr_scheduler
 from gpuconv.training import Dataset, digits, fit, lenet, loop, run_folder
 from gpuconv.training.augment import shifted
-from gpuconv.training.data import standardised
+from gpuconv.training.data import standardized
 
 
 @pytest.fixture(scope="module")
@@ -206,9 +206,9 @@ def test_run_folders_are_numbered(tmp_path):
     assert run_folder.next_folder(tmp_path, "digits") == tmp_path / "digits-2"
 
 
-def test_standardising_uses_the_training_images_alone():
+def test_standardizing_uses_the_training_images_alone():
     train, test = np.full((2, 1, 2, 2), 4, np.float32), np.full((1, 1, 2, 2), 9, np.float32)
-    data = standardised("x", train, np.array([0, 1]), test, np.array([2]))
+    data = standardized("x", train, np.array([0, 1]), test, np.array([2]))
     assert isinstance(data, Dataset)
     assert data.classes == 3
     assert (data.test_images == 5).all()

@@ -1,4 +1,4 @@
-"""Initial weights, seeded, the same values on both targets: drawn on the host in float64, rounded once, then moved.
+"""Initializers: seeded, with the same values on both targets, drawn on the host in float64 and rounded once.
 
 Different values for different units are what breaks the symmetry between them (docs/backprop.md). Fans are those of
 torch.nn.init: a weight (K, C, R, S) has fan_in = C R S and fan_out = K R S.
@@ -29,7 +29,7 @@ BY_NAME: dict[str, Initializer] = {
     "kaiming_normal": kaiming_normal,
     "orthogonal": orthogonal,
 }
-"""Those that fit every layer and need no option, as `gpuconv train --init` takes them."""
+"""Initializers that fit every layer and need no option, as `gpuconv train --init` takes them."""
 
 __all__ = [
     "BY_NAME",

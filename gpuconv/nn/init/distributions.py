@@ -1,4 +1,4 @@
-"""Initialisers that draw from a distribution."""
+"""Initializers that draw from a distribution."""
 
 import math
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from .drawing import Seed, fans, finite, on_device, sizes_of
 
 LINEAR = ("linear", *(f"conv{t}{n}d" for t in ("", "_transpose") for n in (1, 2, 3)))
 GAINS = {**dict.fromkeys(LINEAR, 1.0), "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 0.75}
-LIKELY = 0.3
-"""Share of a normal distribution above which drawing again what falls outside is quick."""
-FAR = 40.0
-"""Where the density has fallen by exp(-FAR), nothing is drawn any more."""
+MIN_ACCEPTANCE = 0.3
+"""Probability of [low, high] above which normal values are drawn and those outside rejected."""
+MAX_EXPONENT = 40.0
+"""No value is drawn where the density has fallen by exp(-MAX_EXPONENT)."""
 
 
 def uniform(
@@ -88,9 +88,9 @@ def kaiming_uniform(
     ----------
     shape : sequence of int
     a : float
-        Negative slope of the leaky ReLU that follows.
+        Negative slope of the leaky ReLU after the layer.
     mode : {"fan_in", "fan_out"}
-        Which pass keeps its variance: forward or backward.
+        Pass whose variance is kept: forward (fan_in) or backward (fan_out).
     nonlinearity : str
         As for `calculate_gain`.
     seed, dtype
@@ -133,15 +133,15 @@ def trunc_normal(
     seed: Seed = None,
     dtype: Any = np.float32,
 ) -> Array:
-    """Normal with that mean and standard deviation, but for what falls outside [a, b]: that is drawn again.
+    """Truncated normal: values outside [a, b] are drawn again.
 
     Parameters
     ----------
     shape : sequence of int
     mean, std : float
-        Of the distribution before it is cut.
+        Of the distribution before truncation.
     a, b : float
-        Smallest and largest value, not multiples of std. Infinite where nothing is cut off.
+        Smallest and largest value, not multiples of std; infinite for no bound.
     seed, dtype
         As for `uniform`.
 
@@ -156,7 +156,7 @@ def trunc_normal(
 
     Notes
     -----
-    Exact for every interval: where little of the distribution is inside, it is drawn by rejection from a uniform one.
+    Exact for every interval: where it holds little of the distribution, uniform values are drawn and rejected.
     """
     finite("trunc_normal", mean=mean, std=std)
     if std <= 0:
@@ -164,16 +164,16 @@ def trunc_normal(
     if not a < b:
         raise ValueError(f"trunc_normal: b is {b}, expected a number above a={a}")
     rng, sizes = np.random.default_rng(seed), sizes_of("trunc_normal", shape)
-    values = mean + std * _cut_normal(rng, sizes, (a - mean) / std, (b - mean) / std)
+    values = mean + std * _truncated(rng, sizes, (a - mean) / std, (b - mean) / std)
     return on_device("trunc_normal", np.clip(values, a, b), dtype)
 
 
-def _cut_normal(rng: np.random.Generator, sizes: tuple[int, ...], low: float, high: float) -> np.ndarray[Any, Any]:
+def _truncated(rng: np.random.Generator, sizes: tuple[int, ...], low: float, high: float) -> np.ndarray[Any, Any]:
     """Standard normal values within [low, high]."""
     peak = min(max(low, 0.0), high)  # where the density is largest
-    reach = min(FAR / abs(peak), math.sqrt(2 * FAR)) if peak else math.sqrt(2 * FAR)
+    reach = min(MAX_EXPONENT / abs(peak), math.sqrt(2 * MAX_EXPONENT)) if peak else math.sqrt(2 * MAX_EXPONENT)
     start, stop = max(low, peak - reach), min(high, peak + reach)
-    likely = (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2 > LIKELY
+    likely = (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2 > MIN_ACCEPTANCE
     values, wrong = np.empty(sizes), np.ones(sizes, bool)
     while count := int(wrong.sum()):
         if likely:
@@ -188,7 +188,7 @@ def _cut_normal(rng: np.random.Generator, sizes: tuple[int, ...], low: float, hi
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """Factor that keeps the variance through a nonlinearity, as torch.nn.init has it.
+    """Factor that keeps the variance through a nonlinearity, as in torch.nn.init.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     ValueError
         If the nonlinearity is unknown.
     TypeError
-        If param is no number.
+        If param is not a number.
     """
     one_of("calculate_gain", "nonlinearity", nonlinearity, (*GAINS, "leaky_relu"))
     if nonlinearity == "leaky_relu":

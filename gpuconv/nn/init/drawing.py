@@ -1,4 +1,4 @@
-"""What all initialisers share: seeds, shapes, fans, and the way to the device."""
+"""What all initializers share: seeds, shapes, fans, and the move to the device."""
 
 import math
 import operator
@@ -45,7 +45,7 @@ def finite(op: str, **options: float) -> None:
 
 
 def on_device(op: str, values: np.ndarray[Any, Any], dtype: Any) -> Array:
-    """Round once, then move."""
+    """Round the values once, then move them to the device."""
     dtype = np.dtype(dtype)
     if dtype not in FLOATING and not is_half(dtype):
         raise TypeError(f"{op}: dtype is {dtype}, {KINDS}")

@@ -1,4 +1,4 @@
-"""Initialisers that put something definite where it belongs: constants, identities, orthogonal rows."""
+"""Structured initializers: constants, identities, orthogonal and sparse matrices."""
 
 import math
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ from .drawing import Seed, finite, on_device, sizes_of
 
 
 def zeros(shape: Sequence[int], *, seed: Seed = None, dtype: Any = np.float32) -> Array:
-    """All zeros: right for biases, and for weights the start that never separates its units."""
+    """All zeros: right for biases; weights of zeros never break the symmetry between units."""
     return constant(shape, 0.0, seed=seed, dtype=dtype)
 
 
 def constant(shape: Sequence[int], value: float = 0.1, *, seed: Seed = None, dtype: Any = np.float32) -> Array:
-    """One value everywhere: units that start equal stay equal.
+    """One value everywhere: units with equal weights stay equal.
 
     Parameters
     ----------
     shape : sequence of int
     value : float
     seed : ignored
-        Taken so that every initialiser is called alike.
+        Accepted so that all initializers are called the same way.
     dtype : float32 or float64
 
     Returns
@@ -36,28 +36,28 @@ def constant(shape: Sequence[int], value: float = 0.1, *, seed: Seed = None, dty
 
 
 def ones(shape: Sequence[int], *, seed: Seed = None, dtype: Any = np.float32) -> Array:
-    """All ones: the weights of a normalisation; parameters as for `constant`."""
+    """All ones: the weights of a normalization; parameters as for `constant`."""
     return constant(shape, 1.0, seed=seed, dtype=dtype)
 
 
 def eye(shape: Sequence[int], *, seed: Seed = None, dtype: Any = np.float32) -> Array:
-    """The identity of a linear layer, as far as it goes; parameters as for `constant`.
+    """The identity of a linear layer, cut or padded with zeros to the shape; parameters as for `constant`.
 
     Raises
     ------
     ValueError
-        If the shape has not two dimensions.
+        If the shape does not have two dimensions.
     """
     return on_device("eye", np.eye(*_matrix("eye", shape)), dtype)
 
 
 def dirac(shape: Sequence[int], groups: int = 1, *, seed: Seed = None, dtype: Any = np.float32) -> Array:
-    """The identity of a convolution: as many channels as possible are passed on unchanged, in each group.
+    """The identity of a convolution: each group passes as many channels as possible on unchanged.
 
     Parameters
     ----------
     shape : (K, C, ...)
-        With one to three sizes of a kernel; the one is in its middle.
+        With one to three kernel sizes; the one is at the center of the kernel.
     groups : int
         Of the convolution.
     seed, dtype
@@ -82,18 +82,18 @@ def dirac(shape: Sequence[int], groups: int = 1, *, seed: Seed = None, dtype: An
     if math.prod(sizes):
         channels, middle = np.arange(min(units, sizes[1])), tuple(size // 2 for size in sizes[2:])
         for group in range(groups):
-            there: Any = (group * units + channels, channels, *middle)
-            values[there] = 1
+            centers: Any = (group * units + channels, channels, *middle)
+            values[centers] = 1
     return on_device("dirac", values, dtype)
 
 
 def orthogonal(shape: Sequence[int], gain: float = 1.0, *, seed: Seed = None, dtype: Any = np.float32) -> Array:
-    """Rows (or columns, where they are fewer) that are orthogonal, of length gain (Saxe, McClelland and Ganguli, 2014).
+    """Orthogonal rows (or columns, where they are fewer) of length gain (Saxe, McClelland and Ganguli, 2014).
 
     Parameters
     ----------
     shape : sequence of int
-        Beyond two dimensions, those after the first are taken as one.
+        Dimensions after the first are flattened into one.
     gain : float
     seed, dtype
         As for `uniform`.
@@ -101,7 +101,7 @@ def orthogonal(shape: Sequence[int], gain: float = 1.0, *, seed: Seed = None, dt
     Returns
     -------
     array on `device()`
-        Its last digits may depend on the linear algebra that NumPy was built with.
+        Its last digits may depend on the LAPACK that NumPy was built with.
 
     Raises
     ------
@@ -126,13 +126,13 @@ def orthogonal(shape: Sequence[int], gain: float = 1.0, *, seed: Seed = None, dt
 def sparse(
     shape: Sequence[int], sparsity: float, std: float = 0.01, *, seed: Seed = None, dtype: Any = np.float32
 ) -> Array:
-    """Normal values, and a share of zeros in each column (Martens, 2010).
+    """Normal values with a fraction of zeros in each column (Martens, 2010).
 
     Parameters
     ----------
     shape : (rows, columns)
     sparsity : float
-        Share of zeros, from 0 to 1; their number is rounded up.
+        Fraction of zeros, from 0 to 1; their number is rounded up.
     std : float
     seed, dtype
         As for `uniform`.
@@ -144,7 +144,7 @@ def sparse(
     Raises
     ------
     ValueError
-        If the shape has not two dimensions, sparsity is no share, or std is negative or not finite.
+        If the shape does not have two dimensions, sparsity is not from 0 to 1, or std is negative or not finite.
     """
     rows, columns = _matrix("sparse", shape)
     finite("sparse", std=std)
@@ -154,8 +154,8 @@ def sparse(
         raise ValueError(f"sparse: sparsity is {sparsity}, expected 0 to 1")
     rng = np.random.default_rng(seed)
     values = rng.normal(0, std, (rows, columns))
-    places = rng.permuted(np.broadcast_to(np.arange(rows)[:, None], (rows, columns)), axis=0)
-    values[places < math.ceil(sparsity * rows)] = 0
+    ranks = rng.permuted(np.broadcast_to(np.arange(rows)[:, None], (rows, columns)), axis=0)
+    values[ranks < math.ceil(sparsity * rows)] = 0
     return on_device("sparse", values, dtype)
 
 

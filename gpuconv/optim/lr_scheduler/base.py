@@ -18,7 +18,7 @@ class LRScheduler:
     Parameters
     ----------
     optimizer : Optimizer
-        Its rate is the base of the schedule; if another scheduler was there first, the rate that one found.
+        Its rate is the base of the schedule; of several schedulers, the rate that the first one found.
     last_epoch : int
         Last step of the run that is resumed; -1 starts a new one.
 

@@ -33,7 +33,7 @@ class OneCycleLR(LRScheduler):
     Raises
     ------
     TypeError
-        If there is no number of steps.
+        If the number of steps is missing.
     ValueError
         If an option is outside its range, or the optimizer has no momentum to cycle; from `step` after the last step.
     """

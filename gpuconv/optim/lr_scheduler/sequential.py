@@ -7,7 +7,7 @@ from .base import HasLearningRate, LRScheduler, count
 
 
 class SequentialLR(LRScheduler):
-    """Each scheduler from its milestone on, counting steps from there: a warm-up, then a decay.
+    """Each scheduler from its milestone on, its steps counted from the milestone: a warm-up, then a decay.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class SequentialLR(LRScheduler):
                 raise ValueError(f"SequentialLR: schedulers[{i}] is of another optimizer, expected the same")
         if len(self.milestones) != len(self.schedulers) - 1:
             raise ValueError(
-                f"SequentialLR: there are {len(self.milestones)} milestones, expected one fewer than the "
+                f"SequentialLR: got {len(self.milestones)} milestones, expected one fewer than the "
                 f"{len(self.schedulers)} schedulers"
             )
         if self.milestones != sorted(set(self.milestones)):
