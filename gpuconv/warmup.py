@@ -37,6 +37,10 @@ def warmup(device: str = "auto", *, dtypes: Sequence[str] = ("float32",), progre
         If the device is not there.
     ValueError
         If a dtype is neither of the two.
+
+    Examples
+    --------
+    >>> seconds = gpuconv.warmup("cpu")  # doctest: +SKIP
     """
     for name in dtypes:
         one_of("warmup", "dtypes", name, ("float32", "float64"))

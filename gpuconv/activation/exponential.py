@@ -19,16 +19,14 @@ def elu(x: Array, alpha: float = 1.0, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere, or an option is no number.
-    ValueError
-        If out has another shape.
-
     Notes
     -----
-    Clevert, Unterthiner and Hochreiter, 2016. Deterministic.
+    Clevert, Unterthiner and Hochreiter, 2016. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.elu(np.array([-1.0, 0.0, 2.0])).round(4)
+    array([-0.6321,  0.    ,  2.    ])
     """
     return forward("elu", x, out, alpha=alpha)
 
@@ -49,17 +47,14 @@ def elu_grad(dy: Array, x: Array, alpha: float = 1.0, *, out: Array | None = Non
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ, or an option is
-        no number.
-    ValueError
-        If the shapes differ.
-
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.elu_grad(np.ones(3), np.array([-1.0, 0.0, 2.0])).round(4)
+    array([0.3679, 1.    , 1.    ])
     """
     return backward("elu_grad", dy, x, out, alpha=alpha)
 
@@ -77,16 +72,15 @@ def selu(x: Array, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
-    ValueError
-        If out has another shape.
-
     Notes
     -----
     Scale and alpha keep mean 0 and variance 1 from layer to layer (Klambauer et al., 2017). Deterministic.
+    Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.selu(np.array([-1.0, 0.0, 2.0])).round(4)
+    array([-1.1113,  0.    ,  2.1014])
     """
     return forward("selu", x, out)
 
@@ -105,16 +99,14 @@ def selu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ.
-
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.selu_grad(np.ones(2), np.array([-1.0, 2.0])).round(4)
+    array([0.6468, 1.0507])
     """
     return backward("selu_grad", dy, x, out)
 
@@ -136,17 +128,15 @@ def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0, *, out: Array
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere, or an option is no number.
-    ValueError
-        If out has another shape.
-
     Notes
     -----
     Computed as max(beta x, 0) + log(1 + exp(-|beta x|)): finite for a threshold of any size, where PyTorch's
-    exponential overflows from beta x = 89 (float32) on. Deterministic.
+    exponential overflows from beta x = 89 (float32) on. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.softplus(np.array([-1.0, 0.0, 30.0])).round(4)
+    array([ 0.3133,  0.6931, 30.    ])
     """
     return forward("softplus", x, out, beta=beta, threshold=threshold)
 
@@ -171,16 +161,13 @@ def softplus_grad(
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ, or an option is
-        no number.
-    ValueError
-        If the shapes differ.
-
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.softplus_grad(np.ones(3), np.array([-1.0, 0.0, 30.0])).round(4)
+    array([0.2689, 0.5   , 1.    ])
     """
     return backward("softplus_grad", dy, x, out, beta=beta, threshold=threshold)

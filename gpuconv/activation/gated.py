@@ -20,16 +20,14 @@ def silu(x: Array, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
-    ValueError
-        If out has another shape.
-
     Notes
     -----
-    NaN for x of minus infinity, as in PyTorch. Deterministic.
+    NaN for x of minus infinity, as in PyTorch. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.silu(np.array([-1.0, 0.0, 2.0])).round(4)
+    array([-0.2689,  0.    ,  1.7616])
     """
     return forward("silu", x, out)
 
@@ -48,16 +46,14 @@ def silu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ.
-
     Notes
     -----
-    NaN for infinite x, as in PyTorch. Deterministic.
+    NaN for infinite x, as in PyTorch. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.silu_grad(np.ones(3), np.array([-1.0, 0.0, 2.0])).round(4)
+    array([0.0723, 0.5   , 1.0908])
     """
     return backward("silu_grad", dy, x, out)
 
@@ -75,16 +71,15 @@ def mish(x: Array, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
-    ValueError
-        If out has another shape.
-
     Notes
     -----
     Misra, 2019; one exponential and one division. NaN for x of minus infinity, as in PyTorch. Deterministic.
+    Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.mish(np.array([-1.0, 0.0, 2.0])).round(4)
+    array([-0.3034,  0.    ,  1.944 ])
     """
     return forward("mish", x, out)
 
@@ -103,16 +98,14 @@ def mish_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ.
-
     Notes
     -----
-    NaN for infinite x, as in PyTorch. Deterministic.
+    NaN for infinite x, as in PyTorch. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.mish_grad(np.ones(3), np.array([-1.0, 0.0, 2.0])).round(4)
+    array([0.0592, 0.6   , 1.0693])
     """
     return backward("mish_grad", dy, x, out)
 
@@ -130,16 +123,14 @@ def hardsigmoid(x: Array, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
-    ValueError
-        If out has another shape.
-
     Notes
     -----
-    NaN propagates. Deterministic.
+    NaN propagates. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.hardsigmoid(np.array([-4.0, 0.0, 1.5]))
+    array([0.  , 0.5 , 0.75])
     """
     return forward("hardsigmoid", x, out)
 
@@ -158,16 +149,14 @@ def hardsigmoid_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ.
-
     Notes
     -----
-    0 where x is NaN, as in PyTorch. Deterministic.
+    0 where x is NaN, as in PyTorch. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.hardsigmoid_grad(np.full(3, 6.0), np.array([-4.0, 0.0, 1.5]))
+    array([0., 1., 1.])
     """
     return backward("hardsigmoid_grad", dy, x, out)
 
@@ -185,16 +174,14 @@ def hardswish(x: Array, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
-    ValueError
-        If out has another shape.
-
     Notes
     -----
-    Howard et al., 2019. NaN for x of minus infinity, as in PyTorch. Deterministic.
+    Howard et al., 2019. NaN for x of minus infinity, as in PyTorch. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.hardswish(np.array([-1.5, 0.0, 1.5, 4.0]))
+    array([-0.375,  0.   ,  1.125,  4.   ])
     """
     return forward("hardswish", x, out)
 
@@ -213,16 +200,14 @@ def hardswish_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ.
-
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.hardswish_grad(np.ones(4), np.array([-4.0, 0.0, 1.5, 4.0]))
+    array([0. , 0.5, 1. , 1. ])
     """
     return backward("hardswish_grad", dy, x, out)
 
@@ -242,17 +227,18 @@ def gelu(x: Array, approximate: str = "none", *, out: Array | None = None) -> Ar
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
-    ValueError
-        If out has another shape, or there is no such approximation.
-
     Notes
     -----
     Hendrycks and Gimpel, 2016. Negative results keep all their digits, where PyTorch's 1 + erf cancels to 0. NaN for x
-    of minus infinity, as in PyTorch. Deterministic.
+    of minus infinity, as in PyTorch. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> x = np.array([-1.0, 0.0, 2.0])
+    >>> gpuconv.gelu(x).round(4)
+    array([-0.1587,  0.    ,  1.9545])
+    >>> gpuconv.gelu(x, "tanh").round(4)
+    array([-0.1588,  0.    ,  1.9546])
     """
     one_of("gelu", "approximate", approximate, tuple(APPROXIMATIONS))
     return forward("gelu", x, out, kernel=APPROXIMATIONS[approximate])
@@ -273,17 +259,15 @@ def gelu_grad(dy: Array, x: Array, approximate: str = "none", *, out: Array | No
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ, or there is no such approximation.
-
     Notes
     -----
     NaN for infinite x, as in PyTorch; finite for large ones, where the cube of PyTorch's approximation overflows.
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.gelu_grad(np.ones(3), np.array([-1.0, 0.0, 2.0])).round(4)
+    array([-0.0833,  0.5   ,  1.0852])
     """
     one_of("gelu_grad", "approximate", approximate, tuple(APPROXIMATIONS))
     return backward("gelu_grad", dy, x, out, kernel=APPROXIMATIONS[approximate])

@@ -25,14 +25,18 @@ def prelu(x: Array, weight: Array, *, out: Array | None = None) -> Array:
 
     Raises
     ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
     ValueError
-        If there are neither one slope nor as many as channels, or out has another shape or overlaps weight.
+        If there are neither one slope nor as many as channels.
 
     Notes
     -----
-    He et al., 2015. Deterministic.
+    He et al., 2015. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.prelu(np.array([[-1.0, -1.0], [2.0, 2.0]]), np.array([0.1, 0.5]))
+    array([[-0.1, -0.5],
+           [ 2. ,  2. ]])
     """
     call = Call("prelu", x=x, weight=weight)
     x, weight = call.arrays
@@ -58,16 +62,15 @@ def prelu_grad(dy: Array, x: Array, weight: Array, *, out: Array | None = None) 
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes do not fit together, or out has another shape or overlaps weight.
-
     Notes
     -----
-    f'(0) = weight. Deterministic.
+    f'(0) = weight. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.prelu_grad(np.ones((2, 2)), np.array([[-1.0, -1.0], [2.0, 2.0]]), np.array([0.1, 0.5]))
+    array([[0.1, 0.5],
+           [1. , 1. ]])
     """
     call = Call("prelu_grad", dy=dy, x=x, weight=weight)
     dy, x, weight = call.arrays
@@ -96,16 +99,14 @@ def prelu_weight_grad(dy: Array, x: Array, weight_shape: Sequence[int], *, out: 
     -------
     array of weight_shape
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes do not fit together, or out has another shape or overlaps an input.
-
     Notes
     -----
-    Deterministic: a fixed order of summation.
+    Deterministic: a fixed order of summation. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.prelu_weight_grad(np.ones((2, 2)), np.array([[-1.0, -3.0], [2.0, 2.0]]), (2,))
+    array([-1., -3.])
     """
     call = Call("prelu_weight_grad", dy=dy, x=x)
     dy, x = call.arrays

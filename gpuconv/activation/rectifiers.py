@@ -18,17 +18,15 @@ def relu(x: Array, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
-    ValueError
-        If out has another shape.
-
     Notes
     -----
     A unit whose pre-activation is negative for every sample has zero gradient for good ("dying"). NaN propagates.
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.relu(np.array([-1.0, 0.0, 2.0]))
+    array([0., 0., 2.])
     """
     return forward("relu", x, out)
 
@@ -47,16 +45,14 @@ def relu_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ.
-
     Notes
     -----
-    dy where x is NaN, as in PyTorch. Deterministic.
+    dy where x is NaN, as in PyTorch. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.relu_grad(np.ones(3), np.array([-1.0, 0.0, 2.0]))
+    array([0., 0., 1.])
     """
     return backward("relu_grad", dy, x, out)
 
@@ -76,17 +72,15 @@ def leaky_relu(x: Array, negative_slope: float = 0.01, *, out: Array | None = No
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere, or an option is no number.
-    ValueError
-        If out has another shape.
-
     Notes
     -----
     Never saturates, so a unit cannot die: its gradient is negative_slope, not 0, for negative inputs (Maas, Hannun and
-    Ng, 2013). Deterministic.
+    Ng, 2013). Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.leaky_relu(np.array([-1.0, 0.0, 2.0]), 0.1)
+    array([-0.1,  0. ,  2. ])
     """
     return forward("leaky_relu", x, out, negative_slope=negative_slope)
 
@@ -107,17 +101,14 @@ def leaky_relu_grad(dy: Array, x: Array, negative_slope: float = 0.01, *, out: A
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ, or an option is
-        no number.
-    ValueError
-        If the shapes differ.
-
     Notes
     -----
-    negative_slope * dy where x is NaN, as in PyTorch. Deterministic.
+    negative_slope * dy where x is NaN, as in PyTorch. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.leaky_relu_grad(np.ones(3), np.array([-1.0, 0.0, 2.0]), 0.1)
+    array([0.1, 0.1, 1. ])
     """
     return backward("leaky_relu_grad", dy, x, out, negative_slope=negative_slope)
 
@@ -135,16 +126,15 @@ def relu6(x: Array, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
-    ValueError
-        If out has another shape.
-
     Notes
     -----
     Bounded, so that it survives arithmetic of few bits (Krizhevsky, 2010). NaN propagates. Deterministic.
+    Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.relu6(np.array([-1.0, 3.0, 8.0]))
+    array([0., 3., 6.])
     """
     return forward("relu6", x, out)
 
@@ -163,16 +153,14 @@ def relu6_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ.
-
     Notes
     -----
-    0 where x is NaN, as in PyTorch. Deterministic.
+    0 where x is NaN, as in PyTorch. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.relu6_grad(np.ones(3), np.array([-1.0, 3.0, 8.0]))
+    array([0., 1., 0.])
     """
     return backward("relu6_grad", dy, x, out)
 
@@ -195,14 +183,17 @@ def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0, *, out: Arra
 
     Raises
     ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere, or an option is no number.
     ValueError
-        If out has another shape, or min_val is larger than max_val.
+        If min_val is larger than max_val.
 
     Notes
     -----
-    NaN propagates. Deterministic.
+    NaN propagates. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.hardtanh(np.array([-2.0, 0.5, 2.0]))
+    array([-1. ,  0.5,  1. ])
     """
     op = "hardtanh"
     low, high = _ordered(op, min_val, max_val)
@@ -230,15 +221,17 @@ def hardtanh_grad(
 
     Raises
     ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ, or an option is
-        no number.
     ValueError
-        If the shapes differ, or min_val is larger than max_val.
+        If min_val is larger than max_val.
 
     Notes
     -----
-    0 where x is NaN, as in PyTorch. Deterministic.
+    0 where x is NaN, as in PyTorch. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.hardtanh_grad(np.ones(3), np.array([-2.0, 0.5, 2.0]))
+    array([0., 1., 0.])
     """
     op = "hardtanh_grad"
     low, high = _ordered(op, min_val, max_val)

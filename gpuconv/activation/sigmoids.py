@@ -17,16 +17,14 @@ def sigmoid(x: Array, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
-    ValueError
-        If out has another shape.
-
     Notes
     -----
-    The exponential is taken of -|x|, so it never overflows. Deterministic.
+    The exponential is taken of -|x|, so it never overflows. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.sigmoid(np.array([-2.0, 0.0, 2.0])).round(4)
+    array([0.1192, 0.5   , 0.8808])
     """
     return forward("sigmoid", x, out)
 
@@ -45,16 +43,14 @@ def sigmoid_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ.
-
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.sigmoid_grad(np.ones(3), np.array([-2.0, 0.0, 2.0])).round(4)
+    array([0.105, 0.25 , 0.105])
     """
     return backward("sigmoid_grad", dy, x, out)
 
@@ -72,16 +68,14 @@ def tanh(x: Array, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or out lives elsewhere.
-    ValueError
-        If out has another shape.
-
     Notes
     -----
-    The exponential is taken of -2|x|, so it never overflows. Deterministic.
+    The exponential is taken of -2|x|, so it never overflows. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.tanh(np.array([-1.0, 0.0, 2.0])).round(4)
+    array([-0.7616,  0.    ,  0.964 ])
     """
     return forward("tanh", x, out)
 
@@ -100,15 +94,13 @@ def tanh_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ.
-
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.tanh_grad(np.ones(3), np.array([-1.0, 0.0, 2.0])).round(4)
+    array([0.42  , 1.    , 0.0707])
     """
     return backward("tanh_grad", dy, x, out)

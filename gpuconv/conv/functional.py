@@ -58,6 +58,7 @@ def conv2d(
     it quicker: its error is some 1e-5 of the largest output, and a NaN or infinity in x spreads over the outputs of a
     tile, 4 x 4 for 3 x 3 taps and 2 x 2 for 5 x 5. On a GPU from sm_80 on, tensor cores multiply 16-bit arrays and sums
     are float32; "tf32" does so for float32 arrays, with ten bits of mantissa, and only when it is asked for.
+    Errors: docs/errors.md.
 
     Examples
     --------
@@ -114,6 +115,7 @@ def conv2d_input_grad(
     Notes
     -----
     Equations (17) to (21): dE/dx^l = (delta^{l+1} * rot180{w^{l+1}}) f'(x^l). Deterministic: each dx gathers.
+    Errors: docs/errors.md.
 
     Examples
     --------
@@ -165,7 +167,7 @@ def conv2d_weight_grad(
     -----
     Equations (10) to (14): dE/dw^l[m',n'] = sum_i sum_j delta^l[i,j] o^{l-1}[i+m', j+n']. Deterministic for a given
     number of threads: partial sums are added in a fixed order. On the CPU a NaN or infinity in x may reach taps that
-    do not touch it.
+    do not touch it. Errors: docs/errors.md.
 
     Examples
     --------
@@ -197,6 +199,7 @@ def conv2d_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
     Notes
     -----
     db = sum delta^l, the update rule of docs/backprop.md. Deterministic: a fixed order of summation.
+    Errors: docs/errors.md.
 
     Examples
     --------

@@ -111,12 +111,9 @@ def conv_shape(
     -------
     ConvShape
 
-    Raises
-    ------
-    TypeError
-        If a size is not an integer.
-    ValueError
-        If the shapes do not fit together.
+    Notes
+    -----
+    Errors: docs/errors.md.
     """
     n, c, k, groups, (height, width) = _problem(op, 2, x_shape, w_shape, stride, padding, dilation, groups)
     return _image(n, c, k, groups, height, width)
@@ -164,12 +161,9 @@ def transposed_shape(
     VolumeShape
         Its y is the transposed convolution's argument, its x the result.
 
-    Raises
-    ------
-    TypeError
-        If a size is not an integer.
-    ValueError
-        If the shapes do not fit together, or the result would be empty.
+    Notes
+    -----
+    Errors: docs/errors.md.
     """
     n, k, *outputs = sizes(op, "x", x_shape, Y_LAYOUTS[rank])
     filters, cg, *kernel = _weights(op, rank, w_shape)

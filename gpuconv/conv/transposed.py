@@ -39,7 +39,7 @@ def conv_transpose2d(
     Notes
     -----
     y[n,c,p stride + r dilation - top, ...] += x[n,k,p,q] w[k,c,r,s], then the bias. Computed as `conv2d_input_grad`, so
-    each y gathers: deterministic.
+    each y gathers: deterministic. Errors: docs/errors.md.
 
     Examples
     --------
@@ -79,6 +79,7 @@ def conv_transpose2d_input_grad(
     Notes
     -----
     dx[n,k,p,q] = sum_{c,r,s} w[k,c,r,s] dy[n,c,p stride + r dilation - top, ...]. Deterministic.
+    Errors: docs/errors.md.
 
     Examples
     --------
@@ -116,7 +117,7 @@ def conv_transpose2d_weight_grad(
 
     Notes
     -----
-    Deterministic for a given number of threads.
+    Deterministic for a given number of threads. Errors: docs/errors.md.
 
     Examples
     --------
@@ -146,7 +147,7 @@ def conv_transpose2d_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
 
     Notes
     -----
-    Deterministic: a fixed order of summation.
+    Deterministic: a fixed order of summation. Errors: docs/errors.md.
 
     Examples
     --------

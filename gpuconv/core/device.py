@@ -45,6 +45,12 @@ def device() -> str:
         If "cuda" was asked for and there is none.
     ValueError
         If GPUCONV_DEVICE names no device.
+
+    Examples
+    --------
+    >>> with gpuconv.use_device("cpu"):
+    ...     gpuconv.device()
+    'cpu'
     """
     return _chosen or _from_environment()
 
@@ -63,6 +69,12 @@ class use_device:  # noqa: N801  used like a function
         If the device is not there; nothing is changed then.
     ValueError
         If there is no device of that name.
+
+    Examples
+    --------
+    >>> with gpuconv.use_device("cpu"):
+    ...     print(gpuconv.device())
+    cpu
     """
 
     def __init__(self, name: str) -> None:
@@ -96,6 +108,11 @@ def to_device(a: Array, device_name: str | None = None) -> Array:
     Returns
     -------
     array
+
+    Examples
+    --------
+    >>> gpuconv.to_device([1.0, 2.0], "cpu")
+    array([1., 2.])
     """
     name = device() if device_name is None else _resolve(device_name, "to_device")
     if name != "cuda":
@@ -104,7 +121,13 @@ def to_device(a: Array, device_name: str | None = None) -> Array:
 
 
 def to_host(a: Array) -> Array:
-    """The array as a NumPy array, copied only if it lives on a GPU (which waits for the current stream)."""
+    """The array as a NumPy array, copied only if it lives on a GPU (which waits for the current stream).
+
+    Examples
+    --------
+    >>> gpuconv.to_host(np.array([1.0, 2.0]))
+    array([1., 2.])
+    """
     return a.get() if is_cupy(a) else np.asarray(a)
 
 

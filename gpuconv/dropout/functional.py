@@ -35,14 +35,18 @@ def dropout(
 
     Raises
     ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or seed or offset is no integer.
     ValueError
         If p, seed or offset is out of range.
 
     Notes
     -----
     PyTorch draws from a state, so its masks are others. A NaN that is dropped stays NaN, as in PyTorch. Deterministic.
+    Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.dropout(np.ones(8), 0.5, seed=0)
+    array([0., 2., 2., 2., 2., 0., 2., 0.])
     """
     return _dropout("dropout", x, p, training, seed, offset, out)
 
@@ -64,14 +68,17 @@ def dropout_grad(
 
     Raises
     ------
-    TypeError
-        If dy is no NumPy or CuPy array of a floating type, or seed or offset is no integer.
     ValueError
         If p, seed or offset is out of range.
 
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.dropout_grad(np.ones(8), 0.5, seed=0)
+    array([0., 2., 2., 2., 2., 0., 2., 0.])
     """
     return _dropout("dropout_grad", dy, p, training, seed, offset, out)
 
@@ -79,14 +86,32 @@ def dropout_grad(
 def dropout2d(
     x: Array, p: float = 0.5, *, training: bool = True, seed: int, offset: int = 0, out: Array | None = None
 ) -> Array:
-    """Whole channels of x (N, C, H, W) dropped or kept, n C + c in the place of an element; else as `dropout`."""
+    """Whole channels of x (N, C, H, W) dropped or kept, n C + c in the place of an element; else as `dropout`.
+
+    Examples
+    --------
+    >>> gpuconv.dropout2d(np.ones((1, 4, 1, 2)), 0.5, seed=0)[0, :, 0]
+    array([[0., 0.],
+           [2., 2.],
+           [2., 2.],
+           [2., 2.]])
+    """
     return _dropout("dropout2d", x, p, training, seed, offset, out)
 
 
 def dropout2d_grad(
     dy: Array, p: float = 0.5, *, training: bool = True, seed: int, offset: int = 0, out: Array | None = None
 ) -> Array:
-    """Gradient of `dropout2d`; arguments as for `dropout_grad`."""
+    """Gradient of `dropout2d`; arguments as for `dropout_grad`.
+
+    Examples
+    --------
+    >>> gpuconv.dropout2d_grad(np.ones((1, 4, 1, 2)), 0.5, seed=0)[0, :, 0]
+    array([[0., 0.],
+           [2., 2.],
+           [2., 2.],
+           [2., 2.]])
+    """
     return _dropout("dropout2d_grad", dy, p, training, seed, offset, out)
 
 

@@ -23,14 +23,17 @@ def add(a: Array, b: Array, *, out: Array | None = None) -> Array:
 
     Raises
     ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
     ValueError
         If the shapes differ: nothing is broadcast.
 
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.add(np.array([1.0, 2.0]), np.array([10.0, 20.0]))
+    array([11., 22.])
     """
     call = Call("add", a=a, b=b)
     a, b = call.arrays
@@ -58,14 +61,17 @@ def concatenate(arrays: Sequence[Array], axis: int = 1, *, out: Array | None = N
 
     Raises
     ------
-    TypeError
-        If one is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
     ValueError
-        If there are none, there is no such axis, or shapes differ elsewhere.
+        If there are no arrays, or shapes differ outside the axis.
 
     Notes
     -----
-    torch.cat and numpy.concatenate, but dtypes are not mixed. Deterministic.
+    torch.cat and numpy.concatenate, but dtypes are not mixed. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.concatenate([np.zeros((1, 2, 3)), np.ones((1, 1, 3))]).shape
+    (1, 3, 3)
     """
     op = "concatenate"
     if not isinstance(arrays, Sequence):
@@ -108,14 +114,18 @@ def concatenate_grad(dy: Array, sizes: Sequence[int], axis: int = 1) -> tuple[Ar
 
     Raises
     ------
-    TypeError
-        If dy is no NumPy or CuPy array of a floating type, or a size is no integer.
     ValueError
-        If there is no such axis, or the sizes do not add up to its length.
+        If the sizes do not add up to the axis's length.
 
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> da, db = gpuconv.concatenate_grad(np.arange(3.0).reshape(1, 3), (2, 1))
+    >>> da, db
+    (array([[0., 1.]]), array([[2.]]))
     """
     op = "concatenate_grad"
     call = Call(op, dy=dy)

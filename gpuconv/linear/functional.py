@@ -19,16 +19,15 @@ def linear(x: Array, w: Array, b: Array | None = None, *, out: Array | None = No
     -------
     array (M, K)
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes do not fit together.
-
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> x, w = np.array([[1.0, 2.0]]), np.array([[1.0, 0.0], [1.0, 1.0], [0.0, -1.0]])
+    >>> gpuconv.linear(x, w, np.array([0.0, 0.5, 0.0]))
+    array([[ 1. ,  3.5, -2. ]])
     """
     call = Call("linear", ("b",), x=x, w=w, b=b)
     x, w, b = call.arrays
@@ -55,16 +54,14 @@ def linear_input_grad(dy: Array, w: Array, *, out: Array | None = None) -> Array
     -------
     array (M, C)
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes do not fit together.
-
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.linear_input_grad(np.array([[1.0, 1.0, 1.0]]), np.array([[1.0, 0.0], [1.0, 1.0], [0.0, -1.0]]))
+    array([[2., 0.]])
     """
     call = Call("linear_input_grad", dy=dy, w=w)
     dy, w = call.arrays
@@ -90,16 +87,16 @@ def linear_weight_grad(x: Array, dy: Array, *, out: Array | None = None) -> Arra
     -------
     array (K, C)
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes do not fit together.
-
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.linear_weight_grad(np.array([[1.0, 2.0]]), np.array([[1.0, 0.0, -1.0]]))
+    array([[ 1.,  2.],
+           [ 0.,  0.],
+           [-1., -2.]])
     """
     call = Call("linear_weight_grad", x=x, dy=dy)
     x, dy = call.arrays
@@ -124,16 +121,14 @@ def linear_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
     -------
     array (K,)
 
-    Raises
-    ------
-    TypeError
-        If dy is no NumPy or CuPy array of a floating type.
-    ValueError
-        If dy has not two dimensions.
-
     Notes
     -----
-    Deterministic: a fixed order of summation.
+    Deterministic: a fixed order of summation. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.linear_bias_grad(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([4., 6.])
     """
     call = Call("linear_bias_grad", dy=dy)
     (dy,) = call.arrays

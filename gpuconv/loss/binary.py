@@ -38,17 +38,15 @@ def bce_with_logits(
     array
         Of no dimensions, or like input where reduction is "none".
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes do not fit together, or the reduction has no such name.
-
     Notes
     -----
     torch.nn.functional.binary_cross_entropy_with_logits. Formed so that no exponential overflows and no logarithm of
-    a rounded probability is taken. Deterministic: a fixed order of summation.
+    a rounded probability is taken. Deterministic: a fixed order of summation. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> round(float(gpuconv.bce_with_logits(np.array([0.0, 3.0]), np.array([1.0, 0.0]))), 4)
+    1.8709
     """
     call = _call("bce_with_logits", input, target, weight, pos_weight, reduction)
     x, target, weight, pos_weight = _operands(call)
@@ -82,16 +80,14 @@ def bce_with_logits_grad(
     -------
     array like input
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes do not fit together, or the reduction has no such name.
-
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.bce_with_logits_grad(np.array([0.0, 0.0]), np.array([1.0, 0.0]))
+    array([-0.25,  0.25])
     """
     call = _call("bce_with_logits_grad", input, target, weight, pos_weight, reduction)
     x, target, weight, pos_weight = _operands(call)

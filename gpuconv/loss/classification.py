@@ -43,15 +43,19 @@ def cross_entropy(
 
     Raises
     ------
-    TypeError
-        If an array is no NumPy or CuPy array of the right type, or dtypes or devices differ.
     ValueError
-        If the shapes do not fit together, a label is out of range, or an option has no such value.
+        If a label is out of range.
 
     Notes
     -----
     L = -1/m sum y_i log(yhat_i). The row maximum is subtracted first. If every label is ignored the loss is 0
-    (PyTorch's mean is NaN). Deterministic: a fixed order of summation.
+    (PyTorch's mean is NaN). Deterministic: a fixed order of summation. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> scores, labels = np.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]]), np.array([0, 2])
+    >>> round(float(gpuconv.cross_entropy(scores, labels)), 4)
+    0.6691
     """
     call = _call("cross_entropy", input, weight, reduction)
     x, weight = _logits(call)
@@ -97,14 +101,17 @@ def cross_entropy_grad(
 
     Raises
     ------
-    TypeError
-        If an array is no NumPy or CuPy array of the right type, or dtypes or devices differ.
     ValueError
-        If the shapes do not fit together, a label is out of range, or an option has no such value.
+        If a label is out of range.
 
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.cross_entropy_grad(np.zeros((1, 4)), np.array([1]))
+    array([[ 0.25, -0.75,  0.25,  0.25]])
     """
     call = _call("cross_entropy_grad", input, weight, reduction)
     x, weight = _logits(call)
@@ -154,14 +161,18 @@ def nll_loss(
 
     Raises
     ------
-    TypeError
-        If an array is no NumPy or CuPy array of the right type, or dtypes or devices differ.
     ValueError
-        If the shapes do not fit together, a label is out of range, or an option has no such value.
+        If a label is out of range.
 
     Notes
     -----
     If every label is ignored the loss is 0 (PyTorch's mean is NaN). Deterministic: a fixed order of summation.
+    Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> float(gpuconv.nll_loss(np.array([[-1.0, -2.0], [-3.0, -0.5]]), np.array([0, 1])))
+    0.75
     """
     call = _call("nll_loss", input, weight, reduction)
     x, weight = _logits(call)
@@ -199,14 +210,18 @@ def nll_loss_grad(
 
     Raises
     ------
-    TypeError
-        If an array is no NumPy or CuPy array of the right type, or dtypes or devices differ.
     ValueError
-        If the shapes do not fit together, a label is out of range, or an option has no such value.
+        If a label is out of range.
 
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.nll_loss_grad(np.array([[-1.0, -2.0], [-3.0, -0.5]]), np.array([0, 1]))
+    array([[-0.5,  0. ],
+           [ 0. , -0.5]])
     """
     call = _call("nll_loss_grad", input, weight, reduction)
     x, weight = _logits(call)

@@ -21,16 +21,15 @@ def mse_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
     array
         Of no dimensions, or like input where reduction is "none".
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ, or the reduction has no such name.
-
     Notes
     -----
     The loss for regression. The mean of nothing is NaN, as in PyTorch. Deterministic: a fixed order of summation.
+    Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> float(gpuconv.mse_loss(np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 2.0]), reduction="sum"))
+    5.0
     """
     return forward("mse_loss", "mse", input, target, reduction)
 
@@ -52,16 +51,14 @@ def mse_loss_grad(
     -------
     array like input
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ, or the reduction has no such name.
-
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.mse_loss_grad(np.array([1.0, 2.0]), np.array([1.0, 0.0]))
+    array([0., 2.])
     """
     return backward("mse_loss_grad", "mse", input, target, reduction, dloss, out)
 
@@ -79,16 +76,14 @@ def l1_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
     array
         Of no dimensions, or like input where reduction is "none".
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ, or the reduction has no such name.
-
     Notes
     -----
-    The mean of nothing is NaN, as in PyTorch. Deterministic: a fixed order of summation.
+    The mean of nothing is NaN, as in PyTorch. Deterministic: a fixed order of summation. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> float(gpuconv.l1_loss(np.array([1.0, 2.0]), np.array([1.0, 0.0])))
+    1.0
     """
     return forward("l1_loss", "l1", input, target, reduction)
 
@@ -111,16 +106,14 @@ def l1_loss_grad(
     array like input
         0 where input and target are equal or one is NaN, as in PyTorch.
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ, or the reduction has no such name.
-
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.l1_loss_grad(np.array([1.0, 2.0]), np.array([1.0, 0.0]))
+    array([0. , 0.5])
     """
     return backward("l1_loss_grad", "l1", input, target, reduction, dloss, out)
 

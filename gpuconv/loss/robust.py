@@ -24,14 +24,17 @@ def huber_loss(input: Array, target: Array, *, delta: float = 1.0, reduction: st
 
     Raises
     ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
     ValueError
-        If the shapes differ, delta is not positive, or the reduction has no such name.
+        If delta is not positive.
 
     Notes
     -----
-    Huber, 1964. The mean of nothing is NaN. Deterministic: a fixed order of summation.
+    Huber, 1964. The mean of nothing is NaN. Deterministic: a fixed order of summation. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.huber_loss(np.array([0.5, 3.0]), np.zeros(2), reduction="none", delta=2.0)
+    array([0.125, 4.   ])
     """
     op = "huber_loss"
     return forward(op, "huber", input, target, reduction, _positive(op, "delta", delta))
@@ -62,14 +65,17 @@ def huber_loss_grad(
 
     Raises
     ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
     ValueError
-        If the shapes differ, delta is not positive, or the reduction has no such name.
+        If delta is not positive.
 
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.huber_loss_grad(np.array([0.5, 3.0]), np.zeros(2), delta=2.0)
+    array([0.25, 1.  ])
     """
     op = "huber_loss_grad"
     return backward(op, "huber", input, target, reduction, dloss, out, _positive(op, "delta", delta))
@@ -92,14 +98,17 @@ def smooth_l1_loss(input: Array, target: Array, *, beta: float = 1.0, reduction:
 
     Raises
     ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
     ValueError
-        If the shapes differ, beta is negative, or the reduction has no such name.
+        If beta is negative.
 
     Notes
     -----
-    Girshick, 2015. The mean of nothing is NaN. Deterministic: a fixed order of summation.
+    Girshick, 2015. The mean of nothing is NaN. Deterministic: a fixed order of summation. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.smooth_l1_loss(np.array([0.5, 3.0]), np.zeros(2), reduction="none")
+    array([0.125, 2.5  ])
     """
     op = "smooth_l1_loss"
     beta = _natural(op, "beta", beta)
@@ -131,14 +140,17 @@ def smooth_l1_loss_grad(
 
     Raises
     ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
     ValueError
-        If the shapes differ, beta is negative, or the reduction has no such name.
+        If beta is negative.
 
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.smooth_l1_loss_grad(np.array([0.5, 3.0]), np.zeros(2))
+    array([0.25, 0.5 ])
     """
     op = "smooth_l1_loss_grad"
     beta = _natural(op, "beta", beta)

@@ -21,16 +21,15 @@ def softmax(x: Array, axis: int = -1, *, out: Array | None = None) -> Array:
     array like x
         Sums to 1 along the axis.
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type.
-    ValueError
-        If x has no such axis, or out has another shape.
-
     Notes
     -----
-    The maximum is subtracted first, so nothing overflows. Deterministic.
+    The maximum is subtracted first, so nothing overflows. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.softmax(np.array([[0.0, 0.0], [1.0, 3.0]])).round(4)
+    array([[0.5   , 0.5   ],
+           [0.1192, 0.8808]])
     """
     return _forward("softmax", x, axis, out)
 
@@ -50,16 +49,14 @@ def softmax_grad(dy: Array, x: Array, axis: int = -1, *, out: Array | None = Non
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ, or x has no such axis.
-
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.softmax_grad(np.array([[1.0, 0.0]]), np.array([[0.0, 0.0]]))
+    array([[ 0.25, -0.25]])
     """
     return _backward("softmax_grad", dy, x, axis, out)
 
@@ -79,16 +76,15 @@ def log_softmax(x: Array, axis: int = -1, *, out: Array | None = None) -> Array:
     array like x
         Its exponential sums to 1 along the axis.
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type.
-    ValueError
-        If x has no such axis, or out has another shape.
-
     Notes
     -----
-    The maximum is subtracted first, so nothing overflows. Deterministic.
+    The maximum is subtracted first, so nothing overflows. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.log_softmax(np.array([[0.0, 0.0], [1.0, 3.0]])).round(4)
+    array([[-0.6931, -0.6931],
+           [-2.1269, -0.1269]])
     """
     return _forward("log_softmax", x, axis, out)
 
@@ -108,16 +104,14 @@ def log_softmax_grad(dy: Array, x: Array, axis: int = -1, *, out: Array | None =
     -------
     array like x
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes differ, or x has no such axis.
-
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.log_softmax_grad(np.array([[1.0, 0.0]]), np.array([[0.0, 0.0]]))
+    array([[ 0.5, -0.5]])
     """
     return _backward("log_softmax_grad", dy, x, axis, out)
 

@@ -75,6 +75,12 @@ def symmetry_report(model: Module) -> SymmetryReport:
     -----
     Units with equal weights W_i compute the same signal a_i = sum_j W_ij x_j and get the same gradient, so they stay
     equal: however wide such a layer is, it is one unit.
+
+    Examples
+    --------
+    >>> model = nn.Sequential(nn.Linear(3, 2, init=nn.init.zeros))
+    >>> gpuconv.symmetry_report(model).symmetric
+    True
     """
     layers = []
     for path, module in model.named_modules():

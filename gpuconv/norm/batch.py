@@ -20,7 +20,14 @@ def batch_norm1d(
     weight: Array | None = None, bias: Array | None = None, training: bool = False, momentum: float = 0.1,
     eps: float = 1e-5, *, out: Array | None = None,
 ) -> Array:  # fmt: skip
-    """Batch normalisation of x (N, C) or (N, C, L); everything else as for `batch_norm2d`."""
+    """Batch normalisation of x (N, C) or (N, C, L); everything else as for `batch_norm2d`.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 0.0], [3.0, 0.0]])
+    >>> gpuconv.batch_norm1d(x, training=True, eps=0.0625)[:, 0].round(4)
+    array([-0.9701,  0.9701])
+    """
     affine = {"weight": weight, "bias": bias}
     return _batch_norm("batch_norm1d", x, running_mean, running_var, affine, training, momentum, eps, out)
 
@@ -60,15 +67,20 @@ def batch_norm2d(
 
     Raises
     ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
     ValueError
-        If the shapes do not fit together, there is nothing to normalise with, or in training only one value for each
-        channel; if the running statistics cannot be written to.
+        If there is nothing to normalize with, in training only one value for each channel, or running statistics that
+        cannot be written to.
 
     Notes
     -----
-    An empty x moves nothing. The sums are taken in a fixed order: deterministic.
+    An empty x moves nothing. The sums are taken in a fixed order: deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> x = np.arange(4.0).reshape(1, 1, 2, 2)
+    >>> gpuconv.batch_norm2d(x, training=True).round(4)
+    array([[[[-1.3416, -0.4472],
+             [ 0.4472,  1.3416]]]])
     """
     affine = {"weight": weight, "bias": bias}
     return _batch_norm("batch_norm2d", x, running_mean, running_var, affine, training, momentum, eps, out)
@@ -79,7 +91,15 @@ def batch_norm3d(
     weight: Array | None = None, bias: Array | None = None, training: bool = False, momentum: float = 0.1,
     eps: float = 1e-5, *, out: Array | None = None,
 ) -> Array:  # fmt: skip
-    """Batch normalisation of x (N, C, D, H, W); everything else as for `batch_norm2d`."""
+    """Batch normalisation of x (N, C, D, H, W); everything else as for `batch_norm2d`.
+
+    Examples
+    --------
+    >>> x, mean, var = np.full((1, 1, 1, 2, 2), 5.0), np.array([1.0]), np.array([4.0])
+    >>> gpuconv.batch_norm3d(x, mean, var, eps=1e-9).round(4)
+    array([[[[[2., 2.],
+              [2., 2.]]]]])
+    """
     affine = {"weight": weight, "bias": bias}
     return _batch_norm("batch_norm3d", x, running_mean, running_var, affine, training, momentum, eps, out)
 
@@ -103,16 +123,20 @@ def batch_norm_statistics(
 
     Raises
     ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
     ValueError
-        If there is only one value for each channel, shapes do not fit, or the running statistics cannot be written to.
+        If there is only one value for each channel, or the running statistics cannot be written to.
 
     Notes
     -----
     What a training pass keeps for the gradient: `batch_norm2d(x, mean, var)` normalises with them, and
     `batch_norm2d_grad(dy, x, mean, var, training=True)` wants them. Variances are sums of squared differences from a
-    mean, merged: a large mean costs no digits. Deterministic.
+    mean, merged: a large mean costs no digits. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> mean, var = gpuconv.batch_norm_statistics(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    >>> mean, var
+    (array([2., 5.]), array([1., 0.]))
     """
     op = "batch_norm_statistics"
     updated(op, running_mean=running_mean, running_var=running_var)
@@ -133,7 +157,16 @@ def batch_norm1d_grad(
     dy: Array, x: Array, mean: Array, var: Array, weight: Array | None = None, *,
     training: bool = False, eps: float = 1e-5, out: Array | None = None,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
-    """Gradients of `batch_norm1d`; everything else as for `batch_norm2d_grad`."""
+    """Gradients of `batch_norm1d`; everything else as for `batch_norm2d_grad`.
+
+    Examples
+    --------
+    >>> x, dy = np.array([[1.0], [3.0]]), np.array([[1.0], [0.0]])
+    >>> mean, var = gpuconv.batch_norm_statistics(x)
+    >>> dx, dweight, dbias = gpuconv.batch_norm1d_grad(dy, x, mean, var, np.ones(1), training=True)
+    >>> dweight.round(4), dbias
+    (array([-1.]), array([1.]))
+    """
     return _batch_norm_grad("batch_norm1d_grad", dy, x, mean, var, weight, training, eps, out)
 
 
@@ -173,16 +206,17 @@ def batch_norm2d_grad(
     dx : array like x
     dweight, dbias : array (C,)
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes do not fit together.
-
     Notes
     -----
-    The sums are taken in a fixed order: deterministic.
+    The sums are taken in a fixed order: deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> x = np.arange(8.0).reshape(1, 2, 2, 2)
+    >>> mean, var = gpuconv.batch_norm_statistics(x)
+    >>> dx, dweight, dbias = gpuconv.batch_norm2d_grad(np.ones_like(x), x, mean, var, np.ones(2), training=True)
+    >>> dbias
+    array([4., 4.])
     """
     return _batch_norm_grad("batch_norm2d_grad", dy, x, mean, var, weight, training, eps, out)
 
@@ -191,7 +225,16 @@ def batch_norm3d_grad(
     dy: Array, x: Array, mean: Array, var: Array, weight: Array | None = None, *,
     training: bool = False, eps: float = 1e-5, out: Array | None = None,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
-    """Gradients of `batch_norm3d`; everything else as for `batch_norm2d_grad`."""
+    """Gradients of `batch_norm3d`; everything else as for `batch_norm2d_grad`.
+
+    Examples
+    --------
+    >>> x = np.arange(4.0).reshape(1, 1, 1, 2, 2)
+    >>> mean, var = gpuconv.batch_norm_statistics(x)
+    >>> dx, dweight, dbias = gpuconv.batch_norm3d_grad(np.ones_like(x), x, mean, var, np.ones(1), training=True)
+    >>> dbias
+    array([4.])
+    """
     return _batch_norm_grad("batch_norm3d_grad", dy, x, mean, var, weight, training, eps, out)
 
 

@@ -44,14 +44,17 @@ def group_norm(
 
     Raises
     ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
     ValueError
-        If the groups do not divide the channels, the shapes do not fit together, or there is a single value.
+        If the groups do not divide the channels, or a group has a single value.
 
     Notes
     -----
-    The sums are taken in a fixed order: deterministic.
+    The sums are taken in a fixed order: deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.group_norm(np.array([[1.0, 3.0, 10.0, 30.0]]), 2).round(4)
+    array([[-1.,  1., -1.,  1.]])
     """
     op = "group_norm"
     options: dict[str, Any] = {"weight": weight, "bias": bias, "mean": mean, "var": var}
@@ -90,14 +93,17 @@ def group_norm_statistics(x: Array, num_groups: int) -> tuple[Array, Array]:
 
     Raises
     ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type.
     ValueError
         If the groups do not divide the channels.
 
     Notes
     -----
-    What a forward pass keeps for `group_norm_grad`. Deterministic.
+    What a forward pass keeps for `group_norm_grad`. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.group_norm_statistics(np.array([[1.0, 3.0, 10.0, 30.0]]), 2)
+    (array([[ 2., 20.]]), array([[  1., 100.]]))
     """
     call = Call("group_norm_statistics", x=x)
     (x,) = call.arrays
@@ -141,16 +147,17 @@ def group_norm_grad(
     dx : array like x
     dweight, dbias : array (C,)
 
-    Raises
-    ------
-    TypeError
-        If an array is no NumPy or CuPy array of a floating type, or dtypes or devices differ.
-    ValueError
-        If the shapes do not fit together.
-
     Notes
     -----
-    The sums are taken in a fixed order: deterministic.
+    The sums are taken in a fixed order: deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 3.0, 10.0, 30.0]])
+    >>> mean, var = gpuconv.group_norm_statistics(x, 2)
+    >>> dx, dweight, dbias = gpuconv.group_norm_grad(np.ones_like(x), x, 2, mean, var, np.ones(4))
+    >>> dweight.round(4), dbias
+    (array([-1.,  1., -1.,  1.]), array([1., 1., 1., 1.]))
     """
     op = "group_norm_grad"
     call = Call(op, ("weight",), float32=("mean", "var"), dy=dy, x=x, mean=mean, var=var, weight=weight)

@@ -52,6 +52,15 @@ def clip_grad_norm(
     Notes
     -----
     g <- g min(1, max_norm / (norm + 1e-6)), in place (Pascanu, Mikolov and Bengio, 2013). Deterministic.
+
+    Examples
+    --------
+    >>> weight = nn.Parameter(np.zeros(2))
+    >>> weight.grad = np.array([3.0, 4.0])
+    >>> float(gpuconv.clip_grad_norm([weight], 1.0))
+    5.0
+    >>> weight.grad.round(4)
+    array([0.6, 0.8])
     """
     op = "clip_grad_norm"
     gradients = _gradients(op, parameters)
@@ -99,6 +108,14 @@ def clip_grad_value(parameters: Iterable[Parameter] | Parameter, clip_value: flo
         If parameters holds something else than parameters, or gradients differ in dtype or device.
     ValueError
         If clip_value is negative or NaN, or a gradient is not C-contiguous or is read-only.
+
+    Examples
+    --------
+    >>> weight = nn.Parameter(np.zeros(2))
+    >>> weight.grad = np.array([3.0, -0.5])
+    >>> gpuconv.clip_grad_value([weight], 1.0)
+    >>> weight.grad
+    array([ 1. , -0.5])
     """
     op = "clip_grad_value"
     gradients = _gradients(op, parameters)

@@ -28,17 +28,16 @@ def adaptive_avg_pool2d(x: Array, output_size: OutputSize, *, out: Array | None 
     -------
     array (N, C, P, Q)
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type.
-    ValueError
-        If x has another number of dimensions, or a size is not positive.
-
     Notes
     -----
     Window i of P over H positions is floor(i H / P) to ceil((i + 1) H / P), as in PyTorch: they may overlap, and differ
-    by one in size. Deterministic.
+    by one in size. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.adaptive_avg_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), (2, 1))
+    array([[[[ 3.5],
+             [11.5]]]])
     """
     return pool_to_means("adaptive_avg_pool2d", 2, x, output_size, out)
 
@@ -58,16 +57,17 @@ def adaptive_avg_pool2d_input_grad(dy: Array, input_shape: Sequence[int], *, out
     -------
     array (N, C, H, W)
 
-    Raises
-    ------
-    TypeError
-        If dy is no NumPy or CuPy array of a floating type.
-    ValueError
-        If the shapes do not fit together.
-
     Notes
     -----
-    Each input gathers from the windows that cover it, without atomics: deterministic.
+    Each input gathers from the windows that cover it, without atomics: deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.adaptive_avg_pool2d_input_grad(np.array([[[[8.0], [16.0]]]]), (1, 1, 4, 4))
+    array([[[[1., 1., 1., 1.],
+             [1., 1., 1., 1.],
+             [2., 2., 2., 2.],
+             [2., 2., 2., 2.]]]])
     """
     return pool_to_means_input_grad("adaptive_avg_pool2d_input_grad", 2, dy, input_shape, out)
 
@@ -88,16 +88,15 @@ def adaptive_max_pool2d(x: Array, output_size: OutputSize) -> tuple[Array, Array
         Position of each winner in its plane, h * W + w. The windows are of several sizes, so there is no mask of
         positions inside them; these are the indices that PyTorch returns and `max_unpool2d` takes.
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type.
-    ValueError
-        If x has another number of dimensions, or a size is not positive.
-
     Notes
     -----
-    Windows as for `adaptive_avg_pool2d`; ties and NaN as for `max_pool2d`. Deterministic.
+    Windows as for `adaptive_avg_pool2d`; ties and NaN as for `max_pool2d`. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> y, indices = gpuconv.adaptive_max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), (2, 1))
+    >>> y.ravel(), indices.ravel()
+    (array([ 7., 15.]), array([ 7, 15]))
     """
     return pool_to_maxima("adaptive_max_pool2d", 2, x, output_size)
 
@@ -122,59 +121,116 @@ def adaptive_max_pool2d_input_grad(
 
     Raises
     ------
-    TypeError
-        If dy is no NumPy or CuPy array of a floating type, or the indices are no integers on its device.
     ValueError
-        If the shapes do not fit together, or an index lies outside its plane.
+        If an index lies outside its plane.
 
     Notes
     -----
-    Each input gathers from the windows that cover it, without atomics: deterministic.
+    Each input gathers from the windows that cover it, without atomics: deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> y, indices = gpuconv.adaptive_max_pool2d(np.arange(4.0).reshape(1, 1, 2, 2), 1)
+    >>> gpuconv.adaptive_max_pool2d_input_grad(np.ones_like(y), indices, (1, 1, 2, 2))
+    array([[[[0., 0.],
+             [0., 1.]]]])
     """
     return pool_to_maxima_input_grad("adaptive_max_pool2d_input_grad", 2, dy, indices, input_shape, out)
 
 
 def adaptive_avg_pool1d(x: Array, output_size: OutputSize, *, out: Array | None = None) -> Array:
-    """From x (N, C, W) to (N, C, Q); everything else as for `adaptive_avg_pool2d`."""
+    """From x (N, C, W) to (N, C, Q); everything else as for `adaptive_avg_pool2d`.
+
+    Examples
+    --------
+    >>> gpuconv.adaptive_avg_pool1d(np.arange(5.0).reshape(1, 1, 5), 2)
+    array([[[1., 3.]]])
+    """
     return pool_to_means("adaptive_avg_pool1d", 1, x, output_size, out)
 
 
 def adaptive_avg_pool1d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
-    """dx (N, C, W) from dy (N, C, Q); everything else as for `adaptive_avg_pool2d_input_grad`."""
+    """dx (N, C, W) from dy (N, C, Q); everything else as for `adaptive_avg_pool2d_input_grad`.
+
+    Examples
+    --------
+    >>> gpuconv.adaptive_avg_pool1d_input_grad(np.array([[[3.0, 6.0]]]), (1, 1, 5))
+    array([[[1., 1., 3., 2., 2.]]])
+    """
     return pool_to_means_input_grad("adaptive_avg_pool1d_input_grad", 1, dy, input_shape, out)
 
 
 def adaptive_max_pool1d(x: Array, output_size: OutputSize) -> tuple[Array, Array]:
-    """From x (N, C, W) to (N, C, Q); everything else as for `adaptive_max_pool2d`."""
+    """From x (N, C, W) to (N, C, Q); everything else as for `adaptive_max_pool2d`.
+
+    Examples
+    --------
+    >>> y, indices = gpuconv.adaptive_max_pool1d(np.array([[[1.0, 3.0, 2.0, 0.0, 5.0]]]), 2)
+    >>> y, indices
+    (array([[[3., 5.]]]), array([[[1, 4]]]))
+    """
     return pool_to_maxima("adaptive_max_pool1d", 1, x, output_size)
 
 
 def adaptive_max_pool1d_input_grad(
     dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
 ) -> Array:
-    """dx (N, C, W) from dy (N, C, Q); everything else as for `adaptive_max_pool2d_input_grad`."""
+    """dx (N, C, W) from dy (N, C, Q); everything else as for `adaptive_max_pool2d_input_grad`.
+
+    Examples
+    --------
+    >>> _, indices = gpuconv.adaptive_max_pool1d(np.array([[[1.0, 3.0, 2.0, 0.0, 5.0]]]), 2)
+    >>> gpuconv.adaptive_max_pool1d_input_grad(np.array([[[10.0, 20.0]]]), indices, (1, 1, 5))
+    array([[[ 0., 10.,  0.,  0., 20.]]])
+    """
     return pool_to_maxima_input_grad("adaptive_max_pool1d_input_grad", 1, dy, indices, input_shape, out)
 
 
 def adaptive_avg_pool3d(x: Array, output_size: OutputSize, *, out: Array | None = None) -> Array:
-    """From x (N, C, D, H, W) to (N, C, Z, P, Q); everything else as for `adaptive_avg_pool2d`."""
+    """From x (N, C, D, H, W) to (N, C, Z, P, Q); everything else as for `adaptive_avg_pool2d`.
+
+    Examples
+    --------
+    >>> gpuconv.adaptive_avg_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), (2, 1, 1)).ravel()
+    array([1.5, 5.5])
+    """
     return pool_to_means("adaptive_avg_pool3d", 3, x, output_size, out)
 
 
 def adaptive_avg_pool3d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
-    """dx (N, C, D, H, W) from dy (N, C, Z, P, Q); everything else as for `adaptive_avg_pool2d_input_grad`."""
+    """dx (N, C, D, H, W) from dy (N, C, Z, P, Q); everything else as for `adaptive_avg_pool2d_input_grad`.
+
+    Examples
+    --------
+    >>> gpuconv.adaptive_avg_pool3d_input_grad(np.full((1, 1, 1, 1, 1), 8.0), (1, 1, 2, 2, 2)).ravel()
+    array([1., 1., 1., 1., 1., 1., 1., 1.])
+    """
     return pool_to_means_input_grad("adaptive_avg_pool3d_input_grad", 3, dy, input_shape, out)
 
 
 def adaptive_max_pool3d(x: Array, output_size: OutputSize) -> tuple[Array, Array]:
-    """From x (N, C, D, H, W) to (N, C, Z, P, Q); everything else as for `adaptive_max_pool2d`."""
+    """From x (N, C, D, H, W) to (N, C, Z, P, Q); everything else as for `adaptive_max_pool2d`.
+
+    Examples
+    --------
+    >>> y, indices = gpuconv.adaptive_max_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), (2, 1, 1))
+    >>> y.ravel(), indices.ravel()
+    (array([3., 7.]), array([3, 7]))
+    """
     return pool_to_maxima("adaptive_max_pool3d", 3, x, output_size)
 
 
 def adaptive_max_pool3d_input_grad(
     dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
 ) -> Array:
-    """dx (N, C, D, H, W) from dy (N, C, Z, P, Q); everything else as for `adaptive_max_pool2d_input_grad`."""
+    """dx (N, C, D, H, W) from dy (N, C, Z, P, Q); everything else as for `adaptive_max_pool2d_input_grad`.
+
+    Examples
+    --------
+    >>> y, indices = gpuconv.adaptive_max_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 1)
+    >>> gpuconv.adaptive_max_pool3d_input_grad(np.ones_like(y), indices, (1, 1, 2, 2, 2)).ravel()
+    array([0., 0., 0., 0., 0., 0., 0., 1.])
+    """
     return pool_to_maxima_input_grad("adaptive_max_pool3d_input_grad", 3, dy, indices, input_shape, out)
 
 

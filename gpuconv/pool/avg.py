@@ -46,14 +46,18 @@ def avg_pool2d(
 
     Raises
     ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type.
     ValueError
-        If the window does not fit, the padding is more than half of it, or the divisor is 0.
+        If the divisor is 0.
 
     Notes
     -----
-    Where ONNX and PyTorch disagree about the divisor, PyTorch's is the rule. Deterministic.
+    Where ONNX and PyTorch disagree about the divisor, PyTorch's is the rule. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.avg_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
+    array([[[[ 2.5,  4.5],
+             [10.5, 12.5]]]])
     """
     options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     return _avg_pool("avg_pool2d", 2, x, *options, out)
@@ -86,16 +90,15 @@ def avg_pool2d_input_grad(
     -------
     array (N, C, H, W)
 
-    Raises
-    ------
-    TypeError
-        If dy is no NumPy or CuPy array of a floating type.
-    ValueError
-        If the shapes do not fit together.
-
     Notes
     -----
-    Each input gathers from the windows that cover it, without atomics: deterministic.
+    Each input gathers from the windows that cover it, without atomics: deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.avg_pool2d_input_grad(np.array([[[[4.0, 8.0]]]]), (1, 1, 2, 4), 2)
+    array([[[[1., 1., 2., 2.],
+             [1., 1., 2., 2.]]]])
     """
     options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     return _avg_pool_input_grad("avg_pool2d_input_grad", 2, dy, input_shape, *options, out)
@@ -126,10 +129,14 @@ def avg_pool1d(
     array (N, C, Q)
         As for `avg_pool2d`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        As for `avg_pool2d`.
+    Notes
+    -----
+    Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.avg_pool1d(np.array([[[1.0, 3.0, 2.0, 0.0]]]), 2)
+    array([[[2., 1.]]])
     """
     return _avg_pool("avg_pool1d", 1, x, kernel_size, stride, padding, ceil_mode, count_include_pad, None, out)
 
@@ -145,7 +152,13 @@ def avg_pool1d_input_grad(
     *,
     out: Array | None = None,
 ) -> Array:
-    """dx (N, C, W) from dy (N, C, Q); everything else as for `avg_pool2d_input_grad`."""
+    """dx (N, C, W) from dy (N, C, Q); everything else as for `avg_pool2d_input_grad`.
+
+    Examples
+    --------
+    >>> gpuconv.avg_pool1d_input_grad(np.array([[[2.0, 4.0]]]), (1, 1, 4), 2)
+    array([[[1., 1., 2., 2.]]])
+    """
     options = kernel_size, stride, padding, ceil_mode, count_include_pad, None
     return _avg_pool_input_grad("avg_pool1d_input_grad", 1, dy, input_shape, *options, out)
 
@@ -177,10 +190,14 @@ def avg_pool3d(
     array (N, C, Z, P, Q)
         As for `avg_pool2d`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        As for `avg_pool2d`.
+    Notes
+    -----
+    Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.avg_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 2)
+    array([[[[[3.5]]]]])
     """
     options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     return _avg_pool("avg_pool3d", 3, x, *options, out)
@@ -198,7 +215,13 @@ def avg_pool3d_input_grad(
     *,
     out: Array | None = None,
 ) -> Array:
-    """dx (N, C, D, H, W) from dy (N, C, Z, P, Q); everything else as for `avg_pool2d_input_grad`."""
+    """dx (N, C, D, H, W) from dy (N, C, Z, P, Q); everything else as for `avg_pool2d_input_grad`.
+
+    Examples
+    --------
+    >>> gpuconv.avg_pool3d_input_grad(np.full((1, 1, 1, 1, 1), 8.0), (1, 1, 2, 2, 2), 2).ravel()
+    array([1., 1., 1., 1., 1., 1., 1., 1.])
+    """
     options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     return _avg_pool_input_grad("avg_pool3d_input_grad", 3, dy, input_shape, *options, out)
 

@@ -19,16 +19,14 @@ def global_avg_pool2d(x: Array, *, out: Array | None = None) -> Array:
     -------
     array (N, C, 1, 1)
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type.
-    ValueError
-        If x has another number of dimensions.
-
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.global_avg_pool2d(np.arange(16.0).reshape(1, 1, 4, 4))
+    array([[[[7.5]]]])
     """
     return pool_to_means("global_avg_pool2d", 2, x, 1, out)
 
@@ -47,16 +45,15 @@ def global_avg_pool2d_input_grad(dy: Array, input_shape: Sequence[int], *, out: 
     -------
     array (N, C, H, W)
 
-    Raises
-    ------
-    TypeError
-        If dy is no NumPy or CuPy array of a floating type.
-    ValueError
-        If the shapes do not fit together.
-
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.global_avg_pool2d_input_grad(np.array([[[[4.0]]]]), (1, 1, 2, 2))
+    array([[[[1., 1.],
+             [1., 1.]]]])
     """
     return pool_to_means_input_grad("global_avg_pool2d_input_grad", 2, dy, input_shape, out, windows=1)
 
@@ -74,16 +71,15 @@ def global_max_pool2d(x: Array) -> tuple[Array, Array]:
     indices : array (N, C, 1, 1), int64
         Position of the winner in its plane, h * W + w.
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type.
-    ValueError
-        If x has another number of dimensions.
-
     Notes
     -----
-    Ties and NaN as for `max_pool2d`. Deterministic.
+    Ties and NaN as for `max_pool2d`. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> y, indices = gpuconv.global_max_pool2d(np.array([[[[1.0, 3.0], [2.0, 0.0]]]]))
+    >>> y, indices
+    (array([[[[3.]]]]), array([[[[1]]]]))
     """
     return pool_to_maxima("global_max_pool2d", 2, x, 1)
 
@@ -108,57 +104,114 @@ def global_max_pool2d_input_grad(
 
     Raises
     ------
-    TypeError
-        If dy is no NumPy or CuPy array of a floating type, or the indices are no integers on its device.
     ValueError
-        If the shapes do not fit together, or an index lies outside its plane.
+        If an index lies outside its plane.
 
     Notes
     -----
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> _, indices = gpuconv.global_max_pool2d(np.array([[[[1.0, 3.0], [2.0, 0.0]]]]))
+    >>> gpuconv.global_max_pool2d_input_grad(np.array([[[[5.0]]]]), indices, (1, 1, 2, 2))
+    array([[[[0., 5.],
+             [0., 0.]]]])
     """
     return pool_to_maxima_input_grad("global_max_pool2d_input_grad", 2, dy, indices, input_shape, out, windows=1)
 
 
 def global_avg_pool1d(x: Array, *, out: Array | None = None) -> Array:
-    """From x (N, C, W) to (N, C, 1); everything else as for `global_avg_pool2d`."""
+    """From x (N, C, W) to (N, C, 1); everything else as for `global_avg_pool2d`.
+
+    Examples
+    --------
+    >>> gpuconv.global_avg_pool1d(np.arange(5.0).reshape(1, 1, 5))
+    array([[[2.]]])
+    """
     return pool_to_means("global_avg_pool1d", 1, x, 1, out)
 
 
 def global_avg_pool1d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
-    """dx (N, C, W) from dy (N, C, 1); everything else as for `global_avg_pool2d_input_grad`."""
+    """dx (N, C, W) from dy (N, C, 1); everything else as for `global_avg_pool2d_input_grad`.
+
+    Examples
+    --------
+    >>> gpuconv.global_avg_pool1d_input_grad(np.array([[[5.0]]]), (1, 1, 5))
+    array([[[1., 1., 1., 1., 1.]]])
+    """
     return pool_to_means_input_grad("global_avg_pool1d_input_grad", 1, dy, input_shape, out, windows=1)
 
 
 def global_max_pool1d(x: Array) -> tuple[Array, Array]:
-    """From x (N, C, W) to (N, C, 1); everything else as for `global_max_pool2d`."""
+    """From x (N, C, W) to (N, C, 1); everything else as for `global_max_pool2d`.
+
+    Examples
+    --------
+    >>> y, indices = gpuconv.global_max_pool1d(np.array([[[1.0, 3.0, 2.0]]]))
+    >>> y, indices
+    (array([[[3.]]]), array([[[1]]]))
+    """
     return pool_to_maxima("global_max_pool1d", 1, x, 1)
 
 
 def global_max_pool1d_input_grad(
     dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
 ) -> Array:
-    """dx (N, C, W) from dy (N, C, 1); everything else as for `global_max_pool2d_input_grad`."""
+    """dx (N, C, W) from dy (N, C, 1); everything else as for `global_max_pool2d_input_grad`.
+
+    Examples
+    --------
+    >>> _, indices = gpuconv.global_max_pool1d(np.array([[[1.0, 3.0, 2.0]]]))
+    >>> gpuconv.global_max_pool1d_input_grad(np.array([[[5.0]]]), indices, (1, 1, 3))
+    array([[[0., 5., 0.]]])
+    """
     return pool_to_maxima_input_grad("global_max_pool1d_input_grad", 1, dy, indices, input_shape, out, windows=1)
 
 
 def global_avg_pool3d(x: Array, *, out: Array | None = None) -> Array:
-    """From x (N, C, D, H, W) to (N, C, 1, 1, 1); everything else as for `global_avg_pool2d`."""
+    """From x (N, C, D, H, W) to (N, C, 1, 1, 1); everything else as for `global_avg_pool2d`.
+
+    Examples
+    --------
+    >>> gpuconv.global_avg_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2))
+    array([[[[[3.5]]]]])
+    """
     return pool_to_means("global_avg_pool3d", 3, x, 1, out)
 
 
 def global_avg_pool3d_input_grad(dy: Array, input_shape: Sequence[int], *, out: Array | None = None) -> Array:
-    """dx (N, C, D, H, W) from dy (N, C, 1, 1, 1); everything else as for `global_avg_pool2d_input_grad`."""
+    """dx (N, C, D, H, W) from dy (N, C, 1, 1, 1); everything else as for `global_avg_pool2d_input_grad`.
+
+    Examples
+    --------
+    >>> gpuconv.global_avg_pool3d_input_grad(np.full((1, 1, 1, 1, 1), 8.0), (1, 1, 2, 2, 2)).ravel()
+    array([1., 1., 1., 1., 1., 1., 1., 1.])
+    """
     return pool_to_means_input_grad("global_avg_pool3d_input_grad", 3, dy, input_shape, out, windows=1)
 
 
 def global_max_pool3d(x: Array) -> tuple[Array, Array]:
-    """From x (N, C, D, H, W) to (N, C, 1, 1, 1); everything else as for `global_max_pool2d`."""
+    """From x (N, C, D, H, W) to (N, C, 1, 1, 1); everything else as for `global_max_pool2d`.
+
+    Examples
+    --------
+    >>> y, indices = gpuconv.global_max_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2))
+    >>> y.item(), indices.item()
+    (7.0, 7)
+    """
     return pool_to_maxima("global_max_pool3d", 3, x, 1)
 
 
 def global_max_pool3d_input_grad(
     dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
 ) -> Array:
-    """dx (N, C, D, H, W) from dy (N, C, 1, 1, 1); everything else as for `global_max_pool2d_input_grad`."""
+    """dx (N, C, D, H, W) from dy (N, C, 1, 1, 1); everything else as for `global_max_pool2d_input_grad`.
+
+    Examples
+    --------
+    >>> _, indices = gpuconv.global_max_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2))
+    >>> gpuconv.global_max_pool3d_input_grad(np.ones((1, 1, 1, 1, 1)), indices, (1, 1, 2, 2, 2)).ravel()
+    array([0., 0., 0., 0., 0., 0., 0., 1.])
+    """
     return pool_to_maxima_input_grad("global_max_pool3d_input_grad", 3, dy, indices, input_shape, out, windows=1)

@@ -41,8 +41,17 @@ def pool_indices(
     ------
     TypeError
         If mask is no array of the dtype that the pooling returns.
-    ValueError
-        If the shapes do not fit together.
+
+    Notes
+    -----
+    Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> y, mask = gpuconv.max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
+    >>> gpuconv.pool_indices(mask, (1, 1, 4, 4), 2)
+    array([[[[ 5,  7],
+             [13, 15]]]])
     """
     op = "pool_indices"
     rank = len(input_shape) - 2 if isinstance(input_shape, Sequence) else 2

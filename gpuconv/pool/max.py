@@ -38,16 +38,20 @@ def max_pool2d(
         Position of the winner inside its window, r * S + s: the first in row-major order wins a tie. `pool_indices`
         turns it into PyTorch's indices.
 
-    Raises
-    ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type.
-    ValueError
-        If the window does not fit, or the padding is more than half of it.
-
     Notes
     -----
     A NaN in a window wins, the first one if there are several (PyTorch: the last). Deterministic.
+    Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> y, mask = gpuconv.max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
+    >>> y
+    array([[[[ 5.,  7.],
+             [13., 15.]]]])
+    >>> mask[0, 0]
+    array([[3, 3],
+           [3, 3]], dtype=uint8)
     """
     return _max_pool("max_pool2d", 2, x, kernel_size, stride, padding, dilation, ceil_mode)
 
@@ -84,13 +88,20 @@ def max_pool2d_input_grad(
     Raises
     ------
     TypeError
-        If dy is no NumPy or CuPy array of a floating type, or mask has another dtype or device.
-    ValueError
-        If the shapes do not fit together.
+        If mask has another dtype or device than the pooling returned.
 
     Notes
     -----
-    Each plane adds its windows in row-major order, without atomics: deterministic.
+    Each plane adds its windows in row-major order, without atomics: deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> y, mask = gpuconv.max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
+    >>> gpuconv.max_pool2d_input_grad(np.ones_like(y), mask, (1, 1, 4, 4), 2)
+    array([[[[0., 0., 0., 0.],
+             [0., 1., 0., 1.],
+             [0., 0., 0., 0.],
+             [0., 1., 0., 1.]]]])
     """
     windows = kernel_size, stride, padding, dilation, ceil_mode
     return _max_pool_input_grad("max_pool2d_input_grad", 2, dy, mask, input_shape, out, *windows)
@@ -118,10 +129,15 @@ def max_pool1d(
     y, mask : array (N, C, Q)
         As for `max_pool2d`, the mask being s.
 
-    Raises
-    ------
-    TypeError, ValueError
-        As for `max_pool2d`.
+    Notes
+    -----
+    Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> y, mask = gpuconv.max_pool1d(np.array([[[1.0, 3.0, 2.0, 0.0]]]), 2)
+    >>> y, mask
+    (array([[[3., 2.]]]), array([[[1, 0]]], dtype=uint8))
     """
     return _max_pool("max_pool1d", 1, x, kernel_size, stride, padding, dilation, ceil_mode)
 
@@ -138,7 +154,14 @@ def max_pool1d_input_grad(
     *,
     out: Array | None = None,
 ) -> Array:
-    """dx (N, C, W) from dy and mask (N, C, Q); everything else as for `max_pool2d_input_grad`."""
+    """dx (N, C, W) from dy and mask (N, C, Q); everything else as for `max_pool2d_input_grad`.
+
+    Examples
+    --------
+    >>> _, mask = gpuconv.max_pool1d(np.array([[[1.0, 3.0, 2.0, 0.0]]]), 2)
+    >>> gpuconv.max_pool1d_input_grad(np.array([[[10.0, 20.0]]]), mask, (1, 1, 4), 2)
+    array([[[ 0., 10., 20.,  0.]]])
+    """
     windows = kernel_size, stride, padding, dilation, ceil_mode
     return _max_pool_input_grad("max_pool1d_input_grad", 1, dy, mask, input_shape, out, *windows)
 
@@ -165,10 +188,15 @@ def max_pool3d(
     y, mask : array (N, C, Z, P, Q)
         As for `max_pool2d`, the mask being (t * R + r) * S + s for windows of T x R x S.
 
-    Raises
-    ------
-    TypeError, ValueError
-        As for `max_pool2d`.
+    Notes
+    -----
+    Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> y, mask = gpuconv.max_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 2)
+    >>> y.item(), mask.item()
+    (7.0, 7)
     """
     return _max_pool("max_pool3d", 3, x, kernel_size, stride, padding, dilation, ceil_mode)
 
@@ -185,7 +213,14 @@ def max_pool3d_input_grad(
     *,
     out: Array | None = None,
 ) -> Array:
-    """dx (N, C, D, H, W) from dy and mask (N, C, Z, P, Q); everything else as for `max_pool2d_input_grad`."""
+    """dx (N, C, D, H, W) from dy and mask (N, C, Z, P, Q); everything else as for `max_pool2d_input_grad`.
+
+    Examples
+    --------
+    >>> y, mask = gpuconv.max_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 2)
+    >>> gpuconv.max_pool3d_input_grad(np.ones_like(y), mask, (1, 1, 2, 2, 2), 2).ravel()
+    array([0., 0., 0., 0., 0., 0., 0., 1.])
+    """
     windows = kernel_size, stride, padding, dilation, ceil_mode
     return _max_pool_input_grad("max_pool3d_input_grad", 3, dy, mask, input_shape, out, *windows)
 

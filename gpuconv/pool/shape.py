@@ -86,12 +86,9 @@ def pool_shape(
     -------
     PoolShape
 
-    Raises
-    ------
-    TypeError
-        If a size is not an integer.
-    ValueError
-        If the shapes do not fit together.
+    Notes
+    -----
+    Errors: docs/errors.md.
     """
     n, c, *extents = image_sizes(op, rank, x_shape)
     kernel = several(op, "kernel_size", kernel_size, rank)

@@ -40,14 +40,22 @@ def max_unpool2d(
 
     Raises
     ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or the indices are no integers on its device.
     ValueError
-        If the shapes do not fit together, or an index lies outside its plane.
+        If an index lies outside its plane.
 
     Notes
     -----
     Where several elements have one index the last in row-major order stays (PyTorch: any of them). Deterministic.
+    Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> y, mask = gpuconv.max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
+    >>> gpuconv.max_unpool2d(y, gpuconv.pool_indices(mask, (1, 1, 4, 4), 2), 2)
+    array([[[[ 0.,  0.,  0.,  0.],
+             [ 0.,  5.,  0.,  7.],
+             [ 0.,  0.,  0.,  0.],
+             [ 0., 13.,  0., 15.]]]])
     """
     return _max_unpool("max_unpool2d", 2, x, indices, kernel_size, stride, padding, output_size, out)
 
@@ -69,15 +77,18 @@ def max_unpool2d_input_grad(dy: Array, indices: Array, *, out: Array | None = No
 
     Raises
     ------
-    TypeError
-        If dy is no NumPy or CuPy array of a floating type, or the indices are no integers on its device.
     ValueError
-        If the shapes do not fit together, or an index lies outside its plane.
+        If an index lies outside its plane.
 
     Notes
     -----
     As PyTorch's: of several elements with one index each is given the gradient, though only the last was kept.
-    Deterministic.
+    Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.max_unpool2d_input_grad(np.arange(4.0).reshape(1, 1, 2, 2), np.array([[[[3]]]]))
+    array([[[[3.]]]])
     """
     return _max_unpool_input_grad("max_unpool2d_input_grad", 2, dy, indices, out)
 
@@ -92,12 +103,24 @@ def max_unpool1d(
     *,
     out: Array | None = None,
 ) -> Array:
-    """From x and indices (N, C, Q) to (N, C, W); everything else as for `max_unpool2d`."""
+    """From x and indices (N, C, Q) to (N, C, W); everything else as for `max_unpool2d`.
+
+    Examples
+    --------
+    >>> gpuconv.max_unpool1d(np.array([[[5.0, 7.0]]]), np.array([[[1, 2]]]), 2)
+    array([[[0., 5., 7., 0.]]])
+    """
     return _max_unpool("max_unpool1d", 1, x, indices, kernel_size, stride, padding, output_size, out)
 
 
 def max_unpool1d_input_grad(dy: Array, indices: Array, *, out: Array | None = None) -> Array:
-    """dx (N, C, Q) from dy (N, C, W); everything else as for `max_unpool2d_input_grad`."""
+    """dx (N, C, Q) from dy (N, C, W); everything else as for `max_unpool2d_input_grad`.
+
+    Examples
+    --------
+    >>> gpuconv.max_unpool1d_input_grad(np.arange(4.0).reshape(1, 1, 4), np.array([[[1, 2]]]))
+    array([[[1., 2.]]])
+    """
     return _max_unpool_input_grad("max_unpool1d_input_grad", 1, dy, indices, out)
 
 
@@ -111,12 +134,24 @@ def max_unpool3d(
     *,
     out: Array | None = None,
 ) -> Array:
-    """From x and indices (N, C, Z, P, Q) to (N, C, D, H, W); everything else as for `max_unpool2d`."""
+    """From x and indices (N, C, Z, P, Q) to (N, C, D, H, W); everything else as for `max_unpool2d`.
+
+    Examples
+    --------
+    >>> gpuconv.max_unpool3d(np.array([[[[[5.0]]]]]), np.array([[[[[6]]]]]), 2).ravel()
+    array([0., 0., 0., 0., 0., 0., 5., 0.])
+    """
     return _max_unpool("max_unpool3d", 3, x, indices, kernel_size, stride, padding, output_size, out)
 
 
 def max_unpool3d_input_grad(dy: Array, indices: Array, *, out: Array | None = None) -> Array:
-    """dx (N, C, Z, P, Q) from dy (N, C, D, H, W); everything else as for `max_unpool2d_input_grad`."""
+    """dx (N, C, Z, P, Q) from dy (N, C, D, H, W); everything else as for `max_unpool2d_input_grad`.
+
+    Examples
+    --------
+    >>> gpuconv.max_unpool3d_input_grad(np.arange(8.0).reshape(1, 1, 2, 2, 2), np.array([[[[[6]]]]]))
+    array([[[[[6.]]]]])
+    """
     return _max_unpool_input_grad("max_unpool3d_input_grad", 3, dy, indices, out)
 
 

@@ -39,14 +39,17 @@ def pad(
 
     Raises
     ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or an amount is no integer.
     ValueError
-        If there is no such mode, a value is given where none is used, or x is too small for its padding.
+        If a value is given where none is used, or x is too small for its padding.
 
     Notes
     -----
-    As torch.nn.functional.pad. Deterministic.
+    As torch.nn.functional.pad. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.pad(np.array([[[1.0, 2.0, 3.0]]]), (1, 2), mode="replicate")
+    array([[[1., 1., 2., 3., 3., 3.]]])
     """
     op = "pad"
     call = Call(op, x=x)
@@ -78,16 +81,14 @@ def pad_input_grad(
     -------
     array of input_shape
 
-    Raises
-    ------
-    TypeError
-        If dy is no NumPy or CuPy array of a floating type, or an amount is no integer.
-    ValueError
-        If there is no such mode, or the shapes do not fit together.
-
     Notes
     -----
-    Gathers, so there are no atomics: deterministic.
+    Gathers, so there are no atomics: deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.pad_input_grad(np.ones((1, 1, 6)), (1, 1, 3), (1, 2), mode="replicate")
+    array([[[2., 1., 3.]]])
     """
     op = "pad_input_grad"
     call = Call(op, dy=dy)

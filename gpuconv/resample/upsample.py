@@ -46,17 +46,22 @@ def upsample(
 
     Raises
     ------
-    TypeError
-        If x is no NumPy or CuPy array of a floating type, or an option is of another kind.
     ValueError
-        If not one of size and scale_factor is given, they do not fit x, or the mode does not.
+        If not exactly one of size and scale_factor is given, or the mode does not fit x.
 
     Notes
     -----
     As torch.nn.functional.interpolate without recompute_scale_factor and antialias: position j of "nearest" is
     floor(j / scale), the scale and the product in float32 as there. Where a fractional scale gives the same size or
     twice the size (3 positions times 1.3), PyTorch copies images whole; with one or three spatial axes it follows the
-    scale forward but not backward. Here both passes follow its forward pass. Deterministic.
+    scale forward but not backward. Here both passes follow its forward pass. Deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.upsample(np.array([[[1.0, 3.0]]]), scale_factor=2)
+    array([[[1., 1., 3., 3.]]])
+    >>> gpuconv.upsample(np.array([[[1.0, 3.0]]]), scale_factor=2, mode="linear")
+    array([[[1. , 1.5, 2.5, 3. ]]])
     """
     op = "upsample"
     call = Call(op, x=x)
@@ -91,16 +96,14 @@ def upsample_input_grad(
     -------
     array of input_shape
 
-    Raises
-    ------
-    TypeError
-        If dy is no NumPy or CuPy array of a floating type, or an option is of another kind.
-    ValueError
-        If the shapes or options do not fit together.
-
     Notes
     -----
-    Gathers, so there are no atomics: deterministic.
+    Gathers, so there are no atomics: deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> gpuconv.upsample_input_grad(np.ones((1, 1, 4)), (1, 1, 2), scale_factor=2)
+    array([[[2., 2.]]])
     """
     op = "upsample_input_grad"
     call = Call(op, dy=dy)

@@ -3,6 +3,7 @@
 import doctest
 import importlib
 from pathlib import Path
+from types import FunctionType
 
 import numpy as np
 import pytest
@@ -28,3 +29,11 @@ def test_examples(name, capsys):
     for test in found:
         runner.run(test)
     assert runner.summarize(verbose=False).failed == 0, capsys.readouterr().out
+
+
+FUNCTIONS = sorted(name for name in gpuconv.__all__ if isinstance(getattr(gpuconv, name), FunctionType))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_public_function_has_an_example(name):
+    assert f"gpuconv.{name}(" in getattr(gpuconv, name).__doc__.split(">>> ", 1)[-1]
