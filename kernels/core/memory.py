@@ -9,18 +9,23 @@ import math
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-SMALLEST, LARGEST = 1 << 17, 1 << 26
-"""Bytes of blocks worth keeping: smaller ones are not given back, and what is far larger costs more than its pages."""
-KEPT = 1 << 28
-"""Bytes kept at most, in use or not: as much as training a ResNet-8 at batch 64 goes through twice over."""
-LINE = 64
-"""Bytes of a cache line, and of the longest vectors."""
-TRIES = 4
+POOLED_MIN_BYTES, POOLED_MAX_BYTES = 1 << 17, 1 << 26
+"""Of blocks worth keeping: smaller ones are not given back, and what is far larger costs more than its pages."""
+POOL_BYTES = 1 << 28
+"""Kept at most, in use or not: as much as training a ResNet-8 at batch 64 goes through twice over."""
+LINE_BYTES = 64
+"""Of a cache line, and of the longest vectors."""
+MAX_TRIES = 4
 """Blocks looked at before a new one is made; the ones handed out first, which are mostly free first, come first."""
+
+provider: Callable[[tuple[int, ...], Any], np.ndarray[Any, Any]] | None = None
+"""What `new` takes memory from instead of the pool; `provided_by` sets it."""
 
 _blocks: dict[int, deque[np.ndarray[Any, Any]]] = {}
 _changing = threading.Lock()
@@ -39,17 +44,30 @@ def new(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
     NumPy array
         Not initialised; a large one begins where a cache line does: a vector in two lines takes twice as long.
     """
+    if provider is not None:
+        return provider(shape, dtype)
     if is_small(shape, dtype):
         return np.empty(shape, dtype)
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    block = _take(size) if COUNTED and size <= LARGEST else np.empty(size + LINE, np.uint8)
+    block = _take(size) if COUNTED and size <= POOLED_MAX_BYTES else np.empty(size + LINE_BYTES, np.uint8)
     # Not a slice of the block: NumPy would let the array refer to the block itself, and the slice's count say nothing.
-    return np.ndarray(shape, dtype, block, -block.__array_interface__["data"][0] % LINE)
+    return np.ndarray(shape, dtype, block, -block.__array_interface__["data"][0] % LINE_BYTES)
+
+
+@contextmanager
+def provided_by(allocate: Callable[[tuple[int, ...], Any], np.ndarray[Any, Any]]) -> Iterator[None]:
+    """Within the block, take memory from allocate(shape, dtype): poisoned, or between guard pages, for tests."""
+    global provider  # noqa: PLW0603
+    before, provider = provider, allocate
+    try:
+        yield
+    finally:
+        provider = before
 
 
 def is_small(shape: tuple[int, ...], dtype: Any) -> bool:
     """Whether `new` leaves an array of this size to NumPy."""
-    return math.prod(shape) * np.dtype(dtype).itemsize < SMALLEST
+    return provider is None and math.prod(shape) * np.dtype(dtype).itemsize < POOLED_MIN_BYTES
 
 
 def forget() -> None:
@@ -61,7 +79,7 @@ def forget() -> None:
 def _take(size: int) -> np.ndarray[Any, Any]:
     """A block of so many bytes and a line. A thread that looks at a block refers to it, so no two find it free."""
     queue = _blocks.get(size) or deque()
-    for _ in range(min(TRIES, len(queue))):
+    for _ in range(min(MAX_TRIES, len(queue))):
         try:
             block, references = _first(queue)
         except IndexError:  # another thread was faster
@@ -69,7 +87,7 @@ def _take(size: int) -> np.ndarray[Any, Any]:
         queue.append(block)
         if references == UNUSED:
             return block
-    block = np.empty(size + LINE, np.uint8)
+    block = np.empty(size + LINE_BYTES, np.uint8)
     _keep(size, block)
     return block
 
@@ -78,7 +96,7 @@ def _keep(size: int, block: np.ndarray[Any, Any]) -> None:
     """Remember a block; where that is too much, all of the sizes first seen are let go."""
     with _changing:
         kept = sum(bytes_each * len(queue) for bytes_each, queue in _blocks.items())
-        while kept + size > KEPT:
+        while kept + size > POOL_BYTES:
             oldest = next(iter(_blocks))
             kept -= oldest * len(_blocks.pop(oldest))
         _blocks.setdefault(size, deque()).append(block)

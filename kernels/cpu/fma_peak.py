@@ -9,7 +9,7 @@ from numba.extending import intrinsic
 
 from .emitter import MR, NV, Emitter, lanes, tile_columns
 from .microkernel import multiply_packed, multiply_tile
-from .parallel import SERIAL_BELOW, streaming
+from .parallel import SERIAL_ELEMENTS, streaming
 
 STEPS = 256
 """Length of the reduction: both panels then fit the first-level cache."""
@@ -58,7 +58,7 @@ KERNELS = {"registers": _registers, "multiply_tile": _tile, "multiply_packed": _
 
 def run(kernel, arguments, threads):
     """Multiply tiles on so many threads: the arguments of `panels`, and how often each thread does."""
-    KERNELS[kernel](threads, SERIAL_BELOW, *arguments)
+    KERNELS[kernel](threads, SERIAL_ELEMENTS, *arguments)
 
 
 def panels(threads, dtype):

@@ -4,20 +4,33 @@ A is packed into panels of MR rows by all threads; each thread then packs a tile
 part of its rows at a time, and multiplies it with every panel.
 """
 
-from functools import lru_cache
+from typing import NamedTuple
 
-import numpy as np
 from numba import njit
 
-from .emitter import MR, NV, lanes, tile_columns
-from .microkernel import multiply_tile
-from .parallel import share
+from . import parallel
+from .emitter import MR, tile_columns
+from .microkernel import multiply_packed
+from .parallel import on_threads, share, workspace, zeros
+from .plan import Plan, cached, pack_tables, record, scratch_or_new
 from .simd_rows import copy_row
-from .threads import on_threads, threads_for
-from .workspaces import workspace, zeros
 
-STEPS = 256  # rows of B at once: with a panel of A they fill three quarters of the first-level cache (Zen 3, 2026-11)
-SERIAL = 1 << 19  # multiplications: fewer take less than two threads gain (Zen 3, 2 cores, 2026-11)
+STEP_ROWS = 256  # of B at once: with a panel of A they fill three quarters of the first-level cache (Zen 3, 2026-11)
+SERIAL_PRODUCTS = 1 << 19  # multiplications: fewer take less than two threads gain (Zen 3, 2 cores, 2026-11)
+
+
+class Gemm(NamedTuple):
+    """Sizes of a product: C (rows, columns) = A (rows, length) B (length, columns)."""
+
+    rows: int
+    columns: int
+    length: int
+    width: int
+    """Columns of a tile, NR."""
+    transposed_a: int
+    """Whether A lies as (length, rows)."""
+    transposed_b: int
+    """Whether B lies as (columns, length)."""
 
 
 def multiply(a, b, bias, c, *, transposed_a=False, transposed_b=False):
@@ -30,77 +43,79 @@ def multiply(a, b, bias, c, *, transposed_a=False, transposed_b=False):
     bias : array (N,), or None
     c : array (M, N)
     """
-    (rows, columns), length = c.shape, b.shape[transposed_b]
-    bias = np.zeros(columns, c.dtype) if bias is None else bias
-    panels = np.empty((-(-rows // MR), length, MR), c.dtype)
-    threads = threads_for(-(-columns // tile_columns(c.dtype)), rows * columns * length < SERIAL)
-    _launch(a, transposed_a, b, transposed_b, panels, *places_of(c.dtype), bias, c, threads)
+    plan = _plan(c.shape, b.shape[transposed_b], transposed_a, transposed_b, c.dtype)
+    plan.launch(a, b, plan.empty if bias is None else bias, c)
 
 
-@lru_cache
-def places_of(dtype):
-    """Where the rows of a tile of B lie, and the vectors of a row."""
-    rows, vectors = np.arange(STEPS) * tile_columns(dtype), np.arange(NV) * lanes(dtype)
-    return rows.astype(np.int32), vectors.astype(np.int32)
+@cached
+def _plan(shape, length, transposed_a, transposed_b, dtype):
+    (rows, columns), width = shape, tile_columns(dtype)
+    return Plan(
+        _launch, Gemm(rows, columns, length, width, transposed_a, transposed_b), pack_tables()[0], dtype,
+        tasks=-(-columns // width),
+        serial=parallel.is_serial(rows * columns * length < SERIAL_PRODUCTS),
+        scratch=-(-rows // MR) * length * MR,
+    )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _launch(a, transposed_a, b, transposed_b, panels, offsets, starts, bias, c, threads):
+def _launch(sizes, tables, scratch, a, b, bias, c, threads):
     """Pack A, then multiply."""
-    packing = (a, transposed_a, panels, c.shape[0])
-    problem = (panels.reshape(-1), b, transposed_b, offsets, starts, bias, c)
-    on_threads(_pack, packing, threads)
-    on_threads(_multiply, problem, threads)
+    g, a, b, c = record(Gemm, sizes, 0), a.reshape(-1), b.reshape(-1), c.reshape(-1)
+    panels = scratch_or_new(scratch, 0, (g.rows + MR - 1) // MR * g.length * MR, c)
+    on_threads(_pack, (g, a, panels), threads)
+    on_threads(_multiply, (g, panels, b, bias, c), threads)
 
 
 @njit(cache=True, nogil=True)
-def _pack(a, transposed, panels, rows, thread, threads):
+def _pack(g, a, panels, thread, threads):
     """panels[block, l, i] = A[block * MR + i, l]; zero past the last row."""
-    first, last = share(panels.shape[0], thread, threads)
+    first, last = share((g.rows + MR - 1) // MR, thread, threads)
+    row_stride, step_stride = (1, g.rows) if g.transposed_a else (g.length, 1)
     for block in range(first, last):
         for i in range(MR):
-            row = block * MR + i
-            for step in range(panels.shape[1]):
+            row, target = block * MR + i, block * g.length * MR + i
+            for step in range(g.length):
                 value = panels.dtype.type(0)
-                if row < rows:
-                    value = a[step, row] if transposed else a[row, step]
-                panels[block, step, i] = value
+                if row < g.rows:
+                    value = a[row * row_stride + step * step_stride]
+                panels[target + step * MR] = value
 
 
 @njit(cache=True, nogil=True)
-def _multiply(panels, b, transposed, offsets, starts, bias, c, thread, threads):
+def _multiply(g, panels, b, bias, c, thread, threads):
     """C[i, j] = sum_l A[i, l] B[l, j] + bias[j], of one thread's tiles of columns.
 
     FLOPs: 2 M N L. Bytes: B and C once, A once a tile.
     """
-    rows, columns = c.shape
-    length, width = b.shape[1] if transposed else b.shape[0], offsets[1]
-    blocks = (rows + MR - 1) // MR
-    tile_of_b, sums = zeros(STEPS * width, c), workspace(blocks * MR * width, c)
-    first, last = share((columns + width - 1) // width, thread, threads)
+    blocks = (g.rows + MR - 1) // MR
+    tile_of_b, sums = zeros(STEP_ROWS * g.width, c), workspace(blocks * MR * g.width, c)
+    first, last = share((g.columns + g.width - 1) // g.width, thread, threads)
     for tile in range(first, last):
-        column, count = tile * width, min(width, columns - tile * width)
-        for l0 in range(0, length, STEPS):
-            l1 = min(l0 + STEPS, length)
-            _pack_tile(b, transposed, l0, l1, column, count, tile_of_b, width)
+        column, count = tile * g.width, min(g.width, g.columns - tile * g.width)
+        # multiply all panels of A with some rows of the tile at a time
+        for l0 in range(0, g.length, STEP_ROWS):
+            l1 = min(l0 + STEP_ROWS, g.length)
+            _pack_tile(g, b, l0, l1, column, count, tile_of_b)
             for block in range(blocks):
-                multiply_tile(
-                    panels, (block * length + l0) * MR, tile_of_b, 0, starts, 0, offsets, l1 - l0,
-                    sums, block * MR * width, width, l0 > 0,
+                multiply_packed(
+                    panels, (block * g.length + l0) * MR, MR, tile_of_b, 0, l1 - l0,
+                    sums, block * MR * g.width, g.width, l0 > 0,
                 )  # fmt: skip
-        for i in range(rows):
+        # epilogue: bias, store
+        for i in range(g.rows):
             for j in range(count):
-                c[i, column + j] = sums[i * width + j] + bias[column + j]
+                value = sums[i * g.width + j]
+                c[i * g.columns + column + j] = value + bias[column + j] if bias.size else value
 
 
 @njit(cache=True, nogil=True)
-def _pack_tile(b, transposed, l0, l1, column, count, tile, width):
+def _pack_tile(g, b, l0, l1, column, count, tile):
     """tile[l - l0, j] = B[l, column + j]."""
-    if transposed:
+    if g.transposed_b:
         for j in range(count):
             for step in range(l0, l1):
-                tile[(step - l0) * width + j] = b[column + j, step]
+                tile[(step - l0) * g.width + j] = b[(column + j) * g.length + step]
     else:
-        flat = b.reshape(-1)
         for step in range(l0, l1):
-            copy_row(tile, (step - l0) * width, flat, step * b.shape[1] + column, count)
+            copy_row(tile, (step - l0) * g.width, b, step * g.columns + column, count)

@@ -15,7 +15,6 @@ import sys
 import numpy as np
 
 import gpuconv
-import gpuconv.core.arrays
 from gpuconv.conv.shape import conv_shape
 from gpuconv.kernels.conv import cpu
 from gpuconv.kernels.core import memory
@@ -32,20 +31,14 @@ def room(shape, dtype, side):
     """Memory for an array that touches a forbidden page at its end or its start."""
     dtype, size = np.dtype(dtype), math.prod(shape) * np.dtype(dtype).itemsize
     pages = -(-max(size, 1) // PAGE)
-    memory = mmap.mmap(-1, (pages + 2) * PAGE)
-    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    block = mmap.mmap(-1, (pages + 2) * PAGE)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(block))
     for page in (0, pages + 1):
         if _libc.mprotect(address + page * PAGE, PAGE, NOT_AT_ALL):
             raise OSError(ctypes.get_errno(), "mprotect refused")
-    _alive.append(memory)
+    _alive.append(block)
     first = PAGE if side == "start" else (pages + 1) * PAGE - size
-    return np.frombuffer(memory, dtype, math.prod(shape), first).reshape(shape)
-
-
-def with_workspaces():
-    """The kernels' modules that are handed memory to work in; what compiled code makes for itself has no pages."""
-    loaded = [module for name, module in sys.modules.items() if name.startswith("gpuconv.kernels.")]
-    return [module for module in loaded if getattr(module, "new", None) is memory.new]
+    return np.frombuffer(block, dtype, math.prod(shape), first).reshape(shape)
 
 
 def guarded(a, side):
@@ -88,7 +81,7 @@ def _run_convolutions(side, count=200):
 
 
 def _run_squares(side, count=60):
-    """Kernels that algorithms of their own serve: 1x1 on large maps, and 3x3 to 9x9 neither dilated nor in groups."""
+    """Kernels that have special algorithms: 1x1 on large maps, and 3x3 to 9x9 neither dilated nor in groups."""
     rng = np.random.default_rng(1)
     for _ in range(count):
         stride, r = (int(size) for size in rng.choice(((1, 1), (1, 1), (1, 3), (1, 5), (2, 5), (2, 9))))
@@ -134,13 +127,10 @@ def main():
     """Run everything on one side."""
     faulthandler.enable()
     side = sys.argv[1]
-    gpuconv.core.arrays.empty = lambda shape, dtype, like: room(shape, dtype, side)
-    gpuconv.core.arrays.allocator = lambda shape, dtype: lambda: room(shape, dtype, side)
-    for module in with_workspaces():
-        module.new = lambda shape, dtype: room(shape, dtype, side)  # workspaces too
-    for run in (_run_calls, _run_checks, _run_convolutions, _run_squares, _run_poolings):
-        run(side)
-        _alive.clear()
+    with memory.provided_by(lambda shape, dtype: room(shape, dtype, side)):  # results and workspaces
+        for run in (_run_calls, _run_checks, _run_convolutions, _run_squares, _run_poolings):
+            run(side)
+            _alive.clear()
     print("nothing outside was touched")
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gpuconv
-from gpuconv.kernels.conv.cpu import direct, direct_wgrad
+from gpuconv.kernels.cpu import parallel
 from gpuconv.testing import assert_close, check_adjoint, check_gradients
 from tests import reference
 from tests.devices import on_every_device
@@ -60,9 +60,7 @@ def test_random_geometries_agree_with_the_oracle(case, seed, dtype, device):
 def test_threads_share_the_work_of_the_cpu_kernels(case, seed, threads):
     """Small problems run serial; here every one is cut into tasks for several threads."""
     before = numba.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(direct, "SERIAL", 0)
-        patch.setattr(direct_wgrad, "SERIAL", 0)
+    with parallel.share_everything():
         numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
         try:
             _compare(case, np.float32, "cpu", seed)

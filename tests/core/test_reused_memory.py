@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gpuconv.kernels.core import memory
-from gpuconv.kernels.cpu import workspaces
+from gpuconv.kernels.cpu import parallel
 
 SHAPE = (64, 1000)  # 256 KB of float32
 
@@ -60,23 +60,32 @@ def test_arrays_that_are_alive_never_share_memory():
             del alive[-2]
     places = sorted(_address(a) for a in alive)
     assert all(end - start >= shape[0] for start, end in pairwise(places))
-    assert len(places) * shape[0] > memory.KEPT
+    assert len(places) * shape[0] > memory.POOL_BYTES
     a = memory.new(SHAPE, np.float32)
     assert any(a.base is block for block in memory._blocks[a.nbytes])
 
 
-@pytest.mark.parametrize("size", [memory.SMALLEST, memory.SMALLEST + 8, 3 << 20, memory.LARGEST, memory.LARGEST + 8])
+@pytest.mark.parametrize(
+    "size",
+    [
+        memory.POOLED_MIN_BYTES,
+        memory.POOLED_MIN_BYTES + 8,
+        3 << 20,
+        memory.POOLED_MAX_BYTES,
+        memory.POOLED_MAX_BYTES + 8,
+    ],
+)
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
 def test_large_arrays_begin_where_a_cache_line_does(size, dtype):
     alive = [memory.new((size // np.dtype(dtype).itemsize,), dtype) for _ in range(3)]
-    assert [_address(a) % memory.LINE for a in alive] == [0, 0, 0]
+    assert [_address(a) % memory.LINE_BYTES for a in alive] == [0, 0, 0]
     for number, a in enumerate(alive):
         a[0] = a[-1] = number  # the last element lies inside the block, too
     assert [(a[0], a[-1]) for a in alive] == [(0, 0), (1, 1), (2, 2)]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.int64])
-@pytest.mark.parametrize("make", [workspaces.workspace, workspaces.zeros])
+@pytest.mark.parametrize("make", [parallel.workspace, parallel.zeros])
 def test_workspaces_begin_where_a_cache_line_does(make, dtype):
     like, alive = np.empty(1, dtype), []
     for size in (0, 1, 7, 16, 17, 100, 1000, 12345, 100_000):
@@ -84,14 +93,14 @@ def test_workspaces_begin_where_a_cache_line_does(make, dtype):
             alive.append(make(size, like))
             assert alive[-1].shape == (size,)
             assert alive[-1].dtype == dtype
-            assert _address(alive[-1]) % memory.LINE == 0
-            assert make is workspaces.workspace or not alive[-1].any()
+            assert _address(alive[-1]) % memory.LINE_BYTES == 0
+            assert make is parallel.workspace or not alive[-1].any()
             alive[-1][:] = len(alive)
     assert all((a == number).all() for number, a in enumerate(alive, 1))
 
 
 def test_small_and_huge_arrays_are_not_kept():
-    for count in (0, 10, memory.SMALLEST - 1, memory.LARGEST + 1):
+    for count in (0, 10, memory.POOLED_MIN_BYTES - 1, memory.POOLED_MAX_BYTES + 1):
         assert memory.new((count,), np.uint8).shape == (count,)
     assert memory.new((), np.float64).shape == ()
     assert not memory._blocks
@@ -100,8 +109,8 @@ def test_small_and_huge_arrays_are_not_kept():
 def test_not_too_much_is_kept():
     alive = []
     for i in range(100):
-        alive.append(memory.new((memory.LARGEST // 3 - 4096 * (i % 7),), np.uint8))
-        assert _bytes_kept() <= memory.KEPT
+        alive.append(memory.new((memory.POOLED_MAX_BYTES // 3 - 4096 * (i % 7),), np.uint8))
+        assert _bytes_kept() <= memory.POOL_BYTES
     assert all(not np.shares_memory(alive[i], alive[i + 1]) for i in range(99))
 
 

@@ -5,13 +5,13 @@ import pytest
 
 from gpuconv.bench import microkernel
 from gpuconv.kernels.cpu import fma_peak
-from gpuconv.kernels.cpu.threads import threads_for
+from gpuconv.kernels.cpu.parallel import threads_for
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kernel", fma_peak.KERNELS)
 def test_every_tile_that_is_timed_is_the_product(kernel, dtype):
-    threads = threads_for(2, False)
+    threads = threads_for(2)
     panels = fma_peak.panels(threads, dtype)
     fma_peak.run(kernel, (*panels, 1), threads)
     assert np.array_equal(panels[-1], np.full_like(panels[-1], fma_peak.STEPS))

@@ -4,7 +4,8 @@ import numba
 import numpy as np
 import pytest
 
-from gpuconv.kernels.cpu import emitter, microkernel, transposing
+from gpuconv.kernels.cpu import emitter, microkernel
+from gpuconv.kernels.cpu.transpose import transpose
 from gpuconv.testing import assert_close
 from tests.cpu.between_guards import ROOM, between_guards, target_of
 
@@ -135,7 +136,7 @@ def test_dots_add_inner_products(rng, dtype):
 @pytest.mark.parametrize("columns", [1, 3, 4, 9, 16])
 def test_transposing_moves_every_element_and_no_other(rng, dtype, rows, columns):
     source, target = rng.standard_normal(rows * 20 + 5).astype(dtype), np.full(columns * 40 + 7, np.nan, dtype)
-    transposing.transpose(source, 5, 20, rows, columns, target, 7, 40)
+    transpose(source, 5, 20, rows, columns, target, 7, 40)
     moved = target[7:].reshape(columns, 40)
     np.testing.assert_array_equal(moved[:, :rows], source[5:].reshape(rows, 20)[:, :columns].T)
     assert np.isnan(moved[:, rows:]).all()

@@ -107,29 +107,33 @@ def _assert_same_bits(results, expected):
 
 @DTYPES
 @pytest.mark.parametrize("family", FAMILIES)
-def test_one_thread_and_all_of_them_give_the_same_bits(family, dtype, monkeypatch):
-    monkeypatch.setattr(parallel, "SERIAL_BELOW", 2**62)
-    serial = _results(family, dtype)
-    monkeypatch.setattr(parallel, "SERIAL_BELOW", 0)
-    _assert_same_bits(_results(family, dtype), serial)
-    _assert_same_bits(_results(family, dtype), serial)
+def test_one_thread_and_all_of_them_give_the_same_bits(family, dtype, threads):
+    with parallel.share_everything():
+        shared = _results(family, dtype)
+        _assert_same_bits(_results(family, dtype), shared)
+    threads(1)
+    _assert_same_bits(_results(family, dtype), shared)
 
 
-def test_small_problems_stay_on_the_calling_thread_and_large_ones_do_not(monkeypatch):
-    asked = []
-    monkeypatch.setattr(parallel, "threads_for", lambda tasks, serial: asked.append((tasks, serial)) or 1)
-    for size in (parallel.SERIAL_BELOW - 1, parallel.SERIAL_BELOW):
-        cpu.activation.forward("relu", np.zeros(size, np.float32), np.empty(size, np.float32))
-    assert asked == [(parallel.SERIAL_BELOW, False)]
+@parallel.streaming
+def _mark(marks, thread, threads):
+    marks[thread] = threads
+
+
+def test_small_problems_stay_on_the_calling_thread_and_large_ones_do_not():
+    count = numba.get_num_threads()
+    for work, threads in ((parallel.SERIAL_ELEMENTS - 1, 1), (parallel.SERIAL_ELEMENTS, count)):
+        marks = np.zeros(count, np.int64)
+        _mark(count, work, marks)
+        assert marks.tolist() == [threads] * threads + [0] * (count - threads)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_calls_from_many_threads_at_once(family, monkeypatch):
-    monkeypatch.setattr(parallel, "SERIAL_BELOW", 0)
-    expected = _results(family, np.float32)
+def test_calls_from_many_threads_at_once(family):
     if numba.threading_layer() == "workqueue":
         pytest.skip("Numba's workqueue layer allows one parallel call at a time")
-    with ThreadPoolExecutor(4) as pool:
+    expected = _results(family, np.float32)
+    with parallel.share_everything(), ThreadPoolExecutor(4) as pool:
         for results in pool.map(lambda _: _results(family, np.float32), range(24)):
             _assert_same_bits(results, expected)
 

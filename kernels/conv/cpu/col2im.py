@@ -1,126 +1,161 @@
-"""The input gradient by scattering: for each image one matrix product, whose rows are then added where they belong.
+"""The input gradient as GEMM and col2im: for each image one matrix product, whose rows are then added into dx.
 
     rows[(c, r, s), (p, q)] = sum_k w[k, c, r, s] dy[n, k, p, q]
     dx[n, c, p st + r d - pad, ...] = sum over (r, s) of rows[(c, r, s), (p, q)]
 
-The gathering form (conv_direct.py) multiplies at every element of dx with every tap that reaches its phase, outside dy
-with zeros. This one multiplies at every element of dy, which is less where dx has many more, and writes the column
-phases of a strided dx together, a row at a time. It pays for that with the additions.
+The gathering form (direct.py) multiplies at every element of dx with every tap that reaches its phase, outside dy with
+zeros. This one multiplies at every element of dy, which is less where dx has many more, and writes the column phases of
+a strided dx together, a row at a time. It pays for that with the additions.
 """
 
-from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from ...core.memory import new
 from ...core.scalar import activate_grad
+from ...cpu import parallel
 from ...cpu.emitter import MR, NV, lanes, tile_columns
 from ...cpu.microkernel import multiply_tile
+from ...cpu.parallel import on_threads, share, workspace, zeros
+from ...cpu.plan import pack_tables, record, scratch_or_new, table
 from ...cpu.simd_rows import add_row, clear_row, copy_row, zip_rows
-from ...cpu.threads import on_threads, threads_for
-from ...cpu.workspaces import workspace, zeros
-from .direct import SERIAL
+from .correlation import SERIAL_PRODUCTS, CorrelationPlan
 
-TASKS = 16  # at least so many, if there are channels enough
-
-
-def scatter_gradient(g, dy, w, pre_activation, activation, slope, dx):
-    """dx[n,c,i,j] = sum_{k,r,s} w[k,c,r,s] dy[n,k,p,q] f'(x[n,c,i,j]), p st + r d - pad = i: equation (20).
-
-    Parameters
-    ----------
-    g : ConvShape
-    dy : array (N, K, P, Q)
-    w : array (K, C/groups, R, S)
-    pre_activation : array like dx, or (0, 0, 0, 0)
-    activation, slope
-        Of f.
-    dx : array (N, C, H, W)
-    """
-    if g.n == 0:
-        return
-    channels, filters, columns = g.c // g.groups, g.k // g.groups, tile_columns(dy.dtype)
-    share = -(-channels // max(1, min(channels, -(-TASKS // (g.n * g.groups)))))
-    parts, tiles = -(-channels // share), -(-g.p * g.q // columns)
-    panels = new((g.groups * parts, -(-share * g.r * g.s // MR), filters, MR), dy.dtype)
-    vectors = np.arange(tiles * NV, dtype=np.int32)
-    starts = vectors // NV * filters * columns + vectors % NV * lanes(dy.dtype)
-    offsets = np.arange(0, filters * columns, columns, dtype=np.int32)
-    threads = threads_for(g.n * g.groups * parts, g.flops < 2 * SERIAL)
-    tables = _taps(g), starts, offsets
-    _launch(g, w, panels, share, tables, dy, pre_activation.reshape(-1), activation, slope, dx.reshape(-1), threads)
+MIN_TASKS = 16  # if there are channels enough
+TAP_ENTRIES = 5  # of the table of taps, for each tap
 
 
-@lru_cache(maxsize=1024)
-def _taps(g):
-    """(R * S, 5): row shift, column phase, column shift there, first and last column of dy that is inside, by tap."""
+class Scatter(NamedTuple):
+    """One input gradient, and how it is cut into tasks."""
+
+    n: int
+    h: int
+    """Rows and columns of dx."""
+    w: int
+    p: int
+    """Rows and columns of dy."""
+    q: int
+    stride_h: int
+    stride_w: int
+    taps: int
+    groups: int
+    channels: int
+    """Of a group."""
+    filters: int
+    """Of a group."""
+    share: int
+    """Channels of a task."""
+    parts: int
+    """Tasks of a group and image."""
+    columns: int
+    """Elements of dy that are multiplied at once, NR."""
+
+
+TABLES = len(Scatter._fields)
+
+
+def dgrad_plan(shape, dtype):
+    """The plan of an input gradient."""
+    columns, channels, filters = tile_columns(dtype), shape.c // shape.groups, shape.k // shape.groups
+    products = shape.n * shape.k * shape.p * shape.q * channels * shape.r * shape.s
+    serial = parallel.is_serial(products < SERIAL_PRODUCTS)
+    parts = -(-(1 if serial else MIN_TASKS) // (shape.n * shape.groups))
+    task_channels = -(-channels // max(1, min(channels, parts)))
+    parts, vectors = -(-channels // task_channels), np.arange(-(-shape.p * shape.q // columns) * NV)
+    starts = vectors // NV * filters * columns + vectors % NV * lanes(dtype)
+    tables, bounds = pack_tables(_taps(shape), starts, np.arange(0, filters * columns, columns))
+    g = Scatter(
+        shape.n, shape.h, shape.w, shape.p, shape.q, shape.stride_h, shape.stride_w, shape.r * shape.s,
+        shape.groups, channels, filters, task_channels, parts, columns,
+    )  # fmt: skip
+    return CorrelationPlan(
+        _launch, [*g, *bounds], tables, dtype, shape.c,
+        tasks=shape.n * shape.groups * parts,
+        serial=serial,
+        scratch=shape.groups * parts * _panel_count(g) * filters * MR,
+    )  # fmt: skip
+
+
+def _taps(shape):
+    """(R * S, 5): of each tap row shift, column phase, column shift, first and last column of dy that is inside dx."""
     rows = []
-    for tap in range(g.r * g.s):
-        down, across = tap // g.s * g.dilation_h - g.pad_top, tap % g.s * g.dilation_w - g.pad_left
-        phase, shift = across % g.stride_w, across // g.stride_w
-        inside = -(-(g.w - phase) // g.stride_w)
-        rows.append((down, phase, shift, max(0, -shift), min(g.q, inside - shift)))
-    return np.array(rows)
+    for tap in range(shape.r * shape.s):
+        down = tap // shape.s * shape.dilation_h - shape.pad_top
+        across = tap % shape.s * shape.dilation_w - shape.pad_left
+        phase, shift = across % shape.stride_w, across // shape.stride_w
+        inside = -(-(shape.w - phase) // shape.stride_w)
+        rows.append((down, phase, shift, max(0, -shift), min(shape.q, inside - shift)))
+    return rows
 
 
 @njit(cache=True, nogil=True)
-def _launch(g, w, panels, share, tables, dy, pre_activation, activation, slope, dx, threads):
+def _launch(sizes, tables, scratch, dy, w, bias, activation, slope, pre_activation, dx, threads):
     """Pack the filters, then multiply and scatter."""
-    packing = (g, w, share, panels)
-    problem = (g, panels, share, tables, dy, pre_activation, activation, slope, dx)
-    on_threads(_pack, packing, threads)
+    dy, w, pre_activation, dx = dy.reshape(-1), w.reshape(-1), pre_activation.reshape(-1), dx.reshape(-1)
+    g = record(Scatter, sizes, 0)
+    taps, starts = table(tables, sizes, TABLES), table(tables, sizes, TABLES + 1)
+    offsets = table(tables, sizes, TABLES + 2)
+    panels = scratch_or_new(scratch, 0, g.groups * g.parts * _panel_count(g) * g.filters * MR, dy)
+    on_threads(_pack, (g, w, panels), threads)
+    problem = (g, panels, taps, starts, offsets, dy, pre_activation, activation, slope, dx)
     on_threads(_scatter, problem, threads)
 
 
 @njit(cache=True, nogil=True)
-def _pack(g, w, share, panels, thread, threads):
-    """panels[part, panel, k, i] = w[k] of (channel, tap) pair panel * MR + i of the part; zero past the last."""
-    parts, count, filters, _ = panels.shape
-    channels, parts, taps = g.c // g.groups, parts // g.groups, g.r * g.s
-    flat = w.reshape(g.k, channels * taps)
-    for work in range(thread * panels.shape[0] // threads, (thread + 1) * panels.shape[0] // threads):
-        group, first = work // parts, work % parts * share * taps
-        for panel in range(count):
-            for k in range(filters):
-                for i in range(MR):
-                    pair = first + panel * MR + i
-                    panels[work, panel, k, i] = flat[group * filters + k, pair] if pair < channels * taps else 0
+def _panel_count(g):
+    """Panels of MR (channel, tap) pairs of a task."""
+    return (g.share * g.taps + MR - 1) // MR
 
 
 @njit(cache=True, nogil=True)
-def _scatter(g, panels, share, tables, dy, pre_activation, activation, slope, dx, thread, threads):
-    """The equations at the head of this file, for one thread's tasks: a part of one image's channels each.
+def _pack(g, w, panels, thread, threads):
+    """panels[task, panel, k, i] = w[k] of (channel, tap) pair panel * MR + i of the task; zero past the last."""
+    count, row = _panel_count(g), g.channels * g.taps
+    first_task, last_task = share(g.groups * g.parts, thread, threads)
+    for task in range(first_task, last_task):
+        group, first = task // g.parts, task % g.parts * g.share * g.taps
+        for panel in range(count):
+            target = (task * count + panel) * g.filters * MR
+            for k in range(g.filters):
+                for i in range(MR):
+                    pair = first + panel * MR + i
+                    value = w[(group * g.filters + k) * row + pair] if pair < row else panels.dtype.type(0)
+                    panels[target + k * MR + i] = value
 
-    FLOPs: 2 N K P Q (C/groups) R S. Bytes: dy once for each part, dx once.
+
+@njit(cache=True, nogil=True)
+def _scatter(g, panels, taps, starts, offsets, dy, pre_activation, activation, slope, dx, thread, threads):
+    """The equations at the head of this file, for one thread's tasks: some channels of one image each.
+
+    FLOPs: 2 N K P Q (C/groups) R S. Bytes: dy once for each task of an image, dx once.
     """
-    taps, starts, offsets = tables
-    parts, count, filters, _ = panels.shape
-    parts, channels, pairs = parts // g.groups, g.c // g.groups, g.r * g.s
-    columns, size = (starts[1] - starts[0]) * NV, g.p * g.q
-    width = (g.w + g.stride_w - 1) // g.stride_w
-    tiles, flat = starts.size // NV, panels.reshape(-1)
+    # sizes and thread-local workspaces
+    count, filters, columns, size = _panel_count(g), g.filters, g.columns, g.p * g.q
+    width, tiles = (g.w + g.stride_w - 1) // g.stride_w, starts.size // NV
     packed, rows = zeros(tiles * filters * columns, dy), workspace(MR * tiles * columns, dy)
-    sums, source = workspace(g.stride_w * g.h * width, dy), dy.reshape(-1)
-    tasks = g.n * g.groups * parts
-    for task in range(thread * tasks // threads, (thread + 1) * tasks // threads):
-        n, group, part = task // parts // g.groups, task // parts % g.groups, task % parts
-        _pack_image(source, (n * g.groups + group) * filters * size, filters, size, columns, packed)
-        last = min(share, channels - part * share) * pairs
-        for panel in range((last + MR - 1) // MR):
-            first = ((group * parts + part) * count + panel) * filters * MR
+    sums = workspace(g.stride_w * g.h * width, dy)
+    first_task, last_task = share(g.n * g.groups * g.parts, thread, threads)
+    for task in range(first_task, last_task):
+        n, group, part = task // g.parts // g.groups, task // g.parts % g.groups, task % g.parts
+        _pack_image(dy, (n * g.groups + group) * filters * size, filters, size, columns, packed)
+        pairs = min(g.share, g.channels - part * g.share) * g.taps
+        for panel in range((pairs + MR - 1) // MR):
+            # GEMM: MR (channel, tap) pairs at every element of dy
+            first = ((group * g.parts + part) * count + panel) * filters * MR
             for tile in range(tiles):
                 multiply_tile(
-                    flat, first, packed, 0, starts, tile, offsets, filters,
+                    panels, first, packed, 0, starts, tile, offsets, filters,
                     rows, tile * columns, tiles * columns, False,
                 )  # fmt: skip
-            for i in range(min(MR, last - panel * MR)):
-                c, tap = (panel * MR + i) // pairs, (panel * MR + i) % pairs
+            # col2im: add each pair's row to its channel's sums; store the channel after its last tap
+            for i in range(min(MR, pairs - panel * MR)):
+                c, tap = (panel * MR + i) // g.taps, (panel * MR + i) % g.taps
                 if tap == 0:
                     clear_row(sums, 0, sums.size)
                 _add_tap(g, taps, tap, rows, i * tiles * columns, width, sums)
-                if tap == pairs - 1:
-                    channel = (n * g.groups + group) * channels + part * share + c
+                if tap == g.taps - 1:
+                    channel = (n * g.groups + group) * g.channels + part * g.share + c
                     _store(g, sums, width, channel, pre_activation, activation, slope, dx)
 
 
@@ -129,15 +164,16 @@ def _pack_image(dy, first, filters, size, columns, packed):
     """packed[tile, k, j] = dy[first + k * size + tile * columns + j], zero past the last position."""
     for k in range(filters):
         for tile in range((size + columns - 1) // columns):
-            here = min(columns, size - tile * columns)
-            copy_row(packed, (tile * filters + k) * columns, dy, first + k * size + tile * columns, here)
+            count = min(columns, size - tile * columns)
+            copy_row(packed, (tile * filters + k) * columns, dy, first + k * size + tile * columns, count)
 
 
 @njit(inline="always")
 def _add_tap(g, taps, tap, rows, first, width, sums):
     """sums[phase, p st_h + row shift, q + shift] += rows[p, q], where that is inside."""
     # Element by element: a row of taps would count references, which the threads would fight over.
-    down, phase, shift, q0, q1 = taps[tap, 0], taps[tap, 1], taps[tap, 2], taps[tap, 3], taps[tap, 4]
+    entry = tap * TAP_ENTRIES
+    down, phase, shift, q0, q1 = taps[entry], taps[entry + 1], taps[entry + 2], taps[entry + 3], taps[entry + 4]
     for p in range(g.p):
         i = p * g.stride_h + down
         if 0 <= i < g.h and q0 < q1:
@@ -147,9 +183,9 @@ def _add_tap(g, taps, tap, rows, first, width, sums):
 @njit(cache=True, nogil=True)
 def _store(g, sums, width, channel, pre_activation, activation, slope, dx):
     """dx of one channel from its column phases, times f'(pre_activation)."""
-    place = channel * g.h * g.w
+    first = channel * g.h * g.w
     for i in range(g.h):
-        row = place + i * g.w
+        row = first + i * g.w
         if g.stride_w == 1:
             copy_row(dx, row, sums, i * width, g.w)
         elif g.stride_w == 2:
@@ -160,5 +196,5 @@ def _store(g, sums, width, channel, pre_activation, activation, slope, dx):
             for j in range(g.w):
                 dx[row + j] = sums[(j % g.stride_w * g.h + i) * width + j // g.stride_w]
     if pre_activation.size:
-        for j in range(place, place + g.h * g.w):
+        for j in range(first, first + g.h * g.w):
             dx[j] = activate_grad(dx[j], pre_activation[j], activation, slope)

@@ -10,13 +10,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...core.memory import LARGEST
+from ...core.memory import POOLED_MAX_BYTES
 from ...cpu.emitter import tile_columns
 from ..phases import dgrad_phases
-from .winograd import FEW, SHARED, STEPS
-from .winograd_matrices import POSITIONS, outputs_of
-from .winograd_taps import served, taps_of
-from .winograd_wgrad import ALL, CHANNELS
+from . import winograd_taps
+from .winograd import LIMITS, STEP_CHANNELS
+from .winograd_taps import taps_of
+from .winograd_transforms import POSITIONS, outputs_of
+from .winograd_wgrad import STEP_TILES, UNIT_CHANNELS
 
 PREFERENCE = {
     "fprop": ("winograd", "pointwise", "filter_vectorized"),
@@ -50,7 +51,9 @@ MARGIN = 0.9  # of its cost, below which the algorithm is worth its digits
 START = 6  # steps in whose time a product of few steps begins and ends
 LANES = 16  # channels and filters are transformed so many at a time in the weight gradient
 FILTERS, TILES = 8, 32  # filters and tiles are multiplied so many at a time; summing over tiles, channels and filters
-SMALLEST = 1 << 22  # N P Q C K: up to there a call gains less than 0.3 ms (Zen 3, 2 cores), and must be compiled
+WINOGRAD_MIN_PRODUCTS = (
+    1 << 22
+)  # N P Q C K: up to there a call gains less than 0.3 ms (Zen 3, 2 cores), and must be compiled
 
 
 def is_profitable(algorithm, shape, operation, dtype):
@@ -89,7 +92,8 @@ def _col2im(shape, operation, dtype):
 @lru_cache(maxsize=1024)
 def _winograd(shape, operation, dtype):
     """Its cost is below that of direct convolution, by a margin; float32 alone."""
-    if dtype != np.float32 or not served(shape) or shape.n * shape.p * shape.q * shape.c * shape.k <= SMALLEST:
+    products = shape.n * shape.p * shape.q * shape.c * shape.k
+    if dtype != np.float32 or not winograd_taps.supports(shape) or products <= WINOGRAD_MIN_PRODUCTS:
         return False
     return cost(shape, operation) < MARGIN * direct_cost(shape)
 
@@ -136,16 +140,16 @@ def cost(shape, operation):
     tiles = shape.n * -(-height // edge) * -(-width // edge)
     channels, filters = (shape.k, shape.c * phases) if backward else (shape.c * phases, shape.k)
     if operation == "wgrad":
-        few = _whole(channels, CHANNELS) * _whole(filters, TILES) <= FEW
-        several = 0 if few else POSITIONS * tiles * (channels + filters) // ALL
-        if several and 4 * POSITIONS * channels * filters > LARGEST:
+        few = _whole(channels, UNIT_CHANNELS) * _whole(filters, TILES) <= LIMITS.private_products
+        several = 0 if few else POSITIONS * tiles * (channels + filters) // LIMITS.at_once_elements
+        if several and 4 * POSITIONS * channels * filters > POOLED_MAX_BYTES:
             return math.inf
-        products = tiles * _whole(channels, FILTERS) * _whole(filters, TILES) * (1 + START / min(tiles, STEPS))
+        products = tiles * _whole(channels, FILTERS) * _whole(filters, TILES) * (1 + START / min(tiles, STEP_TILES))
         sums = channels * filters * (SUM[taps] + several * POSITIONS * MEMORY)
         transforms = _whole(channels, LANES) * TILE + _whole(filters, LANES if few else TILES) * GRADIENT
         return POSITIONS / PRODUCTS * products + tiles * transforms + sums
-    times = max(1, POSITIONS * tiles * channels // SHARED)
-    products = _whole(tiles, TILES) * channels * _whole(filters, FILTERS) * (1 + START / min(channels, STEPS))
+    times = max(1, POSITIONS * tiles * channels // LIMITS.shared_elements)
+    products = _whole(tiles, TILES) * channels * _whole(filters, FILTERS) * (1 + START / min(channels, STEP_CHANNELS))
     transforms = tiles * (channels * TILE + filters * OUTPUT) + times * channels * filters * FILTER[taps]
     return POSITIONS / PRODUCTS * products + transforms
 

@@ -1,114 +1,134 @@
 """The weight gradient whose lanes are filters: no row of pixels is too short for a vector.
 
-    dw[k, l] = sum_j x[place(j) + move(l)] dy[k, j],    j = (n, p, q), l = (c, r, s)
+    dw[k, l] = sum_j x[position(j) + pair(l)] dy[k, j],    j = (n, p, q), l = (c, r, s)
 
-The product of conv_by_filters.py with rows and reduction exchanged: the micro-kernel broadcasts x at MR pairs l and
+The product of filter_vectorized.py with rows and reduction exchanged: the micro-kernel broadcasts x at MR pairs l and
 multiplies with NV vectors of filters. dy is transposed as it is needed, a part that stays in the first-level cache. Of
-1x1 kernels with more filters than channels, x and dy change places.
+1x1 kernels with more filters than channels, x and dy change roles.
 """
+
+from typing import NamedTuple
 
 from numba import njit
 
+from ...cpu import parallel
 from ...cpu.emitter import MR, tile_columns
 from ...cpu.microkernel import multiply_gathered
-from ...cpu.parallel import share
+from ...cpu.parallel import on_threads, share, workspace, zeros
+from ...cpu.plan import Plan, pack_tables, record, scratch_or_new, table
 from ...cpu.simd_rows import copy_row
-from ...cpu.threads import on_threads, threads_for
-from ...cpu.transposing import transpose
-from ...cpu.workspaces import workspace, zeros
-from .direct import SERIAL
-from .filter_vectorized import STEPS
-from .offset_tables import even_parts, gather, pad, room_for_copy
+from ...cpu.transpose import transpose
+from .correlation import SERIAL_PRODUCTS, fprop_correlation
+from .filter_vectorized import STEP_PAIRS
+from .offset_tables import InputLayout, balanced_step, copy_size, lay_out, pad
 
-PAIRS = 256  # of a task, at most: transposing dy for them takes a fortieth of multiplying
-BLOCKS = 4  # of NR filters, at most, that a task multiplies while x is in the first-level cache
-TASKS = 8  # at least so many where there are pairs enough, a few for each thread
+TASK_PAIRS = 256  # at most: transposing dy for them takes a fortieth of multiplying
+CACHED_BLOCKS = 4  # of NR filters, at most, that a task multiplies while x is in the first-level cache
+MIN_TASKS = 8  # where there are pairs enough, a few for each thread
 
 
-def correlate_with_gradient_by_filters(g, taps, x, dy, dw):
-    """dw[k, c, r, s] = sum_{n, p, q} dy[n, k, p, q] x[n, c, p st + r d - pad, ...]: equation (13), one group.
+class Blocking(NamedTuple):
+    """How the sums are cut into tasks."""
 
-    Parameters
-    ----------
-    g : ConvShape
-    taps : tuple of (r, s, dh, dw)
-        The forward pass's taps, in the order of dw.
-    x : array (N, C, H, W)
-    dy : array (N, K, P, Q)
-    dw : array (K, C, R, S)
-    """
-    if g.n == 0:
-        dw[...] = 0
-        return
-    width, filters = tile_columns(x.dtype), g.k
-    exchanged = is_exchanged(g)
+    filters: int
+    width: int
+    """Filters that are multiplied at once, NR."""
+    pairs: int
+    """(channel, tap) pairs of a task."""
+    exchanged: int
+    """Whether x and dy have changed roles."""
+
+
+BLOCKING = len(InputLayout._fields)
+TABLES = BLOCKING + len(Blocking._fields)
+
+
+def is_exchanged(shape):
+    """Whether x and dy change roles: of a product of two matrices the one with fewer rows is transposed."""
+    one_tap = shape.r * shape.s * shape.stride_h * shape.stride_w == 1
+    return one_tap and (shape.h, shape.w) == (shape.p, shape.q) and shape.k > shape.c
+
+
+def wgrad_plan(shape, dtype):
+    """The plan of a weight gradient."""
+    width, exchanged, correlation = tile_columns(dtype), is_exchanged(shape), fprop_correlation(shape)
+    serial = parallel.is_serial(correlation.products < SERIAL_PRODUCTS)
+    filters = shape.c if exchanged else shape.k
     if exchanged:
-        x, dy, filters = dy, x, g.c
-    blocks = -(-filters // (BLOCKS * width))
-    reads, tables = gather(x.shape, (g.p, g.q), taps, (g.stride_h, g.stride_w), blocks)
-    all_pairs = x.shape[1] * reads.taps
-    pairs = -(-all_pairs // max(-(-all_pairs // PAIRS), -(-TASKS // blocks)) // MR) * MR
-    threads = threads_for(blocks * -(-all_pairs // pairs), g.flops < 2 * SERIAL)
-    arrays = x.reshape(-1), room_for_copy(reads, x.dtype), dy.reshape(-1), dw.reshape(-1)
-    _launch(reads, tables, (filters, width, pairs, exchanged), *arrays, threads)
-
-
-def is_exchanged(g):
-    """Whether x and dy change places: of a product of two matrices the one with fewer rows is transposed."""
-    return g.r * g.s * g.stride_h * g.stride_w == 1 and g.x_shape[2:] == g.y_shape[2:] and g.k > g.c
+        correlation = correlation._replace(x_shape=shape.y_shape)
+    blocks = -(-filters // (CACHED_BLOCKS * width))
+    g, *offset_tables = lay_out(correlation, blocks, serial=serial)
+    tables, bounds = pack_tables(*offset_tables)
+    pairs = g.c * g.taps
+    min_tasks = 1 if serial else MIN_TASKS
+    task_pairs = -(-pairs // max(-(-pairs // TASK_PAIRS), -(-min_tasks // blocks)) // MR) * MR
+    return Plan(
+        _launch, [*g, *Blocking(filters, width, task_pairs, exchanged), *bounds], tables, dtype,
+        tasks=blocks * -(-pairs // task_pairs), serial=serial, scratch=copy_size(g),
+    )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _launch(g, tables, sizes, x, copy, dy, dw, threads):
-    """Pad, then multiply."""
+def _launch(sizes, tables, scratch, x, dy, dw, threads):
+    """Pad the input if taps reach outside, then multiply."""
+    x, dy, dw = x.reshape(-1), dy.reshape(-1), dw.reshape(-1)
+    g, blocking = record(InputLayout, sizes, 0), record(Blocking, sizes, BLOCKING)
+    positions, pairs = table(tables, sizes, TABLES), table(tables, sizes, TABLES + 1)
+    if blocking.exchanged:
+        x, dy = dy, x
+    copy = scratch_or_new(scratch, 0, copy_size(g), x)
     if g.copied:
         on_threads(pad, (g, x, copy), threads)
-    places, moves = tables
-    problem = (g, copy if g.copied else x, places, moves, dy, sizes, dw)
-    on_threads(_correlate, problem, threads)
+    on_threads(_correlate, (g, blocking, copy if g.copied else x, positions, pairs, dy, dw), threads)
 
 
 @njit(cache=True, nogil=True)
-def _turn(g, dy, filters, k, there, n, j, count, panel, start, width):
-    """panel[i, l] = dy of filter k + l at position j + i of the images from n on, for i < count, l < there."""
+def _transpose_gradient(g, dy, filters, k, valid, n, j, count, panel, start, width):
+    """panel[i, l] = dy of filter k + l at position j + i of the images from n on, for i < count, l < valid."""
     outputs, done = g.p * g.q, 0
     while done < count:
         m, q = (j + done) // outputs, (j + done) % outputs
         length = min(outputs - q, count - done)
         first = ((n + m) * filters + k) * outputs + q
-        transpose(dy, first, outputs, there, length, panel, start + done * width, width)
+        transpose(dy, first, outputs, valid, length, panel, start + done * width, width)
         done += length
 
 
 @njit(cache=True, nogil=True)
-def _correlate(g, x, places, moves, dy, sizes, dw, thread, threads):
+def _correlate(g, blocking, x, positions, pairs, dy, dw, thread, threads):
     """The equation at the head of this file, for one thread's pairs and filters.
 
     Every sum is one thread's, over the positions in order: the bits do not depend on the number of threads.
 
     FLOPs: 2 N K P Q C R S. Bytes: x once a block, dy once for so many pairs, dw once.
     """
-    filters, width, pairs, exchanged = sizes
-    most = min(BLOCKS * width, (filters + width - 1) // width * width)
+    # sizes and thread-local workspaces
+    filters, width, task_pairs, exchanged = blocking
+    most = min(CACHED_BLOCKS * width, (filters + width - 1) // width * width)
     all_pairs, outputs, blocks = g.c * g.taps, g.p * g.q, (filters + most - 1) // most
-    step, sums = even_parts(g.images * outputs, STEPS), workspace((pairs + MR) * most, x)
+    step, sums = balanced_step(g.images * outputs, STEP_PAIRS), workspace((task_pairs + MR) * most, x)
     panels = zeros(step * most, x)
-    first, last = share((all_pairs + pairs - 1) // pairs * blocks, thread, threads)
+    first, last = share((all_pairs + task_pairs - 1) // task_pairs * blocks, thread, threads)
     for task in range(first, last):
-        pair, k0 = task // blocks * pairs, task % blocks * most
-        count, k1 = min(pairs, all_pairs - pair), min(k0 + most, filters)
+        pair, k0 = task // blocks * task_pairs, task % blocks * most
+        count, k1 = min(task_pairs, all_pairs - pair), min(k0 + most, filters)
         for n in range(0, g.n, g.images):
-            image, positions = n * g.c * g.height * g.width, min(g.images, g.n - n) * outputs
-            for j in range(0, positions, step):
-                steps = min(step, positions - j)
+            image, end = n * g.c * g.height * g.width, min(g.images, g.n - n) * outputs
+            for j in range(0, end, step):
+                # transpose dy of some positions
+                steps = min(step, end - j)
                 for k in range(k0, k1, width):
-                    _turn(g, dy, filters, k, min(width, k1 - k), n, j, steps, panels, (k - k0) * step, width)
+                    _transpose_gradient(
+                        g, dy, filters, k, min(width, k1 - k), n, j, steps, panels, (k - k0) * step, width
+                    )
+                # multiply: MR pairs by NR filters
                 for i in range(0, count, MR):
                     for k in range(0, k1 - k0, width):
                         multiply_gathered(
-                            x, image, moves, pair + i, places, j, steps, panels, k * step,
+                            x, image, pairs, pair + i, positions, j, steps, panels, k * step,
                             sums, i * most + k, most, n + j > 0,
                         )  # fmt: skip
+        # store, transposed unless the roles were changed
         if exchanged:
             for i in range(count):
                 copy_row(dw, (pair + i) * filters + k0, sums, i * most, k1 - k0)

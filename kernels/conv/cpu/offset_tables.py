@@ -1,7 +1,10 @@
-"""Where a convolution whose lanes are filters reads: an element of the unrolled input is x[place(j) + move(l)].
+"""Offset tables of a convolution whose lanes are filters: the unrolled input's element (j, l) without unrolling it.
 
-Positions j = (n, p, q) and pairs l = (c, r, s) each have an entry in a table; their sum says where the element lies in
-x, or in a copy that is padded with zeros where taps read outside x. Nothing is unrolled.
+Output positions j = (n, p, q) and pairs l = (c, r, s) each have an entry in a table; element (j, l) is
+
+    x[positions[j] + pairs[l]],
+
+or the same of a copy of x that is padded with zeros where taps read outside x.
 """
 
 from functools import lru_cache
@@ -10,17 +13,16 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from ...core.memory import new
 from ...cpu.emitter import MR
-from ...cpu.parallel import share
+from ...cpu.parallel import share, workspace
 from ...cpu.simd_rows import fill_row, unzip_row
-from ...cpu.workspaces import workspace
 
-STRIP = 392  # positions of a task, about: packing their weights takes a thirtieth of multiplying with them
-TASKS = 8  # at least so many where the shape allows it, a few for each thread
+TASK_POSITIONS = 392  # about: packing their weights takes a thirtieth of multiplying with them
+MIN_TASKS = 8  # where the shape allows it, a few for each thread
+TABLE_LIMIT = 1 << 31  # elements that entries of 32 bits reach
 
 
-class Gather(NamedTuple):
+class InputLayout(NamedTuple):
     """How positions and pairs lie in what is read, as integers for the kernels."""
 
     n: int
@@ -35,7 +37,7 @@ class Gather(NamedTuple):
     top: int
     """Input row and column that the first tap of output (0, 0) reads."""
     left: int
-    copied: bool
+    copied: int
     """Whether a copy is read: padded where taps reach outside, without what a strided 1x1 kernel skips."""
     skip_h: int
     """Rows and columns of the input from one of the copy to the next."""
@@ -44,85 +46,87 @@ class Gather(NamedTuple):
     """Rows and columns of a plane of what is read."""
     width: int
     images: int
-    """Images of a task, which the table of places covers."""
+    """Images of a task, which the table of positions covers."""
     rows: int
     """Output rows of a task."""
 
 
-class Tables(NamedTuple):
-    """Both addends of where an element lies."""
-
-    places: np.ndarray
-    """(images * P * Q,): of every position, from the first image's first element."""
-    moves: np.ndarray
-    """(C * R * S + MR,): of every pair; a last tile is read whole."""
-
-
 @lru_cache(maxsize=256)
-def gather(x_shape, size, taps, stride, blocks):
-    """Lay out the reading of an input.
+def lay_out(correlation, blocks, *, serial):
+    """Lay out the reading of a correlation's input.
 
     Parameters
     ----------
-    x_shape : (N, C, H, W)
-    size : (P, Q)
-    taps : tuple of (r, s, dh, dw)
-        Where each reads, in the order of the weights.
-    stride : (st_h, st_w)
+    correlation : Correlation
+        Of one group, with its taps in the order of the weights.
     blocks : int
-        Of filters, each of which makes tasks of its own.
+        Of filters; each makes tasks of its own.
+    serial : bool
+        Whether one thread computes all tasks, so that there need not be many.
 
     Returns
     -------
-    Gather, Tables
+    layout : InputLayout
+    positions : array (images * P * Q,)
+        From the first image's first element.
+    pairs : array (C * R * S + MR,)
+        A last tile is read whole.
     """
-    (n, c, h, w), (p, q), (stride_h, stride_w) = x_shape, size, stride
-    skip_h, skip_w = stride if len(taps) == 1 else (1, 1)
-    top, left = min(dh for *_, dh, _ in taps), min(dw for *_, dw in taps)
-    height = (p - 1) * stride_h // skip_h + max(dh for *_, dh, _ in taps) - top + 1
-    width = (q - 1) * stride_w // skip_w + max(dw for *_, dw in taps) - left + 1
+    # what is read: x, or a padded copy without what a strided 1x1 kernel skips
+    taps, (n, c, h, w), (stride_h, stride_w) = correlation.taps, correlation.x_shape, correlation.stride
+    p, q = correlation.lattice.p, correlation.lattice.q
+    skip_h, skip_w = correlation.stride if len(taps) == 1 else (1, 1)
+    top, left = min(tap.dh for tap in taps), min(tap.dw for tap in taps)
+    height = (p - 1) * stride_h // skip_h + max(tap.dh for tap in taps) - top + 1
+    width = (q - 1) * stride_w // skip_w + max(tap.dw for tap in taps) - left + 1
     copied = top < 0 or left < 0 or top + height > h or left + width > w or skip_h > 1 or skip_w > 1
     if not copied:
         height, width = h, w
-    strip = max(STRIP // 4, min(STRIP, n * p * q * blocks // TASKS))
-    images = max(1, min(n, strip // (p * q)))
-    rows = p if p * q <= strip else -(-p // -(-p * q // strip))
+
+    # images and rows of a task
+    outputs = max(TASK_POSITIONS // 4, min(TASK_POSITIONS, n * p * q * blocks // (1 if serial else MIN_TASKS)))
+    images = max(1, min(n, outputs // (p * q), TABLE_LIMIT // (c * height * width) - 1))
+    rows = p if p * q <= outputs else -(-p // -(-p * q // outputs))
+
+    # tables
     image, row, column = np.arange(images)[:, None, None], np.arange(p)[:, None], np.arange(q)
-    places = (image * c * height + row * stride_h // skip_h) * width + column * stride_w // skip_w
-    moves = np.arange(c)[:, None] * height * width + [(dh - top) * width + dw - left for *_, dh, dw in taps]
+    positions = (image * c * height + row * stride_h // skip_h) * width + column * stride_w // skip_w
+    pairs = np.arange(c)[:, None] * height * width + [(tap.dh - top) * width + tap.dw - left for tap in taps]
     corner = 0 if copied else top * width + left
-    g = Gather(*x_shape, p, q, len(taps), top, left, copied, skip_h, skip_w, height, width, images, rows)
-    places, moves = (places + corner).reshape(-1), np.append(moves, [0] * MR)
-    return g, Tables(places.astype(np.int32), moves.astype(np.int32))
+    layout = InputLayout(n, c, h, w, p, q, len(taps), top, left, copied, skip_h, skip_w, height, width, images, rows)
+    return layout, positions + corner, np.append(pairs, [0] * MR)
 
 
-def room_for_copy(g, dtype):
-    """Memory that `pad` fills; none if x is read where it lies."""
-    return new((g.n * g.c * g.height * g.width if g.copied else 0,), dtype)
+@njit(inline="always")
+def copy_size(g):
+    """Elements of the copy that `pad` fills; none if x is read in place."""
+    return g.n * g.c * g.height * g.width if g.copied else 0
 
 
 @njit(cache=True, nogil=True)
 def pad(g, x, copy, thread, threads):
     """copy[n, c, i, j] = x[n, c, i skip_h + top, j skip_w + left], zero outside x; one thread's planes."""
+    # columns j0 to j1 are inside x
     j0 = min(max(0, (g.skip_w - 1 - g.left) // g.skip_w), g.width)
     j1 = min(max(j0, (g.w - g.left + g.skip_w - 1) // g.skip_w), g.width)
     first, last = share(g.n * g.c, thread, threads)
     odd = workspace(g.width, x)  # columns that a step of two leaves out
     for plane in range(first, last):
         for i in range(g.height):
-            row, place = i * g.skip_h + g.top, (plane * g.height + i) * g.width
+            row, target = i * g.skip_h + g.top, (plane * g.height + i) * g.width
             end, source = j1 if 0 <= row < g.h else j0, (plane * g.h + row) * g.w + g.left
+            # a copy, every second element, or every so many elements
             if g.skip_w == 1:
-                fill_row(copy, place, g.width, x, source, j0, end)
+                fill_row(copy, target, g.width, x, source, j0, end)
             elif g.skip_w == 2 and j0 == 0 and end == g.width and source + 2 * end <= x.size:
-                unzip_row(copy, place, odd, 0, x, source, end)
+                unzip_row(copy, target, odd, 0, x, source, end)
             else:
                 for j in range(g.width):
-                    copy[place + j] = x[source + j * g.skip_w] if j0 <= j < end else 0
+                    copy[target + j] = x[source + j * g.skip_w] if j0 <= j < end else 0
 
 
 @njit(inline="always")
-def even_parts(length, longest):
-    """Length of equal parts of `length`, of `longest` at most; the last one may be shorter."""
-    parts = (length + longest - 1) // longest
-    return (length + parts - 1) // parts
+def balanced_step(length, longest):
+    """Length of equal steps through `length`, of `longest` at most; the last one may be shorter."""
+    steps = (length + longest - 1) // longest
+    return (length + steps - 1) // steps

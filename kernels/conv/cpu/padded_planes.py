@@ -1,4 +1,4 @@
-"""Where a direct convolution reads: strips of the input as zero-padded planes, split by stride phase.
+"""Tiling of a direct convolution: strips of the input as zero-padded planes, split by stride phase.
 
 A task is a strip of output rows of one image and group; where a map is small, a task is several whole images. Its
 input is copied once into planes,
@@ -7,7 +7,7 @@ input is copied once into planes,
 
 so that for every tap (r, s) the outputs of a row read one contiguous run: no im2col, for any stride and dilation. The
 outputs are cut into vectors, either along the rows laid end to end over the planes' width or row by row, whichever
-needs fewer; a table says where the vectors start, another how far each tap lies from there.
+needs fewer; one offset table holds where the vectors start, another how far each tap lies from a start.
 """
 
 from functools import lru_cache
@@ -18,13 +18,14 @@ from numba import njit
 
 from ...cpu.simd_rows import copy_row, fill_row, prefetch_row, unzip_row
 
-STRIP = 512  # outputs of a task, about: its planes and its results then share the second-level cache
-PLANES = 1 << 16  # elements of a task's planes, about: half the second-level cache (Zen 3, 2026-11)
-TASKS = 8  # at least so many where the shape allows it, a few for each thread
-EVEN = 4  # tasks of whole images come to a multiple of it, so that threads have as many each
+TASK_OUTPUTS = 512  # of a task, about: its planes and its results then share the second-level cache
+TASK_PLANE_ELEMENTS = 1 << 16  # of a task, about: half the second-level cache (Zen 3, 2026-11)
+MIN_TASKS = 8  # where the shape allows it, a few for each thread
+TASK_MULTIPLE = 4  # tasks of whole images come to a multiple of it, so that threads have as many each
+SPARE_ENTRIES = 8  # of an offset table: a last tile is read whole
 
 
-class Strips(NamedTuple):
+class TileShape(NamedTuple):
     """How one correlation is cut into tasks, as integers for the kernels."""
 
     n: int
@@ -63,70 +64,78 @@ class Strips(NamedTuple):
     """Elements of a vector."""
 
 
-class Reads(NamedTuple):
-    """The tables of a correlation."""
+class OffsetTables(NamedTuple):
+    """The tables of a correlation: element (channel, tap) of vector v is at starts[v] + offsets[(channel, tap)]."""
 
     taps: np.ndarray
-    """(T, 2): which weight (r, s) each tap is."""
+    """(T,): which weight r * S + s each tap is."""
     offsets: np.ndarray
     """(step * T,): how far each channel and tap lies from a vector's start."""
     starts: np.ndarray
     """(vectors + spare,): where each vector of the outputs starts."""
 
 
-@lru_cache(maxsize=1024)
-def plan(x_shape, outputs, taps, stride, groups, size, panel, lanes, outputs_of_task=STRIP):
+def tile(correlation, panel_pairs, lanes, *, serial, filters=None):
     """Cut a correlation into tasks.
 
     Parameters
     ----------
-    x_shape : (N, C, H, W)
-    outputs : int
-        K of one group.
-    taps : tuple of (r, s, dh, dw)
-        Which weight, and where it reads.
-    stride, size : pairs
-        (st_h, st_w), and (P, Q).
-    groups : int
-    panel : int
+    correlation : Correlation
+    panel_pairs : int
         (channel, tap) pairs that are multiplied at once, at most, if one channel's taps are fewer.
     lanes : int
         Elements of a vector.
-    outputs_of_task : int
-        About so many, fewer where K > 64 and the channels take several steps.
+    serial : bool
+        Whether one thread computes all tasks, so that there need not be many.
+    filters : int, optional
+        Of a group, that tasks are sized for; default: the correlation's.
 
     Returns
     -------
-    Strips, Reads
+    TileShape, OffsetTables
     """
+    c = correlation
+    filters = c.lattice.k // c.groups if filters is None else filters
+    size, min_tasks = (c.lattice.p, c.lattice.q), 1 if serial else MIN_TASKS
+    return _tile(c.x_shape, filters, c.taps, c.field, c.stride, c.groups, size, panel_pairs, lanes, min_tasks)
+
+
+@lru_cache(maxsize=1024)
+def _tile(x_shape, filters, taps, field, stride, groups, size, panel_pairs, lanes, min_tasks):
+    """What `tile` returns."""
+    # what the taps reach
     (stride_h, stride_w), (p, q) = stride, size
     images, channels = x_shape[0], x_shape[1] // groups
-    top, left = min(dh for _, _, dh, _ in taps), min(dw for *_, dw in taps)
-    reach_h, reach_w = max(dh for _, _, dh, _ in taps) - top, max(dw for *_, dw in taps) - left
+    top, left = min(tap.dh for tap in taps), min(tap.dw for tap in taps)
+    reach_h, reach_w = max(tap.dh for tap in taps) - top, max(tap.dw for tap in taps) - left
     phases_h, phases_w = min(stride_h, reach_h + 1), min(stride_w, reach_w + 1)
     width = q + reach_w // stride_w
 
-    at_once = channels * len(taps) <= panel  # then the sums of a few filters at a time are stored for good
-    strip = outputs_of_task if at_once else outputs_of_task * 64 // max(outputs, 64)
-    rows = max(1, min(p, strip // width))
-    strips = max(-(-p // rows), min(p, -(-TASKS // (images * groups))))
+    # rows and images of a task, channels of a step
+    at_once = channels * len(taps) <= panel_pairs  # then the sums of a few filters at a time are stored for good
+    outputs = TASK_OUTPUTS if at_once else TASK_OUTPUTS * 64 // max(filters, 64)
+    rows = max(1, min(p, outputs // width))
+    strips = max(-(-p // rows), min(p, -(-min_tasks // (images * groups))))
     rows = -(-p // strips)
-    together = 1 if rows < p else max(1, min(strip // (p * width), images * groups // TASKS))
-    together = -(-images // (-(-images // together // EVEN) * EVEN)) if together > 1 else 1
+    batch = 1 if rows < p else max(1, min(outputs // (p * width), images * groups // min_tasks))
+    batch = -(-images // (-(-images // batch // TASK_MULTIPLE) * TASK_MULTIPLE)) if batch > 1 else 1
     height = rows + reach_h // stride_h
     plane = phases_h * phases_w * height * width
-    most = max(1, min(channels, panel // len(taps), PLANES // (together * plane)))
+    most = max(1, min(channels, panel_pairs // len(taps), TASK_PLANE_ELEMENTS // (batch * plane)))
     step = -(-channels // -(-channels // most))
 
+    # vectors: row by row, or along the rows laid end to end
     by_row, flat = rows * -(-q // lanes), -(-((rows - 1) * width + q) // lanes)
     run, pitch = (by_row, by_row // rows * lanes) if by_row <= flat else (flat, width)
     each = by_row // rows if by_row <= flat else run
-    strips = Strips(
+    shape = TileShape(
         *x_shape,
         p, q, stride_h, stride_w, top, left, phases_h, phases_w, groups, len(taps),
-        together, rows, height, width, step, pitch, run, together * run, lanes,
+        batch, rows, height, width, step, pitch, run, batch * run, lanes,
     )  # fmt: skip
-    starts = [m * step * plane + v // each * width + v % each * lanes for m in range(together) for v in range(run)]
+
+    # offset tables
+    starts = [m * step * plane + v // each * width + v % each * lanes for m in range(batch) for v in range(run)]
     offsets = [
         ((c * phases_h + (dh - top) % stride_h) * phases_w + (dw - left) % stride_w) * height * width
         + (dh - top) // stride_h * width
@@ -134,9 +143,8 @@ def plan(x_shape, outputs, taps, stride, groups, size, panel, lanes, outputs_of_
         for c in range(step)
         for _, _, dh, dw in taps
     ]
-    spare = [0] * 8  # a last tile is read whole
-    reads = Reads(np.array(taps)[:, :2].copy(), np.array(offsets + spare, np.int32), np.array(starts + spare, np.int32))
-    return strips, reads
+    spare, weights = [0] * SPARE_ENTRIES, [tap.r * field[1] + tap.s for tap in taps]
+    return shape, OffsetTables(*(np.array(table, np.int32) for table in (weights, offsets + spare, starts + spare)))
 
 
 @njit(cache=True, nogil=True)
@@ -146,7 +154,7 @@ def planes_size(g):
 
 
 @njit(cache=True, nogil=True)
-def task_of(g, task):
+def task_bounds(g, task):
     """(first image, images, group, first row, row after the last) of a task."""
     strips = (g.p + g.rows - 1) // g.rows
     n, group, p0 = task // (g.groups * strips) * g.images, task // strips % g.groups, task % strips * g.rows
@@ -177,38 +185,43 @@ def fill_planes(g, x, n, images, c0, c1, p0, p1, planes):
 @njit(cache=True, nogil=True)
 def _fill_channel(g, x, channel, p0, p1, planes, first):
     """The planes of one channel, a line of input at a time: all its column phases at once."""
+    # columns j0 to j1 of a line are inside x
     length = g.width if g.phases_w == 1 else g.stride_w * g.width
     j0 = min(max(0, -g.left), length)
     j1 = min(max(j0, g.w - g.left), length)
     line = planes.size - length
+
+    # one tap, no padding: all rows end to end
     end_to_end = g.stride_h == 1 and g.stride_w == 1 and g.height == g.rows and g.width == g.w
     if end_to_end and g.top == 0 and g.left == 0 and p1 <= g.h:
-        copy_row(planes, first, x, channel + p0 * g.w, (p1 - p0) * g.w)  # one tap, no padding: rows end to end
+        copy_row(planes, first, x, channel + p0 * g.w, (p1 - p0) * g.w)
         prefetch_row(x, channel + g.h * g.w + p0 * g.w, (p1 - p0) * g.w)
         return
+
+    # line by line: a copy, or one separated by column phase
     for u in range(g.phases_h):
         for i in range(g.height - g.rows + p1 - p0):
             row = (p0 + i) * g.stride_h + g.top + u
             inside = 0 <= row < g.h
-            place, source = first + (u * g.phases_w * g.height + i) * g.width, channel + row * g.w + g.left
+            target, source = first + (u * g.phases_w * g.height + i) * g.width, channel + row * g.w + g.left
             if g.stride_w == 1:
-                fill_row(planes, place, length, x, source, j0, j1 if inside else j0)
+                fill_row(planes, target, length, x, source, j0, j1 if inside else j0)
             elif g.phases_w > 1:
                 fill_row(planes, line, length, x, source, j0, j1 if inside else j0)
-                _split_line(planes, line, g.stride_w, g.phases_w, place, g.height * g.width, g.width)
+                _split_line(planes, line, g.stride_w, g.phases_w, target, g.height * g.width, g.width)
             else:
                 for j in range(g.width):
                     column = j * g.stride_w + g.left
-                    planes[place + j] = x[source + j * g.stride_w] if inside and 0 <= column < g.w else 0
+                    planes[target + j] = x[source + j * g.stride_w] if inside and 0 <= column < g.w else 0
 
 
 @njit(cache=True, nogil=True)
-def _split_line(planes, line, stride, phases, place, apart, width):
-    """planes[place + v * apart + j] = planes[line + j * stride + v] for each phase v."""
+def _split_line(planes, line, stride, phases, target, plane_stride, width):
+    """planes[target + v * plane_stride + j] = planes[line + j * stride + v] for each phase v."""
     if stride == 2:
-        unzip_row(planes, place, planes, place + apart, planes, line, width)
+        unzip_row(planes, target, planes, target + plane_stride, planes, line, width)
         return
-    line, place, apart, step = np.uint64(line), np.uint64(place), np.uint64(apart), np.uint64(stride)
+    line, target, plane_stride, step = np.uint64(line), np.uint64(target), np.uint64(plane_stride), np.uint64(stride)
     for v in range(np.uint64(phases)):
         for j in range(np.uint64(width)):
-            planes[place + v * apart + j] = planes[line + j * step + v]
+            planes[target + v * plane_stride + j] = planes[line + j * step + v]

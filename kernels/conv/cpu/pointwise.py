@@ -6,81 +6,100 @@ A task is some pixels of an image. Their channels are copied side by side, a par
 and multiplied with all filters; so x is read once, in rows of a few cache lines, and y written once.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
-from ...core.memory import new
 from ...core.scalar import IDENTITY, activate, activate_grad
+from ...cpu import parallel
 from ...cpu.emitter import MR, tile_columns
 from ...cpu.microkernel import multiply_biased, multiply_packed
-from ...cpu.parallel import share
+from ...cpu.parallel import on_threads, share, workspace, zeros
+from ...cpu.plan import pack_tables, record, scratch_or_new
 from ...cpu.simd_rows import clear_row, copy_columns, copy_row
-from ...cpu.threads import on_threads, threads_for
-from ...cpu.transposing import transpose
-from ...cpu.workspaces import workspace, zeros
-from .direct import SERIAL, Lattice, store_planes
+from ...cpu.transpose import transpose
+from .correlation import SERIAL_PRODUCTS, CorrelationPlan, Lattice
+from .epilogue import epilogue
 
-BLOCK = 16 // MR * MR  # filters whose weights for a channel lie side by side: a cache line
-STEPS = 128  # channels multiplied at once, at most
-PART = 8192  # elements of the pixels' channels that are multiplied at once: two thirds of the first-level cache
+BLOCK_FILTERS = 16 // MR * MR  # whose weights for a channel lie side by side: a cache line
+STEP_CHANNELS = 128  # multiplied at once, at most
+TASK_ELEMENTS = 8192  # of the pixels' channels that are multiplied at once: two thirds of the first-level cache
 
 
-def correlate_pointwise(x, w, transposed, bias, activation, slope, pre_activation, y):
-    """Correlate x with 1x1 kernels.
+class Gemm(NamedTuple):
+    """One product for each image, and how it is cut into tasks."""
 
-    Parameters
-    ----------
-    x : array (N, C, H, W)
-    w : array (K, C, 1, 1), or with `transposed` (C, K, 1, 1)
-    transposed : bool
-        Whether this is the input gradient, of weights that lie as the forward pass has them.
-    bias : array (K,)
-    activation, slope
-        Applied to the result; with pre_activation its derivative there is a factor.
-    pre_activation : array like y, or (0, 0, 0, 0)
-    y : array (N, K, H, W)
-    """
-    (n, c, h, width), k = x.shape, y.shape[1]
-    columns = tile_columns(x.dtype)
-    steps = min(c, STEPS)
-    tiles = max(1, min(PART // (steps * columns), -(-h * width // columns)))
-    packed = new((-(-k // BLOCK), c * BLOCK), x.dtype)
-    sizes = n, c, k, h * width, steps, tiles, columns
-    tasks = n * -(-h * width // (tiles * columns))
-    threads = threads_for(tasks, n * h * width * c * k < SERIAL)
-    result = bias, activation, slope, pre_activation.reshape(-1), y.reshape(-1)
-    _launch(sizes, x.reshape(-1), w.reshape(-1), transposed, packed, result, threads)
+    images: int
+    channels: int
+    filters: int
+    pixels: int
+    steps: int
+    """Channels multiplied at once."""
+    tiles: int
+    """Tiles of `columns` pixels of a task."""
+    columns: int
+    transposed: int
+    """Whether weights lie as (channels, filters)."""
+
+
+def fprop_plan(shape, dtype):
+    """The plan of a forward pass."""
+    return _plan(shape.n, shape.c, shape.k, shape.h * shape.w, False, dtype)
+
+
+def dgrad_plan(shape, dtype):
+    """The plan of an input gradient."""
+    return _plan(shape.n, shape.k, shape.c, shape.h * shape.w, True, dtype)
+
+
+def _plan(images, channels, filters, pixels, transposed, dtype):
+    columns, steps = tile_columns(dtype), min(channels, STEP_CHANNELS)
+    tiles = max(1, min(TASK_ELEMENTS // (steps * columns), -(-pixels // columns)))
+    g = Gemm(images, channels, filters, pixels, steps, tiles, columns, transposed)
+    return CorrelationPlan(
+        _launch, g, pack_tables()[0], dtype, filters,
+        tasks=images * -(-pixels // (tiles * columns)),
+        serial=parallel.is_serial(images * pixels * channels * filters < SERIAL_PRODUCTS),
+        scratch=_blocks(g) * channels * BLOCK_FILTERS,
+    )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _launch(sizes, x, w, transposed, packed, result, threads):
+def _launch(sizes, tables, scratch, x, w, bias, activation, slope, pre_activation, y, threads):
     """Pack the weights, then multiply."""
-    packing, problem = (sizes, w, transposed, packed), (sizes, x, packed, *result)
-    on_threads(_pack, packing, threads)
-    on_threads(_correlate, problem, threads)
+    x, w, pre_activation, y = x.reshape(-1), w.reshape(-1), pre_activation.reshape(-1), y.reshape(-1)
+    g = record(Gemm, sizes, 0)
+    packed = scratch_or_new(scratch, 0, _blocks(g) * g.channels * BLOCK_FILTERS, x)
+    on_threads(_pack, (g, w, packed), threads)
+    on_threads(_correlate, (g, x, packed, bias, activation, slope, pre_activation, y), threads)
 
 
 @njit(cache=True, nogil=True)
-def _pack(sizes, w, transposed, packed, thread, threads):
-    """packed[block, c * BLOCK + i] = w of filter block * BLOCK + i and channel c; zero past the last filter."""
-    channels, filters = sizes[1], sizes[2]
-    blocks, size = packed.shape
-    flat = packed.reshape(-1)
-    first, last = share(blocks, thread, threads)
+def _blocks(g):
+    """Blocks of filters."""
+    return (g.filters + BLOCK_FILTERS - 1) // BLOCK_FILTERS
+
+
+@njit(cache=True, nogil=True)
+def _pack(g, w, packed, thread, threads):
+    """packed[block, c * BLOCK_FILTERS + i] = w[k, c], k = block * BLOCK_FILTERS + i; zero past the last filter."""
+    size = g.channels * BLOCK_FILTERS
+    first, last = share(_blocks(g), thread, threads)
     for block in range(first, last):
-        k, place = block * BLOCK, block * size
-        there = min(BLOCK, filters - k)
-        if there < BLOCK:
-            clear_row(flat, place, size)
-        if transposed:
-            for c in range(channels):
-                copy_row(flat, place + c * BLOCK, w, c * filters + k, there)
+        k, target = block * BLOCK_FILTERS, block * size
+        valid = min(BLOCK_FILTERS, g.filters - k)
+        if valid < BLOCK_FILTERS:
+            clear_row(packed, target, size)
+        if g.transposed:
+            for c in range(g.channels):
+                copy_row(packed, target + c * BLOCK_FILTERS, w, c * g.filters + k, valid)
         else:
-            transpose(w, k * channels, channels, there, channels, flat, place, BLOCK)
+            transpose(w, k * g.channels, g.channels, valid, g.channels, packed, target, BLOCK_FILTERS)
 
 
 @njit(cache=True, nogil=True)
-def _correlate(sizes, x, packed, bias, activation, slope, pre_activation, y, thread, threads):
+def _correlate(g, x, packed, bias, activation, slope, pre_activation, y, thread, threads):
     """The equation at the head of this file, for one thread's pixels.
 
     Whole tiles are stored to y from registers: while memory takes them the next ones are multiplied. What is left of a
@@ -88,37 +107,42 @@ def _correlate(sizes, x, packed, bias, activation, slope, pre_activation, y, thr
 
     FLOPs: 2 N K C H W. Bytes: x and y once, w once a task.
     """
-    images, channels, filters, pixels, steps, tiles, columns = sizes
-    width, rows = tiles * columns, (filters + MR - 1) // MR * MR
-    strips, whole = (pixels + width - 1) // width, columns if filters % MR == 0 else pixels + 1
-    part, rest, flat = zeros(steps * width, x), workspace(rows * width, x), packed.reshape(-1)
-    first, last = share(images * strips, thread, threads)
+    # sizes and thread-local workspaces
+    channels, filters, pixels, columns = g.channels, g.filters, g.pixels, g.columns
+    width, rows = g.tiles * columns, (filters + MR - 1) // MR * MR
+    strips, in_registers = (pixels + width - 1) // width, columns if filters % MR == 0 else pixels + 1
+    part, rest = zeros(g.steps * width, x), workspace(rows * width, x)
+    first, last = share(g.images * strips, thread, threads)
     for task in range(first, last):
         n, j = task // strips, task % strips * width
-        count, there = min(width, pixels - j), n * filters * pixels + j
-        direct = count // whole
-        for c0 in range(0, channels, steps):
-            length = min(steps, channels - c0)
-            _copy(x, (n * channels + c0) * pixels + j, pixels, length, count, part, steps, columns)
+        count, target = min(width, pixels - j), n * filters * pixels + j
+        stored_tiles = count // in_registers
+        for c0 in range(0, channels, g.steps):
+            # copy some channels of the task's pixels, then multiply them with all filters
+            length = min(g.steps, channels - c0)
+            _copy(x, (n * channels + c0) * pixels + j, pixels, length, count, part, g.steps, columns)
             for k in range(0, filters, MR):
-                weights = (k // BLOCK * channels + c0) * BLOCK + k % BLOCK
+                weights = (k // BLOCK_FILTERS * channels + c0) * BLOCK_FILTERS + k % BLOCK_FILTERS
                 for tile in range((count + columns - 1) // columns):
-                    column = tile * steps * columns
-                    if tile >= direct:
-                        place = k * width + tile * columns
-                        multiply_packed(flat, weights, BLOCK, part, column, length, rest, place, width, c0 > 0)
+                    column = tile * g.steps * columns
+                    if tile >= stored_tiles:
+                        sums = k * width + tile * columns
+                        multiply_packed(packed, weights, BLOCK_FILTERS, part, column, length, rest, sums, width, c0 > 0)
                     else:
-                        place = there + k * pixels + tile * columns
+                        row = target + k * pixels + tile * columns
                         if c0 == 0:
-                            multiply_biased(flat, weights, BLOCK, part, column, length, bias, k, y, place, pixels)
+                            multiply_biased(
+                                packed, weights, BLOCK_FILTERS, part, column, length, bias, k, y, row, pixels
+                            )
                         else:
-                            multiply_packed(flat, weights, BLOCK, part, column, length, y, place, pixels, True)
-        done = direct * columns
+                            multiply_packed(packed, weights, BLOCK_FILTERS, part, column, length, y, row, pixels, True)
+        # epilogue: activation in place, then what is left of the map
+        done = stored_tiles * columns
         if activation != IDENTITY and done:
-            _finish(y, there, pixels, filters, done, activation, slope, pre_activation)
+            _activate(y, target, pixels, filters, done, activation, slope, pre_activation)
         if done < count:
             lattice = Lattice(filters, 1, pixels, 1, count - done, 0, 1, j + done, 1)
-            store_planes(
+            epilogue(
                 lattice, rest, done, width, filters, 0, 1, width, n, 0, 0, 1,
                 bias, activation, slope, pre_activation, y,
             )  # fmt: skip
@@ -136,13 +160,13 @@ def _copy(x, source, pixels, length, count, part, steps, columns):
 
 
 @njit(cache=True, nogil=True)
-def _finish(y, first, apart, rows, count, activation, slope, pre_activation):
+def _activate(y, first, row_stride, rows, count, activation, slope, pre_activation):
     """y = f(y), or y f'(pre_activation), of some pixels of all filters."""
     for k in range(rows):
-        place = np.uint64(first + k * apart)  # unsigned: no test for a negative index, as in conv_direct.py
+        row = np.uint64(first + k * row_stride)  # unsigned: no test for a negative index, as in epilogue.py
         if pre_activation.size:
             for j in range(np.uint64(count)):
-                y[place + j] = activate_grad(y[place + j], pre_activation[place + j], activation, slope)
+                y[row + j] = activate_grad(y[row + j], pre_activation[row + j], activation, slope)
         else:
             for j in range(np.uint64(count)):
-                y[place + j] = activate(y[place + j], activation, slope)
+                y[row + j] = activate(y[row + j], activation, slope)

@@ -2,26 +2,47 @@
 
 from functools import lru_cache
 
-import numpy as np
-
 from ...core.scalar import IDENTITY
+from ...cpu.plan import cached
 from ...cpu.reduce import sum_columns
-from ..phases import dgrad_phases
-from . import cost_model, winograd_taps
-from .col2im import scatter_gradient
-from .direct import Lattice, correlate
-from .direct_wgrad import correlate_with_gradient
-from .filter_vectorized import correlate_by_filters
-from .filter_vectorized_wgrad import correlate_with_gradient_by_filters
-from .pointwise import correlate_pointwise
-from .winograd import correlate_winograd
-from .winograd_wgrad import correlate_with_gradient_winograd
+from . import (
+    col2im,
+    cost_model,
+    direct,
+    direct_wgrad,
+    filter_vectorized,
+    filter_vectorized_wgrad,
+    pointwise,
+    winograd,
+    winograd_taps,
+    winograd_wgrad,
+)
+from .offset_tables import TABLE_LIMIT
 
 ALGORITHMS = ("direct", "filter_vectorized", "pointwise", "col2im", "winograd")
 """Names of all algorithms of this target, besides "auto"."""
 
-TABLE_LIMIT = 1 << 31
-"""Elements that a table of 32-bit offsets reaches."""
+PLANS = {
+    "fprop": {
+        "direct": direct.fprop_plan,
+        "filter_vectorized": filter_vectorized.fprop_plan,
+        "pointwise": pointwise.fprop_plan,
+        "winograd": winograd.fprop_plan,
+    },
+    "dgrad": {
+        "direct": direct.dgrad_plan,
+        "filter_vectorized": filter_vectorized.dgrad_plan,
+        "pointwise": pointwise.dgrad_plan,
+        "col2im": col2im.dgrad_plan,
+        "winograd": winograd.dgrad_plan,
+    },
+    "wgrad": {
+        "direct": direct_wgrad.wgrad_plan,
+        "filter_vectorized": filter_vectorized_wgrad.wgrad_plan,
+        "winograd": winograd_wgrad.wgrad_plan,
+    },
+}
+"""plan(shape, dtype) of each pass by each algorithm that computes it."""
 
 
 @lru_cache(maxsize=4096)
@@ -68,7 +89,7 @@ def unsupported(algorithm, shape, operation, dtype, *, like=None):
         return None
     if algorithm not in ALGORITHMS:
         return f"{algorithm}: no such algorithm on the CPU, expected one of {', '.join(map(repr, ALGORITHMS))}"
-    offered = [name for name, names in LAUNCHERS.items() if algorithm in names]
+    offered = [name for name, names in PLANS.items() if algorithm in names]
     if operation not in offered:
         return f"{algorithm}: {operation}, expected {' or '.join(offered)}"
     reason = _REASONS[algorithm](shape, operation) if algorithm in _REASONS else None
@@ -80,24 +101,44 @@ def algorithms(shape, operation, like):
     return tuple(name for name in ALGORITHMS if unsupported(name, shape, operation, like.dtype) is None)
 
 
+@cached
+def plan(shape, operation, dtype, algorithm):
+    """The launch plan of a pass by an algorithm, or by the one that "auto" takes.
+
+    Raises
+    ------
+    ValueError
+        If the algorithm does not compute that pass.
+    """
+    if reason := unsupported(algorithm, shape, operation, dtype):
+        raise ValueError(reason)
+    name = select(shape, operation, dtype) if algorithm == "auto" else algorithm
+    return PLANS[operation][name](shape, dtype)
+
+
 def fprop(shape, x, w, b, activation, slope, y, algorithm):
     """y[n,k,p,q] = f(sum_{c,r,s} w[k,c,r,s] x[n,c,p st + r d - pad,...] + b[k]): the forward pass."""
-    name = select(shape, "fprop", x.dtype) if algorithm == "auto" else algorithm
-    LAUNCHERS["fprop"][name](shape, x, w, b, activation, slope, y)
+    if shape.n:
+        p = plan(shape, "fprop", x.dtype, algorithm)
+        p.launch(x, w, p.no_bias if b is None else b, activation, slope, p.no_pre_activation, y)
 
 
 def dgrad(shape, dy, w, pre_activation, activation, slope, dx, algorithm):
     """dx[n,c,i,j] = sum_{k,r,s} w[k,c,r,s] dy[n,k,p,q] f'(x[n,c,i,j]), p st + r d - pad = i: equation (20)."""
-    name = select(shape, "dgrad", dy.dtype) if algorithm == "auto" else algorithm
-    factor = np.empty((0, 0, 0, 0), dy.dtype) if pre_activation is None else pre_activation
-    code = IDENTITY if pre_activation is None else activation
-    LAUNCHERS["dgrad"][name](shape, dy, w, factor, code, slope, dx)
+    if shape.n:
+        p = plan(shape, "dgrad", dy.dtype, algorithm)
+        if pre_activation is None:
+            p.launch(dy, w, p.no_bias, IDENTITY, slope, p.no_pre_activation, dx)
+        else:
+            p.launch(dy, w, p.no_bias, activation, slope, pre_activation, dx)
 
 
 def wgrad(shape, x, dy, dw, algorithm):
     """dw[k,c,r,s] = sum_{n,p,q} dy[n,k,p,q] x[n,c,p st + r d - pad,...]: equation (13)."""
-    name = select(shape, "wgrad", x.dtype) if algorithm == "auto" else algorithm
-    LAUNCHERS["wgrad"][name](shape, x, dy, dw)
+    if shape.n:
+        plan(shape, "wgrad", x.dtype, algorithm).launch(x, dy, dw)
+    else:
+        dw.fill(0)
 
 
 def bias_grad(dy, db):
@@ -159,111 +200,3 @@ _REASONS = {
     "col2im": _col2im_reason,
     "winograd": _winograd_reason,
 }
-
-
-# One launcher for each pass and algorithm; those of a pass have one signature.
-
-
-def _fprop_direct(g, x, w, b, activation, slope, y):
-    taps, lattice = _forward_taps(g)
-    correlate(x, w, taps, (g.stride_h, g.stride_w), g.groups, False, *_fused(g, lattice, x, b, activation, slope, y))
-
-
-def _fprop_filter_vectorized(g, x, w, b, activation, slope, y):
-    taps, lattice = _forward_taps(g)
-    correlate_by_filters(x, w, taps, (g.stride_h, g.stride_w), False, *_fused(g, lattice, x, b, activation, slope, y))
-
-
-def _fprop_pointwise(g, x, w, b, activation, slope, y):
-    correlate_pointwise(x, w, False, *_fused(g, None, x, b, activation, slope, y)[1:])
-
-
-def _fprop_winograd(g, x, w, b, activation, slope, y):
-    correlate_winograd(x, w, False, *winograd_taps.forward(g), *_fused(g, None, x, b, activation, slope, y)[1:])
-
-
-def _fused(g, lattice, x, b, activation, slope, y):
-    bias = np.zeros(g.k, x.dtype) if b is None else b
-    return lattice, bias, activation, slope, np.empty((0, 0, 0, 0), x.dtype), y
-
-
-def _dgrad_direct(g, dy, w, pre_activation, code, slope, dx):
-    phases, complete = _phase_taps(g)
-    if not complete:
-        dx[...] = 0
-    for taps, lattice in phases:
-        result = lattice, np.zeros(g.c, dy.dtype), code, slope, pre_activation, dx
-        correlate(dy, w, taps, (1, 1), g.groups, True, *result)
-
-
-def _dgrad_filter_vectorized(g, dy, w, pre_activation, code, slope, dx):
-    phases, complete = _phase_taps(g)
-    if not complete:
-        dx[...] = 0
-    for taps, lattice in phases:
-        result = lattice, np.zeros(g.c, dy.dtype), code, slope, pre_activation, dx
-        correlate_by_filters(dy, w, taps, (1, 1), True, *result)
-
-
-def _dgrad_pointwise(g, dy, w, pre_activation, code, slope, dx):
-    correlate_pointwise(dy, w, True, np.zeros(g.c, dy.dtype), code, slope, pre_activation, dx)
-
-
-def _dgrad_col2im(g, dy, w, pre_activation, code, slope, dx):
-    scatter_gradient(g, dy, w, pre_activation, code, slope, dx)
-
-
-def _dgrad_winograd(g, dy, w, pre_activation, code, slope, dx):
-    zeros = np.zeros(g.c, dy.dtype)
-    correlate_winograd(dy, w, True, *winograd_taps.input_grad(g), zeros, code, slope, pre_activation, dx)
-
-
-def _wgrad_direct(g, x, dy, dw):
-    correlate_with_gradient(g, _forward_taps(g)[0], x, dy, dw)
-
-
-def _wgrad_filter_vectorized(g, x, dy, dw):
-    correlate_with_gradient_by_filters(g, _forward_taps(g)[0], x, dy, dw)
-
-
-LAUNCHERS = {
-    "fprop": {
-        "direct": _fprop_direct,
-        "filter_vectorized": _fprop_filter_vectorized,
-        "pointwise": _fprop_pointwise,
-        "winograd": _fprop_winograd,
-    },
-    "dgrad": {
-        "direct": _dgrad_direct,
-        "filter_vectorized": _dgrad_filter_vectorized,
-        "pointwise": _dgrad_pointwise,
-        "col2im": _dgrad_col2im,
-        "winograd": _dgrad_winograd,
-    },
-    "wgrad": {
-        "direct": _wgrad_direct,
-        "filter_vectorized": _wgrad_filter_vectorized,
-        "winograd": correlate_with_gradient_winograd,
-    },
-}
-
-
-@lru_cache(maxsize=1024)
-def _forward_taps(g):
-    """Taps and lattice of the forward pass, as direct.correlate takes them."""
-    taps = tuple(
-        (r, s, r * g.dilation_h - g.pad_top, s * g.dilation_w - g.pad_left) for r in range(g.r) for s in range(g.s)
-    )
-    return taps, Lattice(g.k, g.p, g.q, g.p, g.q)
-
-
-@lru_cache(maxsize=1024)
-def _phase_taps(g):
-    """((taps, lattice) of each phase of the input gradient that a tap reaches, whether every phase is)."""
-    phases, complete = dgrad_phases(g)
-    found = []
-    for rows, columns in phases:
-        taps = tuple((r, s, dh, dw) for r, dh in rows.taps for s, dw in columns.taps)
-        steps = rows.phase, g.stride_h, columns.phase, g.stride_w
-        found.append((taps, Lattice(g.c, g.h, g.w, rows.count, columns.count, *steps)))
-    return found, complete

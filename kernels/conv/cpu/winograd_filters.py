@@ -11,12 +11,11 @@ from typing import NamedTuple
 from numba import njit
 
 from ...cpu.simd_rows import clear_row, copy_row
-from ...cpu.transposing import transpose
-from .winograd_matrices import POSITIONS, filter_matrix
-from .winograd_transforms import sandwich
+from ...cpu.transpose import transpose
+from .winograd_transforms import POSITIONS, filter_matrix, sandwich
 
-CHANNELS = 32  # whose taps are turned over at once: 9 of them fill a third of the first-level cache
-SPREAD = 16  # elements between matrices, so that they do not fall into one set of the first-level cache
+STEP_CHANNELS = 32  # whose taps are transposed at once: 9 of them fill a third of the first-level cache
+PADDING = 16  # elements between matrices, so that they do not fall into one set of the first-level cache
 
 _transform_3, _transform_5 = sandwich(filter_matrix(3)), sandwich(filter_matrix(5))
 
@@ -28,7 +27,7 @@ class Filters(NamedTuple):
     channels: int
     taps: int
     """Of a filter."""
-    transposed: bool
+    transposed: int
     """Whether weights lie as (channels, filters, taps), not as (filters, channels, taps)."""
     side: int
     """Taps of a phase along an axis."""
@@ -57,7 +56,7 @@ def row_size(f):
 @njit(cache=True, nogil=True)
 def matrix_size(f):
     """Elements from one position's matrix to the next one's."""
-    return f.channels * f.reads * row_size(f) + SPREAD
+    return f.channels * f.reads * row_size(f) + PADDING
 
 
 @njit(cache=True, nogil=True)
@@ -69,7 +68,7 @@ def block_size(f):
 @njit(cache=True, nogil=True)
 def scratch_size(f):
     """Elements that transform_filters works in."""
-    return (CHANNELS * f.taps + f.side * f.side) * f.lanes
+    return (STEP_CHANNELS * f.taps + f.side * f.side) * f.lanes
 
 
 @njit(cache=True, nogil=True)
@@ -80,45 +79,47 @@ def transform_filters(f, w, table, block, a, work):
     ----------
     f : Filters
     w : flat array
-    table : int32 array (reads * writes, side * side)
+    table : int32 array (reads * writes * side * side,)
         As in winograd_taps.
     block : int
     a : flat array of block_size elements
     work : flat array of scratch_size elements
     """
-    width, apart, tile = row_size(f), matrix_size(f), CHANNELS * f.taps * f.lanes
+    width, stride, tile = row_size(f), matrix_size(f), STEP_CHANNELS * f.taps * f.lanes
     for vector in range(f.vectors):
         k = block * block_filters(f) + vector * f.lanes
-        there = max(0, min(f.lanes, f.count - k))
-        if there < f.lanes:
+        valid = max(0, min(f.lanes, f.count - k))
+        if valid < f.lanes:
             clear_row(work, 0, work.size)
-        for c0 in range(0, f.channels, CHANNELS):
-            c1 = min(c0 + CHANNELS, f.channels)
-            if there:
-                _turn(f, w, k, there, c0, c1, work)
+        for c0 in range(0, f.channels, STEP_CHANNELS):
+            # the filters' taps, one filter a lane
+            c1 = min(c0 + STEP_CHANNELS, f.channels)
+            if valid:
+                _transpose_taps(f, w, k, valid, c0, c1, work)
             for row in range((c1 - c0) * f.reads):
                 c, read = row // f.reads, row % f.reads
                 for write in range(f.writes):
+                    # the taps of a phase, then their transform
                     for t in range(f.side * f.side):
-                        tap = table[read * f.writes + write, t]
+                        tap = table[(read * f.writes + write) * f.side * f.side + t]
                         if tap < 0:
                             clear_row(work, tile + t * f.lanes, f.lanes)
                         else:
                             copy_row(work, tile + t * f.lanes, work, (c * f.taps + tap) * f.lanes, f.lanes)
-                    place = (c0 * f.reads + row) * width + (write * f.vectors + vector) * f.lanes
+                    target = (c0 * f.reads + row) * width + (write * f.vectors + vector) * f.lanes
                     if f.side == 3:
-                        _transform_3(work, tile, f.lanes, a, place, apart)
+                        _transform_3(work, tile, f.lanes, a, target, stride)
                     else:
-                        _transform_5(work, tile, f.lanes, a, place, apart)
+                        _transform_5(work, tile, f.lanes, a, target, stride)
 
 
 @njit(cache=True, nogil=True)
-def _turn(f, w, k, there, c0, c1, work):
-    """work[(c - c0) * taps + t, i] = w of filter k + i, channel c and tap t for c0 <= c < c1, i < there."""
+def _transpose_taps(f, w, k, valid, c0, c1, work):
+    """work[(c - c0) * taps + t, i] = w of filter k + i, channel c and tap t for c0 <= c < c1, i < valid."""
     if f.transposed:
         for c in range(c0, c1):
-            place = (c - c0) * f.taps * f.lanes
-            transpose(w, (c * f.count + k) * f.taps, f.taps, there, f.taps, work, place, f.lanes)
+            target = (c - c0) * f.taps * f.lanes
+            transpose(w, (c * f.count + k) * f.taps, f.taps, valid, f.taps, work, target, f.lanes)
     else:
-        first, apart = (k * f.channels + c0) * f.taps, f.channels * f.taps
-        transpose(w, first, apart, there, (c1 - c0) * f.taps, work, 0, f.lanes)
+        first, stride = (k * f.channels + c0) * f.taps, f.channels * f.taps
+        transpose(w, first, stride, valid, (c1 - c0) * f.taps, work, 0, f.lanes)

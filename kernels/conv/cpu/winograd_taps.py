@@ -1,4 +1,4 @@
-"""Which taps of a convolution Winograd's algorithm correlates: its own, or those of the phases of a stride of two.
+"""Which taps Winograd's algorithm correlates: those of the kernel, or of its phases at a stride of two.
 
 With a stride of two the taps r = 2 r' + u of each parity u read every other row of x, so the forward pass is a sum of
 correlations of stride 1, one for each phase of x, and a phase is as good as a channel. Likewise the input gradient has
@@ -12,11 +12,11 @@ import numpy as np
 
 from ..phases import taps_of_phase
 
-SERVED = (3, 5)
-"""Taps along an axis that there are transforms for."""
+PHASE_TAPS = (3, 5)
+"""Taps of a phase along an axis that there are transforms for."""
 
 
-class Correlation(NamedTuple):
+class PhaseCorrelation(NamedTuple):
     """Which correlation with stride 1 a pass is, over phases of what is read and of what is written."""
 
     taps: int
@@ -30,45 +30,46 @@ class Correlation(NamedTuple):
     left: int
 
 
-def served(g):
+def supports(shape):
     """Whether a convolution's taps and stride are tiled, and it is neither dilated nor in groups."""
-    return is_tiled(g) and g.dilation_h == g.dilation_w == g.groups == 1
+    return is_tiled(shape) and shape.dilation_h == shape.dilation_w == shape.groups == 1
 
 
-def is_tiled(g):
+def is_tiled(shape):
     """Whether a convolution's taps are square and few enough, of stride 1 or 2.
 
     And odd: of an even number the phases of dx reach one row of dy more than they have taps.
     """
-    return g.r == g.s and g.stride_h == g.stride_w <= 2 and g.r % 2 == 1 and taps_of(g) in SERVED
+    square = shape.r == shape.s and shape.stride_h == shape.stride_w <= 2
+    return square and shape.r % 2 == 1 and taps_of(shape) in PHASE_TAPS
 
 
-def taps_of(g):
+def taps_of(shape):
     """Taps of a phase."""
-    return -(-g.r // g.stride_h)
+    return -(-shape.r // shape.stride_h)
 
 
 @lru_cache(maxsize=1024)
-def forward(g):
-    """(Correlation, table) of the forward pass: table[phase, t] is the tap that a phase has as its t-th, or -1."""
-    step, taps = g.stride_h, taps_of(g)
-    axis = [[step * t + u if step * t + u < g.r else -1 for t in range(taps)] for u in range(step)]
-    return Correlation(taps, step, 1, -g.pad_top, -g.pad_left), _square(axis, axis, g.s)
+def fprop_taps(shape):
+    """(PhaseCorrelation, table) of the forward pass: table[phase, t] is the tap that a phase has as its t-th, or -1."""
+    step, taps = shape.stride_h, taps_of(shape)
+    axis = [[step * t + u if step * t + u < shape.r else -1 for t in range(taps)] for u in range(step)]
+    return PhaseCorrelation(taps, step, 1, -shape.pad_top, -shape.pad_left), _square(axis, axis, shape.s)
 
 
 @lru_cache(maxsize=1024)
-def input_grad(g):
-    """(Correlation, table) of the input gradient, with the rotated taps of each phase of dx.
+def dgrad_taps(shape):
+    """(PhaseCorrelation, table) of the input gradient, with the rotated taps of each phase of dx.
 
     Tap r brings dy's row (i + pad - r) / stride to row i of dx, if that divides.
     """
-    step, taps = g.stride_h, taps_of(g)
-    top, left = (-((g.r - 1 - pad) // step) for pad in (g.pad_top, g.pad_left))
+    step, taps = shape.stride_h, taps_of(shape)
+    top, left = (-((shape.r - 1 - pad) // step) for pad in (shape.pad_top, shape.pad_left))
     rows, columns = (
-        [_taps_from(first, dict(taps_of_phase(u, g.r, step, 1, pad)), taps) for u in range(step)]
-        for pad, first in ((g.pad_top, top), (g.pad_left, left))
+        [_taps_from(first, dict(taps_of_phase(u, shape.r, step, 1, pad)), taps) for u in range(step)]
+        for pad, first in ((shape.pad_top, top), (shape.pad_left, left))
     )
-    return Correlation(taps, 1, step, top, left), _square(rows, columns, g.s)
+    return PhaseCorrelation(taps, 1, step, top, left), _square(rows, columns, shape.s)
 
 
 def _taps_from(first, shifts, taps):

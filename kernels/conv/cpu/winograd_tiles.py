@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from ...cpu.simd_rows import clear_row, copy_row, fill_row, unzip_row
-from .winograd_matrices import SIDE, outputs_of
+from .winograd_transforms import TILE_SIDE, outputs_of
 
 
 class Tiles(NamedTuple):
@@ -53,8 +53,8 @@ class Tiles(NamedTuple):
     """Elements of a vector."""
 
 
-class Places(NamedTuple):
-    """Where the tiles of a task lie."""
+class TileOffsets(NamedTuple):
+    """Where the tiles of a task begin."""
 
     inputs: np.ndarray
     """(count,): the first element of each in the input planes."""
@@ -71,7 +71,7 @@ def cut(x_shape, size, correlation, tiles, multiple, lanes):
     x_shape : (N, C, H, W)
     size : (P, Q)
         Of the result's first phase.
-    correlation : winograd_taps.Correlation
+    correlation : PhaseCorrelation
     tiles : int
     multiple : int
         Tiles are multiplied so many at a time.
@@ -80,15 +80,18 @@ def cut(x_shape, size, correlation, tiles, multiple, lanes):
 
     Returns
     -------
-    Tiles, Places
+    Tiles, TileOffsets
     """
+    # rows and images of a task
     n, (p, q), edge = x_shape[0], size, outputs_of(correlation.taps)
     down, across = -(-p // edge), -(-q // edge)
     if down * across > tiles:
         images, rows = 1, _rows(down, across, tiles, multiple)
     else:
         images, rows = _images(n, down * across, tiles, multiple), down
-    height, width = edge * rows + SIDE - edge, edge * across + SIDE - edge
+
+    # input planes, and the tiles in input and output planes
+    height, width = edge * rows + TILE_SIDE - edge, edge * across + TILE_SIDE - edge
     count = -(-images * rows * across // multiple) * multiple
     inputs, outputs = np.zeros(count, np.int32), np.full(count, images * edge * rows * edge * across, np.int32)
     tile = np.arange(images * rows * across)
@@ -97,7 +100,7 @@ def cut(x_shape, size, correlation, tiles, multiple, lanes):
     outputs[: tile.size] = ((m * rows + ty) * edge * across + tx) * edge
     taps, reads, _, top, left = correlation
     g = Tiles(*x_shape, p, q, reads, top, left, taps, edge, images, down, across, rows, height, width, count, lanes)
-    return g, Places(inputs, outputs)
+    return g, TileOffsets(inputs, outputs)
 
 
 def _images(n, each, tiles, multiple):
@@ -128,7 +131,7 @@ def task_count(g):
 
 
 @njit(cache=True, nogil=True)
-def task_of(g, task):
+def task_bounds(g, task):
     """(first image, images, first row of tiles, row after the last) of a task."""
     strips = (g.down + g.rows - 1) // g.rows
     n, first = task // strips * g.images, task % strips * g.rows
@@ -138,7 +141,7 @@ def task_of(g, task):
 @njit(cache=True, nogil=True)
 def plane_size(g):
     """Elements of the planes of one phase of a channel's inputs, with what a last quad reads too far."""
-    return g.images * g.height * g.width + SIDE
+    return g.images * g.height * g.width + TILE_SIDE
 
 
 @njit(cache=True, nogil=True)
@@ -160,19 +163,21 @@ def fill_inputs(g, x, n, images, c, first, planes, start):
     From planes[start] on.
     """
     channel, top = (n * g.c + c) * g.h * g.w, g.edge * first * g.reads + g.top
+    # one phase: plain rows
     if g.reads == 1:
         _fill(planes, start, x, channel, g.c, images, top, g.left, g.h, g.w, g.height, g.width)
         return
+    # two phases: a line, then its even and its odd columns
     size, line, length = plane_size(g), planes.size - g.reads * g.width, g.reads * g.width
     j0 = min(max(0, -g.left), length)
     j1 = min(max(j0, g.w - g.left), length)
     for u in range(g.reads):
         for m in range(images):
             for i in range(g.height):
-                row, place = i * g.reads + u + top, start + (m * g.height + i) * g.width
+                row, target = i * g.reads + u + top, start + (m * g.height + i) * g.width
                 source, end = channel + m * g.c * g.h * g.w + row * g.w + g.left, j1 if 0 <= row < g.h else j0
                 fill_row(planes, line, length, x, source, j0, end)
-                even = u * g.reads * size + place
+                even = u * g.reads * size + target
                 unzip_row(planes, even, planes, even + size, planes, line, g.width)
 
 
@@ -194,8 +199,8 @@ def _fill(planes, start, x, channel, channels, images, top, left, h, w, height, 
     inner = max(0, min(w - left, width) - j0)
     for m in range(images):
         for i in range(height):
-            place = start + (m * height + i) * width + j0
+            target = start + (m * height + i) * width + j0
             if 0 <= i + top < h:
-                copy_row(planes, place, x, channel + m * channels * h * w + (i + top) * w + left + j0, inner)
+                copy_row(planes, target, x, channel + m * channels * h * w + (i + top) * w + left + j0, inner)
             else:
-                clear_row(planes, place, inner)
+                clear_row(planes, target, inner)

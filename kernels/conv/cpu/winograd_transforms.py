@@ -1,13 +1,59 @@
-"""Winograd's transforms Y = M X M^T, of a vector of tiles at a time: one lane is one tile throughout.
+"""Winograd's matrices on six points, and the transforms Y = M X M^T with them, of a vector of tiles at a time.
 
-The matrices are constants unrolled into the code. Tiles are read from images, and written to them, as quads of
-neighbouring elements that are transposed in registers, so a lane may hold any tile of any image.
+Along an axis a tile of m outputs reads 6 inputs d through r = 7 - m taps w, and its outputs are
+
+    y = A^T [ (G w) . (B^T d) ],
+
+where B^T evaluates d at the points 0, 1, -1, 2, -2 and infinity, whatever r is: it is the transpose of what finds a
+polynomial of degree 5 through these points (Winograd 1980; Lavin and Gray 2016, F(4, 3)). G evaluates the taps at the
+points, over the products of a point's differences to the others, and A^T adds up powers of the points.
+
+In a transform one lane is one tile throughout, and the matrices are constants unrolled into the code. Tiles are read
+from images, and written to them, as quads of neighboring elements that are transposed in registers, so a lane may hold
+any tile of any image.
 """
+
+import math
 
 from numba import types
 from numba.extending import intrinsic
 
 from ...cpu.emitter import Emitter
+
+POINTS = (0, 1, -1, 2, -2)
+TILE_SIDE = 6
+"""Points, and inputs of a tile, along an axis."""
+
+POSITIONS = TILE_SIDE * TILE_SIDE
+"""Points of a tile: each is a matrix product of its own."""
+
+INPUT = (
+    (4, 0, -5, 0, 1, 0), (0, -4, -4, 1, 1, 0), (0, 4, -4, -1, 1, 0),
+    (0, -2, -1, 2, 1, 0), (0, 2, -1, -2, 1, 0), (0, 4, 0, -5, 0, 1),
+)  # fmt: skip
+"""B^T."""
+
+
+def outputs_of(taps):
+    """Outputs of a tile along an axis."""
+    return TILE_SIDE + 1 - taps
+
+
+def filter_matrix(taps):
+    """G, six rows: powers of a point over the product of its differences; the last tap at infinity."""
+    rows = [tuple(p**i / math.prod(p - other for other in POINTS if other != p) for i in range(taps)) for p in POINTS]
+    return (*rows, (*[0] * (taps - 1), 1))
+
+
+def output_matrix(taps):
+    """A^T, a row for each output: a power of each point; infinity counts in the last one."""
+    outputs = outputs_of(taps)
+    return tuple((*(p**i for p in POINTS), int(i == outputs - 1)) for i in range(outputs))
+
+
+def transposed(matrix):
+    """The transpose of a matrix."""
+    return tuple(zip(*matrix, strict=True))
 
 
 def sandwich(matrix):
@@ -50,25 +96,25 @@ def gather_sandwich(matrix):
     Returns
     -------
     intrinsic
-        Called as f(x, x_start, places, first, row_stride, y, y_start, y_stride), with element (i, j) of lane l's X at
-        x[x_start + places[first + l] + i * row_stride + j] and vector (i, j) of Y at
+        Called as f(x, x_start, offsets, first, row_stride, y, y_start, y_stride), with element (i, j) of lane l's X at
+        x[x_start + offsets[first + l] + i * row_stride + j] and vector (i, j) of Y at
         y[y_start + (i * rows + j) * y_stride :]. Reads whole quads: up to two elements to the right of a tile.
     """
     size, across = len(matrix), len(matrix[0])
 
-    def typing(typingctx, x, x_start, places, first, row_stride, y, y_start, y_stride):
+    def typing(typingctx, x, x_start, offsets, first, row_stride, y, y_start, y_stride):
         index = types.intp
 
         def codegen(context, builder, sig, args):
-            x, x_start, places, first, row_stride, y, y_start, y_stride = args
+            x, x_start, offsets, first, row_stride, y, y_start, y_stride = args
             emit = Emitter(context, builder, sig.args[0].dtype)
             x, y = emit.pointer(sig.args[0], x, x_start), emit.pointer(sig.args[5], y, y_start)
-            tiles = _places(emit, x, emit.pointer(sig.args[2], places, first))
+            tiles = _tile_addresses(emit, x, emit.pointer(sig.args[2], offsets, first))
             elements = [_gather_row(emit, tiles, i, row_stride, across) for i in range(across)]
             _store_matrix(emit, _products(emit, matrix, elements), y, y_stride, size)
             return context.get_dummy_value()
 
-        return types.void(x, index, places, index, index, y, index, index), codegen
+        return types.void(x, index, offsets, index, index, y, index, index), codegen
 
     return intrinsic(typing)
 
@@ -79,20 +125,20 @@ def scatter_sandwich(matrix):
     Returns
     -------
     intrinsic
-        Called as f(x, x_start, x_stride, y, places, first, row_stride), with vector (i, j) of X at
+        Called as f(x, x_start, x_stride, y, offsets, first, row_stride), with vector (i, j) of X at
         x[x_start + (i * columns + j) * x_stride :] and element (i, j) of lane l's Y at
-        y[places[first + l] + i * row_stride + j].
+        y[offsets[first + l] + i * row_stride + j].
     """
     across = len(matrix[0])
 
-    def typing(typingctx, x, x_start, x_stride, y, places, first, row_stride):
+    def typing(typingctx, x, x_start, x_stride, y, offsets, first, row_stride):
         index = types.intp
 
         def codegen(context, builder, sig, args):
-            x, x_start, x_stride, y, places, first, row_stride = args
+            x, x_start, x_stride, y, offsets, first, row_stride = args
             emit = Emitter(context, builder, sig.args[0].dtype)
             x, y = emit.pointer(sig.args[0], x, x_start), emit.pointer(sig.args[3], y)
-            tiles = _places(emit, y, emit.pointer(sig.args[4], places, first))
+            tiles = _tile_addresses(emit, y, emit.pointer(sig.args[4], offsets, first))
             elements = [
                 [emit.load(emit.shifted(x, i * across + j, x_stride)) for j in range(across)] for i in range(across)
             ]
@@ -101,7 +147,7 @@ def scatter_sandwich(matrix):
                     emit.store_few(few, emit.shifted(tile, i, row_stride))
             return context.get_dummy_value()
 
-        return types.void(x, index, index, y, places, index, index), codegen
+        return types.void(x, index, index, y, offsets, index, index), codegen
 
     return intrinsic(typing)
 
@@ -119,9 +165,9 @@ def _store_matrix(emit, elements, y, y_stride, size):
             emit.store(elements[i][j], emit.shifted(y, i * size + j, y_stride))
 
 
-def _places(emit, base, places):
+def _tile_addresses(emit, base, offsets):
     """Address of each lane's tile."""
-    return [emit.shifted(base, emit.entry_of(places, emit.constant(lane))) for lane in range(emit.width)]
+    return [emit.shifted(base, emit.entry_of(offsets, emit.constant(lane))) for lane in range(emit.width)]
 
 
 def _gather_row(emit, tiles, row, row_stride, across):

@@ -17,9 +17,8 @@ import numpy as np
 from numba import njit
 
 from ...core.scalar_math import ONE, ZERO
-from ...cpu.parallel import share, thread_count
+from ...cpu.parallel import on_threads, share, thread_count
 from ...cpu.reduce import BLOCK
-from ...cpu.threads import on_threads
 from .. import scalar
 from .class_rows import (
     ELEMENTS_PER_EXPONENTIAL,

@@ -7,9 +7,8 @@ import numpy as np
 from numba import njit
 
 from ...core.templates import instance
-from ...cpu.parallel import part, share, streaming, thread_count
+from ...cpu.parallel import on_threads, part, share, streaming, thread_count
 from ...cpu.reduce import BLOCK, total
-from ...cpu.threads import on_threads
 from ..scalar import PAIRWISE, bce_with_logits, bce_with_logits_grad
 
 f = add_blocks = None  # globals that each instance of a template binds

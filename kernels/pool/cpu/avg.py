@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from numba import njit
 
-from ...cpu.parallel import share, streaming
+from ...cpu.parallel import share, streaming, workspace, zeros
 from ...cpu.simd import (
     copies,
     lanes_of,
@@ -23,7 +23,6 @@ from ...cpu.simd import (
     store_row,
 )
 from ...cpu.simd_rows import AHEAD, prefetch_row, sum_rows
-from ...cpu.workspaces import workspace, zeros
 from . import global_avg, pool2x2
 from .windows import (
     axis_of,

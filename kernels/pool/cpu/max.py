@@ -13,10 +13,9 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
-from ...cpu.parallel import share, streaming
+from ...cpu.parallel import share, streaming, workspace
 from ...cpu.simd import copies, first_of, lanes_of, load, load_apart, load_in_turns, moved_up, store, store_row
 from ...cpu.simd_rows import AHEAD, copy_row, prefetch_row
-from ...cpu.workspaces import workspace
 from . import pool2x2
 from .max_grad import gather_gradients, gather_is_profitable, scatter_gradients
 from .windows import axis_of, forward_strip, line_length, packed_axes, rounded_to_vectors, valid_taps, vector_count

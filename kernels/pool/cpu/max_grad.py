@@ -8,10 +8,9 @@ Bytes a call: dy, the mask and dx once.
 import numpy as np
 from numba import njit
 
-from ...cpu.parallel import share, streaming
+from ...cpu.parallel import share, streaming, workspace, zeros
 from ...cpu.simd import add_in_turns, copies, lanes_of, load, store, where_equal
 from ...cpu.simd_rows import AHEAD, clear_row, copy_row, prefetch_row
-from ...cpu.workspaces import workspace, zeros
 from .windows import (
     axis_of,
     covering_windows,

@@ -1,4 +1,4 @@
-"""1x1 kernels on large maps, on the CPU: products of matrices for each image, and weight gradients changed about."""
+"""1x1 kernels on the CPU: a GEMM for each image, and weight gradients in which x and dy change roles."""
 
 import numba
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 
 import gpuconv
 from gpuconv.conv.shape import conv_shape
-from gpuconv.kernels.conv.cpu import filter_vectorized_wgrad, pointwise
+from gpuconv.kernels.conv.cpu import filter_vectorized_wgrad
 from gpuconv.testing import assert_close
 from tests import reference
 
@@ -27,19 +27,14 @@ GEOMETRIES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def poisoned_memory(monkeypatch):
-    monkeypatch.setattr(pointwise, "new", lambda shape, dtype: np.full(shape, np.nan, dtype))
-
-
 def _arrays(dtype, *shapes):
     rng = np.random.default_rng(5)
     return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
 
 
-def _both_passes(x, w, b, dy, before, activation):
+def _both_passes(x, w, b, dy, pre_activation, activation):
     how = {"activation": activation, "negative_slope": SLOPE, "algorithm": "pointwise"}
-    factor = {**how, "pre_activation": None if activation is None else before}
+    factor = {**how, "pre_activation": None if activation is None else pre_activation}
     return gpuconv.conv2d(x, w, b, **how), gpuconv.conv2d_input_grad(dy, w, x.shape, **factor)
 
 
@@ -51,15 +46,14 @@ def test_products_of_matrices_agree_with_the_oracle(name, activation, dtype):
     (n, c, h, width), k = GEOMETRIES[name]
     slope = {None: 1.0, "relu": 0.0, "leaky_relu": SLOPE}[activation]
     shapes = (n, c, h, width), (k, c, 1, 1), (k,), (n, k, h, width), (n, c, h, width)
-    x, w, b, dy, before = _arrays(dtype, *shapes)
-    y, dx = _both_passes(x, w, b, dy, before, activation)
+    x, w, b, dy, pre_activation = _arrays(dtype, *shapes)
+    y, dx = _both_passes(x, w, b, dy, pre_activation, activation)
     assert_close(y, reference.leaky_relu(reference.conv2d(x, w, b, **PLAIN), slope), terms=c + 1)
     plain = reference.conv2d_input_grad(dy, w, x.shape, **PLAIN)
-    assert_close(dx, reference.leaky_relu_grad(plain, before, slope), terms=k)
+    assert_close(dx, reference.leaky_relu_grad(plain, pre_activation, slope), terms=k)
 
 
-def test_any_number_of_threads_gives_the_same_bits(monkeypatch, threads):
-    monkeypatch.setattr(pointwise, "SERIAL", 0)
+def test_any_number_of_threads_gives_the_same_bits(threads, shared):
     shapes = (3, 130, 28, 28), (24, 130, 1, 1), (24,), (3, 24, 28, 28), (3, 130, 28, 28)
     arrays, runs = _arrays(np.float32, *shapes), []
     for count in range(1, min(4, numba.config.NUMBA_NUM_THREADS) + 1):
@@ -80,13 +74,13 @@ def test_any_number_of_threads_gives_the_same_bits(monkeypatch, threads):
         ((2, 97, 30, 31), 150, {}, True),  # positions for several rounds
         ((3, 130, 5, 7), 100, {}, False),
         ((3, 100, 5, 7), 130, {"stride": 2}, False),
-        # Both maps are of one size, and yet not read in the same places.
+        # Both maps are of one size, and yet not read at the same positions.
         ((2, 100, 3, 5), 130, {"stride": (2, 1), "padding": ((0, 2), (0, 0))}, False),
         ((2, 100, 3, 3), 130, {"stride": 2, "padding": ((1, 1), (0, 2))}, False),
     ],
 )
 def test_weight_gradients_of_1x1_kernels_agree_with_the_oracle(x_shape, k, options, changed, dtype):
-    """With more filters than channels x and dy change places, if they lie alike."""
+    """With more filters than channels x and dy change roles, if their maps lie alike."""
     x, w = _arrays(dtype, x_shape, (k, x_shape[1], 1, 1))
     pair = {name: (value, value) if isinstance(value, int) else value for name, value in options.items()}
     spelt_out = {**PLAIN, **pair}
@@ -100,8 +94,7 @@ def test_weight_gradients_of_1x1_kernels_agree_with_the_oracle(x_shape, k, optio
     assert filter_vectorized_wgrad.is_exchanged(shape) == changed
 
 
-def test_threads_change_no_bit_of_a_weight_gradient(monkeypatch, threads):
-    monkeypatch.setattr(filter_vectorized_wgrad, "SERIAL", 0)
+def test_threads_change_no_bit_of_a_weight_gradient(threads, shared):
     x, dy = _arrays(np.float32, (7, 261, 4, 5), (7, 320, 4, 5))
     runs = []
     for count in range(1, min(4, numba.config.NUMBA_NUM_THREADS) + 1):

@@ -1,6 +1,5 @@
-"""Winograd's algorithm on the CPU against the oracle: all that it serves, both ways in which threads share it."""
+"""Winograd's algorithm on the CPU against the oracle: all that it supports, both ways in which threads share it."""
 
-from contextlib import contextmanager
 from functools import cache
 
 import numba
@@ -10,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gpuconv
+from gpuconv.conv.shape import conv_shape
 from gpuconv.kernels.conv.cpu import winograd, winograd_wgrad
+from gpuconv.kernels.core.scalar import LEAKY_RELU
 from gpuconv.testing import assert_close
 from tests import reference
 from tests.strategies import winograd_convolutions
@@ -18,16 +19,19 @@ from tests.strategies import winograd_convolutions
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 SLOPE = 0.3
 
+ALWAYS, NEVER = 1 << 30, 0
 WAYS = {
-    "as the geometry decides": {},
-    "each thread its own tiles": {"FEW": 1 << 30, "FILLED": 1 << 30},
-    "each thread its own tiles, in many tasks": {"FEW": 1 << 30, "FILLED": 1 << 30, "ALONE": 0},
-    "shared tiles": {"FEW": 0},
-    "shared tiles, in many tasks": {"FEW": 0, "SHARED": 0, "ALL": 0},
+    "as the shape decides": {},
+    "private tiles": {"private_products": ALWAYS, "private_fill": ALWAYS},
+    "private tiles, in many tasks": {"private_products": ALWAYS, "private_fill": ALWAYS, "private_elements": NEVER},
+    "shared tiles": {"private_products": NEVER},
+    "shared tiles, in many tasks": {"private_products": NEVER, "shared_elements": NEVER, "at_once_elements": NEVER},
 }
+"""Limits that decide how threads divide the work, whatever the shape."""
+EACH_WAY = pytest.mark.parametrize("way", WAYS)
 
 # x_shape, filters, taps along an axis, stride, padding
-GEOMETRIES = {
+SHAPES = {
     "one pixel, 3x3": ((2, 3, 1, 1), 5, 3, 1, ((1, 1), (1, 1))),
     "one pixel, 5x5, stride 2": ((2, 3, 1, 1), 5, 5, 2, ((2, 2), (2, 2))),
     "3x3": ((5, 33, 11, 14), 23, 3, 1, ((2, 0), (1, 2))),
@@ -49,38 +53,25 @@ GEOMETRIES = {
 }
 
 
-@contextmanager
-def way_of(name):
-    """Decide for the geometry, and fill the memory that the kernels are handed with NaN."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (winograd, winograd_wgrad):
-            patch.setattr(module, "new", lambda shape, dtype: np.full(shape, np.nan, dtype))
-            for constant, value in WAYS[name].items():
-                if hasattr(module, constant):
-                    patch.setattr(module, constant, value)
-        yield
-
-
-@pytest.fixture(params=WAYS)
-def way(request):
-    with way_of(request.param):
-        yield request.param
+def limited(way):
+    """The kernels' limits, changed as a way of dividing the work says."""
+    return winograd.LIMITS._replace(**WAYS[way])
 
 
 class Case:
     """Arrays of a geometry, and what the oracle makes of them."""
 
     def __init__(self, x_shape, w_shape, options, spelt_out, dtype, seed=0):
-        rng = np.random.default_rng(seed)
-        self.options, self.dtype = {**options, "algorithm": "winograd"}, dtype
-        self.x, self.w, self.b, self.before = (
+        rng, self.dtype = np.random.default_rng(seed), np.dtype(dtype)
+        self.shape = conv_shape("test", x_shape, w_shape, **options)
+        self.x, self.w, self.b, self.pre_activation = (
             rng.standard_normal(shape).astype(dtype) for shape in (x_shape, w_shape, w_shape[:1], x_shape)
         )
         y = reference.conv2d(self.x, self.w, self.b, **spelt_out)
         self.dy = rng.standard_normal(y.shape).astype(dtype)
         dx = reference.conv2d_input_grad(self.dy, self.w, x_shape, **spelt_out)
         dw = reference.conv2d_weight_grad(self.x, self.dy, w_shape, **spelt_out)
-        self.expected = reference.leaky_relu(y, SLOPE), reference.leaky_relu_grad(dx, self.before, SLOPE), dw
+        self.expected = reference.leaky_relu(y, SLOPE), reference.leaky_relu_grad(dx, self.pre_activation, SLOPE), dw
         squares = [a.astype(np.float64) ** 2 for a in (self.x, self.w, self.b, self.dy)]
         self.magnitudes = (
             np.sqrt(reference.conv2d(*squares[:3], **spelt_out)),
@@ -89,45 +80,48 @@ class Case:
         )
         self.terms = self.w[0].size, self.w[:, 0].size, self.dy[:, 0].size
 
-    def results(self):
-        """All passes, with all that they fuse."""
-        how = {"activation": "leaky_relu", "negative_slope": SLOPE, **self.options}
-        return (
-            gpuconv.conv2d(self.x, self.w, self.b, **how),
-            gpuconv.conv2d_input_grad(self.dy, self.w, self.x.shape, pre_activation=self.before, **how),
-            gpuconv.conv2d_weight_grad(self.x, self.dy, self.w.shape, **self.options),
-        )
+    def results(self, way):
+        """All passes, with all that they fuse, the work divided in one of WAYS."""
+        y, dx, dw = (np.full(a.shape, np.nan, self.dtype) for a in (self.dy, self.x, self.w))
+        activation, slope, limits = LEAKY_RELU, self.dtype.type(SLOPE), limited(way)
+        plan = winograd.fprop_plan(self.shape, self.dtype, limits)
+        plan.launch(self.x, self.w, self.b, activation, slope, plan.no_pre_activation, y)
+        plan = winograd.dgrad_plan(self.shape, self.dtype, limits)
+        plan.launch(self.dy, self.w, plan.no_bias, activation, slope, self.pre_activation, dx)
+        plan = winograd_wgrad.wgrad_plan(self.shape, self.dtype, limited(way))
+        plan.launch(self.x, self.dy, dw)
+        return y, dx, dw
 
-    def check(self):
+    def check(self, way):
         """Compare with the oracle."""
-        for found, *known in zip(self.results(), self.expected, self.terms, self.magnitudes, strict=True):
+        for found, *known in zip(self.results(way), self.expected, self.terms, self.magnitudes, strict=True):
             expected, terms, magnitude = known
-            assert found.dtype == self.dtype
             assert_close(found, expected, terms=terms, algorithm="winograd", magnitude=magnitude)
 
 
 @cache
 def case_of(name, dtype):
-    x_shape, filters, taps, stride, padding = GEOMETRIES[name]
+    x_shape, filters, taps, stride, padding = SHAPES[name]
     spelt_out = {"stride": (stride, stride), "padding": padding, "dilation": (1, 1), "groups": 1}
     w_shape = filters, x_shape[1], taps, taps
     return Case(x_shape, w_shape, {"stride": stride, "padding": padding}, spelt_out, dtype)
 
 
 @DTYPES
-@pytest.mark.parametrize("name", GEOMETRIES)
-def test_every_geometry_agrees_with_the_oracle(name, dtype, way):
-    case_of(name, dtype).check()
+@EACH_WAY
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_shape_agrees_with_the_oracle(name, dtype, way):
+    case_of(name, dtype).check(way)
 
 
 @DTYPES
 @settings(max_examples=100, deadline=None)
 @given(case=winograd_convolutions(), way=st.sampled_from(list(WAYS)), seed=st.integers(0, 2**16))
-def test_random_geometries_agree_with_the_oracle(dtype, case, way, seed):
-    with way_of(way):
-        Case(*case, dtype, seed).check()
+def test_random_shapes_agree_with_the_oracle(dtype, case, way, seed):
+    Case(*case, dtype, seed).check(way)
 
 
+@EACH_WAY
 @pytest.mark.parametrize("name", ["3x3", "5x5", "5x5, stride 2", "9x9, stride 2", "a last task of fewer images"])
 @pytest.mark.parametrize("count", [1, 2])
 def test_every_number_of_threads_agrees_with_the_oracle_in_the_same_bits(name, count, way, threads):
@@ -135,13 +129,14 @@ def test_every_number_of_threads_agrees_with_the_oracle_in_the_same_bits(name, c
         pytest.skip("fewer cores than threads asked for")
     case = case_of(name, np.float32)
     threads(count)
-    case.check()
-    first = case.results()
+    case.check(way)
+    first = case.results(way)
     for _ in range(3):
-        for before, now in zip(first, case.results(), strict=True):
+        for before, now in zip(first, case.results(way), strict=True):
             np.testing.assert_array_equal(now, before)
 
 
+@EACH_WAY
 @pytest.mark.parametrize("name", ["3x3", "5x5, stride 2", "a last task of fewer images"])
 def test_threads_change_no_bit_of_what_one_of_them_sums(name, way, threads):
     """Results and input gradients; weight gradients where tiles are shared."""
@@ -150,22 +145,17 @@ def test_threads_change_no_bit_of_what_one_of_them_sums(name, way, threads):
     runs = []
     for count in (1, 2):
         threads(count)
-        runs.append(case_of(name, np.float32).results())
+        runs.append(case_of(name, np.float32).results(way))
     for one, two in list(zip(*runs, strict=True))[: 3 if way.startswith("shared") else 2]:
         np.testing.assert_array_equal(one, two)
 
 
-def test_few_filters_and_channels_are_left_to_each_thread():
-    """A geometry on either side: what FEW says, by what each thread is handed of the tiles."""
-    handed = []
-    with way_of("as the geometry decides"), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(winograd, "_launch", lambda problem, together, threads: handed.append(together))
-        for filters in (128, 129):
-            x, w = np.zeros((9, 16, 12, 12), np.float32), np.zeros((filters, 16, 3, 3), np.float32)
-            assert (16 * filters <= winograd.FEW) == (filters == 128)
-            gpuconv.conv2d(x, w, algorithm="winograd")
-    assert handed[0] == 0
-    assert handed[1] > 0
+@pytest.mark.parametrize(("filters", "private"), [(128, True), (129, False)])
+def test_few_filters_and_channels_are_left_to_each_thread(filters, private):
+    """Shapes on either side of the limit: tasks are transformed together, none where threads work alone."""
+    shape = conv_shape("test", (9, 16, 12, 12), (filters, 16, 3, 3))
+    assert (16 * filters <= winograd.LIMITS.private_products) == private
+    assert (winograd.fprop_plan(shape, np.dtype(np.float32)).sizes[winograd.BATCH] == 0) == private
 
 
 @pytest.mark.parametrize("algorithm", ["direct", "winograd"])

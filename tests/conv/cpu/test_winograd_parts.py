@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpuconv.conv.shape import conv_shape
-from gpuconv.kernels.conv.cpu import cost_model, winograd_matrices, winograd_taps, winograd_tiles
-from gpuconv.kernels.conv.cpu.winograd_transforms import gather_sandwich, sandwich, scatter_sandwich
+from gpuconv.kernels.conv.cpu import cost_model, winograd_taps, winograd_tiles, winograd_transforms
+from gpuconv.kernels.conv.cpu.winograd_transforms import INPUT, TILE_SIDE, gather_sandwich, sandwich, scatter_sandwich
 from gpuconv.kernels.cpu import emitter
 from gpuconv.testing import assert_close
 from tests import reference
@@ -18,32 +18,31 @@ from tests.strategies import winograd_convolutions
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 PASSES = ("fprop", "dgrad", "wgrad")
-INPUT, SIDE = winograd_matrices.INPUT, winograd_matrices.SIDE
 
 
 def _geometry(x_shape, w_shape, **options):
     return conv_shape("test", x_shape, w_shape, **options)
 
 
-def _served(taps, across=None, **options):
+def _supports(taps, across=None, **options):
     groups = options.get("groups", 1)
-    return winograd_taps.served(_geometry((1, 4, 30, 30), (4, 4 // groups, taps, across or taps), **options))
+    return winograd_taps.supports(_geometry((1, 4, 30, 30), (4, 4 // groups, taps, across or taps), **options))
 
 
 @pytest.mark.parametrize(("stride", "taps"), [(1, [3, 5]), (2, [5, 9]), (3, [])])
-def test_odd_kernels_whose_phases_have_three_or_five_taps_are_served(stride, taps):
-    assert [r for r in range(1, 14) if _served(r, stride=stride)] == taps
+def test_odd_kernels_whose_phases_have_three_or_five_taps_are_supports(stride, taps):
+    assert [r for r in range(1, 14) if _supports(r, stride=stride)] == taps
 
 
-def test_nothing_else_is_served():
+def test_nothing_else_is_supports():
     for taps in (3, 5):
-        assert _served(taps)
-        assert not _served(taps, dilation=2)
-        assert not _served(taps, dilation=(1, 2))
-        assert not _served(taps, groups=2)
-        assert not _served(taps, 8 - taps)
-    assert not _served(5, stride=(1, 2))
-    assert not _served(5, stride=(2, 1))
+        assert _supports(taps)
+        assert not _supports(taps, dilation=2)
+        assert not _supports(taps, dilation=(1, 2))
+        assert not _supports(taps, groups=2)
+        assert not _supports(taps, 8 - taps)
+    assert not _supports(5, stride=(1, 2))
+    assert not _supports(5, stride=(2, 1))
 
 
 def _correlated(x, w, correlation, table, size, swapped):
@@ -71,23 +70,23 @@ def test_the_correlations_of_phases_are_the_convolution(case, seed):
     x_shape, w_shape = (x_shape[0], 2, *x_shape[2:]), (3, 2, *w_shape[2:])
     g, rng = _geometry(x_shape, w_shape, **options), np.random.default_rng(seed)
     x, w, dy = (rng.integers(-9, 10, shape).astype(float) for shape in (x_shape, w_shape, g.y_shape))
-    y = _correlated(x, w, *winograd_taps.forward(g), g.y_shape[2:], False)
+    y = _correlated(x, w, *winograd_taps.fprop_taps(g), g.y_shape[2:], False)
     np.testing.assert_array_equal(y, reference.conv2d(x, w, None, **spelt_out))
-    dx = _correlated(dy, w, *winograd_taps.input_grad(g), x_shape[2:], True)
+    dx = _correlated(dy, w, *winograd_taps.dgrad_taps(g), x_shape[2:], True)
     np.testing.assert_array_equal(dx, reference.conv2d_input_grad(dy, w, x_shape, **spelt_out))
 
 
 @settings(max_examples=200, deadline=None)
 @given(
     n=st.integers(1, 30), size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
-    taps=st.sampled_from(winograd_taps.SERVED), tiles=st.integers(1, 300), multiple=st.sampled_from((1, 8, 32)),
+    taps=st.sampled_from(winograd_taps.PHASE_TAPS), tiles=st.integers(1, 300), multiple=st.sampled_from((1, 8, 32)),
 )  # fmt: skip
 def test_tasks_cover_every_row_of_tiles_once_and_have_room_for_them(n, size, taps, tiles, multiple):
-    correlation = winograd_taps.Correlation(taps, 1, 1, 0, 0)
-    g, places = winograd_tiles.cut((n, 3, 9, 9), size, correlation, tiles, multiple, 16)
+    correlation = winograd_taps.PhaseCorrelation(taps, 1, 1, 0, 0)
+    g, offsets = winograd_tiles.cut((n, 3, 9, 9), size, correlation, tiles, multiple, 16)
     covered = []
     for task in range(winograd_tiles.task_count(g)):
-        first, images, top, end = winograd_tiles.task_of(g, task)
+        first, images, top, end = winograd_tiles.task_bounds(g, task)
         assert images * (end - top) * g.across <= g.count
         covered += itertools.product(range(first, first + images), range(top, end))
     assert covered == list(itertools.product(range(n), range(g.down)))
@@ -95,24 +94,24 @@ def test_tasks_cover_every_row_of_tiles_once_and_have_room_for_them(n, size, tap
     assert (g.across - 1) * g.edge < size[1] <= g.across * g.edge
     assert g.count % multiple == 0
     assert g.images * g.rows * g.across <= max(tiles, g.across)
-    assert len(places.inputs) == len(places.outputs) == g.count
+    assert len(offsets.inputs) == len(offsets.outputs) == g.count
     # Each tile's inputs and outputs lie inside the planes, fill-ups included.
-    assert places.inputs.max() + (SIDE - 1) * (g.width + 1) < winograd_tiles.plane_size(g)
-    assert places.outputs.max() + (g.edge - 1) * (g.edge * g.across + 1) < winograd_tiles.output_size(g)
+    assert offsets.inputs.max() + (TILE_SIDE - 1) * (g.width + 1) < winograd_tiles.plane_size(g)
+    assert offsets.outputs.max() + (g.edge - 1) * (g.edge * g.across + 1) < winograd_tiles.output_size(g)
 
 
-@pytest.mark.parametrize("taps", winograd_taps.SERVED)
+@pytest.mark.parametrize("taps", winograd_taps.PHASE_TAPS)
 def test_the_matrices_correlate_along_an_axis(taps):
-    rng, outputs = np.random.default_rng(0), winograd_matrices.outputs_of(taps)
-    w, d = rng.standard_normal(taps), rng.standard_normal(SIDE)
-    products = (np.array(winograd_matrices.filter_matrix(taps)) @ w) * (np.array(INPUT) @ d)
-    y = np.array(winograd_matrices.output_matrix(taps)) @ products
+    rng, outputs = np.random.default_rng(0), winograd_transforms.outputs_of(taps)
+    w, d = rng.standard_normal(taps), rng.standard_normal(TILE_SIDE)
+    products = (np.array(winograd_transforms.filter_matrix(taps)) @ w) * (np.array(INPUT) @ d)
+    y = np.array(winograd_transforms.output_matrix(taps)) @ products
     assert_close(y, np.correlate(d, w), terms=taps, algorithm="winograd")
     assert y.size == outputs
 
 
 def _transposes(matrices):
-    return [*matrices, *map(winograd_matrices.transposed, matrices)]
+    return [*matrices, *map(winograd_transforms.transposed, matrices)]
 
 
 def _vectors(rng, dtype, side):
@@ -127,7 +126,7 @@ def _product(matrix, x):
 
 
 @DTYPES
-@pytest.mark.parametrize("matrix", _transposes([winograd_matrices.filter_matrix(taps) for taps in (3, 5)]))
+@pytest.mark.parametrize("matrix", _transposes([winograd_transforms.filter_matrix(taps) for taps in (3, 5)]))
 def test_vectors_are_transformed(matrix, dtype):
     transform, lanes = sandwich(matrix), emitter.lanes(dtype)
     x, expected = _vectors(np.random.default_rng(0), dtype, len(matrix[0]))
@@ -147,7 +146,7 @@ def test_vectors_are_transformed(matrix, dtype):
 
 @DTYPES
 @pytest.mark.parametrize(
-    "matrix", [INPUT, *(winograd_matrices.transposed(winograd_matrices.output_matrix(taps)) for taps in (3, 5))]
+    "matrix", [INPUT, *(winograd_transforms.transposed(winograd_transforms.output_matrix(taps)) for taps in (3, 5))]
 )
 def test_tiles_are_gathered_and_transformed(matrix, dtype):
     transform, lanes, side = gather_sandwich(matrix), emitter.lanes(dtype), len(matrix[0])
@@ -168,11 +167,11 @@ def test_tiles_are_gathered_and_transformed(matrix, dtype):
 
 
 @DTYPES
-@pytest.mark.parametrize("taps", winograd_taps.SERVED)
+@pytest.mark.parametrize("taps", winograd_taps.PHASE_TAPS)
 def test_tiles_are_transformed_and_scattered(taps, dtype):
-    matrix = winograd_matrices.output_matrix(taps)
+    matrix = winograd_transforms.output_matrix(taps)
     transform, lanes, edge = scatter_sandwich(matrix), emitter.lanes(dtype), len(matrix)
-    x, expected = _vectors(np.random.default_rng(0), dtype, SIDE)
+    x, expected = _vectors(np.random.default_rng(0), dtype, TILE_SIDE)
     pitch, rows = 3 * edge + 1, -(-lanes // 3) * edge
     corners = [(tile // 3 * edge, tile % 3 * edge) for tile in range(lanes)][::-1]
     places = np.array([0, *(i * pitch + j for i, j in corners)], np.int32)
@@ -185,7 +184,7 @@ def test_tiles_are_transformed_and_scattered(taps, dtype):
     run(x, y.reshape(-1), places)
     for lane, (i, j) in enumerate(corners):
         wanted[i : i + edge, j : j + edge] = _product(matrix, expected)[:, :, lane]
-    assert_close(y, wanted, terms=SIDE**2, algorithm="winograd")
+    assert_close(y, wanted, terms=TILE_SIDE**2, algorithm="winograd")
 
 
 PASSED = {name: True for name in PASSES}
@@ -211,7 +210,7 @@ def test_costs_choose_what_was_measured_to_be_quicker(x_shape, w_shape, padding,
     size=st.tuples(st.integers(9, 60), st.integers(9, 60)), taps=st.integers(1, 9), stride=st.integers(1, 3),
     dilation=st.integers(1, 2), padding=st.integers(0, 3),
 )  # fmt: skip
-def test_the_choice_depends_on_the_geometry_alone_and_is_served(n, channels, size, taps, stride, dilation, padding):
+def test_the_choice_depends_on_the_geometry_alone_and_is_supports(n, channels, size, taps, stride, dilation, padding):
     c, k = channels
     dilation = dilation if dilation * (taps - 1) < min(size) else 1
     options = {"stride": stride, "dilation": dilation, "padding": padding}
@@ -220,14 +219,14 @@ def test_the_choice_depends_on_the_geometry_alone_and_is_served(n, channels, siz
         chosen = cost_model.is_profitable("winograd", g, name, np.float32)
         cost_model._winograd.cache_clear()
         assert cost_model.is_profitable("winograd", again, name, np.float32) == chosen
-        large = g.n * g.p * g.q * g.c * g.k > cost_model.SMALLEST
-        assert not chosen or (winograd_taps.served(g) and large)
+        large = g.n * g.p * g.q * g.c * g.k > cost_model.WINOGRAD_MIN_PRODUCTS
+        assert not chosen or (winograd_taps.supports(g) and large)
 
 
 @pytest.mark.parametrize(("images", "chosen"), [(16, False), (17, True)])
 def test_small_problems_are_direct(images, chosen):
-    """Up to SMALLEST multiplications for each tap."""
+    """Up to WINOGRAD_MIN_PRODUCTS multiplications for each tap."""
     g = _geometry((images, 16, 32, 32), (16, 16, 3, 3), padding=1)
-    assert (g.n * g.p * g.q * g.c * g.k > cost_model.SMALLEST) == chosen
+    assert (g.n * g.p * g.q * g.c * g.k > cost_model.WINOGRAD_MIN_PRODUCTS) == chosen
     assert [cost_model.is_profitable("winograd", g, name, np.float32) for name in PASSES] == [chosen] * 3
     assert not any(cost_model.is_profitable("winograd", g, name, np.float64) for name in PASSES)

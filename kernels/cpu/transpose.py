@@ -1,4 +1,4 @@
-"""Transposing matrices in registers: filters side by side become lanes of a vector, and lanes become rows again."""
+"""Matrices transposed in registers: filters side by side become lanes of a vector, and lanes become rows again."""
 
 from numba import njit, types
 from numba.extending import intrinsic
@@ -7,8 +7,8 @@ from .emitter import Emitter, lanes
 
 
 @intrinsic
-def _transpose_block(typingctx, source, first, apart, target, place, target_apart):
-    """target[place + j * target_apart + i] = source[first + i * apart + j] for i < lanes, j < 4."""
+def _transpose_block(typingctx, source, first, source_stride, target, start, target_stride):
+    """target[start + j * target_stride + i] = source[first + i * source_stride + j] for i < lanes, j < 4."""
     index = types.intp
 
     def codegen(context, builder, sig, args):
@@ -23,10 +23,11 @@ def _transpose_block(typingctx, source, first, apart, target, place, target_apar
 
 
 @njit(cache=True, nogil=True)
-def transpose(source, first, apart, rows, columns, target, place, target_apart):
-    """target[place + j * target_apart + i] = source[first + i * apart + j] for i < rows, j < columns; flat arrays.
+def transpose(source, first, source_stride, rows, columns, target, start, target_stride):
+    """target[start + j * target_stride + i] = source[first + i * source_stride + j] for i < rows, j < columns.
 
-    Blocks at the edges overlap the ones before them; a matrix smaller than a block goes element by element.
+    Flat arrays. Blocks at the edges overlap the ones before them; a matrix smaller than a block is moved element by
+    element.
     """
     height = _block_rows(source)
     if rows >= height and columns >= 4:
@@ -34,12 +35,12 @@ def transpose(source, first, apart, rows, columns, target, place, target_apart):
             i = min(i0, rows - height)
             for j0 in range(0, columns, 4):
                 j = min(j0, columns - 4)
-                there = place + j * target_apart + i
-                _transpose_block(source, first + i * apart + j, apart, target, there, target_apart)
+                corner = start + j * target_stride + i
+                _transpose_block(source, first + i * source_stride + j, source_stride, target, corner, target_stride)
     else:
         for j in range(columns):
             for i in range(rows):
-                target[place + j * target_apart + i] = source[first + i * apart + j]
+                target[start + j * target_stride + i] = source[first + i * source_stride + j]
 
 
 @intrinsic
