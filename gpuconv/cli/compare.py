@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..core.device import use_device
+from ..core.hints import did_you_mean
 from ..testing.torch_peer import FAMILIES, PeerError, TorchProcess, compare_family
 from .errors import UsageError
 
@@ -37,7 +38,8 @@ def run(settings: Settings) -> bool:
         If the family is unknown, or the peer cannot be started.
     """
     if settings.family is not None and settings.family not in FAMILIES:
-        raise UsageError(f"family is {settings.family!r}, expected one of {', '.join(FAMILIES)}")
+        hint = did_you_mean(settings.family, FAMILIES)
+        raise UsageError(f"family is {settings.family!r}, expected one of {', '.join(FAMILIES)}{hint}")
     console = Console(width=max(Console().width, 100))
     python = str(settings.peer_python) if settings.peer_python else None
     try:

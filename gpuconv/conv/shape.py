@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ..core.hints import channels_last_hint
 from ..core.shapes import POINT, Axis, Padding, Size, integer, output_size, positive, several, sides_of, sizes
 
 X_LAYOUTS = {1: "(N, C, W)", 2: "(N, C, H, W)", 3: "(N, C, D, H, W)"}
@@ -54,6 +55,13 @@ class ConvShape(NamedTuple):
         """Shape of the output and of its gradient."""
         return self.n, self.k, self.p, self.q
 
+    def __repr__(self) -> str:
+        """Show the three shapes and the options."""
+        padding = (self.pad_top, self.pad_bottom), (self.pad_left, self.pad_right)
+        options = f"stride={(self.stride_h, self.stride_w)}, padding={padding}, "
+        options += f"dilation={(self.dilation_h, self.dilation_w)}, groups={self.groups}"
+        return f"ConvShape(x={self.x_shape}, w={self.w_shape}, y={self.y_shape}, {options})"
+
     @property
     def flops(self) -> int:
         """Floating-point operations of one pass; a multiply-add counts as two."""
@@ -69,6 +77,11 @@ class VolumeShape(NamedTuple):
     depth: Axis
     image: ConvShape
     """The convolution of one frame of the result from each volume: its channels are (channel, tap of the depth)."""
+
+    def __repr__(self) -> str:
+        """Show the three shapes, the axis of the depth and the convolution of a frame."""
+        shapes = f"x={self.x_shape}, w={self.w_shape}, y={self.y_shape}"
+        return f"VolumeShape({shapes}, depth={self.depth}, image={self.image})"
 
     @property
     def c(self) -> int:
@@ -171,7 +184,8 @@ def transposed_shape(
     for axis, size in enumerate((k, *outputs), 1):
         positive(op, f"x.shape[{axis}]", size)
     if k != filters:
-        raise ValueError(f"{op}: x has {k} channels, w expects {filters} (w.shape[0]){_layout_hint(x_shape, filters)}")
+        hint = channels_last_hint(x_shape, filters)
+        raise ValueError(f"{op}: x has {k} channels, w expects {filters} (w.shape[0]){hint}")
     if k % groups:
         raise ValueError(f"{op}: x has {k} channels, expected a multiple of groups={groups}")
     windows = _windows(op, kernel, stride, padding, dilation)
@@ -197,22 +211,13 @@ def _problem(
     for axis, size in enumerate((c, *extents), 1):
         positive(op, f"x.shape[{axis}]", size)
     if c != cg * groups:
-        hint = _layout_hint(x_shape, cg * groups)
+        hint = channels_last_hint(x_shape, cg * groups)
         raise ValueError(f"{op}: x has {c} channels, w expects {cg * groups} (w.shape[1]={cg} x groups={groups}){hint}")
     if k % groups:
         raise ValueError(f"{op}: w has {k} filters (w.shape[0]), expected a multiple of groups={groups}")
     windows = _windows(op, kernel, stride, padding, dilation)
     axes = zip(AXES[-rank:], extents, kernel, *windows, strict=True)
     return n, c, k, groups, [_axis(op, *axis) for axis in axes]
-
-
-def _layout_hint(x_shape: Sequence[int], channels: int) -> str:
-    """What is probably wrong where the last axis has the channels that the second one should have."""
-    if x_shape[-1] != channels:
-        return ""
-    given = ", ".join(("N", *"DHW"[5 - len(x_shape) :], "C"))
-    order = ", ".join(map(str, (0, len(x_shape) - 1, *range(1, len(x_shape) - 1))))
-    return f"; x has shape ({given})? gpuconv is {X_LAYOUTS[len(x_shape) - 2]}: pass x.transpose({order})"
 
 
 def _weights(op: str, rank: int, w_shape: Sequence[int]) -> tuple[int, ...]:

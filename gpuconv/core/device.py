@@ -16,6 +16,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .hints import did_you_mean
+
 Array: TypeAlias = Any
 """A NumPy or a CuPy array; neither library has a common static type for both."""
 
@@ -226,7 +228,8 @@ def _from_environment() -> str:
 
 def _resolve(name: str, source: str) -> str:
     if name not in DEVICES:
-        raise ValueError(f"{source}: device is {name!r}, expected one of {', '.join(map(repr, DEVICES))}")
+        hint = did_you_mean(name, DEVICES)
+        raise ValueError(f"{source}: device is {name!r}, expected one of {', '.join(map(repr, DEVICES))}{hint}")
     if name == "auto":
         return _auto()
     if name == "cuda" and (missing := missing_for_cuda()):

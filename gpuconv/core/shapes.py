@@ -8,6 +8,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from .hints import described, did_you_mean
+
 Pair: TypeAlias = tuple[int, int]
 Size: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]] | Literal["same", "valid"]
@@ -47,7 +49,7 @@ def several(op: str, name: str, value: Any, count: int) -> tuple[int, ...]:
     """Positive integers, one for each axis, from an int or a sequence of so many."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         if len(value) != count:
-            raise ValueError(f"{op}: {name} is {value!r}, expected an int or a {GROUPS[count]} of int")
+            raise ValueError(f"{op}: {name} is {described(value)}, expected an int or a {GROUPS[count]} of int")
         return tuple(positive(op, f"{name}[{axis}]", size) for axis, size in enumerate(value))
     return (positive(op, name, value),) * count
 
@@ -70,7 +72,7 @@ def _no_shape(op: str, name: str, value: Any, expected: str) -> TypeError:
     """Error for what is no shape; an array is described, not printed."""
     shape = getattr(value, "shape", None)
     if shape is None:
-        return TypeError(f"{op}: {name} is {value!r}, expected {expected}")
+        return TypeError(f"{op}: {name} is {described(value)}, expected {expected}")
     array = {"input_shape": "x", "weight_shape": "w"}.get(name, "a")
     hint = f"tuple({name})" if len(shape) == 1 else f"{array}.shape, not {array}"
     return TypeError(f"{op}: {name} is an array of shape {tuple(shape)}, expected {expected}; pass {hint}")
@@ -107,7 +109,7 @@ def sides_of(
         both = (integer(op, "padding", padding, at_least=0),) * 2
         return (both,) * rank
     if len(padding) != rank:
-        raise ValueError(f"{op}: padding is {padding!r}, expected {_PADDINGS[rank]}")
+        raise ValueError(f"{op}: padding is {described(padding)}, expected {_PADDINGS[rank]}")
     return tuple(_both_sides(op, f"padding[{axis}]", amount) for axis, amount in enumerate(padding))
 
 
@@ -115,7 +117,7 @@ def _both_sides(op: str, name: str, amount: Any) -> Pair:
     if not isinstance(amount, Sequence) or isinstance(amount, str):
         return (integer(op, name, amount, at_least=0),) * 2
     if len(amount) != 2:
-        raise ValueError(f"{op}: {name} is {amount!r}, expected an int or a pair of int")
+        raise ValueError(f"{op}: {name} is {described(amount)}, expected an int or a pair of int")
     before, after = (integer(op, f"{name}[{side}]", one, at_least=0) for side, one in enumerate(amount))
     return before, after
 
@@ -126,7 +128,8 @@ def _named_padding(
     if padding == "valid":
         return ((0, 0),) * len(kernel)
     if padding != "same":
-        raise ValueError(f"{op}: padding is {padding!r}, expected 'same', 'valid' or numbers")
+        hint = did_you_mean(padding, ("same", "valid"))
+        raise ValueError(f"{op}: padding is {padding!r}, expected 'same', 'valid' or numbers{hint}")
     if set(stride) != {1}:
         raise ValueError(f"{op}: padding 'same' needs stride 1, got stride {tuple(stride)}")
     totals = [d * (extent - 1) for d, extent in zip(dilation, kernel, strict=True)]
@@ -167,11 +170,11 @@ def natural(op: str, name: str, value: Any) -> int:
 def integer(op: str, name: str, value: Any, *, at_least: int) -> int:
     """One integer that fits 32 bits."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{op}: {name} is {value!r}, expected an integer")
+        raise TypeError(f"{op}: {name} is {described(value)}, expected an integer")
     try:
         number = int(value.__index__())
     except TypeError:  # an array of several
-        raise TypeError(f"{op}: {name} is {value!r}, expected an integer") from None
+        raise TypeError(f"{op}: {name} is {described(value)}, expected an integer") from None
     if number < at_least:
         raise ValueError(f"{op}: {name} is {number}, expected at least {at_least}")
     if number >= 2**31:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.call import Call
 from ..core.device import Array
+from ..core.hints import described
 from ..core.options import flag, number
 
 
@@ -145,7 +146,7 @@ def _word64(op: str, name: str, value: Any) -> np.uint64:
     except TypeError:
         word = None
     if word is None or isinstance(value, bool):
-        raise TypeError(f"{op}: {name} is {value!r}, expected an integer")
+        raise TypeError(f"{op}: {name} is {described(value)}, expected an integer")
     if not 0 <= word < 2**64:
         raise ValueError(f"{op}: {name} is {value}, expected 0 <= {name} < 2**64")
     return np.uint64(word)

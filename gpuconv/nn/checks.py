@@ -93,8 +93,8 @@ def require_input(op: str, x: Any, weight: Array | None, ranks: tuple[int, ...],
         layouts = " or ".join(LAYOUTS[rank] for rank in ranks)
         raise ValueError(f"{op}: x has shape {shape}, expected {layouts}{_missing_axis(shape, ranks, channels)}")
     if shape[1] != channels:
-        hint = channels_last_hint(shape, channels)
-        raise ValueError(f"{op}: x has {shape[1]} channels, expected {channels} ({option}); x has shape {shape}{hint}")
+        hint = channels_last_hint(shape, channels) or f"; x has shape {shape}"
+        raise ValueError(f"{op}: x has {shape[1]} channels, expected {channels} ({option}){hint}")
 
 
 def require_features(op: str, x: Any, weight: Array, features: int) -> None:

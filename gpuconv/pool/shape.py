@@ -40,6 +40,12 @@ class PoolShape(NamedTuple):
         """Shape of the output, of its gradient and of the mask."""
         return self.n, self.c, *(axis.windows for axis in self.axes)
 
+    def __repr__(self) -> str:
+        """Show both shapes and the windows."""
+        kernel, stride, dilation = zip(*((a.taps, a.stride, a.dilation) for a in self.axes), strict=True)
+        windows = f"kernel_size={kernel}, stride={stride}, padding={tuple((a.before, a.after) for a in self.axes)}"
+        return f"PoolShape(x={self.x_shape}, y={self.y_shape}, {windows}, dilation={dilation})"
+
     @property
     def taps(self) -> int:
         """Positions in a window."""
@@ -142,6 +148,10 @@ class AdaptiveShape(NamedTuple):
     def y_shape(self) -> tuple[int, ...]:
         """Shape of the output, of its gradient and of the indices."""
         return self.n, self.c, *self.y_sizes[3 - self.rank :]
+
+    def __repr__(self) -> str:
+        """Show both shapes."""
+        return f"AdaptiveShape(x={self.x_shape}, y={self.y_shape})"
 
 
 def adaptive_shape(op: str, rank: int, x_shape: Sequence[int], output_size: Any) -> AdaptiveShape:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.call import Call
 from ..core.device import Array
+from ..core.hints import described
 from ..core.options import number, one_of
 from ..core.shapes import any_shape, integer
 from .taps import Taps, resample, taps, transposed
@@ -105,7 +106,7 @@ def pad_input_grad(
 def _tables(op: str, shape: Sequence[int], padding: Any, mode: str) -> list[Taps]:
     """A table for each axis padded, first axis first."""
     if not isinstance(padding, Sequence) or isinstance(padding, str):
-        raise TypeError(f"{op}: padding is {padding!r}, expected a sequence of (before, after) for each axis")
+        raise TypeError(f"{op}: padding is {described(padding)}, expected a sequence of (before, after) for each axis")
     amounts = [integer(op, f"padding[{i}]", amount, at_least=1 - 2**31) for i, amount in enumerate(padding)]
     axes, rank = len(amounts) // 2, len(shape)
     if len(amounts) % 2 or axes > rank:

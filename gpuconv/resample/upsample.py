@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.call import Call
 from ..core.device import Array
+from ..core.hints import described
 from ..core.options import flag, number, one_of
 from ..core.shapes import any_shape, positive
 from .taps import Taps, resample, taps, transposed
@@ -146,7 +147,7 @@ def _each(op: str, name: str, value: Any, axes: int) -> Sequence[Any]:
     if not isinstance(value, Sequence) or isinstance(value, str):
         return [value] * axes
     if len(value) != axes:
-        raise ValueError(f"{op}: {name} is {value!r}, expected a number or {axes} of them")
+        raise ValueError(f"{op}: {name} is {described(value)}, expected a number or {axes} of them")
     return value
 
 

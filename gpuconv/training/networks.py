@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.options import one_of
 from ..nn import (
     AvgPool2d,
     BatchNorm2d,
@@ -56,8 +57,7 @@ def lenet(
         If the images are smaller than 4 x 4, or the activation or pooling is unknown.
     """
     for name, value, choices in (("activation", activation, ACTIVATIONS), ("pool", pool, POOLS)):
-        if value not in choices:
-            raise ValueError(f"lenet: {name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
+        one_of("lenet", name, value, tuple(choices))
     c, h, w = image_shape
     if min(h, w) < 4:
         raise ValueError(f"lenet: image_shape is {image_shape}, expected at least 4 x 4")
