@@ -69,9 +69,13 @@ def cross_entropy(
             return reduced(call, losses, shape, reduction)
     target = _labels(call, target, ignored)
     with call.device:
-        losses, weights = call.output(shape), call.output(shape)
-        call.kernels.loss.cross_entropy(x, target, weight, ignored, smoothing, losses, weights)
-        return _weighted(call, losses, weights, reduction)
+        if reduction == "none":
+            losses, weights = call.output(shape), call.output(shape)
+            call.kernels.loss.cross_entropy(x, target, weight, ignored, smoothing, losses, weights)
+            return call.finish(losses)
+        loss, mean = call.output((1,)), reduction == "mean"
+        call.kernels.loss.cross_entropy_total(x, target, weight, ignored, smoothing, mean, loss)
+        return call.finish(loss.reshape(()))
 
 
 def cross_entropy_grad(
@@ -179,9 +183,13 @@ def nll_loss(
     ignored, shape = _ignored(call, ignore_index), _loss_shape(call)
     target = _labels(call, target, ignored)
     with call.device:
-        losses, weights = call.output(shape), call.output(shape)
-        call.kernels.loss.nll(x, target, weight, ignored, losses, weights)
-        return _weighted(call, losses, weights, reduction)
+        if reduction == "none":
+            losses, weights = call.output(shape), call.output(shape)
+            call.kernels.loss.nll(x, target, weight, ignored, losses, weights)
+            return call.finish(losses)
+        loss, mean = call.output((1,)), reduction == "mean"
+        call.kernels.loss.nll_total(x, target, weight, ignored, mean, loss)
+        return call.finish(loss.reshape(()))
 
 
 def nll_loss_grad(
@@ -293,12 +301,3 @@ def _smoothing(call: Call, label_smoothing: float) -> Any:
     if not 0 <= value <= 1:
         raise ValueError(f"{call.op}: label_smoothing is {value}, expected 0 <= label_smoothing <= 1")
     return call.compute_dtype.type(value)
-
-
-def _weighted(call: Call, losses: Array, weights: Array, reduction: str) -> Array:
-    """Each loss, their sum, or their sum over that of the weights."""
-    if reduction != "mean":
-        return reduced(call, losses, losses.shape, reduction)
-    loss = call.output((1,))
-    call.kernels.loss.ratio_of_sums(losses, weights, loss)
-    return call.finish(loss.reshape(()))

@@ -31,7 +31,6 @@ def _elementwise(dtype, rng):
         "mse_grad": _filled(x, lambda dx: cpu.loss.pairwise_grad("huber", x, other, slope, one, dtype(0.5), dx)),
         "mse_grad of each": _filled(x, lambda dx: cpu.loss.pairwise_grad("mse", x, other, slope, each, dtype(0.5), dx)),
         "sum": _filled(one, lambda loss: cpu.loss.sum_of(x, dtype(0.5), loss)),
-        "ratio": _filled(one, lambda loss: cpu.loss.ratio_of_sums(x, abs(other), loss)),
     }
 
 
@@ -74,6 +73,9 @@ def _classification(dtype, rng):
         "log_softmax_grad": _filled(x, lambda dx: cpu.loss.log_softmax_grad(dy, x, dx)),
         "cross_entropy": losses,
         "weights": weights,
+        "cross_entropy_total": _filled(
+            one, lambda loss: cpu.loss.cross_entropy_total(x, target, weight, -100, dtype(0.1), True, loss)
+        ),
         "cross_entropy_grad": _filled(
             x, lambda dx: cpu.loss.cross_entropy_grad(x, target, weight, -100, dtype(0.1), one, True, dx)
         ),

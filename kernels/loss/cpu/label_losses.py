@@ -87,11 +87,6 @@ def nll_grad(target, weight, ignore_index, dloss, mean, dx):
     return _nll_grad(target.reshape(-1), *options, dx, _threads(dx, 1))
 
 
-def ratio_of_sums(losses, weights, loss):
-    """loss[0] = sum(losses) / sum(weights); 0 if nothing has weight."""
-    loss[0] = _reduced(losses.reshape(-1), weights.reshape(-1), True)
-
-
 def _threads(x, work_per_element):
     return thread_count(x.shape[0] * x.shape[2], work_per_element * x.size)
 

@@ -7,7 +7,6 @@ from .label_losses import (
     nll,
     nll_grad,
     nll_total,
-    ratio_of_sums,
 )
 from .pairwise import bce_each, bce_grad, pairwise_each, pairwise_grad, pairwise_sum, sum_of
 from .probability_losses import cross_entropy_of_probabilities, cross_entropy_of_probabilities_grad
@@ -29,7 +28,6 @@ __all__ = [
     "pairwise_each",
     "pairwise_grad",
     "pairwise_sum",
-    "ratio_of_sums",
     "softmax",
     "softmax_grad",
     "sum_of",

@@ -95,14 +95,10 @@ def nll_grad(target, weight, ignore_index, dloss, mean, dx):
     return True
 
 
-def ratio_of_sums(losses, weights, loss):
-    """loss[0] = sum(losses) / sum(weights); 0 if nothing has weight."""
-    one(finish_ratio_kernel, sum_to_few(losses), sum_to_few(weights), loss)
-
-
 def _reduce(losses, weights, mean, loss):
+    """loss[0] = sum(losses), divided by sum(weights) if mean."""
     if mean:
-        ratio_of_sums(losses, weights, loss)
+        one(finish_ratio_kernel, sum_to_few(losses), sum_to_few(weights), loss)
     else:
         sum_of(losses, losses.dtype.type(1), loss)
 
