@@ -74,6 +74,7 @@ def measure(name, call, calls=CALLS, rounds=ROUNDS):
 @contextlib.contextmanager
 def _no_gpu():
     """NumPy arrays to the CUDA kernels, these to a driver that does nothing; a list with an item for each launch."""
+    from gpuconv.core.device import numpy_arrays_on
     from gpuconv.kernels.cuda import driver_launch, launch, multi_tensor, vectorized
 
     launched = []
@@ -100,7 +101,7 @@ def _no_gpu():
     launch._call_of.cache_clear()
     driver_launch.stream_at.cache_clear()
     with (
-        mock.patch("gpuconv.core.device.device", lambda: "emulator"),
+        numpy_arrays_on("cuda"),
         mock.patch.dict(sys.modules, modules),
         mock.patch.object(launch, "run", launch.run_on_device),
         mock.patch.object(launch, "_new_entry", entry),

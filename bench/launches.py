@@ -36,11 +36,12 @@ class Instance(NamedTuple):
 
 def record(work):
     """The launches (kernel, blocks, threads, arguments) that some work on NumPy arrays makes; none is executed."""
+    from gpuconv.core.device import numpy_arrays_on
     from gpuconv.kernels.cuda import launch
 
     launches = []
     with (
-        mock.patch("gpuconv.core.device.device", lambda: "emulator"),  # NumPy arrays to the CUDA kernels
+        numpy_arrays_on("cuda"),
         mock.patch.object(launch, "run", lambda *arguments: launches.append(arguments)),
         # Indices that no kernel wrote are still indices.
         mock.patch("gpuconv.core.arrays.empty", lambda shape, dtype, like: np.zeros(shape, dtype)),

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..kernels.core import memory
-from .device import Array, array_module, device, is_cupy, kernels_for
+from . import device as devices
+from .device import Array, array_module, is_cupy, kernels_for
 from .dtypes import FLOAT32, FLOATING, HALF, KINDS, is_half
 from .graph import recording
 
@@ -70,7 +71,7 @@ def check_arrays(
 def _are_plain(arrays: Iterable[Array | None]) -> bool:
     """Whether these are contiguous NumPy arrays of one type that is computed in, for the CPU."""
     first = next(iter(arrays))
-    if type(first) is not np.ndarray or first.dtype not in FLOATING or device() == "emulator":
+    if type(first) is not np.ndarray or first.dtype not in FLOATING or kernels_for(first).index_bits == 32:
         return False
     return all(type(a) is np.ndarray and a.dtype is first.dtype and a.flags.c_contiguous for a in arrays)
 
@@ -167,9 +168,10 @@ def _address(a: Array) -> int:
 
 def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
     """Allocate where an array lives; the tests poison it. MemoryError says what was asked for, and what is left."""
-    if type(like) is np.ndarray and device() != "emulator":
+    kernels = (type(like) is np.ndarray and devices.numpy_target) or kernels_for(like)
+    if kernels.name == "cpu":
         return memory.new(shape, dtype)
-    return kernels_for(like).runtime.launch.empty_like_on(like, shape, dtype)
+    return kernels.runtime.launch.empty_like_on(like, shape, dtype)
 
 
 def allocator(shape: tuple[int, ...], dtype: Any) -> Callable[[], Array]:

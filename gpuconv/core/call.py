@@ -16,12 +16,15 @@ short way for a later one.
 """
 
 import contextlib
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from . import arrays
+from . import device as devices
+from .arrays import INDEX_LIMIT
 from .device import Array, Target, is_cupy, kernels_for
 from .dtypes import FLOAT32, FLOAT64, is_half, rounded, store, widened
 from .options import number
@@ -100,10 +103,10 @@ class Call:
         self.like: Any = self.arrays[0]
         self.leading = next(iter(given))
         if type(self.like) is np.ndarray and self._is_plain(optional, given):
-            self.kernels: Target = kernels_for(self.like)
+            self.kernels: Target = devices.numpy_target or kernels_for(self.like)
             self.dtype = self.compute_dtype = self.like.dtype
             self.device = _no_gpu
-            if self.kernels.index_bits == 64:
+            if self.kernels.index_bits == 64 or all(a is None or a.size < INDEX_LIMIT for a in self.arrays):
                 return
         self._check(optional, float32, native, given)
 
@@ -205,7 +208,7 @@ class Call:
             If out has another shape, is not contiguous or writeable, or overlaps an input; if the result is too large
             for 32-bit indices on CUDA.
         """
-        if self.kernels.index_bits == 32:
+        if self.kernels.index_bits == 32 and math.prod(shape) >= INDEX_LIMIT:
             arrays.require_indexable(self.op, "the result", shape)
         if out is None:
             return arrays.empty(tuple(shape), dtype or self.compute_dtype, self.like)

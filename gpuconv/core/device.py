@@ -12,6 +12,7 @@ import importlib.util
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -174,11 +175,32 @@ def kernels_for(a: Array) -> Target:
 
     On the emulator NumPy arrays stand for device arrays.
     """
-    on_cuda = (type(a) is not np.ndarray and is_cupy(a)) or device() == "emulator"
-    return _target("cuda" if on_cuda else "cpu")
+    if type(a) is not np.ndarray and is_cupy(a):
+        return _target("cuda")
+    return numpy_target or _find_numpy_target()
+
+
+def _find_numpy_target() -> Target:
+    global numpy_target  # noqa: PLW0603
+    numpy_target = _target("cuda" if device() == "emulator" else "cpu")
+    return numpy_target
+
+
+@contextlib.contextmanager
+def numpy_arrays_on(name: str) -> Iterator[None]:
+    """Serve NumPy arrays with the kernels of "cpu" or "cuda": tools record launches that way, without any device."""
+    global numpy_target  # noqa: PLW0603
+    before, numpy_target = numpy_target, _target(name)
+    try:
+        yield
+    finally:
+        numpy_target = before
 
 
 _target = functools.cache(Target)
+
+numpy_target: Target | None = None
+"""Whose kernels serve NumPy arrays; None before that was asked for, and again after the device has changed."""
 
 
 def missing_for_cuda() -> str | None:
@@ -243,6 +265,8 @@ def _resolve(name: str, source: str) -> str:
 
 def _direct_launches() -> None:
     """Let the launches on NumPy arrays go to the emulator while it is the device, and only then."""
+    global numpy_target  # noqa: PLW0603
+    numpy_target = None
     emulated = sys.modules.get("gpuconv.emulator.device")
     if emulated is not None:
         wanted = _chosen or os.environ.get("GPUCONV_DEVICE", "auto")

@@ -15,6 +15,7 @@ from numba import typeof
 
 import gpuconv
 from gpuconv.bench.launches import every_operation, record
+from gpuconv.core.device import numpy_arrays_on
 from gpuconv.emulator.launcher import signature_of
 from gpuconv.emulator.source import compile_ptx
 from gpuconv.kernels.cuda import driver_launch, launch, multi_tensor
@@ -163,7 +164,7 @@ def test_every_operation_reaches_the_driver_with_the_arguments_that_the_emulator
     monkeypatch.setattr(driver_launch, "place_of", lambda a: (launch.address(a), 0))
     monkeypatch.setattr(multi_tensor.TensorTable, "on_device", multi_tensor.TensorTable.table)
     monkeypatch.setattr("gpuconv.core.arrays.empty", lambda shape, dtype, like: np.zeros(shape, dtype))
-    with mock.patch("gpuconv.core.device.device", lambda: "emulator"):
+    with numpy_arrays_on("cuda"):
         every_operation(np.dtype(np.float32))
     assert len(launched) == len(driver.launches) > 200
     for (kernel, blocks, threads, arguments), (_, grid, _, values) in zip(launched, driver.launches, strict=True):
