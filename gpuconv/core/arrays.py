@@ -11,7 +11,6 @@ from ..kernels.core import memory
 from . import device as devices
 from .device import Array, array_module, is_cupy, kernels_for
 from .dtypes import FLOAT32, FLOATING, HALF, KINDS, is_half
-from .graph import recording
 
 INDEX_LIMIT = 2**31
 """CUDA kernels index with uint32; an array of so many elements is refused there, never overflowed."""
@@ -177,35 +176,6 @@ def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
 def allocator(shape: tuple[int, ...], dtype: Any) -> Callable[[], Array]:
     """`empty` for NumPy results of one kind: small ones are NumPy's own."""
     return partial(np.empty if memory.is_small(shape, dtype) else memory.new, shape, dtype)
-
-
-def labels(op: str, name: str, target: Array, classes: int, ignore_index: int, like: Array) -> Array:
-    """Class indices as C-contiguous int64, every one in range or ignored; not looked at while a step is recorded.
-
-    Raises
-    ------
-    TypeError
-        If the labels are no integer array on the input's device.
-    ValueError
-        If a label is out of range; the message gives the first.
-    """
-    require_array(op, name, target)
-    same_device(op, input=like, **{name: target})
-    if target.dtype.kind not in "iu":
-        raise TypeError(f"{op}: {name} has dtype {target.dtype}, expected integer class indices")
-    if not recording() and not _all_within(target, classes):
-        wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
-        if bool(wrong.any()):
-            raise ValueError(
-                f"{op}: {name} has a label {int(target[wrong][0])}, expected 0 <= label < {classes} or "
-                f"ignore_index={ignore_index}"
-            )
-    return array_module(target).ascontiguousarray(target, dtype=np.int64)
-
-
-def _all_within(target: Array, classes: int) -> bool:
-    """Whether all labels are in range, none of them ignored: one pass, in which negative ones are huge, for six."""
-    return target.size == 0 or int(target.view(f"u{target.dtype.itemsize}").max()) < classes
 
 
 def updated(op: str, **arrays: Array | None) -> tuple[Any, ...]:

@@ -3,11 +3,12 @@
 import math
 from typing import Any
 
-from ..core.arrays import labels, require_array, same_device, shaped
+from ..core.arrays import shaped
 from ..core.call import Call
 from ..core.device import Array
 from ..core.options import number, one_of
 from ..core.shapes import integer
+from .labels import checked_labels, refuse_labels
 from .reduction import REDUCTIONS, loss_gradient, reduced, scale_of
 
 
@@ -67,15 +68,10 @@ def cross_entropy(
             losses = call.output(shape)
             call.kernels.loss.cross_entropy_of_probabilities(x, probabilities, weight, smoothing, losses)
             return reduced(call, losses, shape, reduction)
-    target = _labels(call, target, ignored)
+    target = checked_labels(call, target, ignored)
+    arguments = x, target, weight, ignored, smoothing
     with call.device:
-        if reduction == "none":
-            losses, weights = call.output(shape), call.output(shape)
-            call.kernels.loss.cross_entropy(x, target, weight, ignored, smoothing, losses, weights)
-            return call.finish(losses)
-        loss, mean = call.output((1,)), reduction == "mean"
-        call.kernels.loss.cross_entropy_total(x, target, weight, ignored, smoothing, mean, loss)
-        return call.finish(loss.reshape(()))
+        return _of_labels(call, arguments, "cross_entropy", shape, reduction)
 
 
 def cross_entropy_grad(
@@ -121,7 +117,7 @@ def cross_entropy_grad(
     x, weight = _logits(call)
     ignored, smoothing = _ignored(call, ignore_index), _smoothing(call, label_smoothing)
     probable = _are_probabilities(target, input)
-    target = _probabilities(call, target, ignored) if probable else _labels(call, target, ignored)
+    target = _probabilities(call, target, ignored) if probable else checked_labels(call, target, ignored)
     with call.device:
         dloss = loss_gradient(call, dloss, _loss_shape(call) if reduction == "none" else ())
         dx = call.output(call.like.shape, out, coinciding=call.arrays[:1])
@@ -131,7 +127,9 @@ def cross_entropy_grad(
             call.kernels.loss.cross_entropy_of_probabilities_grad(x, target, weight, smoothing, dloss, scale, result)
         else:
             mean = reduction == "mean"
-            call.kernels.loss.cross_entropy_grad(x, target, weight, ignored, smoothing, dloss, mean, result)
+            options = weight, ignored, smoothing, dloss, mean
+            if not call.kernels.loss.cross_entropy_grad(x, target, *options, result):
+                refuse_labels(call, target, ignored)
     return call.finish(dx)
 
 
@@ -181,15 +179,9 @@ def nll_loss(
     call = _call("nll_loss", input, weight, reduction)
     x, weight = _logits(call)
     ignored, shape = _ignored(call, ignore_index), _loss_shape(call)
-    target = _labels(call, target, ignored)
+    arguments = x, checked_labels(call, target, ignored), weight, ignored
     with call.device:
-        if reduction == "none":
-            losses, weights = call.output(shape), call.output(shape)
-            call.kernels.loss.nll(x, target, weight, ignored, losses, weights)
-            return call.finish(losses)
-        loss, mean = call.output((1,)), reduction == "mean"
-        call.kernels.loss.nll_total(x, target, weight, ignored, mean, loss)
-        return call.finish(loss.reshape(()))
+        return _of_labels(call, arguments, "nll", shape, reduction)
 
 
 def nll_loss_grad(
@@ -234,12 +226,13 @@ def nll_loss_grad(
     call = _call("nll_loss_grad", input, weight, reduction)
     x, weight = _logits(call)
     ignored = _ignored(call, ignore_index)
-    target = _labels(call, target, ignored)
+    target = checked_labels(call, target, ignored)
     with call.device:
         dloss = loss_gradient(call, dloss, _loss_shape(call) if reduction == "none" else ())
         dx = call.output(call.like.shape, out, coinciding=call.arrays[:1])
         mean, result = reduction == "mean", dx.reshape(x.shape)
-        call.kernels.loss.nll_grad(target, weight, ignored, dloss, mean, result)
+        if not call.kernels.loss.nll_grad(target, weight, ignored, dloss, mean, result):
+            refuse_labels(call, target, ignored)
     return call.finish(dx)
 
 
@@ -264,16 +257,6 @@ def _loss_shape(call: Call) -> tuple[int, ...]:
     """The shape of the losses: one for each sample and position."""
     n, _, *positions = call.like.shape
     return n, *positions
-
-
-def _labels(call: Call, target: Array, ignored: int) -> Array:
-    """Class indices as (outer, inner)."""
-    x = call.like
-    require_array(call.op, "target", target)
-    same_device(call.op, input=x, target=target)
-    call.require_shape("target", target, _loss_shape(call), "one label for each row of classes in input")
-    target = labels(call.op, "target", target, x.shape[1], ignored, x)
-    return target.reshape(x.shape[0], math.prod(x.shape[2:]))
 
 
 def _are_probabilities(target: Array, x: Array) -> bool:
@@ -301,3 +284,17 @@ def _smoothing(call: Call, label_smoothing: float) -> Any:
     if not 0 <= value <= 1:
         raise ValueError(f"{call.op}: label_smoothing is {value}, expected 0 <= label_smoothing <= 1")
     return call.compute_dtype.type(value)
+
+
+def _of_labels(call: Call, arguments: tuple[Any, ...], kernel: str, shape: tuple[int, ...], reduction: str) -> Array:
+    """Each loss, their sum, or their sum over that of the labels' weights, by the kernels of a name."""
+    launchers, (_, target, _, ignored, *_) = call.kernels.loss, arguments
+    if reduction == "none":
+        losses = call.output(shape)
+        known = getattr(launchers, kernel)(*arguments, losses, call.output(shape))
+    else:
+        losses = call.output((1,))
+        known = getattr(launchers, f"{kernel}_total")(*arguments, reduction == "mean", losses)
+    if not known:
+        refuse_labels(call, target, ignored)
+    return call.finish(losses if reduction == "none" else losses.reshape(()))
