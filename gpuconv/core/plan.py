@@ -56,7 +56,11 @@ def keep_plan(
 
 
 def run_known(
-    build: Callable[..., Plan], given: tuple[Array | None, ...], options: tuple[Any, ...], scalars: Sequence[Any] = ()
+    build: Callable[..., Plan],
+    given: tuple[Array | None, ...],
+    options: tuple[Any, ...],
+    scalars: Sequence[Any] = (),
+    extra: tuple[Array, ...] = (),
 ) -> Array | None:
     """Run a call of plain NumPy arrays whose plan is known: take memory and launch.
 
@@ -69,6 +73,8 @@ def run_known(
     options : tuple
     scalars : sequence of float
         Numbers that a plan does not depend on, in the order in which its launcher takes them.
+    extra : tuple of array
+        Further arrays, checked by the caller, such as labels.
 
     Returns
     -------
@@ -89,9 +95,9 @@ def run_known(
     if scalars:
         if dtype is None or set(map(type, scalars)) != {float}:
             return None
-        given = *given, *map(dtype.type, scalars)
+        extra = *extra, *map(dtype.type, scalars)
     result = plan.allocate()
-    plan.launch(*given, result)
+    plan.launch(*given, *extra, result)
     return result
 
 

@@ -1,15 +1,12 @@
 """Losses of a choice among classes: cross-entropy of logits, negative log-likelihood of log-probabilities."""
 
-import math
 from typing import Any
 
 from ..core.arrays import shaped
 from ..core.call import Call
 from ..core.device import Array
-from ..core.options import number, one_of
-from ..core.shapes import integer
-from .labels import checked_labels, refuse_labels
-from .reduction import REDUCTIONS, loss_gradient, reduced, scale_of
+from .labels import checked_ignore_index, checked_smoothing, label_loss, label_loss_grad, require_logits
+from .reduction import loss_gradient, reduced, scale_of
 
 
 def cross_entropy(
@@ -58,20 +55,17 @@ def cross_entropy(
     >>> round(float(gpuconv.cross_entropy(scores, labels)), 4)
     0.6691
     """
-    call = _call("cross_entropy", input, weight, reduction)
-    x, weight = _logits(call)
-    ignored, smoothing = _ignored(call, ignore_index), _smoothing(call, label_smoothing)
-    shape = _loss_shape(call)
-    if _are_probabilities(target, input):
-        probabilities = _probabilities(call, target, ignored)
-        with call.device:
-            losses = call.output(shape)
-            call.kernels.loss.cross_entropy_of_probabilities(x, probabilities, weight, smoothing, losses)
-            return reduced(call, losses, shape, reduction)
-    target = checked_labels(call, target, ignored)
-    arguments = x, target, weight, ignored, smoothing
+    op = "cross_entropy"
+    if not _are_probabilities(target, input):
+        return label_loss(op, op, input, target, weight, reduction, ignore_index, label_smoothing)
+    call, view, smoothing = _of_probabilities(op, input, weight, reduction, ignore_index, label_smoothing)
+    probabilities = _probabilities(call, target, view)
+    x, weight = call.arrays
     with call.device:
-        return _of_labels(call, arguments, "cross_entropy", shape, reduction)
+        losses = call.output((x.shape[0], *x.shape[2:]))
+        kernel = call.kernels.loss.cross_entropy_of_probabilities
+        kernel(x.reshape(view), probabilities, weight, smoothing, losses)
+        return reduced(call, losses, losses.shape, reduction)
 
 
 def cross_entropy_grad(
@@ -113,23 +107,21 @@ def cross_entropy_grad(
     >>> gpuconv.cross_entropy_grad(np.zeros((1, 4)), np.array([1]))
     array([[ 0.25, -0.75,  0.25,  0.25]])
     """
-    call = _call("cross_entropy_grad", input, weight, reduction)
-    x, weight = _logits(call)
-    ignored, smoothing = _ignored(call, ignore_index), _smoothing(call, label_smoothing)
-    probable = _are_probabilities(target, input)
-    target = _probabilities(call, target, ignored) if probable else checked_labels(call, target, ignored)
+    op = "cross_entropy_grad"
+    if not _are_probabilities(target, input):
+        options = reduction, ignore_index, label_smoothing
+        return label_loss_grad(op, "cross_entropy", input, target, weight, dloss, out, *options)
+    call, view, smoothing = _of_probabilities(op, input, weight, reduction, ignore_index, label_smoothing)
+    probabilities = _probabilities(call, target, view)
+    x, weight = call.arrays
     with call.device:
-        dloss = loss_gradient(call, dloss, _loss_shape(call) if reduction == "none" else ())
-        dx = call.output(call.like.shape, out, coinciding=call.arrays[:1])
-        result = dx.reshape(x.shape)
-        if probable:
-            scale = scale_of(call, x.shape[0] * x.shape[2], reduction)
-            call.kernels.loss.cross_entropy_of_probabilities_grad(x, target, weight, smoothing, dloss, scale, result)
-        else:
-            mean = reduction == "mean"
-            options = weight, ignored, smoothing, dloss, mean
-            if not call.kernels.loss.cross_entropy_grad(x, target, *options, result):
-                refuse_labels(call, target, ignored)
+        dloss = loss_gradient(call, dloss, (x.shape[0], *x.shape[2:]) if reduction == "none" else ())
+        dx = call.output(x.shape, out, coinciding=(x,))
+        scale, kernel = (
+            scale_of(call, view[0] * view[2], reduction),
+            call.kernels.loss.cross_entropy_of_probabilities_grad,
+        )
+        kernel(x.reshape(view), probabilities, weight, smoothing, dloss, scale, dx.reshape(view))
     return call.finish(dx)
 
 
@@ -176,12 +168,7 @@ def nll_loss(
     >>> float(gpuconv.nll_loss(np.array([[-1.0, -2.0], [-3.0, -0.5]]), np.array([0, 1])))
     0.75
     """
-    call = _call("nll_loss", input, weight, reduction)
-    x, weight = _logits(call)
-    ignored, shape = _ignored(call, ignore_index), _loss_shape(call)
-    arguments = x, checked_labels(call, target, ignored), weight, ignored
-    with call.device:
-        return _of_labels(call, arguments, "nll", shape, reduction)
+    return label_loss("nll_loss", "nll", input, target, weight, reduction, ignore_index)
 
 
 def nll_loss_grad(
@@ -223,40 +210,7 @@ def nll_loss_grad(
     array([[-0.5,  0. ],
            [ 0. , -0.5]])
     """
-    call = _call("nll_loss_grad", input, weight, reduction)
-    x, weight = _logits(call)
-    ignored = _ignored(call, ignore_index)
-    target = checked_labels(call, target, ignored)
-    with call.device:
-        dloss = loss_gradient(call, dloss, _loss_shape(call) if reduction == "none" else ())
-        dx = call.output(call.like.shape, out, coinciding=call.arrays[:1])
-        mean, result = reduction == "mean", dx.reshape(x.shape)
-        if not call.kernels.loss.nll_grad(target, weight, ignored, dloss, mean, result):
-            refuse_labels(call, target, ignored)
-    return call.finish(dx)
-
-
-def _call(op: str, x: Array, weight: Array | None, reduction: str) -> Call:
-    one_of(op, "reduction", reduction, REDUCTIONS)
-    call = Call(op, ("weight",), input=x, weight=weight)
-    shape = call.like.shape
-    if len(shape) < 2 or shape[1] == 0:
-        raise ValueError(f"{op}: input has shape {shape}, expected (N, C) or (N, C, ...) with at least one class")
-    call.require_shape("weight", weight, shape[1:2], "one weight for each class")
-    return call
-
-
-def _logits(call: Call) -> tuple[Array, Array | None]:
-    """Input as (outer, classes, inner), and the class weights."""
-    x, weight = call.arrays
-    n, classes, *positions = x.shape
-    return x.reshape(n, classes, math.prod(positions)), weight
-
-
-def _loss_shape(call: Call) -> tuple[int, ...]:
-    """The shape of the losses: one for each sample and position."""
-    n, _, *positions = call.like.shape
-    return n, *positions
+    return label_loss_grad("nll_loss_grad", "nll", input, target, weight, dloss, out, reduction, ignore_index)
 
 
 def _are_probabilities(target: Array, x: Array) -> bool:
@@ -265,36 +219,19 @@ def _are_probabilities(target: Array, x: Array) -> bool:
     return dtype is not None and (dtype.kind == "f" or dtype.name == "bfloat16") and target.ndim == x.ndim
 
 
-def _probabilities(call: Call, target: Array, ignored: int) -> Array:
-    """Class probabilities as (outer, classes, inner)."""
-    shape = call.like.shape
-    target = call.floating("target", target)
-    shaped(call.op, "target", target, shape, "the shape of input, as target holds probabilities of the classes")
+def _of_probabilities(
+    op: str, x: Array, weight: Array | None, reduction: str, ignore_index: int, label_smoothing: float
+) -> tuple[Call, tuple[int, int, int], Any]:
+    """The call, the shape (outer, classes, inner) of its input, and the smoothing."""
+    call = Call(op, ("weight",), input=x, weight=weight)
+    view, ignored = require_logits(call, reduction), checked_ignore_index(call, ignore_index)
     if ignored >= 0:
-        raise ValueError(f"{call.op}: ignore_index is {ignored}, expected none where target holds probabilities")
-    return target.reshape(shape[0], shape[1], math.prod(shape[2:]))
+        raise ValueError(f"{op}: ignore_index is {ignored}, expected none where target holds probabilities")
+    return call, view, checked_smoothing(call, label_smoothing)
 
 
-def _ignored(call: Call, ignore_index: Any) -> int:
-    return integer(call.op, "ignore_index", ignore_index, at_least=-(2**31))
-
-
-def _smoothing(call: Call, label_smoothing: float) -> Any:
-    value = number(call.op, "label_smoothing", label_smoothing)
-    if not 0 <= value <= 1:
-        raise ValueError(f"{call.op}: label_smoothing is {value}, expected 0 <= label_smoothing <= 1")
-    return call.compute_dtype.type(value)
-
-
-def _of_labels(call: Call, arguments: tuple[Any, ...], kernel: str, shape: tuple[int, ...], reduction: str) -> Array:
-    """Each loss, their sum, or their sum over that of the labels' weights, by the kernels of a name."""
-    launchers, (_, target, _, ignored, *_) = call.kernels.loss, arguments
-    if reduction == "none":
-        losses = call.output(shape)
-        known = getattr(launchers, kernel)(*arguments, losses, call.output(shape))
-    else:
-        losses = call.output((1,))
-        known = getattr(launchers, f"{kernel}_total")(*arguments, reduction == "mean", losses)
-    if not known:
-        refuse_labels(call, target, ignored)
-    return call.finish(losses if reduction == "none" else losses.reshape(()))
+def _probabilities(call: Call, target: Array, view: tuple[int, int, int]) -> Array:
+    """Class probabilities as (outer, classes, inner)."""
+    target = call.floating("target", target)
+    shaped(call.op, "target", target, call.like.shape, "the shape of input, as target holds probabilities of classes")
+    return target.reshape(view)

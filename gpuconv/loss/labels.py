@@ -1,47 +1,179 @@
-"""Class labels as arguments of losses."""
+"""Losses of class labels: what cross-entropy and the negative log-likelihood share where targets are class indices."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..core import arrays
 from ..core.arrays import require_array, same_device
 from ..core.call import Call
 from ..core.device import Array, array_module
 from ..core.graph import recording
+from ..core.options import number, one_of
+from ..core.plan import Plan, run_known
+from ..core.shapes import integer
+from .reduction import REDUCTIONS, loss_gradient
 
 INT64 = np.dtype(np.int64)
 
 
-def checked_labels(call: Call, target: Array, ignore_index: int) -> Any:
-    """Class indices as C-contiguous int64 (outer, inner), one for each row of classes in the call's input.
+def label_loss(
+    op: str,
+    kernel: str,
+    x: Array,
+    target: Array,
+    weight: Array | None,
+    reduction: str,
+    ignore_index: int,
+    *smoothing: float,
+) -> Array:
+    """The loss of each label, their sum or their weighted mean; `smoothing` is the label smoothing of cross-entropy."""
+    options = kernel, reduction, ignore_index, getattr(target, "shape", None), *smoothing
+    if _is_plain(target) and (known := run_known(_loss_plan, (x, weight), options, extra=(target,))) is not None:
+        return known
+    call = Call(op, ("weight",), input=x, weight=weight)
+    plan = call.plan(_loss_plan, *options)
+    target = checked_labels(call, target, ignore_index)
+    with call.device:
+        loss = call.output(plan.result_shape)
+        plan.launch(*call.arrays, target, loss)
+    return call.finish(loss)
 
-    On the CPU the kernels look at the range of the labels themselves (`refuse_labels` then says which one is wrong). On
-    CUDA they are looked at here, except while a step is recorded.
+
+def label_loss_grad(
+    op: str,
+    kernel: str,
+    x: Array,
+    target: Array,
+    weight: Array | None,
+    dloss: Any,
+    out: Array | None,
+    reduction: str,
+    ignore_index: int,
+    *smoothing: float,
+) -> Array:
+    """The gradient of `label_loss` with respect to its input."""
+    options = kernel, reduction, ignore_index, getattr(target, "shape", None), *smoothing
+    if out is None and reduction != "none" and type(dloss) is float and type(x) is np.ndarray and _is_plain(target):
+        extra = target, np.full(1, dloss, x.dtype)
+        if (known := run_known(_grad_plan, (x, weight), options, extra=extra)) is not None:
+            return known
+    call = Call(op, ("weight",), input=x, weight=weight)
+    plan = call.plan(_grad_plan, *options)
+    target = checked_labels(call, target, ignore_index)
+    with call.device:
+        dloss = loss_gradient(call, dloss, _loss_shape(call) if reduction == "none" else ())
+        dx = call.output(plan.result_shape, out, coinciding=call.arrays[:1])
+        plan.launch(*call.arrays, target, dloss, dx)
+    return call.finish(dx)
+
+
+def checked_labels(call: Call, target: Array, ignore_index: int) -> Any:
+    """Class indices as C-contiguous int64, one for each row of classes in the call's input.
+
+    On the CPU the kernels look at the range of the labels. On CUDA they are looked at here, except while a step is
+    recorded.
     """
     x: Any = call.like
     require_array(call.op, "target", target)
     same_device(call.op, input=x, target=target)
+    call.require_shape("target", target, _loss_shape(call), "one label for each row of classes in input")
     if target.dtype.kind not in "iu":
         raise TypeError(f"{call.op}: target has dtype {target.dtype}, expected integer class indices")
-    n, classes, *positions = x.shape
-    call.require_shape("target", target, (n, *positions), "one label for each row of classes in input")
-    if call.kernels.name == "cuda" and not recording() and not _all_within(target, classes):
-        refuse_labels(call, target, ignore_index)
-    if target.dtype is not INT64 or not target.flags.c_contiguous:
-        target = array_module(target).ascontiguousarray(target, dtype=np.int64)
-    return target.reshape(n, math.prod(positions))
+    if call.kernels.name == "cuda" and not recording() and not _all_within(target, x.shape[1]):
+        refuse_labels(call.op, target, x.shape[1], ignore_index)
+    return array_module(target).ascontiguousarray(target, dtype=np.int64)
 
 
-def refuse_labels(call: Call, target: Any, ignore_index: int) -> None:
+def refuse_labels(op: str, target: Any, classes: int, ignore_index: int) -> None:
     """Raise ValueError with the first label that is neither a class nor ignored, if there is one."""
-    classes = call.like.shape[1]
     wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
     if bool(wrong.any()):
         raise ValueError(
-            f"{call.op}: target has a label {int(target[wrong][0])}, expected 0 <= label < {classes} or "
+            f"{op}: target has a label {int(target[wrong][0])}, expected 0 <= label < {classes} or "
             f"ignore_index={ignore_index}"
         )
+
+
+def require_logits(call: Call, reduction: str) -> tuple[int, int, int]:
+    """Check input, class weights and reduction; the shape (outer, classes, inner) in which kernels take the input."""
+    one_of(call.op, "reduction", reduction, REDUCTIONS)
+    shape = call.like.shape
+    if len(shape) < 2 or shape[1] == 0:
+        raise ValueError(f"{call.op}: input has shape {shape}, expected (N, C) or (N, C, ...) with at least one class")
+    call.require_shape("weight", call.arrays[1], shape[1:2], "one weight for each class")
+    return shape[0], shape[1], math.prod(shape[2:])
+
+
+def checked_smoothing(call: Call, label_smoothing: float) -> Any:
+    """A share of the probability, in the type that is computed in."""
+    value = number(call.op, "label_smoothing", label_smoothing)
+    if not 0 <= value <= 1:
+        raise ValueError(f"{call.op}: label_smoothing is {value}, expected 0 <= label_smoothing <= 1")
+    return call.compute_dtype.type(value)
+
+
+def checked_ignore_index(call: Call, ignore_index: Any) -> int:
+    """Any integer: one that is no class ignores nothing."""
+    return integer(call.op, "ignore_index", ignore_index, at_least=-(2**31))
+
+
+def _loss_plan(
+    call: Call, kernel: str, reduction: str, ignore_index: int, target_shape: Any, *smoothing: float
+) -> Plan:
+    refuse, view, ignored, factors = _problem(call, reduction, ignore_index, target_shape, smoothing)
+    launchers = call.kernels.loss
+    each, total, mean = getattr(launchers, kernel), getattr(launchers, f"{kernel}_total"), reduction == "mean"
+
+    def launch_each(x: Any, weight: Any, target: Any, losses: Any) -> None:
+        weights = arrays.empty(losses.shape, losses.dtype, losses)
+        if not each(x.reshape(view), target, weight, ignored, *factors, losses, weights):
+            refuse(target)
+
+    def launch_total(x: Any, weight: Any, target: Any, loss: Any) -> None:
+        if not total(x.reshape(view), target, weight, ignored, *factors, mean, loss.reshape(1)):
+            refuse(target)
+
+    return Plan(_loss_shape(call), launch_each) if reduction == "none" else Plan((), launch_total)
+
+
+def _grad_plan(
+    call: Call, kernel: str, reduction: str, ignore_index: int, target_shape: Any, *smoothing: float
+) -> Plan:
+    refuse, view, ignored, factors = _problem(call, reduction, ignore_index, target_shape, smoothing)
+    gradient, mean = getattr(call.kernels.loss, f"{kernel}_grad"), reduction == "mean"
+
+    def launch(x: Any, weight: Any, target: Any, dloss: Any, dx: Any) -> None:
+        inputs = (x.reshape(view), target) if factors else (target,)  # that of nll does not depend on its input
+        if not gradient(*inputs, weight, ignored, *factors, dloss, mean, dx.reshape(view)):
+            refuse(target)
+
+    return Plan(call.like.shape, launch)
+
+
+def _problem(
+    call: Call, reduction: str, ignore_index: int, target_shape: Any, smoothing: tuple[float, ...]
+) -> tuple[Callable[[Any], None], tuple[int, int, int], int, tuple[Any, ...]]:
+    """(what refuses a wrong label, shape of the logits, ignore_index, smoothing) after every check."""
+    op, view, ignored = call.op, require_logits(call, reduction), checked_ignore_index(call, ignore_index)
+    factors = tuple(checked_smoothing(call, value) for value in smoothing)
+    if target_shape is not None and tuple(target_shape) != _loss_shape(call):
+        why = "one label for each row of classes in input"
+        raise ValueError(f"{op}: target has shape {tuple(target_shape)}, expected {_loss_shape(call)} ({why})")
+    return lambda target: refuse_labels(op, target, view[1], ignored), view, ignored, factors
+
+
+def _loss_shape(call: Call) -> tuple[int, ...]:
+    """One loss for each sample and position."""
+    n, _, *positions = call.like.shape
+    return n, *positions
+
+
+def _is_plain(target: Any) -> bool:
+    """Whether labels need no conversion."""
+    return type(target) is np.ndarray and target.dtype is INT64 and bool(target.flags.c_contiguous)
 
 
 def _all_within(target: Any, classes: int) -> bool:
