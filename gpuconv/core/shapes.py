@@ -12,7 +12,7 @@ from .hints import described, did_you_mean
 
 Pair: TypeAlias = tuple[int, int]
 Size: TypeAlias = int | Sequence[int]
-Padding: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]] | Literal["same", "valid"]
+Padding: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]] | Literal["same", "valid", "full"]
 
 # Words for error messages.
 COUNTS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
@@ -127,12 +127,14 @@ def _named_padding(
 ) -> tuple[Pair, ...]:
     if padding == "valid":
         return ((0, 0),) * len(kernel)
-    if padding != "same":
-        hint = did_you_mean(padding, ("same", "valid"))
-        raise ValueError(f"{op}: padding is {padding!r}, expected 'same', 'valid' or numbers{hint}")
+    if padding not in ("same", "full"):
+        hint = did_you_mean(padding, ("same", "valid", "full"))
+        raise ValueError(f"{op}: padding is {padding!r}, expected 'same', 'valid', 'full' or numbers{hint}")
+    totals = [d * (extent - 1) for d, extent in zip(dilation, kernel, strict=True)]
+    if padding == "full":  # every window that meets the input
+        return tuple((total, total) for total in totals)
     if set(stride) != {1}:
         raise ValueError(f"{op}: padding 'same' needs stride 1, got stride {tuple(stride)}")
-    totals = [d * (extent - 1) for d, extent in zip(dilation, kernel, strict=True)]
     return tuple((total // 2, total - total // 2) for total in totals)
 
 

@@ -25,6 +25,7 @@ def test_a_geometry_holds_every_number():
         (((1, 2), (3, 0)), (1, 2, 3, 0)),
         ("valid", (0,) * 4),
         ("same", (1, 1, 0, 1)),
+        ("full", (2, 2, 1, 1)),
     ],
 )
 def test_every_form_of_padding(padding, sides):
@@ -75,7 +76,7 @@ ERRORS = [
     ({"padding": ((1, 2), (3, -4))}, ValueError, r"padding\[1\]\[1\] is -4"),
     ({"padding": ((1, 2, 3), 0)}, ValueError, r"padding\[0\] is \(1, 2, 3\)"),
     ({"padding": (1, 2, 3)}, ValueError, r"padding is \(1, 2, 3\), expected"),
-    ({"padding": "full"}, ValueError, "padding is 'full', expected 'same', 'valid' or numbers"),
+    ({"padding": "fulle"}, ValueError, "padding is 'fulle', expected 'same', 'valid', 'full' or numbers"),
     ({"padding": "same", "stride": 2}, ValueError, r"padding 'same' needs stride 1, got stride \(2, 2\)"),
     ({"padding": 1.0}, TypeError, "padding is 1.0, expected an integer"),
     ({"padding": 2**31}, ValueError, r"padding is 2147483648, expected less than 2\*\*31"),
