@@ -88,15 +88,8 @@ from .loss import (
 )
 from .loss.softmax import log_softmax, log_softmax_grad, softmax, softmax_grad
 from .nn.symmetry import symmetry_report
-from .norm.batch import (
-    batch_norm1d,
-    batch_norm1d_grad,
-    batch_norm2d,
-    batch_norm2d_grad,
-    batch_norm3d,
-    batch_norm3d_grad,
-    batch_norm_statistics,
-)
+from .norm.batch import batch_norm1d, batch_norm2d, batch_norm3d, batch_norm_statistics
+from .norm.batch_grad import batch_norm1d_grad, batch_norm2d_grad, batch_norm3d_grad
 from .norm.group import group_norm, group_norm_grad, group_norm_statistics
 from .optim import SGD, Adagrad, Adam, AdamW, RMSprop, clip_grad_norm, clip_grad_value
 from .pool import (

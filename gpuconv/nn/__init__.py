@@ -13,14 +13,11 @@ from .activations import (
     Hardswish,
     Hardtanh,
     LeakyReLU,
-    LogSoftmax,
     Mish,
-    PReLU,
     ReLU,
     ReLU6,
     Sigmoid,
     SiLU,
-    Softmax,
     Softplus,
     Tanh,
 )
@@ -49,6 +46,8 @@ from .pooling_to_size import (
     GlobalMaxPool2d,
     GlobalMaxPool3d,
 )
+from .prelu import PReLU
+from .softmax import LogSoftmax, Softmax
 
 if TYPE_CHECKING:
     from . import functional

@@ -3,18 +3,12 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import numpy as np
-
 from .. import activation as f
 from ..core.arrays import require_array
-from ..core.device import to_device
 from ..core.options import number
-from ..core.shapes import integer, positive
 from ..core.typing import Array
-from ..loss.softmax import log_softmax, log_softmax_grad, softmax, softmax_grad
 from .checks import only
 from .module import Module
-from .parameter import Parameter
 
 
 class Activation(Module):
@@ -70,6 +64,11 @@ class ReLU(Activation):
     ----------
     inplace : bool
         Write the result over x.
+
+    Examples
+    --------
+    >>> nn.ReLU()(np.array([[-1.0, 2.0]]))
+    array([[0., 2.]])
     """
 
     function, gradient, can_work_inplace = f.relu, f.relu_grad, True
@@ -83,6 +82,11 @@ class LeakyReLU(Activation):
     negative_slope : float
     inplace : bool
         Write the result over x; needs a slope of at least 0.
+
+    Examples
+    --------
+    >>> nn.LeakyReLU(0.1)(np.array([[-1.0, 2.0]]))
+    array([[-0.1,  2. ]])
     """
 
     function, gradient, can_work_inplace = f.leaky_relu, f.leaky_relu_grad, True
@@ -95,7 +99,13 @@ class LeakyReLU(Activation):
 
 
 class ReLU6(Activation):
-    """min(max(x, 0), 6); the parameter as for `ReLU`."""
+    """min(max(x, 0), 6); the parameter as for `ReLU`.
+
+    Examples
+    --------
+    >>> nn.ReLU6()(np.array([[-1.0, 8.0]]))
+    array([[0., 6.]])
+    """
 
     function, gradient, can_work_inplace = f.relu6, f.relu6_grad, True
 
@@ -110,6 +120,11 @@ class Hardtanh(Activation):
         Write the result over x.
     min_value, max_value : None
         PyTorch's former names.
+
+    Examples
+    --------
+    >>> nn.Hardtanh(-0.5, 0.5)(np.array([[-1.0, 0.25]]))
+    array([[-0.5 ,  0.25]])
     """
 
     function, gradient, can_work_inplace = f.hardtanh, f.hardtanh_grad, True
@@ -128,7 +143,13 @@ class Hardtanh(Activation):
 
 
 class Hardsigmoid(Activation):
-    """min(max(x + 3, 0), 6) / 6."""
+    """min(max(x + 3, 0), 6) / 6.
+
+    Examples
+    --------
+    >>> nn.Hardsigmoid()(np.array([[-4.0, 1.5]]))
+    array([[0.  , 0.75]])
+    """
 
     function, gradient = f.hardsigmoid, f.hardsigmoid_grad
 
@@ -137,7 +158,13 @@ class Hardsigmoid(Activation):
 
 
 class Hardswish(Activation):
-    """x hardsigmoid(x)."""
+    """x hardsigmoid(x).
+
+    Examples
+    --------
+    >>> nn.Hardswish()(np.array([[-1.5, 4.0]]))
+    array([[-0.375,  4.   ]])
+    """
 
     function, gradient = f.hardswish, f.hardswish_grad
 
@@ -146,7 +173,13 @@ class Hardswish(Activation):
 
 
 class ELU(Activation):
-    """x where x > 0, alpha (e^x - 1) elsewhere."""
+    """x where x > 0, alpha (e^x - 1) elsewhere.
+
+    Examples
+    --------
+    >>> nn.ELU()(np.array([[-1.0, 2.0]])).round(4)
+    array([[-0.6321,  2.    ]])
+    """
 
     function, gradient = f.elu, f.elu_grad
 
@@ -155,7 +188,13 @@ class ELU(Activation):
 
 
 class SELU(Activation):
-    """ELU, scaled so that signals keep mean 0 and variance 1 from layer to layer."""
+    """ELU, scaled so that signals keep mean 0 and variance 1 from layer to layer.
+
+    Examples
+    --------
+    >>> nn.SELU()(np.array([[-1.0, 2.0]])).round(4)
+    array([[-1.1113,  2.1014]])
+    """
 
     function, gradient = f.selu, f.selu_grad
 
@@ -164,7 +203,13 @@ class SELU(Activation):
 
 
 class GELU(Activation):
-    """x P(X <= x), X standard normal; approximate="tanh" approximates P by a tanh."""
+    """x P(X <= x), X standard normal; approximate="tanh" approximates P by a tanh.
+
+    Examples
+    --------
+    >>> nn.GELU(approximate="tanh")(np.array([[-1.0, 2.0]])).round(4)
+    array([[-0.1588,  1.9546]])
+    """
 
     function, gradient = f.gelu, f.gelu_grad
 
@@ -173,7 +218,13 @@ class GELU(Activation):
 
 
 class SiLU(Activation):
-    """x sigmoid(x)."""
+    """x sigmoid(x).
+
+    Examples
+    --------
+    >>> nn.SiLU()(np.array([[-1.0, 2.0]])).round(4)
+    array([[-0.2689,  1.7616]])
+    """
 
     function, gradient = f.silu, f.silu_grad
 
@@ -182,7 +233,13 @@ class SiLU(Activation):
 
 
 class Mish(Activation):
-    """x tanh(softplus(x))."""
+    """x tanh(softplus(x)).
+
+    Examples
+    --------
+    >>> nn.Mish()(np.array([[-1.0, 2.0]])).round(4)
+    array([[-0.3034,  1.944 ]])
+    """
 
     function, gradient = f.mish, f.mish_grad
 
@@ -191,7 +248,13 @@ class Mish(Activation):
 
 
 class Softplus(Activation):
-    """log(1 + e^(beta x)) / beta; x itself where beta x > threshold."""
+    """log(1 + e^(beta x)) / beta; x itself where beta x > threshold.
+
+    Examples
+    --------
+    >>> nn.Softplus()(np.array([[0.0, 30.0]])).round(4)
+    array([[ 0.6931, 30.    ]])
+    """
 
     function, gradient = f.softplus, f.softplus_grad
 
@@ -200,7 +263,13 @@ class Softplus(Activation):
 
 
 class Sigmoid(Activation):
-    """1 / (1 + e^-x)."""
+    """1 / (1 + e^-x).
+
+    Examples
+    --------
+    >>> nn.Sigmoid()(np.array([[-2.0, 0.0]])).round(4)
+    array([[0.1192, 0.5   ]])
+    """
 
     function, gradient = f.sigmoid, f.sigmoid_grad
 
@@ -209,81 +278,15 @@ class Sigmoid(Activation):
 
 
 class Tanh(Activation):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    Examples
+    --------
+    >>> nn.Tanh()(np.array([[-1.0, 2.0]])).round(4)
+    array([[-0.7616,  0.964 ]])
+    """
 
     function, gradient = f.tanh, f.tanh_grad
 
     def __init__(self) -> None:
         super().__init__()
-
-
-class _AlongAxis(Activation):
-    """A function of each row along an axis, which torch calls dim and NumPy axis."""
-
-    def __init__(self, dim: int = -1, *, axis: int | None = None) -> None:
-        name, given = ("dim", dim) if axis is None else ("axis", axis)
-        super().__init__(axis=integer(type(self).__name__, name, given, at_least=-(2**31)))
-
-    def extra_repr(self) -> str:
-        """Return the axis."""
-        return f"dim={self.options['axis']}"
-
-
-class Softmax(_AlongAxis):
-    """exp(x_i) / sum_j exp(x_j) along an axis.
-
-    Parameters
-    ----------
-    dim : int
-        The axis.
-    axis : int, optional
-        NumPy's name for it.
-    """
-
-    function, gradient = softmax, softmax_grad
-
-
-class LogSoftmax(_AlongAxis):
-    """The logarithm of softmax along an axis; parameters as for `Softmax`."""
-
-    function, gradient = log_softmax, log_softmax_grad
-
-
-class PReLU(Module):
-    """A leaky ReLU that learns its slopes.
-
-    Parameters
-    ----------
-    num_parameters : int
-        1, or the channels.
-    init : float
-        Initial slopes.
-    device : {"cpu", "cuda"}, optional
-        Default: `gpuconv.device()`.
-    dtype : float16, bfloat16, float32 or float64, optional
-        Default: float32.
-    """
-
-    def __init__(
-        self, num_parameters: int = 1, init: float = 0.25, device: str | None = None, dtype: Any = None
-    ) -> None:
-        self.num_parameters = positive("PReLU", "num_parameters", num_parameters)
-        slopes = np.full(self.num_parameters, init, np.float32 if dtype is None else dtype)
-        self.weight = Parameter(to_device(slopes, device))
-        self._x: Array | None = None
-
-    def forward(self, x: Array) -> Array:
-        """Compute x where x > 0, the channel's slope times x elsewhere."""
-        self._x = x
-        y: Array = f.prelu(x, self.weight.data)
-        return y
-
-    def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
-        """Compute the gradients; a slope's is the sum of dy x over its channel where x <= 0."""
-        x = self.saved(self._x)
-        self.weight.accumulate(f.prelu_weight_grad(dy, x, self.weight.data.shape))
-        return f.prelu_grad(dy, x, self.weight.data) if input_grad else None
-
-    def extra_repr(self) -> str:
-        """Return the number of slopes."""
-        return f"num_parameters={self.num_parameters}"

@@ -162,6 +162,12 @@ class Residual(Module):
         If body or shortcut is no module.
     ValueError
         If a module occurs twice.
+
+    Examples
+    --------
+    >>> block = nn.Residual(nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.ReLU()))
+    >>> block(np.zeros((1, 3, 8, 8), np.float32)).shape
+    (1, 3, 8, 8)
     """
 
     def __init__(self, body: Module, shortcut: Module | None = None) -> None:

@@ -78,7 +78,14 @@ class _Transposed(ConvLayer):
 
 
 class ConvTranspose1d(_Transposed):
-    """One-dimensional transposed convolution, (N, K, Q) to (N, C, W); parameters as for `ConvTranspose2d`."""
+    """One-dimensional transposed convolution, (N, K, Q) to (N, C, W); parameters as for `ConvTranspose2d`.
+
+    Examples
+    --------
+    >>> layer = nn.ConvTranspose1d(4, 2, 2, stride=2)
+    >>> layer(np.zeros((1, 4, 5), np.float32)).shape
+    (1, 2, 10)
+    """
 
     passes = Passes(
         1, conv_transpose1d, conv_transpose1d_input_grad, conv_transpose1d_weight_grad, conv_transpose1d_bias_grad
@@ -111,6 +118,12 @@ class ConvTranspose2d(_Transposed):
     ------
     ValueError
         If the groups do not divide the channels, or a size is not positive.
+
+    Examples
+    --------
+    >>> layer = nn.ConvTranspose2d(4, 2, 2, stride=2)
+    >>> layer(np.zeros((1, 4, 5, 5), np.float32)).shape
+    (1, 2, 10, 10)
     """
 
     passes = Passes(
@@ -119,7 +132,14 @@ class ConvTranspose2d(_Transposed):
 
 
 class ConvTranspose3d(_Transposed):
-    """Transposed convolution over three axes, (N, K, O, P, Q) to (N, C, D, H, W), as `ConvTranspose2d`."""
+    """Transposed convolution over three axes, (N, K, O, P, Q) to (N, C, D, H, W), as `ConvTranspose2d`.
+
+    Examples
+    --------
+    >>> layer = nn.ConvTranspose3d(4, 2, 2, stride=2)
+    >>> layer(np.zeros((1, 4, 2, 3, 3), np.float32)).shape
+    (1, 2, 4, 6, 6)
+    """
 
     passes = Passes(
         3, conv_transpose3d, conv_transpose3d_input_grad, conv_transpose3d_weight_grad, conv_transpose3d_bias_grad

@@ -83,7 +83,14 @@ class _Convolution(ConvLayer):
 
 
 class Conv1d(_Convolution):
-    """One-dimensional convolution, (N, C, W) to (N, K, Q); parameters as for `Conv2d`."""
+    """One-dimensional convolution, (N, C, W) to (N, K, Q); parameters as for `Conv2d`.
+
+    Examples
+    --------
+    >>> layer = nn.Conv1d(3, 8, 5, padding=2)
+    >>> layer(np.zeros((2, 3, 20), np.float32)).shape
+    (2, 8, 20)
+    """
 
     passes = Passes(1, conv1d, conv1d_input_grad, conv1d_weight_grad, conv1d_bias_grad)
 
@@ -129,6 +136,13 @@ class Conv2d(_Convolution):
 
 
 class Conv3d(_Convolution):
-    """Three-dimensional convolution, (N, C, D, H, W) to (N, K, O, P, Q); parameters as for `Conv2d`."""
+    """Three-dimensional convolution, (N, C, D, H, W) to (N, K, O, P, Q); parameters as for `Conv2d`.
+
+    Examples
+    --------
+    >>> layer = nn.Conv3d(1, 4, 3)
+    >>> layer(np.zeros((2, 1, 5, 8, 8), np.float32)).shape
+    (2, 4, 3, 6, 6)
+    """
 
     passes = Passes(3, conv3d, conv3d_input_grad, conv3d_weight_grad, conv3d_bias_grad)

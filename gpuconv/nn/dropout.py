@@ -31,6 +31,12 @@ class Dropout(Module):
     ------
     ValueError
         If p is out of range.
+
+    Examples
+    --------
+    >>> layer = nn.Dropout(0.5, seed=0)
+    >>> layer.eval()(np.ones(4))
+    array([1., 1., 1., 1.])
     """
 
     _forward: ClassVar[Callable[..., Array]] = staticmethod(dropout)
@@ -79,7 +85,14 @@ class Dropout(Module):
 
 
 class Dropout2d(Dropout):
-    """Drop whole channels of (N, C, H, W) at random; parameters as for `Dropout`."""
+    """Drop whole channels of (N, C, H, W) at random; parameters as for `Dropout`.
+
+    Examples
+    --------
+    >>> layer = nn.Dropout2d(0.5, seed=0)
+    >>> layer(np.ones((1, 4, 2, 2))).shape
+    (1, 4, 2, 2)
+    """
 
     _forward = staticmethod(dropout2d)
     _backward = staticmethod(dropout2d_grad)

@@ -132,6 +132,11 @@ class Flatten(Module):
     ------
     ValueError
         From the forward pass, if x lacks these axes.
+
+    Examples
+    --------
+    >>> nn.Flatten()(np.zeros((2, 3, 4, 4))).shape
+    (2, 48)
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
@@ -169,6 +174,11 @@ class Identity(Module):
     ----------
     *args, **kwargs : object
         Ignored, so that the arguments of the layer left out can stay.
+
+    Examples
+    --------
+    >>> nn.Identity()(np.array([1.0, 2.0]))
+    array([1., 2.])
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -85,7 +85,16 @@ class Loss:
 
 
 class CrossEntropyLoss(Loss):
-    """Cross-entropy of logits and class indices or probabilities; options as for `gpuconv.cross_entropy`."""
+    """Cross-entropy of logits and class indices or probabilities; options as for `gpuconv.cross_entropy`.
+
+    Examples
+    --------
+    >>> loss = nn.CrossEntropyLoss()
+    >>> round(float(loss(np.zeros((1, 4)), np.array([1]))), 4)
+    1.3863
+    >>> loss.backward()
+    array([[ 0.25, -0.75,  0.25,  0.25]])
+    """
 
     function, gradient = f.cross_entropy, f.cross_entropy_grad
 
@@ -103,7 +112,14 @@ class CrossEntropyLoss(Loss):
 
 
 class NLLLoss(Loss):
-    """The negative log-likelihood; options as for `gpuconv.nll_loss`."""
+    """The negative log-likelihood; options as for `gpuconv.nll_loss`.
+
+    Examples
+    --------
+    >>> loss = nn.NLLLoss()
+    >>> float(loss(np.array([[-1.0, -2.0], [-3.0, -0.5]]), np.array([0, 1])))
+    0.75
+    """
 
     function, gradient = f.nll_loss, f.nll_loss_grad
 
@@ -120,7 +136,14 @@ class NLLLoss(Loss):
 
 
 class BCEWithLogitsLoss(Loss):
-    """Binary cross-entropy of logits; options as for `gpuconv.bce_with_logits`."""
+    """Binary cross-entropy of logits; options as for `gpuconv.bce_with_logits`.
+
+    Examples
+    --------
+    >>> loss = nn.BCEWithLogitsLoss()
+    >>> round(float(loss(np.array([0.0, 3.0]), np.array([1.0, 0.0]))), 4)
+    1.8709
+    """
 
     function, gradient = f.bce_with_logits, f.bce_with_logits_grad
 
@@ -137,7 +160,16 @@ class BCEWithLogitsLoss(Loss):
 
 
 class MSELoss(Loss):
-    """The quadratic loss; options as for `gpuconv.mse_loss`."""
+    """The quadratic loss; options as for `gpuconv.mse_loss`.
+
+    Examples
+    --------
+    >>> loss = nn.MSELoss()
+    >>> float(loss(np.array([1.0, 2.0]), np.array([1.0, 0.0])))
+    2.0
+    >>> loss.backward()
+    array([0., 2.])
+    """
 
     function, gradient = f.mse_loss, f.mse_loss_grad
 
@@ -147,7 +179,14 @@ class MSELoss(Loss):
 
 
 class L1Loss(Loss):
-    """The absolute loss; options as for `gpuconv.l1_loss`."""
+    """The absolute loss; options as for `gpuconv.l1_loss`.
+
+    Examples
+    --------
+    >>> loss = nn.L1Loss()
+    >>> float(loss(np.array([1.0, 2.0]), np.array([1.0, 0.0])))
+    1.0
+    """
 
     function, gradient = f.l1_loss, f.l1_loss_grad
 
@@ -157,7 +196,14 @@ class L1Loss(Loss):
 
 
 class HuberLoss(Loss):
-    """Huber's loss; options as for `gpuconv.huber_loss`."""
+    """Huber's loss; options as for `gpuconv.huber_loss`.
+
+    Examples
+    --------
+    >>> loss = nn.HuberLoss(delta=2.0)
+    >>> float(loss(np.array([0.5, 3.0]), np.zeros(2)))
+    2.0625
+    """
 
     function, gradient = f.huber_loss, f.huber_loss_grad
 
@@ -166,7 +212,14 @@ class HuberLoss(Loss):
 
 
 class SmoothL1Loss(Loss):
-    """The smooth absolute loss; options as for `gpuconv.smooth_l1_loss`."""
+    """The smooth absolute loss; options as for `gpuconv.smooth_l1_loss`.
+
+    Examples
+    --------
+    >>> loss = nn.SmoothL1Loss()
+    >>> float(loss(np.array([0.5, 3.0]), np.zeros(2)))
+    1.3125
+    """
 
     function, gradient = f.smooth_l1_loss, f.smooth_l1_loss_grad
 

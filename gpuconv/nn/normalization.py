@@ -11,7 +11,7 @@ from ..core.graph import refuse_recording
 from ..core.options import finite, flag
 from ..core.shapes import positive
 from ..core.typing import Array
-from ..norm import batch, group
+from ..norm import batch, batch_grad, group
 from .checks import LAYOUTS, require_input
 from .init import ones, zeros
 from .module import Module
@@ -103,10 +103,18 @@ class _BatchNorm(_Normalization):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Batch normalization of (N, C) or (N, C, L); parameters as for `BatchNorm2d`."""
+    """Batch normalization of (N, C) or (N, C, L); parameters as for `BatchNorm2d`.
+
+    Examples
+    --------
+    >>> layer = nn.BatchNorm1d(1, dtype=np.float64)
+    >>> layer(np.array([[1.0], [3.0]])).round(4)
+    array([[-1.],
+           [ 1.]])
+    """
 
     ranks = (2, 3)
-    function, gradient = batch.batch_norm1d, batch.batch_norm1d_grad
+    function, gradient = batch.batch_norm1d, batch_grad.batch_norm1d_grad
 
 
 class BatchNorm2d(_BatchNorm):
@@ -134,17 +142,31 @@ class BatchNorm2d(_BatchNorm):
     ------
     ValueError
         If num_features is not positive.
+
+    Examples
+    --------
+    >>> layer = nn.BatchNorm2d(1, dtype=np.float64)
+    >>> layer(np.arange(4.0).reshape(1, 1, 2, 2)).round(4)
+    array([[[[-1.3416, -0.4472],
+             [ 0.4472,  1.3416]]]])
     """
 
     ranks = (4,)
-    function, gradient = batch.batch_norm2d, batch.batch_norm2d_grad
+    function, gradient = batch.batch_norm2d, batch_grad.batch_norm2d_grad
 
 
 class BatchNorm3d(_BatchNorm):
-    """Batch normalization of (N, C, D, H, W); parameters as for `BatchNorm2d`."""
+    """Batch normalization of (N, C, D, H, W); parameters as for `BatchNorm2d`.
+
+    Examples
+    --------
+    >>> layer = nn.BatchNorm3d(2)
+    >>> layer(np.zeros((1, 2, 3, 4, 4), np.float32)).shape
+    (1, 2, 3, 4, 4)
+    """
 
     ranks = (5,)
-    function, gradient = batch.batch_norm3d, batch.batch_norm3d_grad
+    function, gradient = batch.batch_norm3d, batch_grad.batch_norm3d_grad
 
 
 class GroupNorm(_Normalization):
@@ -163,6 +185,12 @@ class GroupNorm(_Normalization):
     ------
     ValueError
         If the groups do not divide the channels.
+
+    Examples
+    --------
+    >>> layer = nn.GroupNorm(2, 4, dtype=np.float64)
+    >>> layer(np.array([[1.0, 3.0, 10.0, 30.0]])).round(4)
+    array([[-1.,  1., -1.,  1.]])
     """
 
     def __init__(

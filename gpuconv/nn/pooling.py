@@ -123,7 +123,13 @@ class _AvgPool(_WindowPool):
 
 
 class MaxPool1d(_MaxPool):
-    """Max pooling; parameters as for `MaxPool2d`."""
+    """Max pooling; parameters as for `MaxPool2d`.
+
+    Examples
+    --------
+    >>> nn.MaxPool1d(2)(np.array([[[1.0, 3.0, 2.0, 0.0]]]))
+    array([[[3., 2.]]])
+    """
 
     rank, passes = 1, Passes(pool.max_pool1d, pool.max_pool1d_input_grad)
 
@@ -152,13 +158,25 @@ class MaxPool2d(_MaxPool):
 
 
 class MaxPool3d(_MaxPool):
-    """Max pooling; parameters as for `MaxPool2d`."""
+    """Max pooling; parameters as for `MaxPool2d`.
+
+    Examples
+    --------
+    >>> nn.MaxPool3d(2)(np.arange(8.0).reshape(1, 1, 2, 2, 2))
+    array([[[[[7.]]]]])
+    """
 
     rank, passes = 3, Passes(pool.max_pool3d, pool.max_pool3d_input_grad)
 
 
 class AvgPool1d(_AvgPool):
-    """Average pooling; parameters as for `gpuconv.avg_pool1d`."""
+    """Average pooling; parameters as for `gpuconv.avg_pool1d`.
+
+    Examples
+    --------
+    >>> nn.AvgPool1d(2)(np.array([[[1.0, 3.0, 2.0, 0.0]]]))
+    array([[[2., 1.]]])
+    """
 
     rank, passes = 1, Passes(pool.avg_pool1d, pool.avg_pool1d_input_grad)
 
@@ -179,12 +197,25 @@ class AvgPool1d(_AvgPool):
 
 
 class AvgPool2d(_AvgPool):
-    """Average pooling; parameters as for `gpuconv.avg_pool2d`."""
+    """Average pooling; parameters as for `gpuconv.avg_pool2d`.
+
+    Examples
+    --------
+    >>> nn.AvgPool2d(2)(np.arange(16.0).reshape(1, 1, 4, 4))
+    array([[[[ 2.5,  4.5],
+             [10.5, 12.5]]]])
+    """
 
     rank, passes = 2, Passes(pool.avg_pool2d, pool.avg_pool2d_input_grad)
 
 
 class AvgPool3d(_AvgPool):
-    """Average pooling; parameters as for `gpuconv.avg_pool3d`."""
+    """Average pooling; parameters as for `gpuconv.avg_pool3d`.
+
+    Examples
+    --------
+    >>> nn.AvgPool3d(2)(np.arange(8.0).reshape(1, 1, 2, 2, 2))
+    array([[[[[3.5]]]]])
+    """
 
     rank, passes = 3, Passes(pool.avg_pool3d, pool.avg_pool3d_input_grad)

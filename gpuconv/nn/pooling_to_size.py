@@ -64,72 +64,145 @@ class _GlobalPool(_SizedPool):
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPool):
-    """Average pooling to a size; parameters as for `gpuconv.adaptive_avg_pool1d`."""
+    """Average pooling to a size; parameters as for `gpuconv.adaptive_avg_pool1d`.
+
+    Examples
+    --------
+    >>> nn.AdaptiveAvgPool1d(2)(np.arange(5.0).reshape(1, 1, 5))
+    array([[[1., 3.]]])
+    """
 
     passes = Passes(pool.adaptive_avg_pool1d, pool.adaptive_avg_pool1d_input_grad)
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPool):
-    """Average pooling to a size; parameters as for `gpuconv.adaptive_avg_pool2d`."""
+    """Average pooling to a size; parameters as for `gpuconv.adaptive_avg_pool2d`.
+
+    Examples
+    --------
+    >>> nn.AdaptiveAvgPool2d((2, 1))(np.arange(16.0).reshape(1, 1, 4, 4))
+    array([[[[ 3.5],
+             [11.5]]]])
+    """
 
     passes = Passes(pool.adaptive_avg_pool2d, pool.adaptive_avg_pool2d_input_grad)
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPool):
-    """Average pooling to a size; parameters as for `gpuconv.adaptive_avg_pool3d`."""
+    """Average pooling to a size; parameters as for `gpuconv.adaptive_avg_pool3d`.
+
+    Examples
+    --------
+    >>> nn.AdaptiveAvgPool3d(1)(np.arange(8.0).reshape(1, 1, 2, 2, 2))
+    array([[[[[3.5]]]]])
+    """
 
     passes = Passes(pool.adaptive_avg_pool3d, pool.adaptive_avg_pool3d_input_grad)
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):
-    """Max pooling to a size; parameters as for `gpuconv.adaptive_max_pool1d`."""
+    """Max pooling to a size; parameters as for `gpuconv.adaptive_max_pool1d`.
+
+    Examples
+    --------
+    >>> nn.AdaptiveMaxPool1d(2)(np.arange(5.0).reshape(1, 1, 5))
+    array([[[2., 4.]]])
+    """
 
     passes = Passes(pool.adaptive_max_pool1d, pool.adaptive_max_pool1d_input_grad)
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
-    """Max pooling to a size; parameters as for `gpuconv.adaptive_max_pool2d`."""
+    """Max pooling to a size; parameters as for `gpuconv.adaptive_max_pool2d`.
+
+    Examples
+    --------
+    >>> nn.AdaptiveMaxPool2d(1)(np.arange(16.0).reshape(1, 1, 4, 4))
+    array([[[[15.]]]])
+    """
 
     passes = Passes(pool.adaptive_max_pool2d, pool.adaptive_max_pool2d_input_grad)
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPool):
-    """Max pooling to a size; parameters as for `gpuconv.adaptive_max_pool3d`."""
+    """Max pooling to a size; parameters as for `gpuconv.adaptive_max_pool3d`.
+
+    Examples
+    --------
+    >>> nn.AdaptiveMaxPool3d(1)(np.arange(8.0).reshape(1, 1, 2, 2, 2))
+    array([[[[[7.]]]]])
+    """
 
     passes = Passes(pool.adaptive_max_pool3d, pool.adaptive_max_pool3d_input_grad)
 
 
 class GlobalAvgPool1d(_GlobalPool):
-    """Average of each whole row: `gpuconv.global_avg_pool1d`."""
+    """Average of each whole row: `gpuconv.global_avg_pool1d`.
+
+    Examples
+    --------
+    >>> nn.GlobalAvgPool1d()(np.arange(5.0).reshape(1, 1, 5))
+    array([[[2.]]])
+    """
 
     passes = Passes(pool.global_avg_pool1d, pool.global_avg_pool1d_input_grad)
 
 
 class GlobalAvgPool2d(_GlobalPool):
-    """Average of each whole plane: `gpuconv.global_avg_pool2d`."""
+    """Average of each whole plane: `gpuconv.global_avg_pool2d`.
+
+    Examples
+    --------
+    >>> nn.GlobalAvgPool2d()(np.arange(16.0).reshape(1, 1, 4, 4))
+    array([[[[7.5]]]])
+    """
 
     passes = Passes(pool.global_avg_pool2d, pool.global_avg_pool2d_input_grad)
 
 
 class GlobalAvgPool3d(_GlobalPool):
-    """Average of each whole volume: `gpuconv.global_avg_pool3d`."""
+    """Average of each whole volume: `gpuconv.global_avg_pool3d`.
+
+    Examples
+    --------
+    >>> nn.GlobalAvgPool3d()(np.arange(8.0).reshape(1, 1, 2, 2, 2))
+    array([[[[[3.5]]]]])
+    """
 
     passes = Passes(pool.global_avg_pool3d, pool.global_avg_pool3d_input_grad)
 
 
 class GlobalMaxPool1d(_GlobalPool):
-    """Maximum of each whole row: `gpuconv.global_max_pool1d`."""
+    """Maximum of each whole row: `gpuconv.global_max_pool1d`.
+
+    Examples
+    --------
+    >>> nn.GlobalMaxPool1d()(np.arange(5.0).reshape(1, 1, 5))
+    array([[[4.]]])
+    """
 
     passes = Passes(pool.global_max_pool1d, pool.global_max_pool1d_input_grad)
 
 
 class GlobalMaxPool2d(_GlobalPool):
-    """Maximum of each whole plane: `gpuconv.global_max_pool2d`."""
+    """Maximum of each whole plane: `gpuconv.global_max_pool2d`.
+
+    Examples
+    --------
+    >>> nn.GlobalMaxPool2d()(np.arange(16.0).reshape(1, 1, 4, 4))
+    array([[[[15.]]]])
+    """
 
     passes = Passes(pool.global_max_pool2d, pool.global_max_pool2d_input_grad)
 
 
 class GlobalMaxPool3d(_GlobalPool):
-    """Maximum of each whole volume: `gpuconv.global_max_pool3d`."""
+    """Maximum of each whole volume: `gpuconv.global_max_pool3d`.
+
+    Examples
+    --------
+    >>> nn.GlobalMaxPool3d()(np.arange(8.0).reshape(1, 1, 2, 2, 2))
+    array([[[[[7.]]]]])
+    """
 
     passes = Passes(pool.global_max_pool3d, pool.global_max_pool3d_input_grad)

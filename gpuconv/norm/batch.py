@@ -1,11 +1,11 @@
-"""Batch normalisation and its gradients, for NumPy and CuPy arrays."""
+"""Batch normalization, for NumPy and CuPy arrays."""
 
 import math
 from typing import Any
 
 from ..core.arrays import shaped, updated
 from ..core.call import Call
-from ..core.device import Array, array_module
+from ..core.device import Array
 from ..core.options import finite, flag
 
 LAYOUTS = {
@@ -20,7 +20,7 @@ def batch_norm1d(
     weight: Array | None = None, bias: Array | None = None, training: bool = False, momentum: float = 0.1,
     eps: float = 1e-5, *, out: Array | None = None,
 ) -> Array:  # fmt: skip
-    """Batch normalisation of x (N, C) or (N, C, L); everything else as for `batch_norm2d`.
+    """Batch normalization of x (N, C) or (N, C, L); everything else as for `batch_norm2d`.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def batch_norm2d(
     ----------
     x : array (N, C, H, W), float16, bfloat16, float32 or float64
     running_mean, running_var : array (C,), optional
-        Without training the statistics to normalise with. In training x is normalised with its own, and these are
+        Without training the statistics to normalize with. In training x is normalized with its own, and these are
         moved towards them in place: running = (1 - momentum) running + momentum statistic, the variance unbiased.
     weight, bias : array (C,), optional
         Default: 1 and 0.
@@ -91,7 +91,7 @@ def batch_norm3d(
     weight: Array | None = None, bias: Array | None = None, training: bool = False, momentum: float = 0.1,
     eps: float = 1e-5, *, out: Array | None = None,
 ) -> Array:  # fmt: skip
-    """Batch normalisation of x (N, C, D, H, W); everything else as for `batch_norm2d`.
+    """Batch normalization of x (N, C, D, H, W); everything else as for `batch_norm2d`.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def batch_norm_statistics(
 
     Notes
     -----
-    What a training pass keeps for the gradient: `batch_norm2d(x, mean, var)` normalises with them, and
+    What a training pass keeps for the gradient: `batch_norm2d(x, mean, var)` normalizes with them, and
     `batch_norm2d_grad(dy, x, mean, var, training=True)` wants them. Variances are sums of squared differences from a
     mean, merged: a large mean costs no digits. Deterministic. Errors: docs/errors.md.
 
@@ -151,91 +151,6 @@ def batch_norm_statistics(
         raise ValueError(f"{op}: x has shape {x.shape}, one value for each channel, expected more in training")
     with call.device:
         return _statistics(call, x, running_mean, running_var, share)
-
-
-def batch_norm1d_grad(
-    dy: Array, x: Array, mean: Array, var: Array, weight: Array | None = None, *,
-    training: bool = False, eps: float = 1e-5, out: Array | None = None,
-) -> tuple[Array, Array, Array]:  # fmt: skip
-    """Gradients of `batch_norm1d`; everything else as for `batch_norm2d_grad`.
-
-    Examples
-    --------
-    >>> x, dy = np.array([[1.0], [3.0]]), np.array([[1.0], [0.0]])
-    >>> mean, var = gpuconv.batch_norm_statistics(x)
-    >>> dx, dweight, dbias = gpuconv.batch_norm1d_grad(dy, x, mean, var, np.ones(1), training=True)
-    >>> dweight.round(4), dbias
-    (array([-1.]), array([1.]))
-    """
-    return _batch_norm_grad("batch_norm1d_grad", dy, x, mean, var, weight, training, eps, out)
-
-
-def batch_norm2d_grad(
-    dy: Array,
-    x: Array,
-    mean: Array,
-    var: Array,
-    weight: Array | None = None,
-    *,
-    training: bool = False,
-    eps: float = 1e-5,
-    out: Array | None = None,
-) -> tuple[Array, Array, Array]:
-    """dx, dweight and dbias.
-
-    With xhat = (x - mean) / sqrt(var + eps): dbias = sum dy, dweight = sum dy xhat, and in training
-    dx = weight (dy - mean(dy) - xhat mean(dy xhat)) / sqrt(var + eps); else weight dy / sqrt(var + eps).
-
-    Parameters
-    ----------
-    dy, x : array (N, C, H, W), float16, bfloat16, float32 or float64
-        Gradient of the result, and the argument of the forward call.
-    mean, var : array (C,)
-        What the forward call normalised with: in training from `batch_norm_statistics`, else the running statistics.
-    weight : array (C,), optional
-        Default: 1.
-    training : bool
-        Whether the statistics depend on x.
-    eps : float
-        As in the forward call.
-    out : array like x, optional
-        Memory for dx; may be dy or x itself.
-
-    Returns
-    -------
-    dx : array like x
-    dweight, dbias : array (C,)
-
-    Notes
-    -----
-    The sums are taken in a fixed order: deterministic. Errors: docs/errors.md.
-
-    Examples
-    --------
-    >>> x = np.arange(8.0).reshape(1, 2, 2, 2)
-    >>> mean, var = gpuconv.batch_norm_statistics(x)
-    >>> dx, dweight, dbias = gpuconv.batch_norm2d_grad(np.ones_like(x), x, mean, var, np.ones(2), training=True)
-    >>> dbias
-    array([4., 4.])
-    """
-    return _batch_norm_grad("batch_norm2d_grad", dy, x, mean, var, weight, training, eps, out)
-
-
-def batch_norm3d_grad(
-    dy: Array, x: Array, mean: Array, var: Array, weight: Array | None = None, *,
-    training: bool = False, eps: float = 1e-5, out: Array | None = None,
-) -> tuple[Array, Array, Array]:  # fmt: skip
-    """Gradients of `batch_norm3d`; everything else as for `batch_norm2d_grad`.
-
-    Examples
-    --------
-    >>> x = np.arange(4.0).reshape(1, 1, 1, 2, 2)
-    >>> mean, var = gpuconv.batch_norm_statistics(x)
-    >>> dx, dweight, dbias = gpuconv.batch_norm3d_grad(np.ones_like(x), x, mean, var, np.ones(1), training=True)
-    >>> dbias
-    array([4.])
-    """
-    return _batch_norm_grad("batch_norm3d_grad", dy, x, mean, var, weight, training, eps, out)
 
 
 def _statistics(
@@ -271,7 +186,7 @@ def _batch_norm(
         updated(op, **running)
     call = Call(op, (*running, *affine), float32=tuple(running), x=x, **running, **affine)
     x, mean, var, weight, bias = call.arrays
-    _require_layout(op, "x", x)
+    require_layout(op, "x", x)
     require_channels(op, x, running_mean=mean, running_var=var, weight=weight, bias=bias)
     tiny = call.compute_dtype.type(finite(op, "eps", eps, at_least=0))
     if training and x.size == x.shape[1]:
@@ -288,45 +203,13 @@ def _batch_norm(
     return call.finish(y)
 
 
-def _batch_norm_grad(
-    op: str,
-    dy: Array,
-    x: Array,
-    mean: Array,
-    var: Array,
-    weight: Array | None,
-    training: bool,
-    eps: float,
-    out: Array | None,
-) -> tuple[Array, Array, Array]:
-    call = Call(op, ("weight",), float32=("mean", "var"), dy=dy, x=x, mean=mean, var=var, weight=weight)
-    dy, x, mean, var, weight = call.arrays
-    _require_layout(op, "x", x)
-    call.require_shape("dy", dy, x.shape, "the shape of x")
-    require_channels(op, x, mean=mean, var=var, weight=weight)
-    tiny, kernels = call.compute_dtype.type(finite(op, "eps", eps, at_least=0)), call.kernels.norm
-    depends = flag(op, "training", training)
-    with call.device:
-        dx = call.output(x.shape, out, coinciding=(dy, x))
-        sums, means = ([call.output((1, x.shape[1])) for _ in range(2)] for _ in range(2))
-        dweight, dbias = (call.output(x.shape[1:2]) for _ in range(2))
-        statistics, terms = (mean.reshape(1, -1), var.reshape(1, -1)), max(x.size // max(x.shape[1], 1), 1)
-        kernels.gradient_sums(rows_of(dy), rows_of(x), *statistics, tiny, *sums)
-        kernels.set_means(*sums, weight, terms, *means, dweight, dbias)
-        if depends:
-            kernels.input_grad(rows_of(dy), rows_of(x), *statistics, weight, tiny, *means, rows_of(dx))
-        else:
-            zeros = array_module(mean).zeros_like(statistics[0])
-            kernels.normalize(rows_of(dy), zeros, statistics[1], weight, None, tiny, rows_of(dx))
-    return call.finish(dx), call.finish(dweight), call.finish(dbias)
-
-
 def rows_of(x: Array) -> Array:
     """Channels last but one, as the kernels take them: (N, C, positions)."""
     return x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
 
 
-def _require_layout(op: str, name: str, x: Any) -> None:
+def require_layout(op: str, name: str, x: Any) -> None:
+    """Refuse an array of another number of dimensions than the operation has."""
     ranks, layout = LAYOUTS[op.removesuffix("_grad")]
     if x.ndim not in ranks:
         raise ValueError(f"{op}: {name} has shape {x.shape}, expected {layout}")

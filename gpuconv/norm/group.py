@@ -1,4 +1,4 @@
-"""Group normalisation and its gradients, for NumPy and CuPy arrays."""
+"""Group normalization and its gradients, for NumPy and CuPy arrays."""
 
 import math
 from typing import Any
@@ -28,7 +28,7 @@ def group_norm(
     ----------
     x : array (N, C, ...), float16, bfloat16, float32 or float64
     num_groups : int
-        Divides C. 1 normalises whole samples, C each channel alone.
+        Divides C. 1 normalizes whole samples, C each channel alone.
     weight, bias : array (C,), optional
         Default: 1 and 0.
     eps : float

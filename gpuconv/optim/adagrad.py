@@ -43,6 +43,14 @@ class Adagrad(Optimizer):
     Notes
     -----
     s <- s + g^2, w <- w - eta g / (sqrt(s) + eps). In place, one pass, deterministic.
+
+    Examples
+    --------
+    >>> weight = nn.Parameter(np.ones(2))
+    >>> weight.grad = np.array([1.0, -2.0])
+    >>> optim.Adagrad([weight], lr=0.1).step()
+    >>> weight.data.round(4)
+    array([0.9, 1.1])
     """
 
     kernel = "adagrad"

@@ -51,6 +51,14 @@ class Adam(Optimizer):
     -----
     m <- beta1 m + (1 - beta1) g, v <- beta2 v + (1 - beta2) g^2, and with the bias corrections of step t
     w <- w - eta m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps). In place, one pass, deterministic.
+
+    Examples
+    --------
+    >>> weight = nn.Parameter(np.ones(2))
+    >>> weight.grad = np.array([1.0, -2.0])
+    >>> optim.Adam([weight], lr=0.1).step()
+    >>> weight.data.round(4)
+    array([0.9, 1.1])
     """
 
     kernel = "adam"
@@ -97,6 +105,14 @@ class AdamW(Adam):
     """Adam that shrinks the weights by 1 - eta weight_decay in each step (Loshchilov and Hutter, 2019).
 
     Parameters, errors and notes as for `Adam`; the decay does not enter the averages. As torch.optim.AdamW.
+
+    Examples
+    --------
+    >>> weight = nn.Parameter(np.ones(2))
+    >>> weight.grad = np.array([1.0, -2.0])
+    >>> optim.AdamW([weight], lr=0.1, weight_decay=0.5).step()
+    >>> weight.data.round(4)
+    array([0.85, 1.05])
     """
 
     decoupled = True

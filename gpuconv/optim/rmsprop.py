@@ -45,6 +45,14 @@ class RMSprop(Optimizer):
     -----
     v <- alpha v + (1 - alpha) g^2, w <- w - eta g / (sqrt(v) + eps); with momentum along b <- momentum b +
     g / (sqrt(v) + eps). In place, one pass, deterministic.
+
+    Examples
+    --------
+    >>> weight = nn.Parameter(np.ones(2))
+    >>> weight.grad = np.array([1.0, -2.0])
+    >>> optim.RMSprop([weight], lr=0.1, alpha=0.75).step()
+    >>> weight.data.round(4)
+    array([0.8, 1.2])
     """
 
     kernel = "rmsprop"

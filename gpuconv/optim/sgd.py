@@ -40,6 +40,14 @@ class SGD(Optimizer):
     -----
     w <- w - eta dE/dw, where momentum replaces the gradient g + weight_decay w by a velocity v <- momentum v +
     (1 - dampening) g. In place, one pass, deterministic.
+
+    Examples
+    --------
+    >>> weight = nn.Parameter(np.ones(2))
+    >>> weight.grad = np.array([1.0, 2.0])
+    >>> optim.SGD([weight], lr=0.1, momentum=0.9).step()
+    >>> weight.data
+    array([0.9, 0.8])
     """
 
     kernel = "sgd"

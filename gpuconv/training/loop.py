@@ -101,6 +101,16 @@ def fit(
         If epochs or batch_size is not positive.
     FloatingPointError
         If the loss is no longer finite.
+
+    Examples
+    --------
+    >>> from gpuconv import training
+    >>> data = training.digits()
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10, seed=0))
+    >>> optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    >>> epochs = training.fit(model, nn.CrossEntropyLoss(), optimizer, data, epochs=2, batch_size=64)
+    >>> [epoch.epoch for epoch in epochs], epochs[-1].test_accuracy > 0.9
+    ([1, 2], True)
     """
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         if value < 1:

@@ -55,6 +55,13 @@ def lenet(
     ------
     ValueError
         If the images are smaller than 4 x 4, or the activation or pooling is unknown.
+
+    Examples
+    --------
+    >>> from gpuconv import training
+    >>> model = training.lenet((1, 28, 28), 10, seed=0)
+    >>> model(np.zeros((2, 1, 28, 28), np.float32)).shape
+    (2, 10)
     """
     for name, value, choices in (("activation", activation, ACTIVATIONS), ("pool", pool, POOLS)):
         one_of("lenet", name, value, tuple(choices))
@@ -116,6 +123,13 @@ def resnet8(
     ------
     ValueError
         If the images are smaller than 4 x 4.
+
+    Examples
+    --------
+    >>> from gpuconv import training
+    >>> model = training.resnet8((3, 32, 32), 10, seed=0)
+    >>> model(np.zeros((1, 3, 32, 32), np.float32)).shape
+    (1, 10)
     """
     c, h, w = image_shape
     if min(h, w) < 4:

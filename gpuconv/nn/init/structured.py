@@ -13,7 +13,14 @@ from .drawing import Seed, finite, on_device, sizes_of
 
 
 def zeros(shape: Sequence[int], *, seed: Seed = None, dtype: Any = np.float32) -> Array:
-    """All zeros: right for biases; weights of zeros never break the symmetry between units."""
+    """All zeros: right for biases; weights of zeros never break the symmetry between units.
+
+    Examples
+    --------
+    >>> nn.init.zeros((2, 2))
+    array([[0., 0.],
+           [0., 0.]], dtype=float32)
+    """
     return constant(shape, 0.0, seed=seed, dtype=dtype)
 
 
@@ -31,12 +38,25 @@ def constant(shape: Sequence[int], value: float = 0.1, *, seed: Seed = None, dty
     Returns
     -------
     array on `device()`
+
+    Examples
+    --------
+    >>> nn.init.constant((2, 2), 0.5)
+    array([[0.5, 0.5],
+           [0.5, 0.5]], dtype=float32)
     """
     return on_device("constant", np.full(sizes_of("constant", shape), value, np.float64), dtype)
 
 
 def ones(shape: Sequence[int], *, seed: Seed = None, dtype: Any = np.float32) -> Array:
-    """All ones: the weights of a normalization; parameters as for `constant`."""
+    """All ones: the weights of a normalization; parameters as for `constant`.
+
+    Examples
+    --------
+    >>> nn.init.ones((2, 2))
+    array([[1., 1.],
+           [1., 1.]], dtype=float32)
+    """
     return constant(shape, 1.0, seed=seed, dtype=dtype)
 
 
@@ -47,6 +67,12 @@ def eye(shape: Sequence[int], *, seed: Seed = None, dtype: Any = np.float32) -> 
     ------
     ValueError
         If the shape does not have two dimensions.
+
+    Examples
+    --------
+    >>> nn.init.eye((2, 3))
+    array([[1., 0., 0.],
+           [0., 1., 0.]], dtype=float32)
     """
     return on_device("eye", np.eye(*_matrix("eye", shape)), dtype)
 
@@ -71,6 +97,11 @@ def dirac(shape: Sequence[int], groups: int = 1, *, seed: Seed = None, dtype: An
     ------
     ValueError
         If the shape has other than 3 to 5 dimensions, or groups do not divide K.
+
+    Examples
+    --------
+    >>> nn.init.dirac((1, 1, 3))
+    array([[[0., 1., 0.]]], dtype=float32)
     """
     sizes = sizes_of("dirac", shape)
     if not 3 <= len(sizes) <= 5:
@@ -111,6 +142,12 @@ def orthogonal(shape: Sequence[int], gain: float = 1.0, *, seed: Seed = None, dt
     Notes
     -----
     Q of the QR decomposition of normal values, its signs those of R's diagonal: uniform over all orthogonal matrices.
+
+    Examples
+    --------
+    >>> q = nn.init.orthogonal((3, 3), seed=0, dtype=np.float64)
+    >>> np.allclose(q @ q.T, np.eye(3))
+    True
     """
     sizes = sizes_of("orthogonal", shape)
     finite("orthogonal", gain=gain)
@@ -145,6 +182,12 @@ def sparse(
     ------
     ValueError
         If the shape does not have two dimensions, sparsity is not from 0 to 1, or std is negative or not finite.
+
+    Examples
+    --------
+    >>> w = nn.init.sparse((10, 3), 0.5, seed=0)
+    >>> (w == 0).sum(axis=0)
+    array([5, 5, 5])
     """
     rows, columns = _matrix("sparse", shape)
     finite("sparse", std=std)

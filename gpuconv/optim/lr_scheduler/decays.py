@@ -23,6 +23,15 @@ class StepLR(LRScheduler):
     ------
     ValueError
         If step_size is not positive.
+
+    Examples
+    --------
+    >>> optimizer = optim.SGD([nn.Parameter(np.ones(2))], lr=0.1)
+    >>> schedule = optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+    >>> for _ in range(2):
+    ...     schedule.step()
+    >>> optimizer.lr
+    0.05
     """
 
     def __init__(self, optimizer: HasLearningRate, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
@@ -45,6 +54,15 @@ class MultiStepLR(LRScheduler):
     gamma : float
     last_epoch : int
         As for `LRScheduler`.
+
+    Examples
+    --------
+    >>> optimizer = optim.SGD([nn.Parameter(np.ones(2))], lr=0.1)
+    >>> schedule = optim.lr_scheduler.MultiStepLR(optimizer, [1, 3], gamma=0.5)
+    >>> for _ in range(3):
+    ...     schedule.step()
+    >>> optimizer.lr
+    0.025
     """
 
     def __init__(
@@ -68,6 +86,14 @@ class ExponentialLR(LRScheduler):
     gamma : float
     last_epoch : int
         As for `LRScheduler`.
+
+    Examples
+    --------
+    >>> optimizer = optim.SGD([nn.Parameter(np.ones(2))], lr=0.1)
+    >>> schedule = optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+    >>> schedule.step()
+    >>> optimizer.lr
+    0.05
     """
 
     def __init__(self, optimizer: HasLearningRate, gamma: float, last_epoch: int = -1) -> None:
@@ -94,6 +120,14 @@ class CosineAnnealingLR(LRScheduler):
     ------
     ValueError
         If T_max is not positive.
+
+    Examples
+    --------
+    >>> optimizer = optim.SGD([nn.Parameter(np.ones(2))], lr=0.1)
+    >>> schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=2)
+    >>> schedule.step()
+    >>> round(optimizer.lr, 4)
+    0.05
     """
 
     def __init__(self, optimizer: HasLearningRate, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
@@ -123,6 +157,14 @@ class LinearLR(LRScheduler):
     ------
     ValueError
         If a factor is outside its range, or total_iters is not positive.
+
+    Examples
+    --------
+    >>> optimizer = optim.SGD([nn.Parameter(np.ones(2))], lr=0.1)
+    >>> schedule = optim.lr_scheduler.LinearLR(optimizer, start_factor=0.5, total_iters=2)
+    >>> schedule.step()
+    >>> round(optimizer.lr, 4)
+    0.075
     """
 
     def __init__(
@@ -164,6 +206,13 @@ class ConstantLR(LRScheduler):
     ------
     ValueError
         If the factor is outside its range, or total_iters is not positive.
+
+    Examples
+    --------
+    >>> optimizer = optim.SGD([nn.Parameter(np.ones(2))], lr=0.1)
+    >>> schedule = optim.lr_scheduler.ConstantLR(optimizer, factor=0.5, total_iters=2)
+    >>> optimizer.lr
+    0.05
     """
 
     def __init__(
@@ -195,6 +244,14 @@ class LambdaLR(LRScheduler):
     ------
     TypeError
         If lr_lambda is no function.
+
+    Examples
+    --------
+    >>> optimizer = optim.SGD([nn.Parameter(np.ones(2))], lr=0.1)
+    >>> schedule = optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step))
+    >>> schedule.step()
+    >>> optimizer.lr
+    0.05
     """
 
     def __init__(self, optimizer: HasLearningRate, lr_lambda: Callable[[int], float], last_epoch: int = -1) -> None:

@@ -36,6 +36,13 @@ class OneCycleLR(LRScheduler):
         If the number of steps is missing.
     ValueError
         If an option is outside its range, or the optimizer has no momentum to cycle; from `step` after the last step.
+
+    Examples
+    --------
+    >>> optimizer = optim.SGD([nn.Parameter(np.ones(2))], lr=0.1, momentum=0.9)
+    >>> schedule = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=10)
+    >>> round(optimizer.lr, 4)
+    0.04
     """
 
     def __init__(

@@ -37,6 +37,15 @@ class ReduceLROnPlateau:
     Notes
     -----
     As torch.optim.lr_scheduler.ReduceLROnPlateau.
+
+    Examples
+    --------
+    >>> optimizer = optim.SGD([nn.Parameter(np.ones(2))], lr=0.1)
+    >>> schedule = optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=0)
+    >>> for loss in (1.0, 1.0):
+    ...     schedule.step(loss)
+    >>> optimizer.lr
+    0.05
     """
 
     def __init__(

@@ -14,6 +14,11 @@ def constant(progress: float) -> float:
     Returns
     -------
     float
+
+    Examples
+    --------
+    >>> optim.lr_scheduler.constant(0.5)
+    1.0
     """
     return 1.0
 
@@ -29,5 +34,10 @@ def cosine(progress: float) -> float:
     Returns
     -------
     float
+
+    Examples
+    --------
+    >>> [round(optim.lr_scheduler.cosine(share), 4) for share in (0.0, 0.5, 1.0)]
+    [1.0, 0.5, 0.0]
     """
     return (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0))) / 2

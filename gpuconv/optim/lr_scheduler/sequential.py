@@ -25,6 +25,17 @@ class SequentialLR(LRScheduler):
         If something is no such scheduler.
     ValueError
         If the milestones do not rise or are not one fewer than the schedulers, or a scheduler is of another optimizer.
+
+    Examples
+    --------
+    >>> optimizer = optim.SGD([nn.Parameter(np.ones(2))], lr=0.1)
+    >>> warm = optim.lr_scheduler.ConstantLR(optimizer, factor=0.5, total_iters=1)
+    >>> decay = optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+    >>> schedule = optim.lr_scheduler.SequentialLR(optimizer, [warm, decay], milestones=[2])
+    >>> for _ in range(3):
+    ...     schedule.step()
+    >>> round(optimizer.lr, 4)
+    0.05
     """
 
     def __init__(

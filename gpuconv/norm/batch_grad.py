@@ -1,0 +1,124 @@
+"""The gradients of batch normalization, for NumPy and CuPy arrays."""
+
+from ..core.call import Call
+from ..core.device import Array, array_module
+from ..core.options import finite, flag
+from .batch import require_channels, require_layout, rows_of
+
+
+def batch_norm1d_grad(
+    dy: Array, x: Array, mean: Array, var: Array, weight: Array | None = None, *,
+    training: bool = False, eps: float = 1e-5, out: Array | None = None,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Gradients of `batch_norm1d`; everything else as for `batch_norm2d_grad`.
+
+    Examples
+    --------
+    >>> x, dy = np.array([[1.0], [3.0]]), np.array([[1.0], [0.0]])
+    >>> mean, var = gpuconv.batch_norm_statistics(x)
+    >>> dx, dweight, dbias = gpuconv.batch_norm1d_grad(dy, x, mean, var, np.ones(1), training=True)
+    >>> dweight.round(4), dbias
+    (array([-1.]), array([1.]))
+    """
+    return _batch_norm_grad("batch_norm1d_grad", dy, x, mean, var, weight, training, eps, out)
+
+
+def batch_norm2d_grad(
+    dy: Array,
+    x: Array,
+    mean: Array,
+    var: Array,
+    weight: Array | None = None,
+    *,
+    training: bool = False,
+    eps: float = 1e-5,
+    out: Array | None = None,
+) -> tuple[Array, Array, Array]:
+    """dx, dweight and dbias.
+
+    With xhat = (x - mean) / sqrt(var + eps): dbias = sum dy, dweight = sum dy xhat, and in training
+    dx = weight (dy - mean(dy) - xhat mean(dy xhat)) / sqrt(var + eps); else weight dy / sqrt(var + eps).
+
+    Parameters
+    ----------
+    dy, x : array (N, C, H, W), float16, bfloat16, float32 or float64
+        Gradient of the result, and the argument of the forward call.
+    mean, var : array (C,)
+        What the forward call normalized with: in training from `batch_norm_statistics`, else the running statistics.
+    weight : array (C,), optional
+        Default: 1.
+    training : bool
+        Whether the statistics depend on x.
+    eps : float
+        As in the forward call.
+    out : array like x, optional
+        Memory for dx; may be dy or x itself.
+
+    Returns
+    -------
+    dx : array like x
+    dweight, dbias : array (C,)
+
+    Notes
+    -----
+    The sums are taken in a fixed order: deterministic. Errors: docs/errors.md.
+
+    Examples
+    --------
+    >>> x = np.arange(8.0).reshape(1, 2, 2, 2)
+    >>> mean, var = gpuconv.batch_norm_statistics(x)
+    >>> dx, dweight, dbias = gpuconv.batch_norm2d_grad(np.ones_like(x), x, mean, var, np.ones(2), training=True)
+    >>> dbias
+    array([4., 4.])
+    """
+    return _batch_norm_grad("batch_norm2d_grad", dy, x, mean, var, weight, training, eps, out)
+
+
+def batch_norm3d_grad(
+    dy: Array, x: Array, mean: Array, var: Array, weight: Array | None = None, *,
+    training: bool = False, eps: float = 1e-5, out: Array | None = None,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Gradients of `batch_norm3d`; everything else as for `batch_norm2d_grad`.
+
+    Examples
+    --------
+    >>> x = np.arange(4.0).reshape(1, 1, 1, 2, 2)
+    >>> mean, var = gpuconv.batch_norm_statistics(x)
+    >>> dx, dweight, dbias = gpuconv.batch_norm3d_grad(np.ones_like(x), x, mean, var, np.ones(1), training=True)
+    >>> dbias
+    array([4.])
+    """
+    return _batch_norm_grad("batch_norm3d_grad", dy, x, mean, var, weight, training, eps, out)
+
+
+def _batch_norm_grad(
+    op: str,
+    dy: Array,
+    x: Array,
+    mean: Array,
+    var: Array,
+    weight: Array | None,
+    training: bool,
+    eps: float,
+    out: Array | None,
+) -> tuple[Array, Array, Array]:
+    call = Call(op, ("weight",), float32=("mean", "var"), dy=dy, x=x, mean=mean, var=var, weight=weight)
+    dy, x, mean, var, weight = call.arrays
+    require_layout(op, "x", x)
+    call.require_shape("dy", dy, x.shape, "the shape of x")
+    require_channels(op, x, mean=mean, var=var, weight=weight)
+    tiny, kernels = call.compute_dtype.type(finite(op, "eps", eps, at_least=0)), call.kernels.norm
+    depends = flag(op, "training", training)
+    with call.device:
+        dx = call.output(x.shape, out, coinciding=(dy, x))
+        sums, means = ([call.output((1, x.shape[1])) for _ in range(2)] for _ in range(2))
+        dweight, dbias = (call.output(x.shape[1:2]) for _ in range(2))
+        statistics, terms = (mean.reshape(1, -1), var.reshape(1, -1)), max(x.size // max(x.shape[1], 1), 1)
+        kernels.gradient_sums(rows_of(dy), rows_of(x), *statistics, tiny, *sums)
+        kernels.set_means(*sums, weight, terms, *means, dweight, dbias)
+        if depends:
+            kernels.input_grad(rows_of(dy), rows_of(x), *statistics, weight, tiny, *means, rows_of(dx))
+        else:
+            zeros = array_module(mean).zeros_like(statistics[0])
+            kernels.normalize(rows_of(dy), zeros, statistics[1], weight, None, tiny, rows_of(dx))
+    return call.finish(dx), call.finish(dweight), call.finish(dbias)
