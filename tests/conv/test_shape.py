@@ -123,7 +123,7 @@ KINDS = [
     (lambda x, w: gpuconv.conv3d(x, w.astype(float)), TypeError, "conv3d: w has dtype float64, expected float32"),
     (lambda x, w: gpuconv.conv3d(x, w, w[0]), ValueError, r"conv3d: b has shape .*, expected \(4,\)"),
     (lambda x, w: gpuconv.conv3d(x, w, stride=1.5), TypeError, "conv3d: stride is 1.5, expected an integer"),
-    (lambda x, w: gpuconv.conv3d(x, w, padding="full"), ValueError, "conv3d: padding is 'full', expected 'same'"),
+    (lambda x, w: gpuconv.conv3d(x, w, padding="fulle"), ValueError, "conv3d: padding is 'fulle', expected 'same'"),
     (lambda x, w: gpuconv.conv3d(x, w, activation="tan"), ValueError, "conv3d: activation is 'tan', expected one of"),
     (lambda x, w: gpuconv.conv3d(x, w, out=x), ValueError, "conv3d: out has shape"),
     (lambda x, w: gpuconv.conv3d_input_grad(x, w, 5), TypeError, "_input_grad: input_shape is 5, expected a shape"),
