@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..core.device import Array, to_host
 from ..core.device import device as current_device
+from ..core.device import to_host
 from ..nn import Conv2d, CrossEntropyLoss, MSELoss, Sequential, init
 from ..optim import SGD, lr_scheduler
 from ..training import Dataset, digits, evaluate, fit, lenet, loop, mnist_folder, run_folder
@@ -134,7 +135,7 @@ def _network(settings: Settings, data: Dataset) -> Sequential:
         raise UsageError(str(error)) from error
 
 
-def _first_filters(model: Sequential) -> Array:
+def _first_filters(model: Sequential) -> np.ndarray[Any, Any]:
     first = model[0]
     assert isinstance(first, Conv2d)
     return to_host(first.weight.data).copy()

@@ -111,7 +111,7 @@ def same_device(op: str, **arrays: Array) -> None:
             )
 
 
-def _home(a: Array) -> str:
+def _home(a: Any) -> str:
     return f"a CuPy array on GPU {a.device.id}" if is_cupy(a) else "a NumPy array"
 
 
@@ -119,7 +119,8 @@ def contiguous(a: Array) -> Array:
     """The array in C order, copied at most once."""
     if a.flags.c_contiguous:
         return a
-    return array_module(a).ascontiguousarray(a)
+    copied: Array = array_module(a).ascontiguousarray(a)
+    return copied
 
 
 def require_indexable(op: str, name: str, shape: Sequence[int]) -> None:
@@ -160,7 +161,7 @@ def refuse_overlap(op: str, out: Array, inputs: Sequence[Array | None], coincidi
             raise ValueError(f"{op}: out overlaps an input in part, expected the input itself or memory of its own")
 
 
-def _address(a: Array) -> int:
+def _address(a: Any) -> int:
     """Address of an array's first element."""
     return int(a.data.ptr if is_cupy(a) else a.ctypes.data)
 
@@ -168,9 +169,12 @@ def _address(a: Array) -> int:
 def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
     """Allocate where an array lives; the tests poison it. MemoryError says what was asked for, and what is left."""
     kernels = (type(like) is np.ndarray and devices.numpy_target) or kernels_for(like)
+    new: Array
     if kernels.name == "cpu":
-        return memory.new(shape, dtype)
-    return kernels.runtime.launch.empty_like_on(like, shape, dtype)
+        new = memory.new(shape, dtype)
+    else:
+        new = kernels.runtime.launch.empty_like_on(like, shape, dtype)
+    return new
 
 
 def allocator(shape: tuple[int, ...], dtype: Any) -> Callable[[], Array]:

@@ -142,7 +142,7 @@ class Call:
         self.compute_dtype = FLOAT32
         self.arrays = tuple([None if a is None else widened(a) for a in self.arrays])
 
-    def floating(self, name: str, a: Array) -> Any:
+    def floating(self, name: str, a: Array) -> Array:
         """Check one more array, of the same dtype and device as the others."""
         arrays.require_array(self.op, name, a)
         arrays.same_device(self.op, **{self.leading: self.like, name: a})
@@ -185,7 +185,7 @@ class Call:
         inputs: Sequence[Array | None] = (),
         coinciding: Sequence[Array] = (),
         dtype: Any = None,
-    ) -> Any:
+    ) -> Array:
         """Memory for a result: new, not initialized, or `out` after it was checked.
 
         Parameters
@@ -223,7 +223,7 @@ class Call:
         arrays.refuse_overlap(self.op, out, (*self.arrays, *inputs), coinciding)
         return out
 
-    def finish(self, result: Any) -> Any:
+    def finish(self, result: Array) -> Array:
         """Return a result in the caller's type: 16-bit ones are rounded, to `out` where that was given."""
         if self.compute_dtype is self.dtype:
             return result

@@ -13,14 +13,30 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from .hints import did_you_mean
+from .typing import Array
 
-Array: TypeAlias = Any
-"""A NumPy or a CuPy array; neither library has a common static type for both."""
+__all__ = [
+    "DEVICES",
+    "Array",
+    "DeviceError",
+    "Target",
+    "array_module",
+    "device",
+    "device_of",
+    "is_cupy",
+    "kernels_for",
+    "missing_for_cuda",
+    "missing_for_emulator",
+    "on_device_of",
+    "to_device",
+    "to_host",
+    "use_device",
+]
 
 DEVICES = ("auto", "cpu", "cuda", "emulator")
 _log = logging.getLogger("gpuconv")
@@ -123,7 +139,7 @@ def to_device(a: Array, device_name: str | None = None) -> Array:
     return a if is_cupy(a) else _cupy().asarray(a)
 
 
-def to_host(a: Array) -> Array:
+def to_host(a: Array) -> np.ndarray[Any, Any]:
     """The array as a NumPy array, copied only if it lives on a GPU (which waits for the current stream).
 
     Examples
@@ -131,7 +147,9 @@ def to_host(a: Array) -> Array:
     >>> gpuconv.to_host(np.array([1.0, 2.0]))
     array([1., 2.])
     """
-    return a.get() if is_cupy(a) else np.asarray(a)
+    array: Any = a
+    host: np.ndarray[Any, Any] = array.get() if is_cupy(a) else np.asarray(array)
+    return host
 
 
 def device_of(a: Array) -> str:
@@ -290,6 +308,6 @@ def missing_for_emulator() -> str | None:
 _NO_GPU: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
 
 
-def on_device_of(a: Array) -> contextlib.AbstractContextManager[Any]:
+def on_device_of(a: Any) -> contextlib.AbstractContextManager[Any]:
     """Make the array's GPU the current one while a function allocates and launches; nothing to do on the CPU."""
     return a.device if type(a) is not np.ndarray and is_cupy(a) else _NO_GPU

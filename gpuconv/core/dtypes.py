@@ -45,7 +45,8 @@ def widened(a: Array) -> Array:
 def rounded(a: Array, dtype: Any) -> Array:
     """Round to the nearest, ties to even; what is too large becomes infinite, without a warning."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        return a.astype(dtype)
+        result: Array = a.astype(dtype)
+    return result
 
 
 def store(a: Array, out: Array) -> None:

@@ -96,7 +96,7 @@ def run_known(
         if dtype is None or set(map(type, scalars)) != {float}:
             return None
         extra = *extra, *map(dtype.type, scalars)
-    result = plan.allocate()
+    result: Array = plan.allocate()
     plan.launch(*given, *extra, result)
     return result
 

@@ -1,7 +1,7 @@
 """Static types of what the public functions take."""
 
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, SupportsIndex, overload
 
 
 class Array(Protocol):
@@ -42,7 +42,11 @@ class Array(Protocol):
     def T(self) -> Any:  # noqa: N802  NumPy's name
         """The array with its axes reversed."""
 
-    def reshape(self, shape: Any, /) -> Any:
+    @overload
+    def reshape(self, shape: Sequence[SupportsIndex], /) -> Any: ...
+    @overload
+    def reshape(self, size: SupportsIndex, /, *sizes: SupportsIndex) -> Any: ...
+    def reshape(self, *sizes: Any) -> Any:
         """The elements in another shape."""
 
     def astype(self, dtype: Any, /) -> Any:

@@ -119,7 +119,8 @@ def dropout2d_grad(
 def _dropout(op: str, x: Array, p: float, training: bool, seed: int, offset: int, out: Array | None) -> Array:
     """All four: the gradient does to dy what the forward pass did to x."""
     name, channels = "dy" if op.endswith("_grad") else "x", op.startswith("dropout2d")
-    call, given = Call(op, **{name: x}), x
+    named: dict[str, Any] = {name: x}
+    call, given = Call(op, **named), x
     (x,) = call.arrays
     if channels and x.ndim != 4:
         raise ValueError(f"{op}: {name} has shape {x.shape}, expected four dimensions (N, C, H, W)")

@@ -1,6 +1,7 @@
 """Joining arrays: sums and concatenation, and the gradient that takes them apart, for NumPy and CuPy arrays."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from ..core.arrays import shaped
 from ..core.call import Call
@@ -78,7 +79,8 @@ def concatenate(arrays: Sequence[Array], axis: int = 1, *, out: Array | None = N
         raise TypeError(f"{op}: arrays is a {type(arrays).__name__}, expected a list or tuple of arrays")
     if not arrays:
         raise ValueError(f"{op}: arrays is empty, expected at least one array")
-    call = Call(op, **{f"arrays[{i}]": a for i, a in enumerate(arrays)})
+    given: dict[str, Any] = {f"arrays[{i}]": a for i, a in enumerate(arrays)}
+    call = Call(op, **given)
     parts = call.arrays
     shape = parts[0].shape
     outer, _, inner = split_axis(op, shape, axis, "arrays[0]")

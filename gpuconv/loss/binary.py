@@ -113,7 +113,7 @@ def _operands(call: Call) -> tuple[Any, ...]:
     return x, target, _spread(call.op, "weight", weight, x), _spread(call.op, "pos_weight", pos_weight, x)
 
 
-def _spread(op: str, name: str, weight: Array | None, x: Array) -> Array:
+def _spread(op: str, name: str, weight: Array | None, x: Array) -> Any:
     library = array_module(x)
     if weight is None:
         return library.ones(1, x.dtype)

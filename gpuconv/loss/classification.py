@@ -230,7 +230,7 @@ def _of_probabilities(
     return call, view, checked_smoothing(call, label_smoothing)
 
 
-def _probabilities(call: Call, target: Array, view: tuple[int, int, int]) -> Array:
+def _probabilities(call: Call, target: Array, view: tuple[int, int, int]) -> Any:
     """Class probabilities as (outer, classes, inner)."""
     target = call.floating("target", target)
     shaped(call.op, "target", target, call.like.shape, "the shape of input, as target holds probabilities of classes")

@@ -27,7 +27,7 @@ def reduced(call: Call, losses: Array, shape: tuple[int, ...], reduction: str) -
     return call.finish(loss.reshape(()))
 
 
-def loss_gradient(call: Call, dloss: Any, shape: tuple[int, ...]) -> Array:
+def loss_gradient(call: Call, dloss: Any, shape: tuple[int, ...]) -> Any:
     """dloss as a flat array of the input's dtype on its device: one element, or one for each loss."""
     if isinstance(dloss, (int, float, np.integer, np.floating)):
         value = number(call.op, "dloss", dloss)

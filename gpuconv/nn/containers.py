@@ -180,15 +180,13 @@ class Residual(Module):
 
     def forward(self, x: Array) -> Array:
         """Add both branches."""
-        y: Array = add(self.body(x), x if self.shortcut is None else self.shortcut(x))
-        return y
+        return add(self.body(x), x if self.shortcut is None else self.shortcut(x))
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
         """Give dy to both branches and add up the gradients they return."""
-        through_body = self.body.backward(dy, input_grad=input_grad)
-        around = dy if self.shortcut is None else self.shortcut.backward(dy, input_grad=input_grad)
-        dx: Array | None = add(through_body, around) if input_grad else None
-        return dx
+        through_body: Any = self.body.backward(dy, input_grad=input_grad)
+        around: Any = dy if self.shortcut is None else self.shortcut.backward(dy, input_grad=input_grad)
+        return add(through_body, around) if input_grad else None
 
 
 def require_distinct(op: str, entries: Mapping[str, Module]) -> None:

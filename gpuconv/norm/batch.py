@@ -205,7 +205,8 @@ def _batch_norm(
 
 def rows_of(x: Array) -> Array:
     """Channels last but one, as the kernels take them: (N, C, positions)."""
-    return x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
+    rows: Array = x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
+    return rows
 
 
 def require_layout(op: str, name: str, x: Any) -> None:

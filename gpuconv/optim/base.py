@@ -73,7 +73,7 @@ class Optimizer:
 
     def _update(self, gradients: list[Array | None]) -> None:
         """Multi-tensor apply: one launch updates all parameters of one device, dtype and set of constants."""
-        batches: dict[Any, list[tuple[Array | None, ...]]] = {}
+        batches: dict[Any, list[tuple[Any, ...]]] = {}
         rounded_later = []
         for parameter, gradient, state in zip(self.parameters, gradients, self.state, strict=True):
             if gradient is not None:

@@ -1,6 +1,7 @@
 """Where the maxima of a pooling are: masks, positions inside a window, and indices, positions inside a plane."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def mask_of(op: str, mask: Array, s: PoolShape, like: Array | None = None) -> Ar
     return contiguous(mask)
 
 
-def indices_of(op: str, indices: Array, shape: Sequence[int], extents: Sequence[int], like: Array) -> Array:
+def indices_of(op: str, indices: Any, shape: Sequence[int], extents: Sequence[int], like: Array) -> Array:
     """Indices given by the caller, C-contiguous int64, every one inside a plane of the extents."""
     require_array(op, "indices", indices)
     same_device(op, **{"the input": like, "indices": indices})

@@ -263,7 +263,7 @@ def _smooth_direction(
     for crossed in range(attempts):
         v = _random_like(rng, inputs[position])
 
-        def loss(step: float, v: Array = v) -> float:
+        def loss(step: float, v: Any = v) -> float:
             moved = [a + step * v if i == position else a for i, a in enumerate(inputs)]
             return float((_double(forward(*moved)) * _double(dy)).sum())
 
@@ -278,7 +278,8 @@ def _smooth_direction(
 
 
 def _random_like(rng: np.random.Generator, a: Array) -> Array:
-    return array_module(a).asarray(rng.standard_normal(a.shape).astype(a.dtype))
+    drawn: Array = array_module(a).asarray(rng.standard_normal(a.shape).astype(a.dtype))
+    return drawn
 
 
 def _double(a: Array) -> Any:

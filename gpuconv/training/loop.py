@@ -112,9 +112,9 @@ def fit(
     >>> [epoch.epoch for epoch in epochs], epochs[-1].test_accuracy > 0.9
     ([1, 2], True)
     """
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if value < 1:
-            raise ValueError(f"fit: {name} is {value}, expected at least 1")
+    for name, size in (("epochs", epochs), ("batch_size", batch_size)):
+        if size < 1:
+            raise ValueError(f"fit: {name} is {size}, expected at least 1")
     count, rate = len(data.train_labels), optimizer.lr
     rng = np.random.default_rng(seed)
     rows = []

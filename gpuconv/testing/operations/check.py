@@ -4,7 +4,7 @@ float64 is checked against finite differences of the forward function; the small
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -67,6 +67,6 @@ def _against_double(check: OperationCheck) -> Iterator[CheckResult]:
         doubles = [a.astype(np.float64) for a in inputs]
         found = check.backward(to_device(dy), *inputs)
         expected = check.backward(to_device(dy.astype(np.float64)), *doubles)
-        pairs = zip(found, expected, strict=True)
+        pairs: Any = zip(found, expected, strict=True)
         error = max(relative_error(a, double) for a, double in pairs if double is not None)
         yield CheckResult(check.name, dtype.name, error, tolerance(dtype, check.terms))

@@ -53,7 +53,7 @@ class Case(NamedTuple):
         moved = ("running_mean", "running_var") if self.call.arguments.get("training") else ()
         return tuple(i for i, a in enumerate(self.inputs) if a is not None and self._argument(a) in moved)
 
-    def _argument(self, a: Array) -> str:
+    def _argument(self, a: Any) -> str:
         """The name of the argument of gpuconv that an array is, or one of a list of arrays."""
         for name, value in self.call.arguments.items():
             if value is a or (isinstance(value, list) and any(a is part for part in value)):

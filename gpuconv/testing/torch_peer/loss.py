@@ -29,7 +29,7 @@ def binary(rng: np.random.Generator) -> Case:
     """Cross-entropy of two classes from logits."""
     shape = integers(rng, 1, 5, integer(rng, 1, 4))
     x, target = rng.standard_normal(shape) * choice(rng, (1.0, 300.0)), rng.random(shape)
-    weights = {name: rng.random(shape) for name in ("weight", "pos_weight") if rng.random() < 0.4}
+    weights: dict[str, Any] = {name: rng.random(shape) for name in ("weight", "pos_weight") if rng.random() < 0.4}
     options, size = {"reduction": choice(rng, REDUCTIONS)}, max(1.0, float(np.abs(x).max()))
     # PyTorch adds (1 - t) x, and takes it off again.
     return _case("bce_with_logits", (x, target), options, weights, size)
@@ -41,7 +41,7 @@ def classes(rng: np.random.Generator) -> Case:
     count, spatial = integer(rng, 1, 6), integers(rng, 1, 3, integer(rng, 0, 2))
     n = integer(rng, 1, 4)
     x = rng.standard_normal((n, count, *spatial)) * 2
-    weights = {"weight": rng.random(count) + 0.1} if rng.random() < 0.5 else {}
+    weights: dict[str, Any] = {"weight": rng.random(count) + 0.1} if rng.random() < 0.5 else {}
     options: dict[str, Any] = {"reduction": choice(rng, REDUCTIONS)}
     if name == "cross_entropy":
         options["label_smoothing"] = choice(rng, (0.0, 0.1, 0.5))

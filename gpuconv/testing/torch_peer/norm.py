@@ -1,5 +1,7 @@
 """Batch and group normalization, with the running statistics that they leave."""
 
+from typing import Any
+
 import numpy as np
 
 from .case import Case, call_of, choice, integer, integers
@@ -26,7 +28,8 @@ def group_norm(rng: np.random.Generator) -> Case:
     groups = integer(rng, 1, 4)
     channels = groups * integer(rng, 1, 3)
     shape = integer(rng, 1, 3), channels, integer(rng, 8, 12), *integers(rng, 1, 3, integer(rng, 0, 1))
-    x, eps, named = rng.standard_normal(shape), choice(rng, (1e-5, 1e-3)), {}
+    x, eps = rng.standard_normal(shape), choice(rng, (1e-5, 1e-3))
+    named: dict[str, Any] = {}
     if rng.random() < 0.7:  # both: PyTorch fails with one of them
         named = {"weight": rng.standard_normal(channels), "bias": rng.standard_normal(channels)}
     options = {"num_groups": groups, "eps": eps}

@@ -59,10 +59,11 @@ class TorchProcess:
             "as_list": case.as_list,
             "updated": case.updated,
         }
-        arrays = {f"input{i}": a for i, a in enumerate(case.inputs) if a is not None}
+        arrays: dict[str, Any] = {f"input{i}": a for i, a in enumerate(case.inputs) if a is not None}
         arrays.update({f"named_{name}": a for name, a in (case.named or {}).items()})
+        arrays["dy"] = dy
         body = io.BytesIO()
-        np.savez(body, call=np.array(json.dumps(call)), dy=dy, **arrays)
+        np.savez(body, call=np.array(json.dumps(call)), **arrays)
         stdin = self._process.stdin
         assert stdin is not None
         stdin.write(len(body.getbuffer()).to_bytes(8, "little") + body.getbuffer())
