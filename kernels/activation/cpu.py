@@ -1,7 +1,7 @@
-"""Activations on the CPU: one pass over memory, every array read or written once.
+"""Activations on the CPU: one pass over memory, every array read or written once. The result may be an input.
 
-Bytes a call: 2 x.nbytes forward, 3 x.nbytes for a gradient. FLOPs: none worth counting for relu and its like; 25 to 60
-an element, in vectors, where exponentials are taken. The result may be an input.
+Bytes a call: 2 x.nbytes forward, 3 x.nbytes for a gradient. FLOPs: 1 or 2 an element for relu and its relatives, 25 to
+60, in vectors, for exponentials.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from ..cpu.parallel import part, share, streaming
 from ..cpu.reduce import sum_columns
 from .scalar import ACTIVATIONS, slope_grad
 
-f = None  # each kernel has its own
+f = None  # the formula, a global that each instance of a template binds
 
 
 def forward(name, x, y, *parameters):
@@ -21,7 +21,7 @@ def forward(name, x, y, *parameters):
 
 
 def backward(name, dy, x, dx, *parameters):
-    """dx[i] = dy[i] f'(x[i]): equation (20)'s factor on its own."""
+    """dx[i] = dy[i] f'(x[i]): the factor of equation (20)."""
     BACKWARD[name](x.size, x.size, dy.ravel(), x.ravel(), dx.ravel(), *parameters)
 
 
@@ -85,7 +85,7 @@ def _backward_two(dy, x, dx, a, b, thread, threads):
 
 
 def _kernels(side, templates):
-    """{name: kernel} of the forward (0) or backward (1) formulas, with the template for their number of parameters."""
+    """{name: kernel} of the forward (0) or backward (1) formulas; a template for each number of parameters."""
     formulas = {name: pair[side] for name, pair in ACTIVATIONS.items()}
     return {
         name: streaming(instance(templates[parameters_of(f, 1 + side)], f.py_func.__name__, f=f))
@@ -100,6 +100,7 @@ PRODUCTS = streaming(instance(_backward, "slope_grad", f=slope_grad))
 
 @streaming
 def _prelu(x, weight, y, thread, threads):
+    """x and y (outer, channels, inner), weight (channels,)."""
     channels = x.shape[1]
     first, last = share(x.shape[0] * channels, thread, threads)
     for row in range(first, last):
@@ -111,6 +112,7 @@ def _prelu(x, weight, y, thread, threads):
 
 @streaming
 def _prelu_grad(dy, x, weight, dx, thread, threads):
+    """dy, x and dx (outer, channels, inner), weight (channels,)."""
     channels = x.shape[1]
     first, last = share(x.shape[0] * channels, thread, threads)
     for row in range(first, last):

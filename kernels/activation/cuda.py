@@ -1,7 +1,7 @@
-"""Activations on CUDA: a thread for four elements, in 128-bit accesses. The result may be an input.
+"""Activations on CUDA, vectorized: four elements a thread, in 128-bit accesses. The result may be an input.
 
-Bytes a launch: 2 x.nbytes forward, 3 x.nbytes for a gradient. FLOPs: none worth counting for relu and its like; 25 to
-60 an element where exponentials are taken.
+Bytes a launch: 2 x.nbytes forward, 3 x.nbytes for a gradient. FLOPs: 1 or 2 an element for relu and its relatives, 25
+to 60 for exponentials.
 """
 
 from ..core.scalar import leaky_relu, leaky_relu_grad
@@ -11,7 +11,7 @@ from ..cuda.reduce import sum_columns
 from ..cuda.vectorized import FOUR, launch_vectorized, load4, scalar_index, store4
 from .scalar import ACTIVATIONS, slope_grad
 
-f = None  # each kernel has its own
+f = None  # the formula, a global that each instance of a template binds
 
 
 def forward(name, x, y, *parameters):
@@ -20,7 +20,7 @@ def forward(name, x, y, *parameters):
 
 
 def backward(name, dy, x, dx, *parameters):
-    """dx[i] = dy[i] f'(x[i]): equation (20)'s factor on its own."""
+    """dx[i] = dy[i] f'(x[i]): the factor of equation (20)."""
     launch_vectorized(BACKWARD[name], (dy, x, dx), *parameters)
 
 
@@ -120,11 +120,12 @@ def _backward_two(dy, x, dx, vectors, p, q):
 
 
 def _kernel(template, formula):
+    """The kernel that applies a formula to each element."""
     return cuda.jit(cache=True)(instance(template, f"{formula.py_func.__name__}_kernel", f=formula))
 
 
 def _kernels(side, templates):
-    """{name: kernel} of the forward (0) or backward (1) formulas, with the template for their number of parameters."""
+    """{name: kernel} of the forward (0) or backward (1) formulas; a template for each number of parameters."""
     formulas = {name: pair[side] for name, pair in ACTIVATIONS.items()}
     return {name: _kernel(templates[parameters_of(f, 1 + side)], f) for name, f in formulas.items()}
 
@@ -142,7 +143,7 @@ def _slope(weight, i, channels, inner):
 
 @cuda.jit(cache=True)
 def prelu_kernel(x, y, vectors, weight, channels, inner):
-    """y[i] = x[i] where x[i] > 0, else weight[c] x[i]; where the inner axis is a multiple of 4, four have one c."""
+    """y[i] = x[i] where x[i] > 0, else weight[c] x[i]; vectors where inner is a multiple of 4, so that four share c."""
     i = uint32(cuda.grid(1))
     if i < vectors:
         j = uint32(i * uint32(FOUR))

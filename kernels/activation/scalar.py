@@ -1,8 +1,8 @@
 """Activations of one element and their derivatives, written once and compiled by both targets.
 
 Each pair is f(x, *parameters) and f_grad(dy, x, *parameters) = dy f'(x), without branches, so that LLVM makes vectors
-of them. Exponentials are taken of what is not positive alone, so none overflows. At 0, at the corners, at infinities
-and for NaN they return what PyTorch returns.
+of them. Exponentials are taken of nonpositive numbers only, so none overflows. At 0, at corners, at infinities and for
+NaN they return what PyTorch returns.
 """
 
 import math
@@ -29,7 +29,8 @@ THREE, SIX = np.float32(3), np.float32(6)
 SELU_SCALE, SELU_SLOPE = constant(1.0507009873554804934193349852946), constant(1.7580993408473768599402175208123)
 GELU_SLOPE, GELU_CUBIC = constant(2 * math.sqrt(2 / math.pi)), constant(0.044715)
 INVERSE_ROOT_TWO_PI = constant(1 / math.sqrt(2 * math.pi))
-FLAT = np.float32(32)  # the logistic function of GELU's cubic is 0 or 1 from there on
+FLAT = np.float32(32)
+"""Argument beyond which the logistic function of GELU's cubic is 0 or 1."""
 
 
 @inlined
@@ -157,7 +158,7 @@ def silu_grad(dy, x):
 
 @inlined
 def mish(x):
-    """x tanh(log(1 + e^x)) = x n / d with n = e^2x + 2 e^x and d = n + 2, both divided by e^2x where x is positive."""
+    """x tanh(log(1 + e^x)) = x n / d with n = e^2x + 2 e^x and d = n + 2, both divided by e^2x for x > 0."""
     e = exp_nonpositive(-abs(x))
     n = ONE + TWO * e if x > ZERO else e * (e + TWO)
     return x * (n / (n + TWO * (e * e if x > ZERO else ONE)))

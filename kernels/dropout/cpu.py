@@ -9,20 +9,24 @@ from ..cpu.parallel import share, streaming
 from .scalar import dropout as dropped
 from .scalar import philox
 
-WORK = 8  # an element with its random word costs as much as so many that are copied
+ELEMENTS_PER_RANDOM_WORD = 8
+"""Work of an element with its random word, in elements copied."""
 
 
 def dropout(x, threshold, scale, seed, offset, y):
     """y[r] = scale x[r] where word r reaches the threshold, else 0 x[r]; x (rows, inner), r from counter r // 4."""
+    options = threshold, scale, seed, offset
     if x.shape[1] == 1:
-        _dropout(-(-x.size // 4), WORK * x.size, x.reshape(-1), threshold, scale, seed, offset, y.reshape(-1))
+        work = ELEMENTS_PER_RANDOM_WORD * x.size
+        _dropout(-(-x.size // 4), work, x.reshape(-1), *options, y.reshape(-1))
     else:
-        _dropout_rows(-(-x.shape[0] // 4), x.size, x, threshold, scale, seed, offset, y)
+        _dropout_rows(-(-x.shape[0] // 4), x.size, x, *options, y)
 
 
 @streaming
 def _dropout(x, threshold, scale, seed, offset, y, thread, threads):
     first, last = share((x.size + 3) // 4, thread, threads)
+    # four elements a counter
     whole = min(last, x.size // 4) - first
     a, b = x[4 * first :], y[4 * first :]
     for i in range(whole):
@@ -31,6 +35,7 @@ def _dropout(x, threshold, scale, seed, offset, y, thread, threads):
         b[4 * i + 1] = dropped(a[4 * i + 1], words[1], threshold, scale)
         b[4 * i + 2] = dropped(a[4 * i + 2], words[2], threshold, scale)
         b[4 * i + 3] = dropped(a[4 * i + 3], words[3], threshold, scale)
+    # the last few elements
     if first + whole < last:
         words = philox(np.uint64(first + whole), offset, seed)
         for k in range(x.size - 4 * (first + whole)):

@@ -1,4 +1,4 @@
-"""Joining arrays on the CPU: one pass over memory. Bytes a call: what is joined once, and the result."""
+"""Addition and concatenation on the CPU: one pass over memory. Bytes a call: every operand and the result once."""
 
 from ..cpu.parallel import part, share, streaming
 

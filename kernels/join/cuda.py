@@ -1,4 +1,4 @@
-"""Joining arrays on CUDA. Bytes a launch: what is joined once, and the result."""
+"""Addition and concatenation on CUDA. Bytes a launch: every operand and the result once."""
 
 from ..cuda.launch import cuda, each, uint32
 from ..cuda.vectorized import FOUR, launch_vectorized, load4, scalar_index, store4

@@ -1,4 +1,4 @@
-"""The fully connected layer on CUDA: a thread for each element of the result, rows of W^T or W read by neighbours."""
+"""The fully connected layer on CUDA: one element of the result a thread, neighbors read neighboring weights."""
 
 from ..core.scalar import ZERO
 from ..cuda.launch import cuda, each, int32, uint32
@@ -73,7 +73,7 @@ def linear_wgrad_kernel(x, dy, dw, M, C, K):
 
 @cuda.jit(cache=True)
 def linear_bias_grad_kernel(dy, db, M, K):
-    """dy (M, K), db (K,): neighbours read neighbours in each row."""
+    """dy (M, K), db (K,); thread k sums a column, neighboring threads read neighboring elements."""
     k = uint32(cuda.grid(1))
     if k >= db.size:
         return

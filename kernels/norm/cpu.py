@@ -1,8 +1,8 @@
-"""Normalisation on the CPU: one pass over memory for the statistics, one to normalise; a thread takes whole channels.
+"""Normalization on the CPU: one pass for the statistics, one to normalize; a thread takes whole channels or rows.
 
-What is normalised together is a set. Batch normalisation has a set for each channel, group normalisation one for each
-sample and group of channels: x (A, B, L) has the B sets x[:, b, :] in the passes that add up. In the passes that write,
-x is (N, C, L) and statistics are (M, G): element (n, c) belongs to the set (n if M > 1 else 0, c // (C / G)).
+Elements that share a mean and a variance are a set: a channel in batch normalization, a sample's group of channels in
+group normalization. Reductions see x as (A, B, L) with the B sets x[:, b, :]. Passes that write see x as (N, C, L) and
+statistics as (M, G): element (n, c) belongs to the set (n if M > 1 else 0, c // (C / G)).
 
 Sums are taken in float64 and in a fixed order: accurate, and the same bits for any number of threads. Bytes a call:
 every array once; some ten operations an element.
@@ -13,7 +13,8 @@ import numpy as np
 from ..cpu.parallel import share, streaming
 from .scalar import inverse_deviation, moved, normalized, normalized_grad
 
-SAMPLE = 1024  # elements whose mean the others are measured from
+SHIFT_ELEMENTS = 1024
+"""Elements whose mean is subtracted before squares are summed."""
 
 
 def moments(x, mean, variance):
@@ -28,42 +29,44 @@ def move_running(mean, variance, momentum, unbias, running_mean, running_var):
 
 def normalize(x, mean, variance, weight, bias, eps, y):
     """y = weight (x - mean) / sqrt(variance + eps) + bias."""
-    weight, bias = _each_channel(x, weight, 1), _each_channel(x, bias, 0)
+    weight, bias = _channel_values(x, weight, 1), _channel_values(x, bias, 0)
     _normalize(x.shape[0] * x.shape[1], x.size, x, mean, variance, weight, bias, eps, y)
 
 
 def gradient_sums(dy, x, mean, variance, eps, dy_sums, dyx_sums):
-    """dy_sums[b] = sum dy[:, b, :], dyx_sums[b] = sum (dy xhat)[:, b, :]; neighbouring b may share statistics."""
+    """dy_sums[b] = sum dy[:, b, :], dyx_sums[b] = sum (dy xhat)[:, b, :]; neighboring b may share statistics."""
     statistics = mean.reshape(-1), variance.reshape(-1)
     _gradient_sums(x.shape[1], 2 * x.size, dy, x, *statistics, eps, dy_sums.reshape(-1), dyx_sums.reshape(-1))
 
 
 def set_means(dy_sums, dyx_sums, weight, terms, mean_dy, mean_dyx, dweight, dbias):
-    """From sums (M, C) to the sets' means (M, G), sum_c weight[c] sums[m, c] / terms, and to dweight and dbias."""
+    """mean_dy, mean_dyx (M, G) = sum_c weight[c] sums[m, c] / terms over a group; dweight, dbias = sums over m."""
     weight = np.ones(dy_sums.shape[1], dy_sums.dtype) if weight is None else weight
     _set_means(1, dy_sums.size, dy_sums, dyx_sums, weight, terms, mean_dy, mean_dyx, dweight, dbias)
 
 
 def input_grad(dy, x, mean, variance, weight, eps, mean_dy, mean_dyx, dx):
     """dx = (weight dy - mean_dy - xhat mean_dyx) / sqrt(variance + eps)."""
-    weight = _each_channel(x, weight, 1)
+    weight = _channel_values(x, weight, 1)
     _input_grad(x.shape[0] * x.shape[1], x.size, dy, x, mean, variance, weight, eps, mean_dy, mean_dyx, dx)
 
 
-def _each_channel(x, values, default):
-    """The values, or the default for each channel."""
+def _channel_values(x, values, default):
+    """The values, or an array of the default for None."""
     return np.full(x.shape[1], default, x.dtype) if values is None else values
 
 
 def _moments_body(x, mean, variance, thread, threads):
-    """Sums of what x differs from the mean of the set's first elements: in float64 no offset costs digits."""
+    """Sums of differences from the mean of the set's first elements, in float64: no offset costs digits."""
     first, last = share(x.shape[1], thread, threads)
     shifts, sums, squares = np.zeros(last - first), np.zeros(last - first), np.zeros(last - first)
+    # shift of each set
     for b in range(first, last):
-        sample, shift = x[0, b, :SAMPLE], 0.0
+        sample, shift = x[0, b, :SHIFT_ELEMENTS], 0.0
         for i in range(sample.size):
             shift += sample[i]
         shifts[b - first] = shift / sample.size
+    # sums of differences and of their squares
     for a in range(x.shape[0]):
         for b in range(first, last):
             row, shift, total, square = x[a, b], shifts[b - first], 0.0, 0.0
@@ -73,6 +76,7 @@ def _moments_body(x, mean, variance, thread, threads):
                 square += difference * difference
             sums[b - first] += total
             squares[b - first] += square
+    # mean and biased variance
     terms = x.shape[0] * x.shape[2]
     for b in range(first, last):
         offset = sums[b - first] / terms
@@ -93,10 +97,10 @@ def _normalize_body(x, mean, variance, weight, bias, eps, y, thread, threads):
     for row in range(first, last):
         n, c = row // x.shape[1], row % x.shape[1]
         m, g = n % mean.shape[0], c // (x.shape[1] // mean.shape[1])
-        source, target, centre = x[n, c], y[n, c], mean[m, g]
+        source, target, center = x[n, c], y[n, c], mean[m, g]
         scale, offset = weight[c] * inverse_deviation(x.dtype.type(1), variance[m, g], eps), bias[c]
         for i in range(source.size):
-            target[i] = normalized(source[i], centre, scale, offset)
+            target[i] = normalized(source[i], center, scale, offset)
 
 
 def _gradient_sums_body(dy, x, mean, variance, eps, dy_sums, dyx_sums, thread, threads):
@@ -105,11 +109,11 @@ def _gradient_sums_body(dy, x, mean, variance, eps, dy_sums, dyx_sums, thread, t
     for a in range(x.shape[0]):
         for b in range(first, last):
             gradient, row, total, product = dy[a, b], x[a, b], 0.0, 0.0
-            centre = np.float64(mean[b // (x.shape[1] // mean.size)])
+            center = np.float64(mean[b // (x.shape[1] // mean.size)])
             for i in range(row.size):
                 slope = np.float64(gradient[i])
                 total += slope
-                product += slope * (np.float64(row[i]) - centre)
+                product += slope * (np.float64(row[i]) - center)
             sums[b - first] += total
             products[b - first] += product
     for b in range(first, last):
@@ -142,13 +146,13 @@ def _input_grad_body(dy, x, mean, variance, weight, eps, mean_dy, mean_dyx, dx, 
         n, c = row // x.shape[1], row % x.shape[1]
         m, g = n % mean.shape[0], c // (x.shape[1] // mean.shape[1])
         gradient, source, target = dy[n, c], x[n, c], dx[n, c]
-        centre, inverse, factor = mean[m, g], inverse_deviation(x.dtype.type(1), variance[m, g], eps), weight[c]
+        center, inverse, factor = mean[m, g], inverse_deviation(x.dtype.type(1), variance[m, g], eps), weight[c]
         slope, lean = mean_dy[m, g], mean_dyx[m, g]
         for i in range(source.size):
-            target[i] = normalized_grad(gradient[i], source[i], centre, inverse, factor, slope, lean)
+            target[i] = normalized_grad(gradient[i], source[i], center, inverse, factor, slope, lean)
 
 
-# A deviation of 0 gives infinities as in PyTorch, no exception: streaming has it so.
+# streaming divides as NumPy does: a deviation of 0 gives infinities, as in PyTorch.
 _normalize, _input_grad, _move_running = (
     streaming(body) for body in (_normalize_body, _input_grad_body, _move_running_body)
 )

@@ -1,4 +1,4 @@
-"""The mathematics of normalising one element, written once and compiled by both targets.
+"""Normalization of one element, written once and compiled by both targets.
 
 xhat = (x - mean) / deviation, deviation = sqrt(variance + eps), y = weight xhat + bias.
 """
@@ -10,7 +10,7 @@ from ..core.scalar_math import ONE, ZERO, inlined
 
 @inlined
 def inverse_deviation(one, variance, eps):
-    """1 / sqrt(variance + eps); the 1 has the arrays' type, as a root of float32 is float32's."""
+    """1 / sqrt(variance + eps) in the type of `one`."""
     return one / math.sqrt(variance + eps)
 
 
@@ -22,23 +22,23 @@ def normalized(x, mean, scale, bias):
 
 @inlined
 def normalized_grad(dy, x, mean, inverse, weight, mean_dy, mean_dyx):
-    """(weight dy - mean(weight dy) - xhat mean(weight dy xhat)) / deviation, the means over what x was normalised with.
+    """(weight dy - mean(weight dy) - xhat mean(weight dy xhat)) / deviation, means over the set.
 
-    The last two terms are what the statistics, sums over x themselves, hand back.
+    The last two terms are the gradient through the statistics.
     """
     return (weight * dy - mean_dy - (x - mean) * inverse * mean_dyx) * inverse
 
 
 @inlined
-def merged(count, mean, square, more, its_mean, its_square):
-    """Count, mean and sum of squared deviations of two parts together (Chan, Golub and LeVeque, 1983)."""
-    total = count + more
-    share = more / total if total > ZERO else ZERO
-    gap = its_mean - mean
-    return total, mean + gap * share, square + its_square + gap * gap * count * share
+def merged(count, mean, square, other_count, other_mean, other_square):
+    """Count, mean and sum of squared deviations of the union of two parts (Chan, Golub and LeVeque, 1983)."""
+    total = count + other_count
+    share = other_count / total if total > ZERO else ZERO
+    gap = other_mean - mean
+    return total, mean + gap * share, square + other_square + gap * gap * count * share
 
 
 @inlined
 def moved(running, value, momentum):
-    """The running statistic, moved towards a batch's: (1 - momentum) running + momentum value."""
+    """(1 - momentum) running + momentum value: the update of a running statistic."""
     return (ONE - momentum) * running + momentum * value

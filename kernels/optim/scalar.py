@@ -1,7 +1,7 @@
-"""The mathematics of one weight's update, written once and compiled by both targets; constants as in scalar.py.
+"""Updates of one weight, written once and compiled by both targets; constants as in core/scalar.py.
 
-Whatever does not depend on the element (bias corrections, 1 - beta) is worked out on the host in float64 and rounded
-once: 1 - 0.999 in float32 would be off by 5e-5.
+What does not depend on the element (bias corrections, 1 - beta) is computed on the host in float64 and rounded once:
+1 - 0.999 in float32 would be off by 5e-5.
 """
 
 import math
@@ -29,7 +29,7 @@ def velocity(g, v, momentum, rate, first):
 
 @inlined
 def direction(g, v, momentum, nesterov):
-    """Where the step goes: the velocity, or with Nesterov's momentum what it will be."""
+    """Direction of the step: v, or g + momentum v with Nesterov's momentum."""
     return g + momentum * v if nesterov else v
 
 
@@ -71,7 +71,7 @@ def clipped(g, bound):
 
 @inlined
 def clip_factor(norm, largest):
-    """What brings a norm down to the largest allowed one; 1 where it is there already, NaN where the norm is."""
+    """min(1, largest / (norm + margin)): scales a norm down to the largest allowed; NaN where the norm is."""
     factor = largest / (norm + MARGIN)
     return ONE if factor > ONE else factor
 
@@ -94,8 +94,8 @@ def root(total, p, infinite):
 
 
 @inlined
-def pushed(w, dw, v, options):
-    """(w, v) after a step of gradient descent along a velocity."""
+def sgd_momentum(w, dw, v, options):
+    """(w, v) after a step of gradient descent with momentum."""
     sign, weight_decay, lr, momentum, rate, nesterov, first = options
     g = decayed(dw, w, sign, weight_decay)
     v = velocity(g, v, momentum, rate, first)

@@ -1,7 +1,7 @@
-"""Resampling on the CPU: padding, cropping and resizing, one row of the result after the other.
+"""Resampling on the CPU (padding, cropping, resizing): a thread takes whole rows of the result.
 
-The stretch of a row that is a copy of another one is added as vectors; where the tables do something else, tap by tap.
-Bytes a call: x once or more, y once.
+The longest run of a row that copies a row of x is added in vectors, the rest tap by tap. Bytes a call: x once for
+each tap along the outer axes, y once.
 """
 
 import numpy as np
@@ -29,20 +29,23 @@ def _resample(
     low, high, shift = run
     first, last = share(y.shape[0] * P * Q, thread, threads)
     for row in range(first, last):
+        # rows without taps
         o, p, q = row // (P * Q), row // Q % P, row % Q
         target = y[o, p, q]
         if a_starts[p] == a_starts[p + 1] or b_starts[q] == b_starts[q + 1]:
             for j in range(columns):
                 target[j] = fill
             continue
+        # weighted sum of the source rows, from -0, to which any number, -0 too, is added unchanged
         for j in range(columns):
-            target[j] = -0.0  # of which any number, -0 too, comes out as it is
+            target[j] = -0.0
         for s in range(a_starts[p], a_starts[p + 1]):
             for t in range(b_starts[q], b_starts[q + 1]):
                 source, weight = x[o, a_sources[s], b_sources[t]], a_weights[s] * b_weights[t]
                 _add_taps(source, weight, starts, sources, weights, 0, low, target)
                 _add_copy(source[low - shift : high - shift], weight, target[low:high])
                 _add_taps(source, weight, starts, sources, weights, high, columns, target)
+        # columns without taps
         _fill(starts, 0, low, fill, target)
         _fill(starts, high, columns, fill, target)
 
@@ -64,6 +67,7 @@ def _add_taps(source, weight, starts, sources, weights, first, last, target):
 
 @njit(cache=True, nogil=True)
 def _fill(starts, first, last, fill, target):
+    """target[j] = fill for the columns first <= j < last without taps."""
     for j in range(first, last):
         if starts[j] == starts[j + 1]:
             target[j] = fill

@@ -1,7 +1,7 @@
-"""Resampling on CUDA: padding, cropping and resizing, a thread for each element of the result.
+"""Resampling on CUDA (padding, cropping, resizing): one element of the result a thread.
 
-The gradient is the same kernel with transposed tables: it gathers, so no atomics, and the same bits every time. Bytes a
-launch: x once or more, y once, and the tables, which stay in the cache.
+The gradient is the same kernel with transposed tables: it gathers, so there are no atomics, and the bits are always the
+same. Bytes a launch: x once for each tap of an element (from the cache where they overlap), y once, and the tables.
 """
 
 import numpy as np
@@ -17,11 +17,11 @@ def resample(x, tables, fill, y):
     x (outer, I0, I1, I2), y (outer, O0, O1, O2), three tables of taps.
     """
     first = np.cumsum([0] + [t.sources.size for t in tables])
-    starts = [t.starts + int(before) for t, before in zip(tables, first, strict=False)]
-    places = upload(x, np.concatenate(starts).astype(np.int32))
+    starts = [t.starts + int(offset) for t, offset in zip(tables, first, strict=False)]
+    offsets = upload(x, np.concatenate(starts).astype(np.int32))
     sources = upload(x, np.concatenate([t.sources for t in tables]).astype(np.int32))
     weights = upload(x, np.concatenate([t.weights for t in tables]).astype(x.dtype))
-    each(resample_kernel, y.size, x, places, sources, weights, fill, y, *x.shape[1:], *y.shape[1:])
+    each(resample_kernel, y.size, x, offsets, sources, weights, fill, y, *x.shape[1:], *y.shape[1:])
 
 
 @cuda.jit(cache=True)
@@ -34,7 +34,8 @@ def resample_kernel(x, starts, sources, weights, fill, y, D, H, W, M, P, Q):
     p, rest = uint32(rest % uint32(P)), uint32(rest // uint32(P))
     m, outer = uint32(rest % uint32(M)), uint32(rest // uint32(M))
     p, j = uint32(p + uint32(M + 1)), uint32(j + uint32(M + P + 2))
-    total, taps = NEGATIVE_ZERO, int32(0)  # to which any number, -0 too, is added as it is
+    # weighted sum over the taps of the three axes, from -0, to which any number, -0 too, is added unchanged
+    total, taps = NEGATIVE_ZERO, int32(0)
     r = starts[m]
     while r < starts[uint32(m + uint32(1))]:
         plane = uint32(outer * uint32(D) + uint32(sources[uint32(r)]))
@@ -44,8 +45,8 @@ def resample_kernel(x, starts, sources, weights, fill, y, D, H, W, M, P, Q):
             weight = weights[uint32(r)] * weights[uint32(s)]
             t = starts[j]
             while t < starts[uint32(j + uint32(1))]:
-                place = uint32(uint32(row * uint32(W)) + uint32(sources[uint32(t)]))
-                total += weight * weights[uint32(t)] * x[place]
+                column = uint32(uint32(row * uint32(W)) + uint32(sources[uint32(t)]))
+                total += weight * weights[uint32(t)] * x[column]
                 taps = int32(taps + 1)
                 t = int32(t + 1)
             s = int32(s + 1)

@@ -72,7 +72,7 @@ def _each(x, target, losses, vectors, p):
 
 
 def _sums(x, target, reachable, p, sums):
-    """sums[b] = the sum of stretch b of f(x, target, p). Bytes: x and target once."""
+    """sums[b] = the sum of f(x, target, p) over block b's range. Bytes: x and target once."""
     memory = cuda.shared.array(WARPS_PER_BLOCK, kind)
     j, whole, end = block_range(cuda.blockIdx.x, x.size)
     total = kind(0)

@@ -1,4 +1,4 @@
-"""Clipping of gradients on the CPU: norms in blocks, in a fixed order, the same bits for any number of threads."""
+"""Gradient clipping on the CPU: norms in blocks, in a fixed order, the same bits for any number of threads."""
 
 import math
 

@@ -1,8 +1,7 @@
-"""Parameter updates on the CPU: one pass, in place, every array read and written once.
+"""Parameter updates on the CPU: one pass over memory, every array read and written once.
 
 Launchers take a list with a tuple of arrays for each parameter, as on CUDA, where that is one launch.
-Constants come as Python numbers and are rounded once, to the arrays' type. `sign` is -1 to maximise, else 1. The
-kernels divide as NumPy does, as all that stream do.
+Constants come as Python numbers and are rounded once, to the arrays' type. `sign` is -1 to maximize, else 1.
 """
 
 from ...core.scalar import maximum
@@ -11,7 +10,7 @@ from .. import scalar
 
 
 def sgd(several, sign, weight_decay, lr, momentum, rate, nesterov, first):
-    """w <- w - lr g with g = sign dw + weight_decay w, through the velocity v where there is momentum; (w, dw, v).
+    """w <- w - lr g with g = sign dw + weight_decay w, along the velocity v with momentum; (w, dw, v).
 
     Bytes a call: 3 w.nbytes without momentum, 5 with it.
     """
@@ -36,7 +35,7 @@ def adam(several, sign, weight_decay, shrink, rate, kept, square_rate, size, cor
 
 
 def rmsprop(several, sign, weight_decay, lr, kept, rate, momentum, eps):
-    """w <- w - lr g / (sqrt(E[g^2] - E[g]^2) + eps), through the velocity v where there is momentum.
+    """w <- w - lr g / (sqrt(E[g^2] - E[g]^2) + eps), along the velocity v with momentum.
 
     (w, dw, square, mean, v); g = sign dw + weight_decay w; E[g] is the array `mean`, left out where that is None.
     Bytes a call: 5 w.nbytes, 2 more for each of mean and v.
@@ -57,10 +56,12 @@ def adagrad(several, sign, weight_decay, lr, eps):
 
 
 def _flat(*arrays):
+    """The arrays as one row each; None stays None."""
     return (None if a is None else a.reshape(-1) for a in arrays)
 
 
 def _typed(several, *constants):
+    """The constants in the arrays' type."""
     return tuple(map(several[0][0].dtype.type, constants))
 
 

@@ -1,4 +1,4 @@
-"""Clipping of gradients on CUDA: norms as trees, always in the same order; nothing is read back by the host."""
+"""Gradient clipping on CUDA: norms as trees in a fixed order; nothing is read back by the host."""
 
 import math
 
@@ -12,7 +12,7 @@ from .. import scalar
 
 
 def norm_power(g, p, total):
-    """total[0] = sum |g|^p, or max |g| for p = infinity. Bytes: g once, and a 8192nd of it a pass after the first."""
+    """total[0] = sum |g|^p, or max |g| for p = infinity. Bytes: g once, and 1/8192 of it for each further pass."""
     kernel, infinite = NORM_POWERS[g.dtype.itemsize], math.isinf(p)
     values, power = g, 1.0 if infinite else p
     while True:
@@ -21,7 +21,7 @@ def norm_power(g, p, total):
         reduce(kernel, blocks, values, aligned(values), g.dtype.type(power), infinite, partials)
         if blocks == 1:
             return
-        values, power = partials, 1.0  # what a pass leaves behind are powers already
+        values, power = partials, 1.0  # partial sums are powers already
 
 
 def clip_factor(totals, p, max_norm, norm, factor):
@@ -41,13 +41,10 @@ def clip(g, bound):
 
 
 def _norm_power_kernel(dtype):
-    """A kernel for one type: shared memory wants its type known."""
+    """The kernel for one dtype, which shared memory needs to know."""
 
     def norm_power_kernel(g, reachable, p, infinite, partials):
-        """partials[b] = the sum of |g[i]|^p over stretch b, or the maximum of |g[i]|; a block for each b.
-
-        Warps join what they have by shuffles, the first thread the warps. Bytes: g once.
-        """
+        """partials[b] = the sum of |g[i]|^p over block b's range, or the maximum of |g[i]|. Bytes: g once."""
         memory = cuda.shared.array(WARPS_PER_BLOCK, dtype)
         j, whole, end = block_range(cuda.blockIdx.x, g.size)
         total = dtype(0)
@@ -72,7 +69,7 @@ NORM_POWERS = {4: _norm_power_kernel(float32), 8: _norm_power_kernel(float64)}
 
 @cuda.jit(cache=True)
 def clip_factor_kernel(totals, p, infinite, max_norm, norm, factor):
-    """norm[0] from the powers of each array, factor[0] from it; one thread, as the arrays are few."""
+    """norm[0] from each array's sum of powers, factor[0] from the norm; a single thread."""
     total = totals[uint32(0)]
     i = uint32(1)
     while i < uint32(totals.size):
