@@ -1,6 +1,39 @@
-"""gpuconv: convolutional-network training for NumPy and CuPy arrays, every computation a readable Numba kernel.
+"""Train convolutional networks on NumPy and CuPy arrays; every computation is a readable Numba kernel.
 
-Importing it compiles nothing and imports neither cupy nor numba.
+An operation is a function of arrays. A NumPy array runs the CPU kernels; a CuPy array runs the CUDA kernels on that
+array's device and the current CuPy stream. Names and arguments are PyTorch's; each operation has its
+gradients beside it.
+
+>>> import numpy as np
+>>> import gpuconv
+>>> x, w = np.arange(16.0).reshape(1, 1, 4, 4), np.ones((1, 1, 3, 3))
+>>> y = gpuconv.conv2d(x, w)
+>>> gpuconv.conv2d_weight_grad(x, np.ones_like(y), w.shape)
+array([[[[10., 14., 18.],
+         [26., 30., 34.],
+         [42., 46., 50.]]]])
+
+Functions, for one, two and three axes where the name ends in 2d:
+
+    convolution       conv2d conv_transpose2d linear
+    pooling           max_pool2d avg_pool2d adaptive_avg_pool2d global_avg_pool2d max_unpool2d ...
+    activations       relu leaky_relu prelu elu gelu silu mish sigmoid tanh softplus softmax log_softmax ...
+    losses            mse_loss l1_loss huber_loss cross_entropy nll_loss bce_with_logits ...
+    normalization     batch_norm2d group_norm dropout dropout2d
+    shapes            pad upsample add concatenate
+    their gradients   conv2d_input_grad conv2d_weight_grad conv2d_bias_grad relu_grad cross_entropy_grad ...
+    devices           device use_device to_device to_host warmup cuda_graph
+
+Subpackages, imported when they are first used:
+
+    nn          layers, containers and losses; nn.init, nn.functional (torch's names)
+    optim       SGD Adam AdamW RMSprop Adagrad; optim.lr_scheduler
+    training    fit, data, networks
+    testing     gradient checks and tolerances
+    emulator    a CUDA device for machines without one
+
+GPUCONV_DEVICE=cpu|cuda|emulator chooses where new arrays go. `gpuconv info` on the command line says what was found.
+Importing the package compiles nothing and imports neither cupy nor numba.
 """
 
 from importlib import import_module
