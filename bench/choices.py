@@ -1,11 +1,11 @@
-"""Whether the models that choose among CUDA's tiles choose well: every tile timed on a GPU, beside its reckoned cost.
+"""Check of the cost model of CUDA's tiles: every tile timed on a GPU, beside its estimated cost.
 
     python -m gpuconv.bench.choices                                   # the standard layers
     python -m gpuconv.bench.choices --problems resnet --json choices.json
 
-`kernels/cuda/tile_config.py` reckons what a tile costs from counted instructions and some guesses. Here each tile
-computes each problem, played as a graph, which leaves the host's time out; the last column says how many times as long
-the model's choice takes as the best one. Which algorithm is best: `gpuconv bench conv --device cuda --algorithm each`.
+`kernels/cuda/tile_config.py` estimates the cost of a tile from counted instructions and some guesses. Here each tile
+computes each problem, replayed as a graph, which leaves the host's time out; the last column is the time of the model's
+choice over that of the best tile. Which algorithm is best: `gpuconv bench conv --device cuda --algorithm each`.
 """
 
 import argparse
@@ -30,20 +30,20 @@ OPERATIONS = "conv_forward", "conv_input_grad", "conv_weight_grad"
 
 
 class Choice(NamedTuple):
-    """One plan of one pass."""
+    """One tile, or tile and split, of one pass."""
 
     operation: str
     problem: str
     plan: str
     seconds: float
     cost: float
-    """As the model has it, in its instructions."""
+    """The model's estimate, in instructions."""
     chosen: bool
-    """By the model."""
+    """Whether the model chooses it."""
 
 
 def choices_of(operations, operation, problem):
-    """A Choice for each plan that computes a pass of a problem.
+    """A Choice for each tile, or tile and split, of a pass of a problem.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def _title(plan):
 
 
 def table(found):
-    """A row for each pass of each problem: the model's choice, the best one, and what the choice costs."""
+    """A row for each pass of each problem: the model's choice, the best one, and the ratio of their times."""
     result = Table("operation", "problem", "chosen", "us", "best", "us", "chosen / best")
     for choices in found:
         [chosen], best = [c for c in choices if c.chosen], min(choices, key=lambda c: c.seconds)

@@ -1,10 +1,10 @@
-"""What a call costs in Python before the driver launches: a stand-in takes each launch and does nothing.
+"""Host time of a call up to the driver's launch: a stand-in for the driver takes each launch and does nothing.
 
     python -m gpuconv.bench.host_cost
 
-Small arrays, so that what is left is validation, geometry, the memory of the results and the arguments of the
-launches. An optimiser's table of arrays is looked up as on a GPU, and made at the first step alone. The driver's own
-launch comes on top and needs a GPU to be measured (6 us on an H200's host, 2026-11).
+Arrays are small, so what is measured is validation, plans, memory of the results and the arguments of the launches. An
+optimizer's table of arrays is looked up as on a GPU, and made at the first step alone. The driver's own launch comes on
+top and needs a GPU to be measured (6 us on an H200's host, 2026-11).
 """
 
 import contextlib
@@ -21,16 +21,16 @@ from rich.table import Table
 
 CALLS, ROUNDS = 200, 7
 ADDRESS = 1 << 20
-"""Of every array, as the stand-in reads none: NumPy takes 0.8 us to say where one lies, a CuPy array has it at hand."""
+"""Of every array, as the stand-in reads none: NumPy takes 0.8 us to find an address, a CuPy array stores it."""
 
 
 class Cost(NamedTuple):
-    """Of one call."""
+    """Cost of one call."""
 
     name: str
     launches: int
     microseconds: float
-    """The mean of the quickest round, in processor time: other processes only add."""
+    """Mean of the fastest round, in processor time: other processes only add."""
 
 
 def cases(dtype=np.float32):
@@ -57,7 +57,7 @@ def cases(dtype=np.float32):
 
 
 def measure(name, call, calls=CALLS, rounds=ROUNDS):
-    """The Cost of a call whose launches nobody executes."""
+    """The Cost of a call whose launches are not executed."""
     with _no_gpu() as launched:
         call()
         launched.clear()
@@ -73,7 +73,7 @@ def measure(name, call, calls=CALLS, rounds=ROUNDS):
 
 @contextlib.contextmanager
 def _no_gpu():
-    """NumPy arrays to the CUDA kernels, these to a driver that does nothing; a list with an item for each launch."""
+    """Send NumPy arrays to the CUDA kernels and launches to a driver that does nothing; yields a list of launches."""
     from gpuconv.core.device import numpy_arrays_on
     from gpuconv.kernels.cuda import driver_launch, launch, multi_tensor, vectorized
 
@@ -95,7 +95,9 @@ def _no_gpu():
         kernel = types.SimpleNamespace(
             py_func=call.kernel.py_func, compile=lambda signature: types.SimpleNamespace(_codelibrary=code)
         )
-        call.entries[device, dtypes] = made = driver_launch.Call(kernel, call.kinds).entry(device, dtypes, lambda: None)
+        call.entries[device, dtypes] = made = driver_launch.Call(kernel, call.kinds, call.scalars).entry(
+            device, dtypes, lambda: None
+        )
         return made
 
     launch._call_of.cache_clear()
@@ -105,7 +107,7 @@ def _no_gpu():
         mock.patch.dict(sys.modules, modules),
         mock.patch.object(launch, "run", launch.run_on_device),
         mock.patch.object(launch, "_new_entry", entry),
-        mock.patch.object(driver_launch, "place_of", lambda a: (ADDRESS, 0)),
+        mock.patch.object(driver_launch, "pointer_and_device", lambda a: (ADDRESS, 0)),
         mock.patch.object(multi_tensor, "address", lambda a: ADDRESS),
         mock.patch.object(vectorized, "address", lambda a: ADDRESS),
         mock.patch.object(multi_tensor, "_uploaded", OrderedDict()),

@@ -1,6 +1,6 @@
-"""Every launch of every operation, recorded: which kernel, with how many threads, with arguments of which types.
+"""Records the launches of every operation: kernel, threads and types of the arguments.
 
-Nothing is executed and no GPU is asked for. The static gate (`bench/sass.py`) and the tests compile what is found here.
+Nothing is executed and no GPU is needed. The static gate (`bench/sass.py`) and the tests compile these kernels.
 """
 
 import importlib
@@ -21,21 +21,21 @@ OPTIMIZERS = [
 
 
 class Instance(NamedTuple):
-    """A kernel as the operations launch it: compiled once for each signature, whatever the geometry."""
+    """A kernel as the operations launch it: compiled once for each signature, whatever the shape."""
 
     name: str
     kernel: object
     signature: object
-    """Numba's, of the kernel's arguments."""
+    """Numba signature."""
     threads: int
-    """A block."""
+    """Threads of a block."""
     dtype: str
     first: tuple = (7, 5)
-    """The architecture from which on it can be compiled."""
+    """Lowest architecture that it can be compiled for."""
 
 
 def record(work):
-    """The launches (kernel, blocks, threads, arguments) that some work on NumPy arrays makes; none is executed."""
+    """The launches (kernel, blocks, threads, arguments) of some work on NumPy arrays; none is executed."""
     from gpuconv.core.device import numpy_arrays_on
     from gpuconv.kernels.cuda import launch
 
@@ -69,7 +69,7 @@ def instances_of(work, dtype):
 
 
 def convolution_tiles():
-    """An Instance of every float32 tile of the convolution, also those that no operation here is large enough for."""
+    """An Instance of every float32 tile of the implicit GEMMs, also of those that no operation here launches."""
     from numba import float32, int32, types, uint32, void
 
     from gpuconv.kernels.conv.cuda import implicit_gemm, implicit_gemm_wgrad
@@ -88,7 +88,7 @@ def convolution_tiles():
 
 
 def tensor_cores():
-    """An Instance of every kernel for tensor cores: 16-bit types and tf32, both tiles, what packs and what adds."""
+    """An Instance of every kernel of the tensor cores: 16-bit types and tf32, both tiles, packing and reductions."""
     from gpuconv.core.dtypes import half_types
     from gpuconv.kernels.conv.cuda.tensor_core import FIRST_CAPABILITY
 
@@ -99,7 +99,7 @@ def tensor_cores():
 
 
 def _passes(dtype, options):
-    """Every pass of a convolution that large tiles compute on the stand-in, and of a small one."""
+    """Every pass of a convolution that is large enough for large tiles, and of a small one."""
     import gpuconv
 
     for x_shape, w_shape in (((4, 64, 64, 64), (128, 64, 3, 3)), ((1, 8, 5, 5), (8, 8, 3, 3))):

@@ -1,4 +1,4 @@
-"""What every CUDA kernel asks of memory, counted on the emulator by its models of banks and sectors; never times.
+"""Memory traffic of every CUDA kernel, counted on the emulator by its models of banks and sectors; never times.
 
     python -m gpuconv.bench.meter                  # a table
     python -m gpuconv.bench.meter --markdown       # as docs/cuda.md has it
@@ -16,24 +16,24 @@ from rich.table import Table
 
 
 class Count(NamedTuple):
-    """Of all launches of one kernel."""
+    """Counts over all launches of one kernel."""
 
     kernel: str
     launches: int
     instructions: int
-    """Of warps."""
+    """Warp instructions."""
     sectors: int
-    """Of 32 bytes, global memory."""
+    """32-byte sectors of global memory."""
     least_sectors: int
-    """Where the bytes that each request asks for stood side by side."""
+    """Sectors if the bytes of each request were contiguous."""
     array_bytes: int
-    """Of the arrays that the launches were given, once each."""
+    """Bytes of the launches' arrays, each counted once."""
     wavefronts: int
     least_wavefronts: int
-    """Of shared memory, likewise."""
+    """Wavefronts of shared memory, and the fewest for the bytes requested."""
 
     def cells(self):
-        """For a table."""
+        """Cells of a table row."""
         shared = f"{self.wavefronts / self.least_wavefronts:.2f}" if self.least_wavefronts else ""
         sectors = f"{self.sectors / self.least_sectors:.2f}" if self.least_sectors else ""
         moved = f"{32 * self.sectors / self.array_bytes:.2f}"
@@ -104,7 +104,7 @@ def cases(dtype=np.float32):
 
 
 def measured(work):
-    """A Count for each kernel that some work launches, in the order in which they come."""
+    """A Count for each kernel that some work launches, in launch order."""
     import gpuconv
     from gpuconv import emulator
     from gpuconv.kernels.cuda import launch
@@ -121,7 +121,7 @@ def measured(work):
 
 
 def _bytes(argument):
-    """Of an array, or of those behind a table."""
+    """Bytes of an array, or of the arrays of a table."""
     if hasattr(argument, "rows"):
         return sum(a.nbytes for row in argument.rows for a in row)
     return argument.nbytes if isinstance(argument, np.ndarray) else 0

@@ -1,10 +1,10 @@
-"""The static gate: machine code of every CUDA kernel, without a GPU.
+"""Static gate: the machine code of every CUDA kernel, without a GPU.
 
     python -m gpuconv.bench.sass --architectures 80 90 --json sass.json
 
-Numba's PTX is assembled by `ptxas` and taken apart by `nvdisasm`, both from wheels (nvidia-cuda-nvcc,
-nvidia-cuda-nvdisasm). PTX is kept by the source of the kernel, and what the assembler made of it by the PTX, in the
-emulator's cache: unchanged kernels cost nothing. Counts of instructions are no times.
+Numba's PTX is assembled by `ptxas` and disassembled by `nvdisasm`, both from wheels (nvidia-cuda-nvcc,
+nvidia-cuda-nvdisasm). The emulator's cache holds PTX by the source of a kernel, and the counts by the PTX: unchanged
+kernels cost nothing. Instruction counts are not times.
 """
 
 import functools
@@ -32,37 +32,37 @@ MULTIPLY = ("FFMA", "DFMA", "HMMA")
 
 
 class Code(NamedTuple):
-    """What a kernel became."""
+    """Resources and instructions of a kernel's machine code."""
 
     registers: int
     spilled: int
-    """Bytes that the assembler moves to local memory and back."""
+    """Bytes of spill stores and spill loads."""
     stack: int
     """Bytes of local memory a thread."""
     shared: int
     """Bytes of static shared memory a block."""
     loop: Counter
-    """Instructions of the innermost loop that multiplies most, by name without suffixes; all of them without a loop."""
+    """Instructions of the innermost loop with most multiplications, by opcode; all of them where there is no loop."""
     all: Counter
     widths: Counter
-    """Accesses of global memory: "LDG.128", "STG.32"; those that do not say are of 32 bits."""
+    """Accesses of global memory by width: "LDG.128", "STG.32"."""
     float64: int
     """Instructions on float64."""
     seconds: float
-    """What ptxas took, when it ran."""
+    """Time of ptxas."""
 
     def share(self, name):
-        """Part of the main loop that is one instruction."""
+        """Share of an opcode in the main loop."""
         return self.loop[name] / self.loop.total()
 
     @property
     def local(self):
-        """Accesses of local memory, and the bytes it takes: none is the aim."""
+        """Accesses of local memory and bytes of the stack frame: 0 is the aim."""
         return self.all["LDL"] + self.all["STL"] + self.stack
 
 
 class Multiprocessor(NamedTuple):
-    """What the blocks of a multiprocessor share (CUDA C++ Programming Guide, technical specifications)."""
+    """Limits of a multiprocessor (CUDA C++ Programming Guide, technical specifications)."""
 
     threads: int
     blocks: int
@@ -81,7 +81,7 @@ MULTIPROCESSORS = {
 
 
 def missing():
-    """What keeps this machine from assembling, in a few words; None where nothing does."""
+    """Why this machine cannot assemble, in a few words; None where it can."""
     absent = [name for name in ("ptxas", "nvdisasm") if not (TOOLS / name).is_file()]
     return f"{' and '.join(absent)} not in {TOOLS} (pip install gpuconv[dev])" if absent else None
 
@@ -99,8 +99,8 @@ def assemble(kernel, signature, architecture):
 
 
 def assemble_ptx(ptx, architecture):
-    """The Code of a text of PTX, looked up where it was assembled before."""
-    key = cache.key("sass", ptx, str(architecture), _version(), Path(__file__).read_text())  # what the Code depends on
+    """The Code of PTX, from the cache if it was assembled before."""
+    key = cache.key("sass", ptx, str(architecture), _version(), Path(__file__).read_text())
     kept = cache.read(key)
     if kept is not None:
         return Code(*(Counter(value) if isinstance(value, dict) else value for value in json.loads(kept)))
@@ -146,13 +146,13 @@ def _run(tool, *arguments):
 
 
 def _instructions(listing):
-    """(address, name, operands) of every instruction; NOP only fills the last lines."""
+    """(address, opcode, operands) of every instruction but NOP, which pads the end."""
     found = filter(None, map(INSTRUCTION.match, listing.splitlines()))
     return [(int(m.group(1), 16), m.group(3), m.group(4)) for m in found if m.group(3) != "NOP"]
 
 
 def _innermost_loops(listing):
-    """The instructions from a label to a later branch back to it, where no such pair lies within."""
+    """The instructions of each innermost loop: from a label to a branch back to it, with no such pair inside."""
     labels, waiting, loops = {}, [], []
     for line in listing.splitlines():
         if label := LABEL.match(line):
@@ -162,7 +162,7 @@ def _innermost_loops(listing):
             labels.update(dict.fromkeys(waiting, address))
             waiting = []
             back = re.search(r"`\((\.L_\w+)\)", instruction.group(4))
-            # Every kernel ends in a branch to itself, which is no loop.
+            # A kernel ends in a branch to itself, which is not a loop.
             if instruction.group(3).startswith("BRA") and back and labels.get(back.group(1), address) < address:
                 loops.append((labels[back.group(1)], address))
     inner = [a for a in loops if not any(b != a and a[0] <= b[0] and b[1] <= a[1] for b in loops)]
@@ -175,7 +175,7 @@ def _mix(code):
 
 
 def _width(name):
-    """What LDG.E.128.CONSTANT is counted as, "LDG.128"; None for what does not reach global memory."""
+    """LDG.E.128.CONSTANT as "LDG.128"; None for opcodes that do not access global memory."""
     first, *suffixes = name.split(".")
     if first not in ("LDG", "STG"):
         return None
@@ -184,10 +184,10 @@ def _width(name):
 
 
 def occupancy(code, threads, architecture):
-    """Part of a multiprocessor's threads that blocks of so many threads can fill.
+    """Occupancy: share of a multiprocessor's threads that blocks of so many threads can fill.
 
-    Registers are given out by 256 a warp, to four partitions; shared memory by 128 bytes, 1 KiB of each block being
-    the system's from sm_80 on.
+    Registers are allocated in units of 256 a warp, in four partitions; shared memory in units of 128 bytes, with 1 KiB
+    a block reserved by the system from sm_80 on.
     """
     limits = MULTIPROCESSORS[architecture]
     warps = -(-threads // 32)

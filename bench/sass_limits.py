@@ -1,4 +1,4 @@
-"""What the machine code of each kernel may cost, on every architecture; checked by `make sass` and the test suite."""
+"""Limits of the machine code of each kernel on every architecture, checked by `make sass` and the test suite."""
 
 from .sass import MULTIPROCESSORS
 
@@ -20,32 +20,31 @@ REGISTERS = {
     "resample_kernel": (64, 56),
     "rmsprop_kernel": (48, 72),
 }
-"""Most registers a thread, (float32, float64), of kernels that take more than the others, by the beginning of the name:
-what ptxas 13.0 gives them on sm_80 and sm_90, rounded up to 8, by which registers are given out."""
+"""Most registers a thread, (float32, float64), of kernels beyond DEFAULT_REGISTERS, by a prefix of the name:
+what ptxas 13.0 gives them on sm_80 and sm_90, rounded up to the allocation unit of 8."""
 
-OTHERS = (40, 56)
+DEFAULT_REGISTERS = (40, 56)
 """Of all other kernels: with 40 three quarters of a multiprocessor's threads are resident on sm_80, with 56 half."""
 
-BLACKWELL = 8
-"""Registers that a kernel may take besides from sm_100 on: the unrolled loops of ptxas 13.0 are longer there."""
+BLACKWELL_EXTRA_REGISTERS = 8
+"""Further registers from sm_100 on: the unrolled loops of ptxas 13.0 are longer there."""
 
-STREAMS, SUMS = {"vectors", "table"}, {"reachable"}
-"""Arguments by which kernels that stream are known, and those that add up: 128-bit accesses are a must for them."""
+VECTORIZED, REDUCTIONS = {"vectors", "table"}, {"reachable"}
+"""Arguments by which vectorized kernels and reductions are recognized: they must have 128-bit accesses."""
 
-ONLY_READ = {"cross_entropy_rows_kernel"}
-"""Streams whose results are a number for each row."""
+LOAD_ONLY = {"cross_entropy_rows_kernel"}
+"""Vectorized kernels whose results are a number for each row."""
 
-PRODUCTS = 64
+MMA_PER_LOOP = 64
 TENSOR_LOOPS = {"conv2d_wgrad_": 190, "conv2d_fprop_": 166}
-"""Most instructions in the main loop of a 128 x 128 tile on tensor cores for so many products of 16 x 8 (HMMA), by the
-beginning of its name: those of CUTLASS's forward pass are 196 (sm_80, see docs/cuda.md)."""
+"""Most instructions for MMA_PER_LOOP HMMA in the main loop of a 128 x 128 tile, by a prefix of the kernel's name:
+CUTLASS's forward pass has 196 (sm_80, see docs/cuda.md)."""
 
-FILE = 65536
-"""Registers of a multiprocessor."""
+REGISTERS_PER_MULTIPROCESSOR = 65536
 
 
 def faults(instance, code, architecture):
-    """What breaks a limit, in words; nothing may spill, use local memory or reach float64 by accident."""
+    """The broken limits, in words; nothing may spill, use local memory or compute in float64 by accident."""
     counts = {"bytes spilled": code.spilled, "local accesses and bytes": code.local}
     if instance.dtype != "float64":
         counts["float64 instructions"] = code.float64
@@ -53,9 +52,9 @@ def faults(instance, code, architecture):
     found = [f"{count} {what}, expected 0" for what, count in counts.items() if count]
     found += [f"no {access}, expected 128-bit accesses" for access in _wide(instance) if not code.widths[access]]
     longest = _longest_loop(instance, code, architecture)
-    if longest is not None and code.loop.total() * PRODUCTS > longest * code.loop["HMMA"]:
+    if longest is not None and code.loop.total() * MMA_PER_LOOP > longest * code.loop["HMMA"]:
         counted = f"{code.loop.total()} instructions for {code.loop['HMMA']} HMMA"
-        found.append(f"{counted}, expected at most {longest} for {PRODUCTS}")
+        found.append(f"{counted}, expected at most {longest} for {MMA_PER_LOOP}")
     most = most_registers(instance, architecture)
     if code.registers > most:
         found.append(f"{code.registers} registers, expected at most {most}")
@@ -63,30 +62,30 @@ def faults(instance, code, architecture):
 
 
 def _wide(instance):
-    """The accesses that a kernel's machine code must have, by the arguments it takes."""
+    """The accesses that a kernel's machine code must have, by its arguments."""
     code = getattr(instance.kernel, "py_func", _wide).__code__
     taken = set(code.co_varnames[: code.co_argcount])
-    if taken & STREAMS and instance.name not in ONLY_READ:
+    if taken & VECTORIZED and instance.name not in LOAD_ONLY:
         return ["LDG.128", "STG.128"]
-    return ["LDG.128"] if taken & (STREAMS | SUMS) else []
+    return ["LDG.128"] if taken & (VECTORIZED | REDUCTIONS) else []
 
 
 def _longest_loop(instance, code, architecture):
-    """Instructions for 64 products, of large tiles on tensor cores; from Blackwell on, which has other ones, none."""
+    """Most instructions for MMA_PER_LOOP HMMA of a large tile on tensor cores; None from Blackwell on."""
     if not (code.loop["HMMA"] and instance.name.endswith("_128x128")) or architecture >= (10, 0):
         return None
     return next(most for name, most in TENSOR_LOOPS.items() if instance.name.startswith(name))
 
 
 def most_registers(instance, architecture):
-    """Of a kernel that says how many blocks are to be resident, as many as those leave; else its row's.
+    """Most registers a thread: by the launch bounds of a kernel that has them, else by the table.
 
-    Never fewer than leave all of a multiprocessor's threads resident: 64 on Turing, whose compiler takes more.
+    Never fewer than leave all threads of a multiprocessor resident: 64 on Turing, whose compiler takes more.
     """
     bounds = getattr(instance.kernel, "targetoptions", {}).get("launch_bounds")
     if isinstance(bounds, tuple) and len(bounds) > 1:
-        return FILE // (bounds[0] * bounds[1])
-    full = FILE // MULTIPROCESSORS[architecture].threads // 8 * 8
-    more = BLACKWELL if architecture >= (10, 0) else 0
-    row = next((row for name, row in REGISTERS.items() if instance.name.startswith(name)), OTHERS)
+        return REGISTERS_PER_MULTIPROCESSOR // (bounds[0] * bounds[1])
+    full = REGISTERS_PER_MULTIPROCESSOR // MULTIPROCESSORS[architecture].threads // 8 * 8
+    more = BLACKWELL_EXTRA_REGISTERS if architecture >= (10, 0) else 0
+    row = next((row for name, row in REGISTERS.items() if instance.name.startswith(name)), DEFAULT_REGISTERS)
     return max(row[instance.dtype == "float64"] + more, full)

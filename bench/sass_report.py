@@ -1,4 +1,4 @@
-"""What the static gate prints: a row for each kernel, type and architecture, and the limits that it is held to."""
+"""Report of the static gate: a row for each kernel, dtype and architecture, and the limits that are broken."""
 
 import argparse
 import json
@@ -21,20 +21,20 @@ class Row(NamedTuple):
     architecture: tuple
     code: sass.Code
     seconds: float
-    """Compilation by Numba (nothing, where the PTX was kept) and by ptxas (when it last ran)."""
+    """Compilation by Numba (0 for cached PTX) and by ptxas (when it last ran)."""
 
     @property
     def occupancy(self):
-        """Part of the multiprocessor's threads."""
+        """Share of the multiprocessor's threads."""
         return sass.occupancy(self.code, self.instance.threads, self.architecture)
 
     def faults(self):
-        """What breaks a limit, in words."""
+        """The broken limits, in words."""
         return sass_limits.faults(self.instance, self.code, self.architecture)
 
 
 def rows(instances, architectures):
-    """Compile and assemble; a Row at a time."""
+    """Compile and assemble: yields a Row for each instance and architecture."""
     for architecture in architectures:
         for instance in (i for i in instances if i.first <= architecture):
             begin = time.perf_counter()
@@ -86,7 +86,7 @@ def main(arguments=None):
     parser.add_argument("--architectures", nargs="+", default=["".join(map(str, a)) for a in sass.ARCHITECTURES])
     parser.add_argument("--kernels", default="", help="only those with this in their name")
     parser.add_argument("--json", type=Path, help="write everything counted there")
-    parser.add_argument("--cold", action="store_true", help="compile everything anew, for the seconds it takes")
+    parser.add_argument("--cold", action="store_true", help="ignore the cache, to measure compilation")
     options = parser.parse_args(arguments)
     if options.cold:
         os.environ["GPUCONV_EMULATOR_CACHE"] = ""
@@ -96,7 +96,7 @@ def main(arguments=None):
     if unknown := set(options.architectures) - known.keys():
         sys.exit(f"sass: --architectures is {', '.join(sorted(unknown))}, expected some of {', '.join(known)}")
     tiles = list(launches.convolution_tiles())
-    named = {tile.name for tile in tiles}  # of one type and signature, whoever launches them
+    named = {tile.name for tile in tiles}
     launched = [i for i in launches.every_instance()[0] if i.dtype != "float32" or i.name not in named]
     tensor = list(launches.tensor_cores())
     instances = [i for i in tiles + launched + tensor if options.kernels in i.name]

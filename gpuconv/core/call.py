@@ -167,10 +167,11 @@ class Call:
         return cast(P, made)
 
     def scalar(self, name: str, value: Any) -> Any:
-        """A number given as an option, in the type that is computed in."""
+        """A number given as an option, in the type that is computed in: float32 where kernels take 16-bit arrays."""
         if type(value) is not float:
             value = number(self.op, name, value)
-        return self.compute_dtype.type(value)
+        dtype = self.compute_dtype
+        return (dtype if dtype.itemsize > 2 else FLOAT32).type(value)
 
     def require_shape(self, name: str, a: Array | None, shape: Sequence[int], why: str) -> None:
         """Refuse an array of another shape; an optional one may be None."""

@@ -7,8 +7,8 @@ used; the public functions refuse arrays of 2^31 elements.
 
 import math
 import sys
-from functools import cache, lru_cache, partial
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import numpy as np
 from numba import cuda, float32, float64, int32, uint32, uint64
@@ -16,21 +16,21 @@ from numba import cuda, float32, float64, int32, uint32, uint64
 from . import driver_launch
 
 THREADS = 256
-"""Threads a block, of every kernel but the tiles': occupancy is full with it wherever registers allow."""
+"""Threads a block of all kernels but the GEMM tiles: full occupancy wherever registers allow."""
 
 WARP = 32
-"""Threads that run together, and can shuffle."""
+"""Threads of a warp."""
 
-STAND_IN = 108
-"""Multiprocessors of the device that NumPy arrays stand for."""
+EMULATED_MULTIPROCESSORS = 108
+"""Multiprocessors of the emulated device: those of an A100."""
 
 architecture = (8, 0)
-"""Its compute capability; the emulator sets that of the architecture it compiles for."""
+"""Compute capability of the emulated device; the emulator sets that of the architecture it compiles for."""
 
 MIB = 1 << 20
 
 FLOAT64 = np.dtype(np.float64)
-"""What a Python float is."""
+"""dtype of a Python float."""
 
 __all__ = [
     "THREADS",
@@ -58,23 +58,27 @@ __all__ = [
 def each(kernel, elements, *arguments):
     """Launch a kernel with a thread for each element."""
     if elements:
-        _launch(kernel, -(-elements // THREADS), THREADS, arguments)
+        _dispatch(kernel, -(-elements // THREADS), THREADS, arguments)
 
 
 def reduce(kernel, blocks, *arguments):
     """Launch a kernel with a whole block for each of its results."""
     if blocks:
-        _launch(kernel, blocks, THREADS, arguments)
+        _dispatch(kernel, blocks, THREADS, arguments)
 
 
 def tiles(kernel, blocks, threads, *arguments):
     """Launch a kernel with a block for each tile of its result, of as many threads as the tile takes."""
     if blocks:
-        _launch(kernel, blocks, threads, arguments)
+        _dispatch(kernel, blocks, threads, arguments)
 
 
-class Plan(NamedTuple):
-    """What follows of a launch from shapes, dtypes and options alone; found once, looked up by later launches."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Plan:
+    """What follows of a launch from shapes, dtypes and options alone; found once, looked up by later launches.
+
+    Its scalars are packed once for each set of types of the other arguments.
+    """
 
     kernel: object
     blocks: int
@@ -86,18 +90,18 @@ class Plan(NamedTuple):
 def planned(plan, *arguments):
     """Launch a plan: its kernel takes these arguments, then the plan's scalars."""
     if plan.blocks:
-        _launch(plan.kernel, plan.blocks, plan.threads, (*arguments, *plan.scalars))
+        _dispatch(plan.kernel, plan.blocks, plan.threads, arguments, plan)
 
 
 def one(kernel, *arguments):
     """Launch a kernel with a single thread."""
-    _launch(kernel, 1, 1, arguments)
+    _dispatch(kernel, 1, 1, arguments)
 
 
 def empty_like_on(like, shape, dtype=None):
-    """New memory of the library, on the device, and by default of the type that an array has.
+    """A new array of the library and on the device of another one, and by default of its dtype.
 
-    CuPy's comes from its pool. Where there is none left, MemoryError says what was asked for and what is free.
+    CuPy takes it from its memory pool. MemoryError says what was asked for and what is free.
     """
     library = np if type(like) is np.ndarray else sys.modules[type(like).__module__.partition(".")[0]]
     dtype = like.dtype if dtype is None else np.dtype(dtype)
@@ -122,7 +126,7 @@ def _shortage(cupy, shape, dtype):
 
 
 def address(a):
-    """Where an array's first element lies."""
+    """Address of an array's first element."""
     return a.data.ptr if hasattr(a, "get") else a.__array_interface__["data"][0]
 
 
@@ -132,13 +136,13 @@ def upload(like, host):
 
 
 def numba_type(dtype):
-    """Numba's name for a floating type, for what a kernel's factory closes over."""
+    """Numba type of a floating dtype, for kernel factories to close over."""
     return {4: float32, 8: float64}[np.dtype(dtype).itemsize]
 
 
 def multiprocessors(like):
-    """How many multiprocessors the device of an array has; those of an A100 for NumPy arrays, which stand for it."""
-    return _multiprocessors(like.device.id) if hasattr(like, "get") else STAND_IN
+    """Multiprocessors of the device of an array; of the emulated device for NumPy arrays."""
+    return _multiprocessors(like.device.id) if hasattr(like, "get") else EMULATED_MULTIPROCESSORS
 
 
 def capability(like):
@@ -157,10 +161,10 @@ def _multiprocessors(device):
 
 
 class _Narrowed(dict):
-    """Python integers as int32: a launch has up to forty of them, and making one takes longer than finding it."""
+    """Python integers as int32, cached: a launch has up to forty, and making one takes longer than a look-up."""
 
     def __missing__(self, number):
-        """An integer that was not met before; kept while there is room. OverflowError past 32 bits."""
+        """Convert a new integer and cache it while there is room. OverflowError past 32 bits."""
         narrowed = np.int32(number)
         if len(self) < 1 << 16:
             self[number] = narrowed
@@ -170,12 +174,12 @@ class _Narrowed(dict):
 _narrowed = _Narrowed()
 
 
-def _launch(kernel, blocks, threads, arguments):
-    """Launch; who stands in for the device is given arguments as the kernel takes them."""
+def _dispatch(kernel, blocks, threads, arguments, plan=None):
+    """Launch on the GPU, or hand the prepared arguments to the emulator."""
     if run is run_on_device:
-        run_on_device(kernel, blocks, threads, arguments)
+        run_on_device(kernel, blocks, threads, arguments, plan)
     else:
-        run(kernel, blocks, threads, prepared(kernel, arguments))
+        run(kernel, blocks, threads, prepared(kernel, arguments if plan is None else (*arguments, *plan.scalars)))
 
 
 def prepared(kernel, arguments):
@@ -208,7 +212,7 @@ def _require_one_type(kernel, types):
 
 
 def _require_contiguous(a):
-    """Refuse an array that is not one row of memory: of a copy, what a kernel writes would be lost."""
+    """Refuse an array that is not C-contiguous: a kernel would write into a copy."""
     if not a.flags.c_contiguous:
         raise ValueError(f"array of shape {a.shape} has strides {a.strides}, expected a C-contiguous one")
 
@@ -217,16 +221,16 @@ def _name(kernel):
     return kernel.py_func.__name__ if hasattr(kernel, "py_func") else type(kernel).__name__
 
 
-def run_on_device(kernel, blocks, threads, arguments):
-    """Hand a launch of CuPy arrays to the driver, on CuPy's current stream."""
-    call = _call_of(kernel, tuple(map(type, arguments)))
+def run_on_device(kernel, blocks, threads, arguments, plan=None):
+    """Hand a launch of CuPy arrays to the driver, on CuPy's current stream; a plan's scalars are its last arguments."""
+    call = _call_of(kernel, tuple(map(type, arguments)), plan)
     dtypes, words, device = [], [], None
     for i in call.arrays:
         a = arguments[i]
         if hasattr(a, "on_device"):
             a = a.on_device()
         _require_contiguous(a)
-        pointer, device = driver_launch.place_of(a)
+        pointer, device = driver_launch.pointer_and_device(a)
         size, each = a.size, a.itemsize
         words += 0, 0, size, each, pointer, size, each
         dtypes.append(a.dtype)
@@ -235,10 +239,10 @@ def run_on_device(kernel, blocks, threads, arguments):
     entry(blocks, threads, driver_launch.stream_at(stream), (*call.numbers(arguments), *words))
 
 
-@cache
-def _call_of(kernel, kinds):
-    """How a kernel takes arguments of some types."""
-    return driver_launch.Call(kernel, kinds)
+@lru_cache(maxsize=1 << 14)
+def _call_of(kernel, kinds, plan):
+    """Launches of a kernel with arguments of some types, followed by a plan's scalars."""
+    return driver_launch.Call(kernel, kinds, () if plan is None else plan.scalars)
 
 
 def _new_entry(call, device, dtypes):
@@ -249,7 +253,7 @@ def _new_entry(call, device, dtypes):
 
 
 run = run_on_device
-"""Every launch goes through here: tests and tools put something else in its place."""
+"""Every launch goes through here: the emulator, tests and tools replace it."""
 
 empty = np.empty
-"""Memory of NumPy arrays that stand for device arrays; the emulator keeps account of its own."""
+"""Allocates NumPy arrays that stand for device arrays; the emulator replaces it by its tracked memory."""

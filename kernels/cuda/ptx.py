@@ -1,8 +1,8 @@
-"""Instructions that Numba does not emit, as intrinsics: 128-bit vectors, loads under a predicate, quick division.
+"""PTX intrinsics that Numba lacks: 128-bit vectors, predicated loads, division by multiplication.
 
 Numba merges neither four loads into one nor a branch into a predicate, so these emit LLVM vectors or the PTX itself.
-Offsets are uint32, in elements; a constant displacement stays outside of the offset's widening to 64 bits, so that the
-assembler folds it into the instruction's address. A pointer's alignment is the caller's promise.
+Offsets are uint32, in elements; a constant displacement is added after the offset's extension to 64 bits, so that the
+assembler folds it into the address. The caller guarantees the alignment of a pointer.
 """
 
 import hashlib
@@ -16,29 +16,29 @@ from numba.cuda.extending import intrinsic
 I32, I64, VOID = ir.IntType(32), ir.IntType(64), ir.VoidType()
 
 SHARED = 3
-"""LLVM's number for a block's shared memory."""
+"""LLVM's address space of shared memory."""
 
 VECTOR_BYTES = 16
 """Bytes of the widest load and store."""
 
 
 def fingerprint(*files):
-    """A number for the text of source files: Numba's cache sees an intrinsic's change if a kernel closes over it."""
+    """Hash of source files: a kernel that closes over it is recompiled when an intrinsic changes."""
     return int(hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()[:7], 16)
 
 
 def data(context, builder, array_type, array):
-    """Where an array's elements begin."""
+    """Pointer to an array's first element."""
     return context.make_array(array_type)(context, builder, array).data
 
 
-def moved(builder, pointer, elements):
-    """A pointer a constant number of elements further on."""
+def advanced(builder, pointer, elements):
+    """A pointer advanced by a constant number of elements."""
     return builder.gep(pointer, [ir.Constant(I64, elements)], inbounds=True)
 
 
 def element(context, builder, signature, arguments, position):
-    """Where element arguments[position + 1] of the array arguments[position] lies."""
+    """Pointer to element arguments[position + 1] of the array arguments[position]."""
     offset, offset_type = arguments[position + 1], signature.args[position + 1]
     if offset.type.width < I64.width:
         offset = (builder.sext if offset_type.signed else builder.zext)(offset, I64)
@@ -46,7 +46,7 @@ def element(context, builder, signature, arguments, position):
 
 
 def byte_address(context, builder, signature, arguments, position):
-    """As `element`, for an offset in bytes: what is added to it or toggled in it needs no scaling in a loop."""
+    """As `element`, for an offset in bytes, which needs no scaling in a loop."""
     start = data(context, builder, signature.args[position], arguments[position])
     offset = builder.zext(arguments[position + 1], I64)
     byte = builder.gep(builder.bitcast(start, ir.IntType(8).as_pointer()), [offset], inbounds=True)
@@ -54,18 +54,18 @@ def byte_address(context, builder, signature, arguments, position):
 
 
 def shared_base(context, builder, signature, arguments, position):
-    """Where an array in shared memory begins, in 32 bits."""
+    """32-bit address of an array in shared memory."""
     start = data(context, builder, signature.args[position], arguments[position])
     return builder.ptrtoint(builder.addrspacecast(start, start.type.pointee.as_pointer(SHARED)), I32)
 
 
 def shared_address(context, builder, signature, arguments, position):
-    """Byte arguments[position + 1] of the array arguments[position] in shared memory."""
+    """32-bit address of byte arguments[position + 1] of the array arguments[position] in shared memory."""
     return builder.add(shared_base(context, builder, signature, arguments, position), arguments[position + 1])
 
 
 def emit(builder, result, text, constraints, operands, side_effect=True):
-    """An instruction as PTX's text; with a side effect it stays where it is."""
+    """Emit PTX text; with a side effect LLVM does not move it."""
     function = ir.FunctionType(result, [operand.type for operand in operands])
     return builder.call(ir.InlineAsm(function, text, constraints, side_effect=side_effect), operands)
 
@@ -78,7 +78,7 @@ def vector_length(element_type):
 def emit_vector_load(builder, pointer, length=None):
     """The elements of one load, of 128 bits if no length is given: `ld.v4.f32` or `ld.v2.f64`.
 
-    Of the memory that the compiler finds it to be.
+    The address space is the one that the compiler infers.
     """
     length = length or VECTOR_BYTES // _bytes(pointer.type.pointee)
     vector = ir.VectorType(pointer.type.pointee, length)
@@ -100,8 +100,7 @@ def emit_vector_store(builder, pointer, values):
 def emit_load_if(builder, pointer, predicate, count):
     """`@p ld.global.nc` of one element or of a vector, zeros where the predicate is false.
 
-    The instruction has a side effect for LLVM, which would otherwise move the load down to the use of its value, where
-    it hides nothing.
+    It has a side effect for LLVM, which would otherwise sink the load to the first use, where it hides no latency.
     """
     element_type = pointer.type.pointee
     letter, kind, zero = ("f", "f32", "0f00000000") if _bytes(element_type) == 4 else ("d", "f64", "0d0000000000000000")
@@ -182,21 +181,21 @@ def divide(typing_context, n, multiplier, shift):
     """n // divisor for n < 2^31 and (multiplier, shift) = reciprocal(divisor), all uint32: `mul.hi.u32`, `shr.u32`."""
 
     def generate(context, builder, signature, arguments):
-        numerator, factor, places = arguments
+        numerator, factor, bits = arguments
         doubled = builder.zext(builder.shl(numerator, ir.Constant(I32, 1)), I64)
         product = builder.mul(doubled, builder.zext(factor, I64), flags=["nuw"])
         high = builder.trunc(builder.lshr(product, ir.Constant(I64, 32)), I32)
-        return builder.lshr(high, places)
+        return builder.lshr(high, bits)
 
     return types.uint32(types.uint32, types.uint32, types.uint32), generate
 
 
 @intrinsic
 def thread_and_block(typing_context):
-    """(threadIdx.x, blockIdx.x), read anew: `mov.u32 %tid.x`, `mov.u32 %ctaid.x`.
+    """(threadIdx.x, blockIdx.x), read again: `mov.u32 %tid.x`, `mov.u32 %ctaid.x`.
 
-    What a kernel needs before and after its main loop is computed twice from these; otherwise LLVM would keep it, and
-    the loop would have fewer registers.
+    A kernel computes its indices from these before and again after the main loop: LLVM would keep the first ones alive,
+    and the loop would have fewer registers.
     """
 
     def generate(context, builder, signature, arguments):

@@ -14,10 +14,10 @@ from .vectorized import FOUR, aligned, load4_if_aligned
 ELEMENTS_PER_THREAD = 32
 ELEMENTS_PER_BLOCK = THREADS * ELEMENTS_PER_THREAD
 ELEMENTS_PER_ROUND = THREADS * FOUR
-"""Elements that a block takes at once."""
+"""Elements that a block loads in one iteration."""
 
 FULL_MASK = 0xFFFFFFFF
-"""All threads of a warp, as a mask."""
+"""All lanes of a warp."""
 
 WARPS_PER_BLOCK = THREADS // WARP
 
@@ -28,7 +28,7 @@ def blocks_for(elements):
 
 
 def sum_to_few(values):
-    """At most ELEMENTS_PER_THREAD numbers whose sum is that of the values, for a single thread to add."""
+    """At most ELEMENTS_PER_THREAD partial sums of the values, for a single thread to add."""
     while values.size > ELEMENTS_PER_THREAD:
         partials = empty_like_on(values, blocks_for(values.size))
         reduce(
@@ -55,7 +55,7 @@ def _kernel(kernels, values):
 
 @cuda.jit(device=True, inline="always")
 def block_range(block, size):
-    """Of a block's stretch of so many elements: the first of a thread's four, the end of the fours, the end."""
+    """(a thread's first element, end of the whole vectors, end) of a block's stretch of `size` elements."""
     first = uint32(uint32(block) * uint32(ELEMENTS_PER_BLOCK))
     end = min(uint32(size), uint32(first + uint32(ELEMENTS_PER_BLOCK)))
     return uint32(first + uint32(uint32(cuda.threadIdx.x) * uint32(FOUR))), uint32(end - end % uint32(FOUR)), end
@@ -63,21 +63,21 @@ def block_range(block, size):
 
 @cuda.jit(device=True, inline="always")
 def column_offset(i, k, K, positions):
-    """Where element i of values[:, k, :] lies; values (N, K, positions)."""
+    """Offset of element i of values[:, k, :]; values (N, K, positions)."""
     n, position = uint32(i // uint32(positions)), uint32(i % uint32(positions))
     return uint32(uint32(n * uint32(K) + k) * uint32(positions) + position)
 
 
 @cuda.jit(device=True, inline="always")
 def block_reduce(memory, total, infinite):
-    """The sum of `total` over the threads of a block, or the maximum, for its first thread: warps by shuffles first.
+    """The sum of `total` over the threads of a block, or the maximum, for thread 0: by shuffles, then over the warps.
 
-    memory holds an element for each warp.
+    memory, shared, holds an element for each warp.
     """
-    apart = int32(WARP // 2)
-    while apart:
-        total = sum_or_max(total, cuda.shfl_down_sync(FULL_MASK, total, apart), infinite)
-        apart = int32(apart // 2)
+    distance = int32(WARP // 2)
+    while distance:
+        total = sum_or_max(total, cuda.shfl_down_sync(FULL_MASK, total, distance), infinite)
+        distance = int32(distance // 2)
     if cuda.threadIdx.x % WARP == 0:
         memory[uint32(cuda.threadIdx.x // WARP)] = total
     cuda.syncthreads()
@@ -91,18 +91,18 @@ def block_reduce(memory, total, infinite):
 
 @cuda.jit(device=True, inline="always")
 def block_sum(memory, total):
-    """The sum of `total` over the threads of a block, for its first thread."""
+    """The sum of `total` over the threads of a block, for thread 0."""
     return block_reduce(memory, total, False)
 
 
 def _sum_kernel(dtype):
-    """A kernel for one type: shared memory wants its type known."""
+    """The kernel for a type."""
 
     def sum_kernel(values, reachable, sums, N, K, positions, blocks):
         """sums[k, b] = the sum of stretch b of values[:, k, :]; values (N, K, positions), sums (K, blocks).
 
-        Block k * blocks + b. A thread adds four neighbours at a time where rows are a multiple of four. Bytes: values
-        once.
+        Block k * blocks + b. A thread adds four neighbors at a time where rows are a multiple of four. FLOPs: N K
+        positions. Bytes: values once.
         """
         memory = cuda.shared.array(WARPS_PER_BLOCK, dtype)
         k, b = uint32(cuda.blockIdx.x // uint32(blocks)), uint32(cuda.blockIdx.x % uint32(blocks))

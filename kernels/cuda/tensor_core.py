@@ -1,13 +1,13 @@
-"""Tensor cores: fragments, and products of matrices by a warp.
+"""Tensor cores: intrinsics that load the fragments of a warp by `ldmatrix` and multiply them by `mma.sync` (sm_80).
 
-A product of 16 x 8 results takes a depth of 32 bytes: 16 elements of 16 bits or 8 of tf32. Lane l, of row l // 4 and
-pair l % 4, holds rows l // 4 and l // 4 + 8 of the first operand, column l // 4 of the second and, of the results,
-two rows of two neighbours each (PTX ISA, "Matrix Fragments for mma.m16n8k16" and "m16n8k8"). Operands lie in shared
-memory in lines of 64 bytes, four vectors of 128 bits, of which line i holds vector c at place c ^ (i // 2 % 4): eight
-lines' vectors, which one `ldmatrix` reads, lie in all 32 banks, and so do eight vectors of two lines, which are stored.
+One mma computes 16 x 8 results of a depth of 32 bytes: 16 elements of 16 bits or 8 of tf32. Lane l holds rows l // 4
+and l // 4 + 8 of the first operand, column l // 4 of the second, and two rows of two neighbors of the results (PTX ISA,
+"Matrix Fragments for mma.m16n8k16" and "m16n8k8"). Operands lie in shared memory in lines of 64 bytes, four 128-bit
+vectors, swizzled: line i holds vector c at position c ^ (i // 2 % 4). So the vectors of eight lines, which one
+`ldmatrix` reads, cover all 32 banks, and so do eight vectors of two lines, which are stored.
 
-As in tile.py, each function is an intrinsic that emits its instructions unrolled, counts and distances being constants;
-offsets into shared memory are bytes, into global memory elements. They need sm_80.
+As in gemm_tile.py, each intrinsic emits its instructions fully unrolled, with counts and strides as compile-time
+constants; offsets are bytes in shared memory and elements in global memory.
 """
 
 from llvmlite import ir
@@ -18,21 +18,21 @@ from . import cp_async, gemm_tile, ptx
 from .gemm_tile import constant
 
 LINE = 64
-"""Bytes of a line: two depths of a product."""
+"""Bytes of a line: the depth of two mma."""
 
 VECTORS = LINE // ptx.VECTOR_BYTES
-ROWS, COLUMNS = 16, 8
-"""Of one product."""
+MMA_ROWS, MMA_COLUMNS = 16, 8
+"""Results of one mma."""
 
-TURNED_DEPTH = 4
-"""Lines between a lane's two depths of tf32."""
+TF32_DEPTH_LINES = 4
+"""Lines between a lane's two depths of a transposed tf32 operand."""
 
 MULTIPLY = {
     "f16": "m16n8k16.row.col.f32.f16.f16.f32",
     "bf16": "m16n8k16.row.col.f32.bf16.bf16.f32",
     "tf32": "m16n8k8.row.col.f32.tf32.tf32.f32",
 }
-"""Instructions by the type of the operands; all add up in float32."""
+"""Instructions by the type of the operands; all accumulate in float32."""
 
 FINGERPRINT = ptx.fingerprint(ptx.__file__, gemm_tile.__file__, cp_async.__file__, __file__)
 """For kernels to close over: see ptx.fingerprint."""
@@ -41,61 +41,61 @@ F32 = ir.FloatType()
 
 
 @intrinsic
-def load_numbers(typing_context, registers, shared, offset, places, count):
-    """registers[l] = the 32 bits at shared[offset + l places]; l < count: `ld.shared.u32`."""
-    if not constant(places, count):
+def load_words(typing_context, registers, shared, offset, stride, count):
+    """registers[l] = the 32-bit word at shared[offset + l stride]; l < count: `ld.shared.b32`."""
+    if not constant(stride, count):
         return None
 
     def generate(context, builder, signature, arguments):
         start = ptx.data(context, builder, signature.args[0], arguments[0])
         source = ptx.shared_address(context, builder, signature, arguments, 1)
         for i in range(count.literal_value):
-            text = f"ld.shared.b32 $0, [$1+{i * places.literal_value}];"
-            builder.store(ptx.emit(builder, ptx.I32, text, "=r,r,~{memory}", [source]), ptx.moved(builder, start, i))
+            text = f"ld.shared.b32 $0, [$1+{i * stride.literal_value}];"
+            builder.store(ptx.emit(builder, ptx.I32, text, "=r,r,~{memory}", [source]), ptx.advanced(builder, start, i))
         return context.get_dummy_value()
 
-    return types.void(registers, shared, offset, places, count), generate
+    return types.void(registers, shared, offset, stride, count), generate
 
 
 @intrinsic
-def load_matrices(typing_context, registers, first, shared, offset, apart, count):
-    """An operand whose depth runs along the lines: registers[first + 4 l :][:4] = four matrices of 8 x 16 bytes.
+def load_matrices(typing_context, registers, first, shared, offset, stride, count):
+    """registers[first + 4 l :][:4] = four 8 x 16-byte matrices, l < count; the depth runs along the lines.
 
-    Each lane names a line by its offset, l apart further on; l < count. `ldmatrix.sync.aligned.m8n8.x4.shared.b16`.
+    Each lane addresses a line: shared[offset + l stride]. `ldmatrix.sync.aligned.m8n8.x4.shared.b16`.
     """
-    if not constant(first, apart, count):
+    if not constant(first, stride, count):
         return None
 
     def generate(context, builder, signature, arguments):
         start = ptx.data(context, builder, signature.args[0], arguments[0])
         source = ptx.shared_address(context, builder, signature, arguments, 2)
         for i in range(count.literal_value):
-            loaded = _matrices(builder, "", source, i * apart.literal_value)
+            loaded = _matrices(builder, "", source, i * stride.literal_value)
             _keep(builder, loaded, start, first.literal_value + 4 * i)
         return context.get_dummy_value()
 
-    return types.void(registers, first, shared, offset, apart, count), generate
+    return types.void(registers, first, shared, offset, stride, count), generate
 
 
 @intrinsic
-def load_turned(typing_context, registers, first, shared, offset, panel, count, kind):
-    """The first operand where its depth runs across the lines: registers[first + 4 l :][:4] for l < count.
+def load_transposed(typing_context, registers, first, shared, offset, panel, count, kind):
+    """registers[first + 4 l :][:4] of the first operand where its depth runs across the lines; l < count.
 
-    16-bit elements `ldmatrix` turns over (`.trans`): each lane names a line of two vectors by its offset, the next two
-    are those of the turned bit 32, and then come the next panel's. tf32 it cannot turn; a panel has 16 channels, and a
-    lane takes two neighbours from each of two lines, `ld.shared.v2.b32`, as a product's rows l // 4 and l // 4 + 8.
+    16-bit elements: `ldmatrix.trans`. Each lane addresses a line of two vectors by its offset; the other two vectors
+    are at the offset with bit 32 flipped, and then follows the next panel. tf32: `ldmatrix` cannot transpose 32-bit
+    elements, so a lane takes two neighbors from each of two lines by `ld.shared.v2.b32`, as rows l // 4 and l // 4 + 8.
     """
     if not (constant(first, panel, count) and isinstance(kind, types.StringLiteral)):
         return None
 
     def generate(context, builder, signature, arguments):
-        start = ptx.moved(builder, ptx.data(context, builder, signature.args[0], arguments[0]), first.literal_value)
+        start = ptx.advanced(builder, ptx.data(context, builder, signature.args[0], arguments[0]), first.literal_value)
         base, step = ptx.shared_base(context, builder, signature, arguments, 2), panel.literal_value
-        turned = builder.xor(arguments[3], ir.Constant(ptx.I32, LINE // 2))
-        sources = [builder.add(base, offset) for offset in (arguments[3], turned)]
+        flipped = builder.xor(arguments[3], ir.Constant(ptx.I32, LINE // 2))
+        sources = [builder.add(base, offset) for offset in (arguments[3], flipped)]
         for i in range(count.literal_value):
             if kind.literal_value == "tf32":
-                _pairs(builder, sources[0], i * step, ptx.moved(builder, start, 4 * i))
+                _pairs(builder, sources[0], i * step, ptx.advanced(builder, start, 4 * i))
             else:
                 _keep(builder, _matrices(builder, ".trans", sources[i % 2], i // 2 * step), start, 4 * i)
         return context.get_dummy_value()
@@ -105,9 +105,9 @@ def load_turned(typing_context, registers, first, shared, offset, panel, count, 
 
 @intrinsic
 def multiply(typing_context, results, a, a_first, b, b_first, rows, columns, kind):
-    """results += A B for `rows` x `columns` products, in serpentine order: `mma.sync.aligned` of the operands' type.
+    """results += A B for `rows` x `columns` mma, in serpentine order: `mma.sync.aligned` of the operands' type.
 
-    A has four registers a product from a[a_first] on, B two from b[b_first] on, the results four.
+    A row of A takes four registers from a[a_first] on, a column of B two from b[b_first] on, an mma four results.
     """
     if not (constant(a_first, b_first, rows, columns) and isinstance(kind, types.StringLiteral)):
         return None
@@ -138,9 +138,9 @@ def multiply(typing_context, results, a, a_first, b, b_first, rows, columns, kin
 
 @intrinsic
 def stage_rows(typing_context, results, row, shared, offset, pitch, rows, columns):
-    """A lane's results of one row of the `rows` x `columns` products, for the row of a loop; lines are `pitch` apart.
+    """shared[offset] = a lane's results of one runtime row of the `rows` x `columns` mma; lines have a pitch in bytes.
 
-    A branch for each row, as registers have no index. `st.shared.v2.f32`, two a product.
+    A switch with a case for each row, as registers cannot be indexed. Two `st.shared.v2.f32` an mma.
     """
     if not constant(pitch, rows, columns):
         return None
@@ -157,8 +157,8 @@ def stage_rows(typing_context, results, row, shared, offset, pitch, rows, column
             builder.position_at_end(block)
             for j in range(2 * n_columns):
                 pair = _values(builder, totals, 4 * i * n_columns + 2 * j, 2)
-                below = j % 2 * COLUMNS * pitch.literal_value + j // 2 * COLUMNS * 4
-                text = f"st.shared.v2.f32 [$0+{below}], {{$1, $2}};"
+                displacement = j % 2 * MMA_COLUMNS * pitch.literal_value + j // 2 * MMA_COLUMNS * 4
+                text = f"st.shared.v2.f32 [$0+{displacement}], {{$1, $2}};"
                 ptx.emit(builder, ptx.VOID, text, "r,f,f,~{memory}", [target, *pair])
             builder.branch(done)
         builder.position_at_end(done)
@@ -178,29 +178,29 @@ def load_float(typing_context, shared, offset):
     return types.float32(shared, offset), generate
 
 
-def _matrices(builder, turned, source, displacement):
+def _matrices(builder, qualifier, source, displacement):
     """Four matrices of 8 x 16 bytes, a line of which starts at each lane's source."""
-    text = f"ldmatrix.sync.aligned.m8n8.x4{turned}.shared.b16 {{$0, $1, $2, $3}}, [$4+{displacement}];"
+    text = f"ldmatrix.sync.aligned.m8n8.x4{qualifier}.shared.b16 {{$0, $1, $2, $3}}, [$4+{displacement}];"
     four = ir.LiteralStructType([ptx.I32] * 4)
     return ptx.emit(builder, four, text, "=r,=r,=r,=r,r,~{memory}", [source])
 
 
 def _pairs(builder, source, displacement, start):
-    """Two channels of two lines: four registers of one product."""
+    """Two channels of two lines: four registers of one mma."""
     two = ir.LiteralStructType([ptx.I32] * 2)
     for i in range(2):
-        text = f"ld.shared.v2.b32 {{$0, $1}}, [$2+{displacement + i * TURNED_DEPTH * LINE}];"
+        text = f"ld.shared.v2.b32 {{$0, $1}}, [$2+{displacement + i * TF32_DEPTH_LINES * LINE}];"
         loaded = ptx.emit(builder, two, text, "=r,=r,r,~{memory}", [source])
         for j in range(2):
-            builder.store(builder.extract_value(loaded, j), ptx.moved(builder, start, 2 * i + j))
+            builder.store(builder.extract_value(loaded, j), ptx.advanced(builder, start, 2 * i + j))
 
 
 def _values(builder, start, first, count):
     """Registers as values."""
-    return [builder.load(ptx.moved(builder, start, first + i)) for i in range(count)]
+    return [builder.load(ptx.advanced(builder, start, first + i)) for i in range(count)]
 
 
 def _keep(builder, values, start, first):
     """The members of a struct into registers."""
     for i in range(4):
-        builder.store(builder.extract_value(values, i), ptx.moved(builder, start, first + i))
+        builder.store(builder.extract_value(values, i), ptx.advanced(builder, start, first + i))

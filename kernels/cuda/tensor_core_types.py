@@ -1,7 +1,9 @@
-"""The types that tensor cores multiply, float16, bfloat16 and tf32: how they lie in memory, and what rounds to them.
+"""Operand types of the tensor cores: float16, bfloat16 and tf32, and the conversions from and to float32.
 
-Kernels take 16-bit arrays as uint16, their bits: Numba knows no bfloat16, and the two differ in a few instructions.
-tf32 is float32 with ten bits of fraction; its arrays are float32, and only what is multiplied is rounded.
+Kernels take 16-bit arrays as uint16, their bits: the two types differ in a few instructions alone. tf32 is float32 with
+ten bits of fraction; its arrays are float32, and only operands are rounded. The conversions are told the type by name:
+a kernel that closes over a string has the same key in Numba's cache in every process, one that closes over an intrinsic
+has not.
 """
 
 from typing import NamedTuple
@@ -22,45 +24,23 @@ class Kind(NamedTuple):
     name: str
     vector: int
     """Elements of 16 bytes."""
-    widen: object
-    """(element) -> float32, in kernels."""
-    narrow: object
-    """(float32) -> element."""
 
 
 @intrinsic
-def from_f16(typing_context, bits):
-    """float32 of a float16's bits: `cvt.f32.f16`."""
-    return types.float32(types.uint16), _conversion("cvt.f32.f16", F32, "=f,h")
+def widen(typing_context, element, kind):
+    """float32 of an element: `cvt.f32.f16` of a float16's bits; a bfloat16's bits are the upper half; tf32 as it is."""
+    if not isinstance(kind, types.StringLiteral):
+        return None
+    return types.float32(element, kind), WIDEN[kind.literal_value]
 
 
 @intrinsic
-def to_f16(typing_context, value):
-    """The bits of a float32 rounded to float16: `cvt.rn.f16.f32`."""
-    return types.uint16(types.float32), _conversion("cvt.rn.f16.f32", I16, "=h,f")
-
-
-@intrinsic
-def from_bf16(typing_context, bits):
-    """float32 of a bfloat16's bits, which are its upper half."""
-
-    def generate(context, builder, signature, arguments):
-        raised = builder.shl(builder.zext(arguments[0], ptx.I32), ir.Constant(ptx.I32, 16))
-        return builder.bitcast(raised, F32)
-
-    return types.float32(types.uint16), generate
-
-
-@intrinsic
-def to_bf16(typing_context, value):
-    """The bits of a float32 rounded to bfloat16: `cvt.rn.bf16.f32`."""
-    return types.uint16(types.float32), _conversion("cvt.rn.bf16.f32", I16, "=h,f")
-
-
-@intrinsic
-def same(typing_context, value):
-    """The value itself."""
-    return value(value), lambda context, builder, signature, arguments: arguments[0]
+def narrow(typing_context, value, kind):
+    """A float32 rounded to an element: `cvt.rn.f16.f32`, `cvt.rn.bf16.f32`; tf32 as it is, which only mma rounds."""
+    if not isinstance(kind, types.StringLiteral):
+        return None
+    result = types.float32 if kind.literal_value == "tf32" else types.uint16
+    return result(types.float32, kind), NARROW[kind.literal_value]
 
 
 def emit_to_tf32(builder, value):
@@ -70,19 +50,33 @@ def emit_to_tf32(builder, value):
 
 
 def _conversion(name, result, constraints):
-    """What emits a conversion of one value."""
+    """Emits the conversion of one value."""
 
     def generate(context, builder, signature, arguments):
-        return ptx.emit(builder, result, f"{name} $0, $1;", constraints, arguments, side_effect=False)
+        return ptx.emit(builder, result, f"{name} $0, $1;", constraints, arguments[:1], side_effect=False)
 
     return generate
 
 
-KINDS = {
-    "f16": Kind("f16", 8, from_f16, to_f16),
-    "bf16": Kind("bf16", 8, from_bf16, to_bf16),
-    "tf32": Kind("tf32", 4, same, same),
+def _from_bf16(context, builder, signature, arguments):
+    """Emits the shift of a bfloat16's bits into the upper half of a float32."""
+    raised = builder.shl(builder.zext(arguments[0], ptx.I32), ir.Constant(ptx.I32, 16))
+    return builder.bitcast(raised, F32)
+
+
+def _same(context, builder, signature, arguments):
+    """Emits nothing."""
+    return arguments[0]
+
+
+WIDEN = {"f16": _conversion("cvt.f32.f16", F32, "=f,h"), "bf16": _from_bf16, "tf32": _same}
+NARROW = {
+    "f16": _conversion("cvt.rn.f16.f32", I16, "=h,f"),
+    "bf16": _conversion("cvt.rn.bf16.f32", I16, "=h,f"),
+    "tf32": _same,
 }
+
+KINDS = {"f16": Kind("f16", 8), "bf16": Kind("bf16", 8), "tf32": Kind("tf32", 4)}
 """By the name in `mma.sync`."""
 
 NAMES = {"float16": "f16", "bfloat16": "bf16", "float32": "tf32"}
@@ -94,5 +88,5 @@ def kind_of(dtype):
 
 
 def bits_of(array):
-    """An array as kernels take it: of 16-bit types the bits. None stays None."""
+    """A 16-bit array as uint16, as kernels take it; other arrays and None as they are."""
     return array if array is None or array.dtype.itemsize != 2 else array.view(np.uint16)

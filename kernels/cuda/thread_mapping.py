@@ -1,6 +1,6 @@
-"""Where a block's tile lies in the product, a thread's results in the tile, and a pixel in its image.
+"""Thread mapping of the implicit GEMMs: block to tile, thread to fragments, pixel to image position.
 
-Inlined where they are called; `bytes_each` and `vector` are an element's bytes and the elements of 128 bits.
+All are inlined; `bytes_each` is the size of an element, `vector` the elements of a 128-bit access.
 """
 
 from . import gemm_tile
@@ -14,7 +14,7 @@ VECTOR_BYTES = 16
 
 @cuda.jit(device=True, inline="always")
 def tile_of(block, filters, rows_tile, pixels, columns_tile):
-    """(group, first filter, first pixel) of a block: blocks of the same pixels are neighbours."""
+    """(group, first filter, first pixel) of a block; filters vary fastest, so neighboring blocks share their pixels."""
     filter_blocks = uint32(uint32(filters) // uint32(rows_tile))
     pixel_blocks = uint32(uint32(uint32(pixels) + uint32(columns_tile - 1)) // uint32(columns_tile))
     rest = uint32(block // filter_blocks)
@@ -23,17 +23,17 @@ def tile_of(block, filters, rows_tile, pixels, columns_tile):
 
 
 @cuda.jit(device=True, inline="always")
-def position_of(pixel, UV, uv_factor, uv_shift, V, v_factor, v_shift):
-    """(n, u, v) of a pixel, with the reciprocals of UV and V."""
-    n = divide(pixel, uv_factor, uv_shift)
-    uv = uint32(pixel - uint32(n * uint32(UV)))
-    u = divide(uv, v_factor, v_shift)
-    return n, u, uint32(uv - uint32(u * uint32(V)))
+def position_of(pixel, PQ, pq_factor, pq_shift, Q, q_factor, q_shift):
+    """(n, p, q) of a pixel, by the reciprocals of P Q and Q."""
+    n = divide(pixel, pq_factor, pq_shift)
+    pq = uint32(pixel - uint32(n * uint32(PQ)))
+    p = divide(pq, q_factor, q_shift)
+    return n, p, uint32(pq - uint32(p * uint32(Q)))
 
 
 @cuda.jit(device=True, inline="always")
 def fragments_of(thread, warps, bytes_each):
-    """Bytes from the start of a row of each operand to the thread's first vector, `warps` side by side in a tile."""
+    """Byte offsets of the thread's first vector in a depth row of A and of B; `warps` count those across a tile."""
     warp, lane = uint32(thread // uint32(LANES)), uint32(thread % uint32(LANES))
     a = uint32(uint32(warp // uint32(warps)) * uint32(WARP_ROWS * bytes_each))
     b = uint32(uint32(warp % uint32(warps)) * uint32(WARP_COLUMNS * bytes_each))
@@ -43,7 +43,7 @@ def fragments_of(thread, warps, bytes_each):
 
 @cuda.jit(device=True, inline="always")
 def staging_of(thread, warps, bytes_each):
-    """Bytes to where the thread stores one row of its results: the rows of all threads below each other."""
+    """Byte offset of the thread's row in the staging buffer, which holds one row of every thread, lane rows down."""
     warp, lane = uint32(thread // uint32(LANES)), uint32(thread % uint32(LANES))
     row = uint32(uint32(warp // uint32(warps)) * uint32(ROW_LANES) + lane // uint32(COLUMN_LANES))
     at = uint32(row * uint32(warps * WARP_COLUMNS * bytes_each))
@@ -53,7 +53,7 @@ def staging_of(thread, warps, bytes_each):
 
 @cuda.jit(device=True, inline="always")
 def staged_row(line, i, vector):
-    """The row of the tile that lies in a line of the staging, when the threads store their row i."""
+    """The row of the tile in a line of the staging buffer, when the threads have stored their row i."""
     within = uint32(uint32(i // uint32(vector)) * uint32(vector * ROW_LANES) + uint32(i % uint32(vector)))
     below = uint32(uint32(line // uint32(ROW_LANES)) * uint32(WARP_ROWS))
     return uint32(uint32(below + within) + uint32(line % uint32(ROW_LANES)) * uint32(vector))

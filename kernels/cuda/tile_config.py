@@ -1,4 +1,4 @@
-"""Which tile computes a product of matrices on a multiprocessor's time: a model of costs, counted, and held to a GPU.
+"""Tile configurations of the implicit GEMMs, and the cost model that chooses one: counted instructions, tried on a GPU.
 
 On an H200 (2026-11, `python -m gpuconv.bench.choices`) its choice was the quickest tile, or took up to 1.08 times as
 long, in the forward pass and the input gradient of the standard layers.
@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 
 class TileConfig(NamedTuple):
-    """A tile of results, its threads (8 x 8 results each), and the blocks a multiprocessor is to hold at once."""
+    """A block tile of results, its threads (8 x 8 results each), and the blocks to be resident on a multiprocessor."""
 
     rows: int
     columns: int
     threads: int
     resident: int
     share: float
-    """Of the main loop's instructions those that multiply (sm_80; bench/sass.py counts them)."""
+    """Share of FMA among the main loop's instructions (sm_80; bench/sass.py counts them)."""
 
 
 TILES = {
@@ -47,19 +47,19 @@ instructions multiply, but it gathers twice as much for a product: on an H200 it
 nine layers of ten (2026-11)."""
 
 SCHEDULERS = 4
-"""Of a multiprocessor."""
+"""Warp schedulers of a multiprocessor."""
 
-ALONE = 0.6
-"""Part of the time in which one warp keeps its scheduler busy, two being enough for all of it; a guess."""
+ONE_WARP_UTILIZATION = 0.6
+"""Utilization of a scheduler that has one warp, two being enough for 1 (estimate)."""
 
-SHORTEST, LONGEST = 256, 16384
-"""Lengths of a split: long enough to pay for writing its results, short enough for float32 to add in one chain."""
+MIN_SPLIT_LENGTH, MAX_SPLIT_LENGTH = 256, 16384
+"""Depth of a split: enough to pay for storing its results, few enough for float32 to add in one chain."""
 
-ADDITION = 8
-"""What adding one part of one result costs in these instructions, a guess: memory bounds it."""
+REDUCTION_COST = 8
+"""Instructions that stand for adding one partial sum, which is bound by memory (estimate)."""
 
-PLAIN = 13
-"""Instructions for one product in the inner loop of the plain forward kernel (sm_80: 51 for 4)."""
+DIRECT_COST = 13
+"""Instructions for one product in the inner loop of the direct forward kernel (sm_80: 51 for 4)."""
 
 
 @lru_cache(maxsize=1024)
@@ -73,7 +73,11 @@ def cost(tile, groups, rows, columns, multiprocessors):
     blocks = groups * -(-rows // tile.rows) * -(-columns // tile.columns)
     rounds = -(-blocks // multiprocessors)
     warps = min(rounds, tile.resident) * tile.threads / 32 / SCHEDULERS
-    speed = min(1, ALONE + (1 - ALONE) * (warps - 1)) if warps > 1 else ALONE * warps
+    speed = (
+        min(1, ONE_WARP_UTILIZATION + (1 - ONE_WARP_UTILIZATION) * (warps - 1))
+        if warps > 1
+        else ONE_WARP_UTILIZATION * warps
+    )
     return rounds * tile.rows * tile.columns / tile.share / speed
 
 
@@ -109,20 +113,20 @@ def split_plans(itemsize, groups, rows, columns, depth):
 
 
 def split_cost(plan, groups, rows, columns, multiprocessors):
-    """Instructions of a plan on the multiprocessor with most blocks, the second pass over the parts included."""
+    """Instructions of a plan on the multiprocessor with most blocks, the reduction of the partial sums included."""
     tile, splits, length = plan
-    added = 0 if splits == 1 else (splits + 1) * groups * rows * columns * ADDITION / multiprocessors
+    added = 0 if splits == 1 else (splits + 1) * groups * rows * columns * REDUCTION_COST / multiprocessors
     return length * cost(tile, groups * splits, rows, columns, multiprocessors) + added
 
 
 def _splits(groups, rows, columns, depth):
-    """Powers of 2, as many as leave each split some work, each chain of additions short and the parts addressable."""
-    largest = min(max(1, depth // SHORTEST), max(1, 2**30 // (groups * rows * columns)))
+    """Powers of 2 that leave each split some work, chains of additions short and the partial sums addressable."""
+    largest = min(max(1, depth // MIN_SPLIT_LENGTH), max(1, 2**30 // (groups * rows * columns)))
     counts = [1 << i for i in range(largest.bit_length())]
-    return [count for count in counts if -(-depth // count) <= LONGEST] or counts[-1:]
+    return [count for count in counts if -(-depth // count) <= MAX_SPLIT_LENGTH] or counts[-1:]
 
 
 def _split(depth, splits):
-    """(how many splits there are, the length of each, a multiple of 8), as rounding up may leave some without work."""
+    """(splits, length of each, a multiple of 8); rounding up may leave fewer splits than asked for."""
     length = -(-depth // splits // 8) * 8
     return -(-depth // length), length

@@ -1,8 +1,7 @@
-"""Kernels that stream: a thread takes four elements, in 128-bit loads and stores where memory is aligned for them.
+"""Vectorized elementwise kernels: four elements a thread, in 128-bit loads and stores where memory is aligned.
 
-float32 moves in one access, float64 in two. Whether every array starts at a multiple of 16 bytes is found on the host
-(`stream`); views that do not, and the last few elements, have a thread for each. A loop over the few would be unrolled
-for nothing.
+float32 moves in one access, float64 in two. The host (`launch_vectorized`) finds whether every array starts at a
+multiple of 16 bytes; unaligned views, and the last few elements, get a thread for each element.
 """
 
 from numba import types
@@ -33,13 +32,13 @@ def aligned(*arrays):
 
 @cuda.jit(device=True, inline="always")
 def scalar_index(i, vectors):
-    """The element of thread i, which takes but one."""
+    """Index of the element of thread i, past the threads of four elements."""
     return uint32(i + uint32(uint32(FOUR - 1) * uint32(vectors)))
 
 
 @cuda.jit(device=True, inline="always")
 def load4_if_aligned(array, j, reachable):
-    """As `four`, also where 128-bit accesses do not reach: what is added up does not depend on where memory starts."""
+    """As `load4`, by single elements where memory is not aligned: the order of a sum does not depend on alignment."""
     if reachable:
         return load4(array, j)
     k = uint32(j + uint32(2))
@@ -48,7 +47,7 @@ def load4_if_aligned(array, j, reachable):
 
 @cuda.jit(device=True, inline="always")
 def load4_or_broadcast(array, j):
-    """As `four`, of an array with an element for each; of one with a single element that, four times."""
+    """As `load4`; of an array with a single element that one, four times."""
     if array.size > 1:
         return load4(array, j)
     value = array[uint32(0)]
@@ -57,7 +56,7 @@ def load4_or_broadcast(array, j):
 
 @cuda.jit(device=True, inline="always")
 def load_or_broadcast(array, j):
-    """Element j of an array with one for each, or the only one."""
+    """array[j], or the only element of an array of one."""
     return array[j if array.size > 1 else uint32(0)]
 
 
@@ -89,7 +88,7 @@ def store4(typing_context, array, offset, values):
 
 @intrinsic
 def load4_at(typing_context, start, offset, like):
-    """As `four`, of the memory at an address, whose elements are of the type of `like`."""
+    """As `load4`, of the memory at an address, whose elements are of the type of `like`."""
     signature = types.UniTuple(like, FOUR)(types.uint64, types.uint32, like)
 
     def generate(context, builder, signature, arguments):
@@ -103,7 +102,7 @@ def load4_at(typing_context, start, offset, like):
 
 @intrinsic
 def store4_at(typing_context, start, offset, values):
-    """As `put_four`, to the memory at an address."""
+    """As `store4`, to the memory at an address."""
 
     def generate(context, builder, signature, arguments):
         elements = [builder.extract_value(arguments[2], i) for i in range(FOUR)]
@@ -116,7 +115,7 @@ def store4_at(typing_context, start, offset, values):
 
 @intrinsic
 def load_at(typing_context, start, offset, like):
-    """An element of the memory at an address, of the type of `like`: `ld.f32`."""
+    """An element, of the type of `like`, of the memory at an address: `ld.f32`."""
 
     def generate(context, builder, signature, arguments):
         return builder.load(_pointer(builder, arguments, arguments[2].type))
@@ -136,22 +135,22 @@ def store_at(typing_context, start, offset, value):
 
 
 def _pointer(builder, arguments, element_type):
-    """Element arguments[1] of the global memory that starts at arguments[0]."""
+    """Pointer to element arguments[1] of the global memory that starts at arguments[0]."""
     start = builder.inttoptr(arguments[0], element_type.as_pointer(GLOBAL))
     return builder.gep(start, [builder.zext(arguments[1], ptx.I64)], inbounds=True)
 
 
 GLOBAL = 1
-"""LLVM's number for a GPU's global memory."""
+"""LLVM's address space of global memory."""
 
 
 def _load(builder, pointer, length):
-    """Four values, as many vectors as that takes."""
+    """Load four values by as many vectors as that takes."""
     starts = range(0, FOUR, length)
-    return [value for i in starts for value in ptx.emit_vector_load(builder, ptx.moved(builder, pointer, i))]
+    return [value for i in starts for value in ptx.emit_vector_load(builder, ptx.advanced(builder, pointer, i))]
 
 
 def _store(builder, pointer, length, values):
-    """Four values, as many vectors as that takes."""
+    """Store four values by as many vectors as that takes."""
     for i in range(0, FOUR, length):
-        ptx.emit_vector_store(builder, ptx.moved(builder, pointer, i), values[i : i + length])
+        ptx.emit_vector_store(builder, ptx.advanced(builder, pointer, i), values[i : i + length])

@@ -1,8 +1,8 @@
-"""Rows in fours: registers that a thread fills from a row of an image and empties into one, 128 bits at a time.
+"""Rows of images in 128-bit accesses: registers that a thread fills from a row and stores into one.
 
-Where rows are a multiple of four elements and begin at a multiple of 16 bytes, a whole vector lies in the row or
-outside of it, so one predicate serves four elements; elsewhere each element has a predicate and an access of its own.
-Registers are arrays of `cuda.local.array`; offsets are uint32, in elements.
+Where rows are a multiple of four elements and start at a multiple of 16 bytes, a vector is either valid or not as a
+whole, so one predicate serves four elements; elsewhere each element has its predicate and access. Registers are arrays
+of `cuda.local.array`; offsets are uint32, in elements.
 """
 
 from llvmlite import ir
@@ -17,7 +17,7 @@ FINGERPRINT = ptx.fingerprint(ptx.__file__, __file__)
 
 
 def rows_are_aligned(array, width):
-    """Whether vectors reach the rows of an array."""
+    """Whether every row of an array can be accessed in vectors."""
     return width % FOUR == 0 and aligned(array)
 
 
@@ -35,10 +35,10 @@ def load_row_vectors(typing_context, registers, array, offset, column, width, ve
     def generate(context, builder, signature, arguments):
         start = ptx.data(context, builder, signature.args[0], arguments[0])
 
-        def load(k, length, inside):
+        def load(k, length, valid):
             pointer = _element(context, builder, signature, arguments, 1, k)
-            for i, value in enumerate(_load_if(builder, pointer, inside, length, start.type.pointee)):
-                builder.store(value, ptx.moved(builder, start, k + i))
+            for i, value in enumerate(_load_if(builder, pointer, valid, length, start.type.pointee)):
+                builder.store(value, ptx.advanced(builder, start, k + i))
 
         _each(builder, arguments, 3, FOUR * count.literal_value, _longest(signature.args[1]), load)
         return context.get_dummy_value()
@@ -48,7 +48,7 @@ def load_row_vectors(typing_context, registers, array, offset, column, width, ve
 
 @intrinsic
 def store_row_vectors(typing_context, array, offset, column, width, vectors, registers, count):
-    """array[offset + k] = registers[k] where 0 <= column + k < width, for k < 4 count; as load_fours."""
+    """array[offset + k] = registers[k] where 0 <= column + k < width, for k < 4 count; as load_row_vectors."""
     if not gemm_tile.constant(count):
         return None
     signature = types.void(array, offset, types.int32, types.int32, types.boolean, registers, count)
@@ -56,10 +56,10 @@ def store_row_vectors(typing_context, array, offset, column, width, vectors, reg
     def generate(context, builder, signature, arguments):
         start = ptx.data(context, builder, signature.args[5], arguments[5])
 
-        def store(k, length, inside):
-            with builder.if_then(inside):
+        def store(k, length, valid):
+            with builder.if_then(valid):
                 pointer = _element(context, builder, signature, arguments, 0, k)
-                values = [builder.load(ptx.moved(builder, start, k + i)) for i in range(length)]
+                values = [builder.load(ptx.advanced(builder, start, k + i)) for i in range(length)]
                 if isinstance(pointer.type.pointee, ir.IntType):
                     values = [builder.trunc(value, pointer.type.pointee) for value in values]
                 ptx.emit_vector_store(builder, pointer, values)
@@ -71,7 +71,7 @@ def store_row_vectors(typing_context, array, offset, column, width, vectors, reg
 
 
 def _each(builder, arguments, position, count, longest, access):
-    """access(k, length, inside) of `count` elements, of vectors if arguments[position + 2] holds, else of single ones.
+    """access(k, length, valid) of `count` elements, of vectors if arguments[position + 2] holds, else of single ones.
 
     arguments[position] is the first element's column, the next one the width.
     """
@@ -89,7 +89,7 @@ def _each(builder, arguments, position, count, longest, access):
 
 
 def _longest(array):
-    """Elements of an access, at most."""
+    """Most elements of an access."""
     return min(FOUR, ptx.vector_length(array.dtype))
 
 
@@ -100,17 +100,18 @@ def _element(context, builder, signature, arguments, position, k):
     return ptx.element(context, builder, signature, moved, position)
 
 
-def _load_if(builder, pointer, inside, length, wanted):
-    """Elements where the predicate holds, else zeros; integers in the type that is wanted."""
+def _load_if(builder, pointer, valid, length, wanted):
+    """Elements where the predicate holds, else zeros; integers in the wanted type."""
     if not isinstance(pointer.type.pointee, ir.IntType):
-        return ptx.emit_load_if(builder, pointer, inside, length)
-    before, zero = builder.block, ir.Constant(wanted, 0)
-    with builder.if_then(inside):
-        loaded, there = [builder.zext(v, wanted) for v in ptx.emit_vector_load(builder, pointer, length)], builder.block
+        return ptx.emit_load_if(builder, pointer, valid, length)
+    skipped, zero = builder.block, ir.Constant(wanted, 0)
+    with builder.if_then(valid):
+        loaded = [builder.zext(value, wanted) for value in ptx.emit_vector_load(builder, pointer, length)]
+        taken = builder.block
     values = []
     for value in loaded:
-        chosen = builder.phi(wanted)
-        chosen.add_incoming(zero, before)
-        chosen.add_incoming(value, there)
-        values.append(chosen)
+        merged = builder.phi(wanted)
+        merged.add_incoming(zero, skipped)
+        merged.add_incoming(value, taken)
+        values.append(merged)
     return values

@@ -1,4 +1,4 @@
-"""What is compiled: a kernel once, whatever the geometry; and the meter's table of what each asks of memory."""
+"""Compilations: a kernel once, whatever the shape, with a stable cache key; the meter's counts of memory traffic."""
 
 from collections import defaultdict
 
@@ -7,6 +7,8 @@ import pytest
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 pytest.importorskip("cuda.bindings", reason="the CUDA compiler's wheels are not installed")
+
+from numba.cuda.extending import _Intrinsic
 
 import gpuconv
 from gpuconv.bench import launches, meter
@@ -46,6 +48,14 @@ def test_ten_geometries_compile_each_kernel_once():
     assert launched > 5 * len(signatures)
     tiles = [name for name in signatures if "implicit_gemm" in name]
     assert 2 <= len(tiles) <= 16  # shapes of a tile, each for channels that fill its chunks and for others
+
+
+def test_no_kernel_closes_over_an_intrinsic():
+    """Numba's disk cache pickles the closure, and an intrinsic differs from process to process."""
+    kernels = [instance.kernel for instance in (*launches.tensor_cores(), *launches.convolution_tiles())]
+    cells = [cell.cell_contents for kernel in kernels for cell in kernel.py_func.__closure__ or ()]
+    assert len(cells) > 100
+    assert not [cell for cell in cells if isinstance(cell, _Intrinsic)]
 
 
 @pytest.mark.parametrize("name", ["activations", "add", "dropout", "losses", "updates"])

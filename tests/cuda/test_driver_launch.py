@@ -98,6 +98,20 @@ def test_arguments_reach_the_kernel(driver):
     assert driver.kernels == [(nb.int32, flat[0], nb.float32, flat[1], nb.int64, nb.int32)]
 
 
+def test_a_plan_packs_its_scalars_once_behind_the_other_arguments(driver):
+    kernel, x = Kernel(driver), FakeArray(np.zeros(3, np.float32))
+    plans = [launch.Plan(kernel, blocks, 64, (last, np.uint32(2**32 - 1), -7)) for blocks, last in ((5, 1), (6, 2))]
+    for plan, number in ((plans[0], 10), (plans[1], 20), (plans[0], 30)):
+        launch.planned(plan, x, number)
+    found = [(grid[0], values[7:]) for _, grid, _, values in driver.launches]
+    assert found == [(5, [10, 1, 2**32 - 1, -7]), (6, [20, 2, 2**32 - 1, -7]), (5, [30, 1, 2**32 - 1, -7])]
+    assert set(driver.kernels) == {(typeof(x.a), nb.int32, nb.int32, nb.uint32, nb.int32)}
+    with pytest.raises(OverflowError, match="kernel: an argument does not fit its type"):
+        launch.planned(launch.Plan(kernel, 1, 1, (2**31,)), x)
+    launch.planned(launch.Plan(kernel, 0, 1, ()), x)
+    assert len(driver.launches) == 3
+
+
 def test_each_launch_takes_the_stream_of_its_moment_and_nothing_is_compiled_twice(driver):
     kernel, x = Kernel(driver), FakeArray(np.zeros(3))
     for pointer in (1234, 0):
@@ -153,15 +167,18 @@ def test_every_operation_reaches_the_driver_with_the_arguments_that_the_emulator
     """The emulator proves kernels and grids; this, that a GPU is given the same."""
     launched, run = [], launch.run_on_device
 
-    def both(kernel, blocks, threads, arguments):
-        launched.append((kernel, blocks, threads, arguments))
-        run(kernel, blocks, threads, arguments)
+    def both(kernel, blocks, threads, arguments, plan):
+        launched.append((kernel, blocks, threads, (*arguments, *(() if plan is None else plan.scalars))))
+        run(kernel, blocks, threads, arguments, plan)
 
     monkeypatch.setattr(launch, "run", both)
     monkeypatch.setattr(launch, "run_on_device", both)
-    call_of = lru_cache(lambda kernel, kinds: driver_launch.Call(Kernel(driver, kernel.py_func), kinds))
-    monkeypatch.setattr(launch, "_call_of", call_of)
-    monkeypatch.setattr(driver_launch, "place_of", lambda a: (launch.address(a), 0))
+
+    def new_call(kernel, kinds, plan):
+        return driver_launch.Call(Kernel(driver, kernel.py_func), kinds, () if plan is None else plan.scalars)
+
+    monkeypatch.setattr(launch, "_call_of", lru_cache(new_call))
+    monkeypatch.setattr(driver_launch, "pointer_and_device", lambda a: (launch.address(a), 0))
     monkeypatch.setattr(multi_tensor.TensorTable, "on_device", multi_tensor.TensorTable.table)
     monkeypatch.setattr("gpuconv.core.arrays.empty", lambda shape, dtype, like: np.zeros(shape, dtype))
     with numpy_arrays_on("cuda"):

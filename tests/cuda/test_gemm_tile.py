@@ -93,7 +93,7 @@ def test_windows_are_read_inside_of_their_image_only():
 @pytest.mark.parametrize(("dtype", "numba_type"), [(np.float32, float32), (np.float64, float64)])
 def test_a_tile_is_a_product_of_matrices(dtype, numba_type):
     """A warp's 32 x 64 results of a depth of 4, loaded, multiplied, staged row by row and stored."""
-    n_results, n_fragments, n_bytes = gemm_tile.RESULTS, gemm_tile.FRAGMENTS, np.dtype(dtype).itemsize
+    n_results, n_fragments, n_bytes = gemm_tile.ACCUMULATORS, gemm_tile.FRAGMENTS, np.dtype(dtype).itemsize
     vector = 16 // n_bytes
 
     def kernel(a, b, c):

@@ -10,6 +10,7 @@ import pytest
 import gpuconv
 from gpuconv.bench import host_cost
 from gpuconv.core import arrays
+from gpuconv.core.call import Call
 from gpuconv.kernels.cuda import multi_tensor
 
 
@@ -53,20 +54,20 @@ def two_gpus(monkeypatch):
 
 def test_arrays_of_two_gpus_are_refused(two_gpus):
     with pytest.raises(TypeError, match="relu: x is a CuPy array on GPU 0, out is a CuPy array on GPU 1"):
-        arrays.floating("relu", x=two_gpus(3, 0), out=two_gpus(3, 1))
+        arrays.check_arrays("relu", {"x": two_gpus(3, 0), "out": two_gpus(3, 1)})
 
 
 def test_an_array_past_32_bit_indices_is_refused(two_gpus):
     x = two_gpus(2**31 - 1, 0)
-    assert arrays.floating("relu", x=x) == (x,)
+    assert arrays.check_arrays("relu", {"x": x}) == (x,)
     with pytest.raises(ValueError, match="relu: x has 2147483648 elements, expected fewer than"):
-        arrays.floating("relu", x=two_gpus(2**31, 0))
+        arrays.check_arrays("relu", {"x": two_gpus(2**31, 0)})
 
 
 def test_the_short_way_leaves_arrays_as_they_are():
     x = np.zeros((2, 3), np.float32)
     with gpuconv.use_device("emulator"):
-        checked = arrays.floating("relu", ("out",), x=x, out=None)
-        assert checked[0] is x
-        assert checked[1] is None
-        assert arrays.floating("relu", x=x.T)[0].flags.c_contiguous
+        checked = Call("relu", ("out",), x=x, out=None)
+        assert checked.arrays[0] is x
+        assert checked.arrays[1] is None
+        assert Call("relu", x=x.T).arrays[0].flags.c_contiguous

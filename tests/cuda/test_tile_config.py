@@ -54,13 +54,16 @@ def _all_passes(size):
 def test_ten_geometries_share_their_kernels():
     launches = record(lambda: [_all_passes(size) for size in range(20, 30)])
     kernels = {id(kernel): kernel.py_func.__name__.partition("_implicit_gemm_")[0] for kernel, *_ in launches}
-    assert sorted(kernels.values()) == ["add_parts_of_splits", "conv2d_fprop", "conv2d_wgrad", "pack_kernel"]
+    assert sorted(kernels.values()) == ["conv2d_fprop", "conv2d_wgrad", "pack_filters_kernel", "split_k_reduce"]
 
 
 def test_a_stride_of_two_is_a_launch_for_each_phase():
     dy, w = np.zeros((64, 32, 10, 10), np.float32), np.zeros((32, 32, 3, 3), np.float32)
     launches = record(lambda: gpuconv.conv2d_input_grad(dy, w, (64, 32, 21, 21), stride=2))
-    assert [name.partition("_implicit_gemm_")[0] for name in _names(launches)] == ["pack_kernel", *["conv2d_fprop"] * 4]
+    assert [name.partition("_implicit_gemm_")[0] for name in _names(launches)] == [
+        "pack_filters_kernel",
+        *["conv2d_fprop"] * 4,
+    ]
 
 
 def test_what_would_leave_a_tile_empty_is_computed_without_one():

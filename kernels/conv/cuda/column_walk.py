@@ -1,7 +1,7 @@
-"""How a thread walks down a column of the output, for depthwise convolution and for weight gradients of few channels.
+"""Column walks: how a thread steps down a column of the output with the taps of a small kernel in registers.
 
-A step moves by the rows that bring taps onto rows where taps have been, so that each element of x is loaded once for
-all taps below each other; see kernels/cuda/sliding_window.py.
+Depthwise convolution and the weight gradients of few channels use them. A step moves by the rows that bring taps onto
+rows where taps have been, so each element of x is loaded once for all taps of a column.
 """
 
 from functools import lru_cache
@@ -11,8 +11,8 @@ from typing import NamedTuple
 THREADS = 256
 
 MAX_VALUES = 84
-"""Taps, loads of a step and outputs in the making that a thread can have in registers: float32 leaves 44 of 128 for
-addresses and the epilogue, float64 more of 255.
+"""Taps, loads of a step and live accumulators that fit a thread's registers: float32 leaves 44 of 128 for addresses and
+the epilogue, float64 more of 255.
 """
 
 OTHER_REGISTERS = 44
@@ -43,7 +43,7 @@ class Path(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def path_of(problem):
-    """The shortest steps that bring taps onto rows where taps have been; a rotated kernel is walked from its end."""
+    """The shortest steps that bring taps onto rows that taps have read; a rotated kernel is walked from its end."""
     dilation_h, h0, first_tap, tap_stride_r = problem.dilation_h, problem.h0, problem.first_tap, problem.tap_stride_r
     if dilation_h < 0:
         h0, first_tap = h0 + (problem.r - 1) * dilation_h, first_tap + (problem.r - 1) * tap_stride_r

@@ -1,13 +1,12 @@
-"""Which kernels compute a convolution: those that take the fewest instructions by what was counted in machine code.
+"""Cost model of the algorithms: instructions of all threads together, counted in the machine code of the main loops.
 
-Instructions of one thread, of all threads together; how many multiprocessors share them, and whether loads are hidden,
-is left out.
+It leaves out how many multiprocessors share them, and whether latencies are hidden.
 """
 
 from ...cuda import tile_config
-from ...cuda.sliding_window import ages
+from ...cuda.sliding_window import live_accumulators
 from . import column_walk, few_channels, few_channels_wgrad, winograd
-from .implicit_gemm import DEPTH, rounded_up
+from .pack_filters import DEPTH, rounded_up
 from .problem_size import FPROP, WGRAD, problems_of
 
 MAX_FEW_CHANNELS = 4
@@ -20,31 +19,31 @@ MIN_WINOGRAD_CHANNELS = 128
 """Channels and filters of a group from which Winograd's algorithm is worth its transforms. On an H200 (2026-11) it
 takes as long as the tiles with 64 of them on 32x32 maps, 1.25 times as long on 112x112, 0.6 with 128 on 16x16."""
 
-EPILOGUE = 40
+EPILOGUE_COST = 40
 """Instructions for a result of a column walk or of few_channels: bias, activation, address, store."""
 
-LOAD, STEP = 5, 15
+LOAD_COST, STEP_COST = 5, 15
 """Instructions for an element that a walk loads, with its address and predicate; for a step besides."""
 
-TRANSFORM = 216
+TRANSFORM_COST = 216
 """Instructions that transform one tile's inputs (194 on sm_80) or products (238)."""
 
 INSTRUCTIONS_PER_BYTE = 4
 """Instructions issued per byte of traffic with the second-level cache (A100, estimate)."""
 
-LAUNCH = 1 << 19
+LAUNCH_COST = 1 << 19
 """Instructions that stand for a launch, so that what is tiny takes one. A guess on the low side: in the microseconds of
 a launch an A100 issues a hundred times as many."""
 
-FEW_CHANNELS = {4: {32: 89 / 64, 16: 90 / 64, 8: 107 / 64}, 8: {32: 59 / 32, 16: 57 / 32, 8: 60 / 32}}
+FEW_CHANNELS_COST = {4: {32: 89 / 64, 16: 90 / 64, 8: 107 / 64}, 8: {32: 59 / 32, 16: 57 / 32, 8: 60 / 32}}
 """Instructions for a product in the main loop of few_channels, by bytes of an element and filters (sm_80)."""
 
 
 def cheapest(algorithms, shape, operation, itemsize):
-    """Of the algorithms that serve a problem, the one of the fewest instructions."""
+    """Of the algorithms that support a problem, the one of the fewest instructions."""
     problems = problems_of(shape, operation)
     costs = {
-        name: COSTS[name](shape, operation, itemsize, problems) + _launches(name, operation, problems) * LAUNCH
+        name: COSTS[name](shape, operation, itemsize, problems) + _launches(name, operation, problems) * LAUNCH_COST
         for name in algorithms
         if _is_candidate(name, shape, operation, itemsize)
     }
@@ -78,7 +77,7 @@ def _launches(name, operation, problems):
 
 def _direct(shape, operation, itemsize, problems):
     """A thread for each result."""
-    return tile_config.PLAIN * sum(map(_products, problems)) * shape.n
+    return tile_config.DIRECT_COST * sum(map(_products, problems)) * shape.n
 
 
 def _implicit_gemm(shape, operation, itemsize, problems):
@@ -103,10 +102,10 @@ def _depthwise(shape, operation, itemsize, problems):
 def _walk(e):
     """Instructions for one image of a problem: of every step, and of the steps above a walk's first output."""
     stride = column_walk.path_of(e).stride
-    making = ages(e.r, stride)
-    step = e.r * e.s + LOAD * min(e.r, stride) * e.s + making + STEP
+    live = live_accumulators(e.r, stride)
+    step = e.r * e.s + LOAD_COST * min(e.r, stride) * e.s + live + STEP_COST
     length = min(column_walk.WALK_LENGTHS[0], e.p)
-    return e.groups * e.k * e.c * e.p * e.q * (step * (length + making - 1) / length + EPILOGUE)
+    return e.groups * e.k * e.c * e.p * e.q * (step * (length + live - 1) / length + EPILOGUE_COST)
 
 
 def _few_channels(shape, operation, itemsize, problems):
@@ -116,14 +115,14 @@ def _few_channels(shape, operation, itemsize, problems):
         return _few_channels_wgrad(e, shape.n)
     filters = few_channels.filters_per_thread(e.k)
     outputs = shape.n * e.groups * rounded_up(e.k, filters) * e.p * e.q
-    return outputs * (e.c * e.r * e.s * FEW_CHANNELS[itemsize][filters] + EPILOGUE)
+    return outputs * (e.c * e.r * e.s * FEW_CHANNELS_COST[itemsize][filters] + EPILOGUE_COST)
 
 
 def _few_channels_wgrad(e, n):
     """Walks down columns for a few filters at a time."""
     filters, stride = few_channels_wgrad.filters_per_block(e), column_walk.path_of(e).stride
     loads = min(e.r, stride) * e.s + filters
-    step = filters * e.r * e.s + LOAD * loads + filters * ages(e.r, stride) + STEP
+    step = filters * e.r * e.s + LOAD_COST * loads + filters * live_accumulators(e.r, stride) + STEP_COST
     return n * e.groups * e.c * -(-e.k // filters) * e.p * e.q * step
 
 
@@ -132,7 +131,7 @@ def _winograd(shape, operation, itemsize, problems):
     [e] = problems
     tiles, moved = shape.n * winograd.tiles_of(e), 2 * winograd.POSITIONS * itemsize * INSTRUCTIONS_PER_BYTE
     products = tile_config.multiplied(itemsize, winograd.POSITIONS * shape.groups, e.k, tiles, e.c, DEPTH)
-    return products + tiles * shape.groups * (e.c + e.k) * (TRANSFORM + moved)
+    return products + tiles * shape.groups * (e.c + e.k) * (TRANSFORM_COST + moved)
 
 
 def _products(e):

@@ -1,9 +1,9 @@
-"""Depthwise convolution on CUDA: each filter reads one channel, so nothing is shared but the rows.
+"""Depthwise convolution: forward pass and input gradient, each filter reading one channel of x.
 
-A thread walks down a column of the output with the taps in its registers; see `window`. It reads and writes in the
-order of memory with its neighbours, loads each element of its rows once for all taps below each other, and adds in one
-order: results are the same bits every time. The input gradient is the same walk with the rotated kernel, one launch for
-each phase of the stride, in which a channel may sum the filters that read it.
+A thread walks down a column of the output with the taps in its registers (kernels/cuda/sliding_window.py): neighboring
+threads access neighboring elements, and each element of a row is loaded once for all taps of its column. The input
+gradient is the same walk with the rotated kernel, one launch for each phase of the stride, in which a channel may sum
+the filters that read it. Each result is accumulated in a fixed order: results are the same bits every time.
 """
 
 from functools import lru_cache
@@ -18,7 +18,7 @@ from .problem_size import WGRAD, dgrad_problems, fprop_problem, problems_of
 
 
 def unsupported(shape, operation, dtype):
-    """Why these kernels do not serve a problem: several channels a group, or more taps than fit into registers."""
+    """Why these kernels do not support a problem: several channels a group, or more taps than fit into registers."""
     if shape.c != shape.groups:
         return f"{shape.c // shape.groups} channels in each group, expected 1"
     if operation == WGRAD:
@@ -33,7 +33,7 @@ def unsupported(shape, operation, dtype):
 
 def values(rows, columns, stride):
     """Values that a thread keeps in registers: the taps, the elements that a step loads, and the live accumulators."""
-    return rows * columns + min(rows, stride) * columns + sliding_window.ages(rows, stride)
+    return rows * columns + min(rows, stride) * columns + sliding_window.live_accumulators(rows, stride)
 
 
 def fprop(shape, x, w, b, activation, slope, y):
@@ -52,8 +52,8 @@ def dgrad(shape, dy, w, pre_activation, activation, slope, dx):
         _launch_problem(problem, shape.n, dy, w, None, (IDENTITY, slope), grad, dx)
 
 
-def _launch_problem(problem, n, x, w, bias, epilogue, grad, y):
-    """Launch one problem of n images; epilogue is (activation, slope), grad (pre_activation or None, its activation).
+def _launch_problem(problem, n, x, w, bias, activation, grad, y):
+    """Launch one problem of n images; activation is (code, slope), grad (pre_activation or None, its activation).
 
     w is laid out as in the forward pass.
     """
@@ -61,7 +61,7 @@ def _launch_problem(problem, n, x, w, bias, epilogue, grad, y):
     pre_activation, grad_activation = grad
     unused = x.reshape(-1)[:1]
     planned(
-        plan, x, w, unused if bias is None else bias, bias is not None, *epilogue,
+        plan, x, w, unused if bias is None else bias, bias is not None, *activation,
         unused if pre_activation is None else pre_activation, grad_activation, y,
     )  # fmt: skip
 
@@ -90,70 +90,90 @@ def _plan(problem, n, dtype, processors):
 def depthwise_kernel(rows, columns, stride, dtype):
     """The kernel for a kernel's size, the rows of a step and a type."""
     fingerprint = sliding_window.FINGERPRINT
-    loaded, making = min(rows, stride), sliding_window.ages(rows, stride)
-    n_weights, n_window, oldest = rows * columns, loaded * columns, making - 1
+    loaded, live = min(rows, stride), sliding_window.live_accumulators(rows, stride)
+    n_weights, n_window, oldest = rows * columns, loaded * columns, live - 1
     resident = resident_blocks(values(rows, columns, stride), dtype)
 
     def conv2d_fprop_depthwise(
-        x, w, bias, has_bias, activation, slope, before, factor, y, threads,
-        channels, K, C, H, W, U, V, strips, chunks, length, apart, st_h, st_w, h0, w0,
-        d_h, d_w, taps, first_tap, tap_h, tap_w, plane, first, row, column,
-        v_factor, v_shift, strip_factor, strip_shift, chunk_factor, chunk_shift, k_factor, k_shift, gk_factor, gk_shift,
+        x, w, bias, has_bias, activation, slope, pre_activation, grad_activation, y, threads,
+        channels, K, C, H, W, P, Q, strips, chunks, length, distance, stride_h, stride_w, h0, w0,
+        dilation_h, dilation_w, taps, first_tap, tap_stride_r, tap_stride_s, y_plane, y_first, y_stride_p, y_stride_q,
+        q_factor, q_shift, strip_factor, strip_shift, chunk_factor, chunk_shift, k_factor, k_shift, gk_factor, gk_shift,
     ):  # fmt: skip
-        """Correlation's equation, then y = f(y + bias[k]) and y f'(before), for `length` outputs of a column a thread.
+        """ProblemSize's equation, y = f(y + bias[k]) f'(pre_activation); a thread has `length` outputs of a column.
 
-        x (N, G C, H, W), w (G K, 1, R, S) or for the input gradient (G C, 1, R, S), y and before (N, G K, plane), bias
-        (G K,). Thread i is (n, channel of y, strip, v), a strip every apart-th row from its first one. Several channels
-        C are added up in y, one after the other.
-        FLOPs: 2 N G K U V A B C. Bytes: w and y once (2 C - 1 times for C channels); x once, and the rows that two
-        strips share, A - stride of them, twice.
+        x (N, G C, H, W), w (G K, 1, R, S) or for the input gradient (G C, 1, R, S), y and pre_activation (N, G K,
+        y_plane), bias (G K,). Thread i is (n, channel of y, strip, q); a strip has `length` rows, every `distance`-th
+        one. C channels are accumulated in y, one after the other.
+        FLOPs: 2 N G K P Q R S C. Bytes: w and y once (2 C - 1 times for C channels); x once, and the rows that two
+        strips share, R - stride of them, twice.
         """
         fingerprint  # noqa: B018 (in the closure for Numba's cache)
         weights = cuda.local.array(n_weights, dtype)
         loads = cuda.local.array(n_window, dtype)
-        sums = cuda.local.array(making, dtype)
+        sums = cuda.local.array(live, dtype)
 
+        # Thread to image, channel, strip and column.
         i = uint32(cuda.grid(1))
         if i >= uint32(threads):
             return
-        rest = divide(i, v_factor, v_shift)
-        v = int32(i - uint32(rest * uint32(V)))
+        rest = divide(i, q_factor, q_shift)
+        q = int32(i - uint32(rest * uint32(Q)))
         image = divide(rest, strip_factor, strip_shift)  # n G K + channel
         strip = uint32(rest - uint32(image * uint32(strips)))
         phase = divide(strip, chunk_factor, chunk_shift)
-        u0 = int32(int32(strip - uint32(phase * uint32(chunks))) * length * apart + int32(phase))
+        p0 = int32(int32(strip - uint32(phase * uint32(chunks))) * length * distance + int32(phase))
         group = divide(image, k_factor, k_shift)  # n G + group
         channel = uint32(image - uint32(divide(image, gk_factor, gk_shift) * uint32(channels)))
-        j = int32(v * st_w + w0)
+        j = int32(q * stride_w + w0)
 
         c = int32(0)
         while c < C:
-            w_at = uint32(int32(int32(channel) * C + c) * taps + first_tap)
-            sliding_window.load_taps(weights, w, w_at, tap_h, tap_w, True, rows, columns)
-            gemm_tile.zero(sums, making)
-            u, h = int32(u0 - int32(oldest) * apart), int32(u0 * st_h + h0)
-            x_at = uint32(uint32(uint32(uint32(group * uint32(C)) + uint32(c)) * uint32(H * W)) + uint32(h * W + j))
-            y_at = uint32(uint32(image * uint32(plane)) + uint32(first + v * column + u * row))
+            # Prologue: taps into registers, offsets of the first step.
+            w_offset = uint32(int32(int32(channel) * C + c) * taps + first_tap)
+            sliding_window.load_taps(weights, w, w_offset, tap_stride_r, tap_stride_s, True, rows, columns)
+            gemm_tile.zero(sums, live)
+            p, h = int32(p0 - int32(oldest) * distance), int32(p0 * stride_h + h0)
+            x_offset = uint32(uint32(uint32(uint32(group * uint32(C)) + uint32(c)) * uint32(H * W)) + uint32(h * W + j))
+            y_offset = uint32(uint32(image * uint32(y_plane)) + uint32(y_first + q * y_stride_q + p * y_stride_p))
+            # Main loop: the first steps only fill the accumulators.
             left = int32(length + int32(oldest))
-            while left > 0 and u < U:
+            while left > 0 and p < P:
                 sliding_window.load_window(
-                    loads, x, x_at, uint32(d_h * W), h, d_h, H, uint32(d_w), j, d_w, W, True, loaded, columns
+                    loads,
+                    x,
+                    x_offset,
+                    uint32(dilation_h * W),
+                    h,
+                    dilation_h,
+                    H,
+                    uint32(dilation_w),
+                    j,
+                    dilation_w,
+                    W,
+                    True,
+                    loaded,
+                    columns,
                 )
                 sliding_window.multiply_taps(sums, weights, loads, rows, columns, stride)
+                # Epilogue of the finished output: bias, activation, store.
                 if left <= length:
                     total = sums[oldest]
                     if c > 0:
-                        total += y[y_at]
+                        total += y[y_offset]
                     if c == int32(C - 1):
                         if has_bias:
                             total += bias[channel]
                         total = activate(total, activation, slope)
-                        if factor:
-                            total = activate_grad(total, before[y_at], factor, slope)
-                    y[y_at] = total
-                sliding_window.age(sums, making, 1)
-                u, h, left = int32(u + apart), int32(h + apart * st_h), int32(left - 1)
-                x_at, y_at = uint32(x_at + uint32(apart * st_h * W)), uint32(y_at + uint32(apart * row))
+                        if grad_activation:
+                            total = activate_grad(total, pre_activation[y_offset], grad_activation, slope)
+                    y[y_offset] = total
+                sliding_window.shift_accumulators(sums, live, 1)
+                p, h, left = int32(p + distance), int32(h + distance * stride_h), int32(left - 1)
+                x_offset, y_offset = (
+                    uint32(x_offset + uint32(distance * stride_h * W)),
+                    uint32(y_offset + uint32(distance * y_stride_p)),
+                )
             c = int32(c + 1)
 
     conv2d_fprop_depthwise.__name__ = f"conv2d_fprop_depthwise_{rows}x{columns}_{stride}"

@@ -1,40 +1,46 @@
-"""Convolution on CUDA in its plain form: a thread for each element of the result, no atomics, nothing shared.
+"""Direct convolution: a thread for each element of the result, no atomics, no shared memory.
 
-For geometries that would leave most of a tile empty. Every thread gathers, so results are the same bits every time.
-Neighbouring threads are neighbours along a row, so their loads of x and dy fall into the same sectors, and those of w
-are one broadcast.
+It supports every shape, and is the fastest where a GEMM tile would be mostly empty. Every thread gathers, so results
+are the same bits every time. Neighboring threads are neighbors along a row: their loads of x and dy are coalesced,
+those of w are one broadcast.
 """
 
+import math
 from functools import lru_cache
 
 from ...core.scalar import IDENTITY, ZERO, activate, activate_grad
-from ...cuda.launch import cuda, each, int32, uint32
+from ...cuda.launch import THREADS, Plan, cuda, int32, planned, uint32
 
 
 def fprop(shape, x, w, b, activation, slope, y):
     """Launch the forward pass."""
-    bias = (x.reshape(-1)[:1], 0) if b is None else (b, 1)
-    each(conv2d_fprop_direct, y.size, x, w, *bias, activation, slope, y, *_scalars(shape))
+    planned(_plans(shape)[0], x, w, *((x.reshape(-1)[:1], 0) if b is None else (b, 1)), activation, slope, y)
 
 
 def dgrad(shape, dy, w, pre_activation, activation, slope, dx):
     """Launch the input gradient, times f'(pre_activation) where that is given."""
     pre_activation, grad_activation = (dx, IDENTITY) if pre_activation is None else (pre_activation, activation)
-    each(conv2d_dgrad_direct, dx.size, dy, w, pre_activation, grad_activation, slope, dx, *_scalars(shape))
+    planned(_plans(shape)[1], dy, w, pre_activation, grad_activation, slope, dx)
 
 
 def wgrad(shape, x, dy, dw):
     """Launch the weight gradient."""
-    each(conv2d_wgrad_direct, dw.size, x, dy, dw, shape.n, *_scalars(shape))
+    planned(_plans(shape)[2], x, dy, dw)
 
 
 @lru_cache(maxsize=1024)
-def _scalars(shape):
-    """The shape as the kernels take it; C and K are those of one group."""
+def _plans(shape):
+    """The Plans of the three passes; C and K are those of one group."""
     c, k = shape.c // shape.groups, shape.k // shape.groups
     sizes = shape.groups, c, shape.h, shape.w, k, shape.r, shape.s, shape.p, shape.q
-    strides = shape.stride_h, shape.stride_w
-    return *sizes, *strides, shape.pad_top, shape.pad_left, shape.dilation_h, shape.dilation_w
+    windows = shape.stride_h, shape.stride_w, shape.pad_top, shape.pad_left, shape.dilation_h, shape.dilation_w
+    scalars = (*sizes, *windows)
+    blocks = [-(-math.prod(of) // THREADS) for of in (shape.y_shape, shape.x_shape, shape.w_shape)]
+    return (
+        Plan(conv2d_fprop_direct, blocks[0], THREADS, scalars),
+        Plan(conv2d_dgrad_direct, blocks[1], THREADS, scalars),
+        Plan(conv2d_wgrad_direct, blocks[2], THREADS, (shape.n, *scalars)),
+    )
 
 
 @cuda.jit(cache=True)
@@ -45,6 +51,7 @@ def conv2d_fprop_direct(
 
     FLOPs: 2 N G K P Q C R S. Bytes at least: x, w and y once.
     """
+    # Thread to (n, k, p, q).
     i = uint32(cuda.grid(1))
     if i >= y.size:
         return
@@ -52,6 +59,7 @@ def conv2d_fprop_direct(
     p, rest = int32(rest % uint32(P)), uint32(rest // uint32(P))
     k, n = int32(rest % uint32(G * K)), int32(rest // uint32(G * K))
     h0, w0 = int32(p * st_h - top), int32(q * st_w - left)
+    # Main loop over channels and taps.
     total = ZERO
     c = int32(0)
     while c < C:
@@ -68,6 +76,7 @@ def conv2d_fprop_direct(
                 s = int32(s + 1)
             r = int32(r + 1)
         c = int32(c + 1)
+    # Epilogue: bias, activation, store.
     if has_bias:
         total += b[uint32(k)]
     y[i] = activate(total, activation, slope)
@@ -82,6 +91,7 @@ def conv2d_dgrad_direct(
     A tap r reaches row h from output row p where p st_h + r d_h - top = h: where that has an integer solution.
     FLOPs: 2 N G K P Q C R S. Bytes at least: dy, w and dx once, and pre_activation.
     """
+    # Thread to (n, channel, h, j).
     i = uint32(cuda.grid(1))
     if i >= dx.size:
         return
@@ -89,6 +99,7 @@ def conv2d_dgrad_direct(
     h, rest = int32(rest % uint32(H)), uint32(rest // uint32(H))
     channel, n = int32(rest % uint32(G * C)), int32(rest // uint32(G * C))
     group, c = int32(channel // C), int32(channel % C)
+    # Main loop over the taps that reach (h, j), and the filters.
     total = ZERO
     r = int32(0)
     while r < R:
@@ -107,6 +118,7 @@ def conv2d_dgrad_direct(
                         k = int32(k + 1)
                 s = int32(s + 1)
         r = int32(r + 1)
+    # Epilogue: derivative of the activation, store.
     if activation != IDENTITY:
         total = activate_grad(total, pre_activation[i], activation, slope)
     dx[i] = total
@@ -116,15 +128,17 @@ def conv2d_dgrad_direct(
 def conv2d_wgrad_direct(x, dy, dw, N, G, C, H, W, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w):
     """x (N, G C, H, W), dy (N, G K, P, Q), dw (G K, C, R, S); thread i computes dw[i].
 
-    Each row of dy is added up on its own, as one long chain of additions would lose digits.
+    Each row of dy has an accumulator, as one long chain of additions would lose digits.
     FLOPs: 2 N G K P Q C R S. Bytes at least: x, dy and dw once.
     """
+    # Thread to (k, c, r, s).
     i = uint32(cuda.grid(1))
     if i >= dw.size:
         return
     s, rest = int32(i % uint32(S)), uint32(i // uint32(S))
     r, rest = int32(rest % uint32(R)), uint32(rest // uint32(R))
     c, k = int32(rest % uint32(C)), int32(rest // uint32(C))
+    # Main loop over images and outputs.
     total = ZERO
     n = int32(0)
     while n < N:

@@ -1,9 +1,9 @@
-"""The weight gradient on CUDA for few weights a channel: depthwise convolution, and the first layer of a network.
+"""Weight gradient of few weights a channel: depthwise convolution, and the first layer of a network.
 
-A block sums all taps of one channel for a few filters, in registers: its threads walk down columns of the output, see
-`window`, each element of x is loaded once for all taps below each other and for all of the filters. Warps add by
-shuffles, blocks in shared memory, splits of the pixels in a second kernel, all in one order: results are the same bits
-every time.
+A block accumulates all taps of one channel for a few filters in registers: its threads walk down columns of the output
+(kernels/cuda/sliding_window.py), and each element of x is loaded once for all taps of a column and all of the filters.
+Warps add by shuffles, blocks in shared memory, split-K partial sums in a second kernel, all in a fixed order: results
+are the same bits every time.
 """
 
 from functools import lru_cache
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ...cuda import gemm_tile, sliding_window
 from ...cuda.launch import WARP, Plan, cuda, empty_like_on, int32, multiprocessors, numba_type, planned, uint32
 from ...cuda.ptx import divide, reciprocals
-from ...cuda.split_k import add_parts
+from ...cuda.split_k import split_k_reduce
 from .column_walk import (
     MAX_VALUES,
     THREADS,
@@ -32,7 +32,7 @@ CHAIN_LENGTH = 1024
 
 
 def unsupported(shape):
-    """Why these kernels do not serve a problem: more taps than a thread has registers for."""
+    """Why these kernels do not support a problem: more taps than a thread has registers for."""
     problem = fprop_problem(shape)
     if filters_per_block(problem):
         return None
@@ -50,7 +50,7 @@ def filters_per_block(problem):
 
 def values(rows, columns, stride, filters):
     """Values in a thread's registers: sums, what a step loads of x, and the gradients that it still multiplies."""
-    return (rows * columns + sliding_window.ages(rows, stride)) * filters + min(rows, stride) * columns
+    return (rows * columns + sliding_window.live_accumulators(rows, stride)) * filters + min(rows, stride) * columns
 
 
 class SplitConfig(NamedTuple):
@@ -85,7 +85,7 @@ def wgrad(shape, x, dy, dw):
     partial_sums = dw if splits == 1 else empty_like_on(dw, splits * dw.size)
     planned(plan, x, dy, partial_sums)
     if splits > 1:
-        add_parts(partial_sums, dw, splits)
+        split_k_reduce(partial_sums, dw, splits)
 
 
 @lru_cache(maxsize=1024)
@@ -111,19 +111,20 @@ def _plan(shape, dtype, processors):
 def wgrad_kernel(rows, columns, stride, filters, dtype):
     """The kernel for a kernel's size, the rows of a step, the filters of a block and a type."""
     fingerprint = sliding_window.FINGERPRINT
-    loaded, making, taps = min(rows, stride), sliding_window.ages(rows, stride), rows * columns
-    n_sums, n_window, n_gradients = filters * taps, loaded * columns, filters * making
-    n_shared, older = WARPS_PER_BLOCK * n_sums, making - 1
+    loaded, live, taps = min(rows, stride), sliding_window.live_accumulators(rows, stride), rows * columns
+    n_sums, n_window, n_gradients = filters * taps, loaded * columns, filters * live
+    n_shared, older = WARPS_PER_BLOCK * n_sums, live - 1
     resident = resident_blocks(values(rows, columns, stride, filters), dtype)
 
     def conv2d_wgrad_few_channels(
-        x, dy, dw, G, C, K, filter_blocks, H, W, P, Q, strips, chunks, length, walks, split, apart,
-        st_h, st_w, h0, w0, d_h, d_w, q_factor, q_shift, strip_factor, strip_shift, chunk_factor, chunk_shift,
+        x, dy, dw, G, C, K, filter_blocks, H, W, P, Q, strips, chunks, length, walks, walks_per_split, distance,
+        stride_h, stride_w, h0, w0, dilation_h, dilation_w, 
+        q_factor, q_shift, strip_factor, strip_shift, chunk_factor, chunk_shift,
     ):  # fmt: skip
         """dw[z,k,c,r,s] = sum_{walks of split z} dy[n,k,p,q] x[n,c,p st + r d - pad,...]: equation (13).
 
         x (N, G C, H, W), dy (N, G K, P, Q), dw (splits, G K, C, R, S). Block (z, group, c, filters); its threads take
-        every 256th walk (n, strip, q), a strip being `length` rows p, each apart-th one.
+        every 256th walk (n, strip, q), a strip having `length` rows p, every `distance`-th one.
         FLOPs: 2 N G K P Q C R S. Bytes: x K / filters times, dy C times, dw once.
         """
         fingerprint  # noqa: B018 (in the closure for Numba's cache)
@@ -133,41 +134,64 @@ def wgrad_kernel(rows, columns, stride, filters, dtype):
         gradients = cuda.local.array(n_gradients, dtype)
         gemm_tile.zero(sums, n_sums)
 
+        # Block to walks_per_split, group, channel and filters.
         thread, rest = uint32(cuda.threadIdx.x), uint32(cuda.blockIdx.x)
         k0, rest = uint32(rest % uint32(filter_blocks)) * uint32(filters), uint32(rest // uint32(filter_blocks))
         c, rest = uint32(rest % uint32(C)), uint32(rest // uint32(C))
         g, z = uint32(rest % uint32(G)), uint32(rest // uint32(G))
         limit, first = int32(K - int32(k0)), uint32(g * uint32(K) + k0)
-        i, end = uint32(z * uint32(split) + thread), min(uint32(z * uint32(split) + uint32(split)), uint32(walks))
+        i, end = (
+            uint32(z * uint32(walks_per_split) + thread),
+            min(uint32(z * uint32(walks_per_split) + uint32(walks_per_split)), uint32(walks)),
+        )
 
+        # Main loop over the walks of the thread.
         while i < end:
             rest = divide(i, q_factor, q_shift)
             q = int32(i - uint32(rest * uint32(Q)))
             n = divide(rest, strip_factor, strip_shift)
             strip = uint32(rest - uint32(n * uint32(strips)))
             phase = divide(strip, chunk_factor, chunk_shift)
-            p = int32(int32(strip - uint32(phase * uint32(chunks))) * length * apart + int32(phase))
-            h, j = int32(p * st_h + h0), int32(q * st_w + w0)
-            x_at = uint32(uint32(uint32(uint32(uint32(n * uint32(G)) + g) * uint32(C)) + c) * uint32(H * W))
-            x_at = uint32(x_at + uint32(h * W + j))
-            dy_at = uint32(
+            p = int32(int32(strip - uint32(phase * uint32(chunks))) * length * distance + int32(phase))
+            h, j = int32(p * stride_h + h0), int32(q * stride_w + w0)
+            x_offset = uint32(uint32(uint32(uint32(uint32(n * uint32(G)) + g) * uint32(C)) + c) * uint32(H * W))
+            x_offset = uint32(x_offset + uint32(h * W + j))
+            dy_offset = uint32(
                 uint32(uint32(uint32(n * uint32(G)) * uint32(K)) + first) * uint32(P * Q) + uint32(p * Q + q)
             )
-            count = min(length, int32(int32(P - p + apart - 1) // apart))
+            count = min(length, int32(int32(P - p + distance - 1) // distance))
             gemm_tile.zero(gradients, n_gradients)
             step = int32(0)
             while step < int32(count + int32(older)):
-                sliding_window.load_gradients(gradients, dy, dy_at, uint32(P * Q), step < count, limit, making, filters)
+                sliding_window.load_gradients(
+                    gradients, dy, dy_offset, uint32(P * Q), step < count, limit, live, filters
+                )
                 sliding_window.load_window(
-                    loads, x, x_at, uint32(d_h * W), h, d_h, H, uint32(d_w), j, d_w, W, True, loaded, columns
+                    loads,
+                    x,
+                    x_offset,
+                    uint32(dilation_h * W),
+                    h,
+                    dilation_h,
+                    H,
+                    uint32(dilation_w),
+                    j,
+                    dilation_w,
+                    W,
+                    True,
+                    loaded,
+                    columns,
                 )
                 sliding_window.multiply_gradients(sums, gradients, loads, step, count, rows, columns, stride, filters)
-                sliding_window.age(gradients, making, filters)
-                step, h = int32(step + 1), int32(h + apart * st_h)
-                x_at, dy_at = uint32(x_at + uint32(apart * st_h * W)), uint32(dy_at + uint32(apart * Q))
+                sliding_window.shift_accumulators(gradients, live, filters)
+                step, h = int32(step + 1), int32(h + distance * stride_h)
+                x_offset, dy_offset = (
+                    uint32(x_offset + uint32(distance * stride_h * W)),
+                    uint32(dy_offset + uint32(distance * Q)),
+                )
             i = uint32(i + uint32(THREADS))
 
-        # The warps' sums, added in order by a thread for each weight.
+        # Epilogue: a thread for each weight adds the sums of the warps.
         warp, lane = uint32(thread // uint32(WARP)), uint32(thread % uint32(WARP))
         sliding_window.store_warp_sums(sums, shared, uint32(warp * uint32(n_sums)), lane == 0, n_sums)
         cuda.syncthreads()

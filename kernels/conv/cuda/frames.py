@@ -1,24 +1,24 @@
-"""Frames on CUDA: gathered from volumes into images, scattered back; and a bias for each channel.
+"""Frames of volumes on CUDA: gather frames into images, scatter images into frames, add a bias to each channel.
 
-A thread for each element of the images; neighbours are neighbours in a frame. Bytes a launch: 2 x images.nbytes, and
-images.nbytes more where a scatter adds.
+A thread for each element of the images; neighboring threads are neighbors in a frame. Bytes a launch: 2 x
+images.nbytes, and images.nbytes more where a scatter adds.
 """
 
 from ...cuda.launch import cuda, each, int32, uint32
 from ...cuda.vectorized import FOUR, launch_vectorized, load4, scalar_index, store4
 
 CHUNK = 1 << 24
-"""Bytes gathered at once, not tuned: enough threads for a whole GPU; one image at least."""
+"""Bytes gathered at once, one image at least; not tuned: enough threads for a whole GPU."""
 
 
 def gather(volumes, frames, start, images):
-    """images[m, (c, j)] = volumes[n, c, first + u step + j reach], 0 outside, where n count + u = start + m."""
+    """images[m, (c, j)] = volumes[n, c, first + u step + j reach], 0 in the padding, where n count + u = start + m."""
     _, channels, depth, height, width = volumes.shape
     each(gather_kernel, images.size, volumes, channels, depth, height * width, *frames, start, images)
 
 
 def scatter(images, frames, start, add, volumes):
-    """volumes[n, c, first + u step + j reach] = images[m, (c, j)], or += where it is to add; as in gather."""
+    """volumes[n, c, first + u step + j reach] = images[m, (c, j)], or += where `add`; as in gather."""
     _, channels, depth, height, width = volumes.shape
     each(scatter_kernel, images.size, images, channels, depth, height * width, *frames, start, add, volumes)
 
@@ -44,9 +44,9 @@ def gather_kernel(volumes, channels, depth, size, count, first, step, taps, reac
     i = uint32(cuda.grid(1))
     if i < images.size:
         row, frame, e = frame_of(i, channels, size, count, first, step, taps, reach, start)
-        inside = 0 <= frame < depth
-        place = uint32(uint32(int32(row * depth) + frame) * uint32(size) + e) if inside else uint32(0)
-        images[i] = volumes[place] if inside else volumes.dtype.type(0)
+        valid = 0 <= frame < depth
+        offset = uint32(uint32(int32(row * depth) + frame) * uint32(size) + e) if valid else uint32(0)
+        images[i] = volumes[offset] if valid else volumes.dtype.type(0)
 
 
 @cuda.jit(cache=True)
@@ -55,8 +55,8 @@ def scatter_kernel(images, channels, depth, size, count, first, step, taps, reac
     i = uint32(cuda.grid(1))
     if i < images.size:
         row, frame, e = frame_of(i, channels, size, count, first, step, taps, reach, start)
-        place = uint32(uint32(int32(row * depth) + frame) * uint32(size) + e)
-        volumes[place] = volumes[place] + images[i] if add else images[i]
+        offset = uint32(uint32(int32(row * depth) + frame) * uint32(size) + e)
+        volumes[offset] = volumes[offset] + images[i] if add else images[i]
 
 
 @cuda.jit(cache=True)
@@ -65,9 +65,9 @@ def add_bias_kernel(y, vectors, b, K, positions):
     i = uint32(cuda.grid(1))
     if i < vectors:
         j = uint32(i * uint32(FOUR))
-        own = b[uint32(uint32(j // uint32(positions)) % uint32(K))]
+        bias = b[uint32(uint32(j // uint32(positions)) % uint32(K))]
         y0, y1, y2, y3 = load4(y, j)
-        store4(y, j, (y0 + own, y1 + own, y2 + own, y3 + own))
+        store4(y, j, (y0 + bias, y1 + bias, y2 + bias, y3 + bias))
         return
     j = scalar_index(i, vectors)
     if j < y.size:

@@ -1,31 +1,28 @@
-"""Convolution on CUDA as a product of matrices that nobody builds: forward pass and input gradient.
+"""Implicit GEMM: forward pass and input gradient as filters x (channels, taps) by (channels, taps) x pixels.
 
-Both are correlations of images with taps that lie on a lattice (`Correlation`): the forward pass with the kernel's own,
-the input gradient with the rotated kernel, a launch for each phase of the stride. The weights are one matrix, packed so
-that a block reads them in vectors; the other matrix, a column for each output pixel, is gathered from the images as it
-is needed. Blocks share nothing and threads add in one order: results are the same bits every time.
+Both passes are problems of one kernel (problem_size.py); the input gradient launches one for each phase of the stride.
+The weights are packed so that a block loads them in 128-bit vectors; the other matrix, a column for each output pixel,
+is never stored: threads gather it from the images. Each result is accumulated by one thread in a fixed order, so
+results are the same bits every time.
 """
 
 from functools import lru_cache
 
 from ...core.scalar import IDENTITY, activate, activate_grad
 from ...cuda import gemm_tile
-from ...cuda.launch import Plan, cuda, each, empty_like_on, int32, multiprocessors, numba_type, planned, uint32
+from ...cuda.launch import Plan, cuda, int32, multiprocessors, numba_type, planned, uint32
 from ...cuda.ptx import reciprocals, thread_and_block, vector_length
 from ...cuda.thread_mapping import fragments_of, position_of, staged_row, staging_of, tile_of
 from ...cuda.tile_config import best_tile
+from .pack_filters import DEPTH, pack_filters, rounded_up
 from .problem_size import DGRAD, FPROP, WGRAD, dgrad_problems, fprop_problem
-
-SIDE = gemm_tile.SIDE
-DEPTH = 8
-"""Channels that a block multiplies between two barriers; the packed weights are padded to it."""
 
 MAX_PADDED_EXTENT = 1 << 15
 """Rows and columns of a padded image have to be fewer in the weight gradient."""
 
 
 def unsupported(shape, operation, dtype):
-    """Why these kernels do not serve a problem: the weight gradient packs a row and a column into one number."""
+    """Why these kernels do not support a problem: the weight gradient packs a row and a column into one number."""
     if operation != WGRAD:
         return None
     rows, columns = padded_image(shape)
@@ -42,7 +39,7 @@ def padded_image(shape):
 def fprop(shape, x, w, b, activation, slope, y, tile=None):
     """Launch the forward pass, by the cheapest tile or by the TileConfig given."""
     tile = tile or best_tile(*tile_problem(shape, FPROP, x.dtype.itemsize, multiprocessors(x)))
-    packed = pack(w, shape.w_shape, shape.groups, False, tile.rows)
+    packed = pack_filters(w, shape.w_shape, shape.groups, False, tile.rows)
     launch_problem(fprop_problem(shape), shape.n, tile, x, packed, b, (activation, slope), (None, IDENTITY), y)
 
 
@@ -52,7 +49,7 @@ def dgrad(shape, dy, w, pre_activation, activation, slope, dx, tile=None):
     if not complete:
         dx.fill(0)
     tile = tile or best_tile(*tile_problem(shape, DGRAD, dy.dtype.itemsize, multiprocessors(dy)))
-    packed = pack(w, shape.w_shape, shape.groups, True, tile.rows)
+    packed = pack_filters(w, shape.w_shape, shape.groups, True, tile.rows)
     grad = (None, IDENTITY) if pre_activation is None else (pre_activation, activation)
     for problem in problems:
         launch_problem(problem, shape.n, tile, dy, packed, None, (IDENTITY, slope), grad, dx)
@@ -69,28 +66,15 @@ def tile_problem(shape, operation, itemsize, processors):
     return itemsize, shape.groups, filters, pixels, processors
 
 
-def pack(w, shape, groups, transposed, k_tile):
-    """Weights (G K, C, R, S) as [g][tap][c][k], or [g][tap][k][c] if transposed, padded by zeros to whole tiles."""
-    k, c, taps = shape[0] // groups, shape[1], shape[2] * shape[3]
-    rows, columns = (k, c) if transposed else (c, k)
-    padded_rows, padded_columns = rounded_up(rows, DEPTH), rounded_up(columns, k_tile)
-    packed = empty_like_on(w, groups * taps * padded_rows * padded_columns)
-    distances = (c * taps, taps) if transposed else (taps, c * taps)
-    each(
-        pack_kernel, packed.size, w, packed, rows, columns, padded_rows, padded_columns, taps, k * c * taps, *distances
-    )
-    return packed
-
-
-def launch_problem(problem, n, tile, x, packed, bias, epilogue, grad, y):
+def launch_problem(problem, n, tile, x, packed, bias, activation, grad, y):
     """Launch one problem of n images.
 
-    x (n, G C, H, W), packed as `pack` leaves it, y (n, G K, y_plane); epilogue is (activation, slope), grad
-    (pre_activation or None, its activation).
+    x (n, G C, H, W), packed [g][tap][channels][filters] by pack_filters, y (n, G K, y_plane); activation is (code,
+    slope), grad (pre_activation or None, its activation).
     """
     pre_activation, grad_activation = grad
     planned(
-        _plan(problem, n, tile, x.dtype), x, packed, *array_or_unused(bias, x), *epilogue,
+        _plan(problem, n, tile, x.dtype), x, packed, *array_or_unused(bias, x), *activation,
         *array_or_unused(pre_activation, x)[:1], grad_activation, y,
     )  # fmt: skip
 
@@ -116,60 +100,40 @@ def _plan(problem, n, tile, dtype):
     return Plan(kernel, blocks, tile.threads, scalars)
 
 
-def rounded_up(size, multiple):
-    """The next multiple of a number."""
-    return -(-size // multiple) * multiple
-
-
 def array_or_unused(array, like):
-    """(array, 1), or memory that the kernel does not read and 0 where there is none."""
+    """(array, 1), or (memory that the kernel does not read, 0) for None."""
     return (like.reshape(-1)[:1], 0) if array is None else (array, 1)
 
 
-@cuda.jit(cache=True)
-def pack_kernel(w, packed, rows, columns, padded_rows, padded_columns, taps, group, per_row, per_column):
-    """packed [g][tap][row][column] = w[g group + row per_row + column per_column + tap], 0 past the last row or column.
-
-    Thread i writes packed[i]. Bytes: w once, packed once.
-    """
-    i = uint32(cuda.grid(1))
-    if i >= packed.size:
-        return
-    column, rest = uint32(i % uint32(padded_columns)), uint32(i // uint32(padded_columns))
-    row, rest = uint32(rest % uint32(padded_rows)), uint32(rest // uint32(padded_rows))
-    tap, g = uint32(rest % uint32(taps)), uint32(rest // uint32(taps))
-    inside = (row < uint32(rows)) & (column < uint32(columns))
-    at = uint32(uint32(g * uint32(group)) + uint32(row * uint32(per_row)) + uint32(column * uint32(per_column)) + tap)
-    packed[i] = w[at] if inside else packed.dtype.type(0)
-
-
 @cuda.jit(device=True, inline="always")
-def store_pixels(
-    results, staging, staged, own, first_line, lines, lines_apart, width, vector,
-    there, k0, K, channel0, bias, has_bias, activation, slope, before, factor, y, y_at, plane,
+def epilogue(
+    results, staging, staging_offset, column, first_line, lines, line_step, columns, vector,
+    valid, k0, K, channel0, bias, has_bias, activation, slope, pre_activation, grad_activation, y, y_offset, y_plane,
 ):  # fmt: skip
-    """The tile's results, f(y + bias) f'(before), one row of every thread's at a time through shared memory.
+    """y = f(results + bias) f'(pre_activation), staged through shared memory one row of every thread's at a time.
 
-    Staged, a line is a filter's, of which a thread stores its own pixel: neighbours store neighbouring pixels.
+    A line of the staging buffer is one filter's; a thread stores its own column, so a warp stores neighboring pixels.
     """
     i = uint32(0)
-    while i < uint32(SIDE):
+    while i < uint32(gemm_tile.THREAD_TILE):
+        # Stage row i of every thread.
         cuda.syncthreads()
-        gemm_tile.store_row(results, i, staging, staged)
+        gemm_tile.store_row(results, i, staging, staging_offset)
         cuda.syncthreads()
+        # Bias, activation, store.
         line = first_line
         while line < uint32(lines):
             k = staged_row(line, i, vector)
-            if there & (uint32(k0 + k) < uint32(K)):
-                total = staging[uint32(uint32(line * uint32(width)) + own)]
+            if valid & (uint32(k0 + k) < uint32(K)):
+                total = staging[uint32(uint32(line * uint32(columns)) + column)]
                 if has_bias:
                     total += bias[uint32(channel0 + k)]
-                at = uint32(y_at + uint32(k * uint32(plane)))
+                at = uint32(y_offset + uint32(k * uint32(y_plane)))
                 total = activate(total, activation, slope)
-                if factor:
-                    total = activate_grad(total, before[at], factor, slope)
+                if grad_activation:
+                    total = activate_grad(total, pre_activation[at], grad_activation, slope)
                 y[at] = total
-            line = uint32(line + uint32(lines_apart))
+            line = uint32(line + uint32(line_step))
         i = uint32(i + uint32(1))
 
 
@@ -181,29 +145,30 @@ def fprop_kernel(tile, dtype, ragged):
     w_tile, x_tile = DEPTH * rows_tile, DEPTH * columns_tile
     w_loads, x_loads = w_tile // vector // threads, x_tile // threads
     warps = columns_tile // gemm_tile.WARP_COLUMNS
-    rows_apart, staged_lines = threads // columns_tile, rows_tile // gemm_tile.SIDE
-    w_halves, x_halves, w_vectors, w_apart = 2 * w_tile, 2 * x_tile, w_loads * vector, threads * vector
+    row_step, staged_lines = threads // columns_tile, rows_tile // gemm_tile.THREAD_TILE
+    w_halves, x_halves, w_vectors, w_stride = 2 * w_tile, 2 * x_tile, w_loads * vector, threads * vector
     bytes_each = dtype.bitwidth // 8
     w_half, x_half = w_tile * bytes_each, x_tile * bytes_each
-    last, n_results, n_fragments = DEPTH - 1, gemm_tile.RESULTS, gemm_tile.FRAGMENTS
+    last, n_results, n_fragments = DEPTH - 1, gemm_tile.ACCUMULATORS, gemm_tile.FRAGMENTS
     # With more pixels to load than weights, each with a predicate, the compiler spills at 128 registers on Turing and
-    # sm_86; three warps in the place of four for each scheduler leave it 168.
+    # sm_86; three warps a scheduler instead of four leave it 168.
     resident = tile.resident * 3 // 4 if ragged and columns_tile < 128 else tile.resident
 
     def conv2d_fprop_implicit_gemm(
-        x, wt, bias, has_bias, activation, slope, before, factor, y,
-        G, C, channels, H, W, x_plane, K, filters, UV, V, pixels, A, B, st_h, st_w, h0, w0, d_h, d_w, w_back,
-        group_weights, first_tap, w_skip, w_skip_row, x_skip, x_skip_row, plane, first, row, column,
-        uv_factor, uv_shift, v_factor, v_shift,
+        x, wt, bias, has_bias, activation, slope, pre_activation, grad_activation, y,
+        G, C, channels, H, W, x_plane, K, filters, PQ, Q, pixels, R, S,
+        stride_h, stride_w, h0, w0, dilation_h, dilation_w, w_back,
+        group_weights, first_tap, w_skip, w_skip_row, x_skip, x_skip_row, y_plane, y_first, y_stride_p, y_stride_q,
+        pq_factor, pq_shift, q_factor, q_shift,
     ):  # fmt: skip
-        """Correlation's equation, then y = f(y + bias[k]) and y f'(before), for one tile of filters x pixels a block.
+        """ProblemSize's equation, then y = f(y + bias[k]) f'(pre_activation); a tile of filters x pixels a block.
 
-        x (N, G C, H, W), wt [g][tap][channels][filters] padded, y and before (N, G K, plane), bias (G K,). A pixel is
-        (n, u, v); blocks of the same pixels are neighbours, filters first. A thread gathers one pixel's channels and
-        multiplies 8 x 8 filters and pixels; chunks of DEPTH channels of a tap alternate between two halves of shared
-        memory, the next one being loaded while one is multiplied.
-        FLOPs: 2 N G K U V A B C. Bytes at least: x, wt and y once; read: x K / rows_tile times, wt pixels /
-        columns_tile times, most of it from the caches.
+        x (N, G C, H, W), wt [g][tap][channels][filters] padded, y and pre_activation (N, G K, y_plane), bias (G K,).
+        Blocks are (group, pixels, filters), filters fastest; a pixel is (n, p, q). A thread gathers the channels of one
+        pixel and accumulates 8 x 8 filters x pixels. Chunks of DEPTH channels of a tap are double-buffered in shared
+        memory: one is multiplied while the next is loaded.
+        FLOPs: 2 N G K P Q R S C. Bytes: at least x, wt and y once; loaded x K / rows_tile times and wt pixels /
+        columns_tile times, mostly from the caches.
         """
         fingerprint  # noqa: B018 (in the closure for Numba's cache)
         w_shared = cuda.shared.array(w_halves, dtype, alignment=16)
@@ -213,77 +178,84 @@ def fprop_kernel(tile, dtype, ragged):
         w_next = cuda.local.array(w_vectors, dtype)
         x_next = cuda.local.array(x_loads, dtype)
 
-        # The block's group and filters; the thread's pixel and first channel in the gather, its vectors of the weights.
+        # Block to tile; the thread's pixel and first channel to gather, its vectors of the weights.
         thread, block = thread_and_block()
         g, k0, pixel = tile_of(block, filters, rows_tile, pixels, columns_tile)
         pixel, c0 = uint32(pixel + thread % uint32(columns_tile)), int32(thread // uint32(columns_tile))
-        n, u, v = position_of(pixel, UV, uv_factor, uv_shift, V, v_factor, v_shift)
-        there = pixel < uint32(pixels)
-        x_row, x_chunk = uint32(x_plane * rows_apart), uint32(x_plane * DEPTH)
+        n, p, q = position_of(pixel, PQ, pq_factor, pq_shift, Q, q_factor, q_shift)
+        valid = pixel < uint32(pixels)
+        x_row, x_chunk = uint32(x_plane * row_step), uint32(x_plane * DEPTH)
         w_first = uint32(thread * uint32(vector))
-        w_at = uint32(uint32(uint32(w_first // uint32(rows_tile)) * uint32(filters)) + w_first % uint32(rows_tile))
-        w_at = uint32(w_at + uint32(g * uint32(group_weights)) + uint32(first_tap) + k0)
+        w_offset = uint32(uint32(uint32(w_first // uint32(rows_tile)) * uint32(filters)) + w_first % uint32(rows_tile))
+        w_offset = uint32(w_offset + uint32(g * uint32(group_weights)) + uint32(first_tap) + k0)
         w_row, w_chunk = uint32(threads * vector // rows_tile) * uint32(filters), uint32(filters * DEPTH)
 
-        w_from, x_from = fragments_of(thread, warps, bytes_each)
-        w_to, x_to = uint32(thread * uint32(16)), uint32(thread * uint32(bytes_each))
+        # Shared-memory offsets to load from and to store to.
+        w_load, x_load = fragments_of(thread, warps, bytes_each)
+        w_store, x_store = uint32(thread * uint32(16)), uint32(thread * uint32(bytes_each))
 
-        h, w = int32(int32(u) * st_h + h0), int32(int32(v) * st_w + w0)
-        rows_left, taps_left, channels_left = A, B, channels
-        ok = there & (uint32(h) < uint32(H)) & (uint32(w) < uint32(W))
-        x_at = uint32(uint32(uint32(uint32(n * uint32(G)) + g) * uint32(C) + uint32(c0)) * uint32(x_plane))
-        x_at = uint32(x_at + uint32(h * W + w))
+        # Prologue: the first chunk.
+        h, w = int32(int32(p) * stride_h + h0), int32(int32(q) * stride_w + w0)
+        rows_left, taps_left, channels_left = R, S, channels
+        predicate = valid & (uint32(h) < uint32(H)) & (uint32(w) < uint32(W))
+        x_offset = uint32(uint32(uint32(uint32(n * uint32(G)) + g) * uint32(C) + uint32(c0)) * uint32(x_plane))
+        x_offset = uint32(x_offset + uint32(h * W + w))
         padding = int32(channels - C + c0)
         limit = int32(C - c0) if ragged else int32(DEPTH)
-        gemm_tile.load_vectors(w_next, wt, w_at, w_row, True, w_loads)
-        gemm_tile.load_rows(x_next, x, x_at, x_row, ok, limit, rows_apart, x_loads)
+        gemm_tile.load_vectors(w_next, wt, w_offset, w_row, True, w_loads)
+        gemm_tile.load_rows(x_next, x, x_offset, x_row, predicate, limit, row_step, x_loads)
         gemm_tile.zero(results, n_results)
-        gemm_tile.store_vectors(w_next, w_shared, w_to, w_apart, w_loads)
-        gemm_tile.store_rows(x_next, x_shared, x_to, threads, x_loads)
+        gemm_tile.store_vectors(w_next, w_shared, w_store, w_stride, w_loads)
+        gemm_tile.store_rows(x_next, x_shared, x_store, threads, x_loads)
         cuda.syncthreads()
-        gemm_tile.load_fragments(fragments, w_shared, w_from, x_shared, x_from)
+        gemm_tile.load_fragments(fragments, w_shared, w_load, x_shared, x_load)
+        # Main loop.
         while True:
-            # The next chunk: other channels of this tap, or the next tap. Past the last one nothing is loaded.
+            # The next chunk: further channels of this tap, or the next tap; past the last one nothing is loaded.
             channels_left = int32(channels_left - DEPTH)
-            w_at, x_at = uint32(w_at + w_chunk), uint32(x_at + x_chunk)
+            w_offset, x_offset = uint32(w_offset + w_chunk), uint32(x_offset + x_chunk)
             if channels_left == 0:
-                channels_left, taps_left, w = channels, int32(taps_left - 1), int32(w + d_w)
-                w_at, x_at = uint32(w_at + uint32(w_skip)), uint32(x_at + uint32(x_skip))
+                channels_left, taps_left, w = channels, int32(taps_left - 1), int32(w + dilation_w)
+                w_offset, x_offset = uint32(w_offset + uint32(w_skip)), uint32(x_offset + uint32(x_skip))
                 if taps_left == 0:
-                    taps_left, rows_left, w, h = B, int32(rows_left - 1), int32(w + w_back), int32(h + d_h)
-                    w_at, x_at = uint32(w_at + uint32(w_skip_row)), uint32(x_at + uint32(x_skip_row))
-                ok = there & (rows_left > 0) & (uint32(h) < uint32(H)) & (uint32(w) < uint32(W))
+                    taps_left, rows_left, w, h = S, int32(rows_left - 1), int32(w + w_back), int32(h + dilation_h)
+                    w_offset, x_offset = uint32(w_offset + uint32(w_skip_row)), uint32(x_offset + uint32(x_skip_row))
+                predicate = valid & (rows_left > 0) & (uint32(h) < uint32(H)) & (uint32(w) < uint32(W))
             if ragged:
                 limit = int32(channels_left - padding)
-            gemm_tile.load_vectors(w_next, wt, w_at, w_row, rows_left > 0, w_loads)
-            gemm_tile.load_rows(x_next, x, x_at, x_row, ok, limit, rows_apart, x_loads)
+            gemm_tile.load_vectors(w_next, wt, w_offset, w_row, rows_left > 0, w_loads)
+            gemm_tile.load_rows(x_next, x, x_offset, x_row, predicate, limit, row_step, x_loads)
+            # Multiply the current chunk while the loads are in flight, then swap the halves of shared memory.
             gemm_tile.multiply_steps(
-                fragments, w_shared, w_from, x_shared, x_from, results, rows_tile, columns_tile, 0, last
+                fragments, w_shared, w_load, x_shared, x_load, results, rows_tile, columns_tile, 0, last
             )
-            w_from, x_from = uint32(w_from ^ uint32(w_half)), uint32(x_from ^ uint32(x_half))
-            w_to, x_to = uint32(w_to ^ uint32(w_half)), uint32(x_to ^ uint32(x_half))
-            gemm_tile.store_vectors(w_next, w_shared, w_to, w_apart, w_loads)
-            gemm_tile.store_rows(x_next, x_shared, x_to, threads, x_loads)
+            w_load, x_load = uint32(w_load ^ uint32(w_half)), uint32(x_load ^ uint32(x_half))
+            w_store, x_store = uint32(w_store ^ uint32(w_half)), uint32(x_store ^ uint32(x_half))
+            gemm_tile.store_vectors(w_next, w_shared, w_store, w_stride, w_loads)
+            gemm_tile.store_rows(x_next, x_shared, x_store, threads, x_loads)
             cuda.syncthreads()
-            gemm_tile.load_fragments(fragments, w_shared, w_from, x_shared, x_from)
+            gemm_tile.load_fragments(fragments, w_shared, w_load, x_shared, x_load)
             gemm_tile.multiply_last(fragments, results)
             if rows_left == 0:
                 break
 
-        # The thread's pixel again, which took no registers in the loop.
+        # Epilogue: bias, activation, store. The pixel is computed again, so that it took no registers in the loop.
         thread, block = thread_and_block()
         g, k0, pixel = tile_of(block, filters, rows_tile, pixels, columns_tile)
-        own, first_line = uint32(thread % uint32(columns_tile)), uint32(thread // uint32(columns_tile))
-        pixel = uint32(pixel + own)
-        n, u, v = position_of(pixel, UV, uv_factor, uv_shift, V, v_factor, v_shift)
-        there = pixel < uint32(pixels)
-        staged = staging_of(thread, warps, bytes_each)
+        column, first_line = uint32(thread % uint32(columns_tile)), uint32(thread // uint32(columns_tile))
+        pixel = uint32(pixel + column)
+        n, p, q = position_of(pixel, PQ, pq_factor, pq_shift, Q, q_factor, q_shift)
+        valid = pixel < uint32(pixels)
+        staging_offset = staging_of(thread, warps, bytes_each)
         channel0 = uint32(g * uint32(K) + k0)
-        y_at = uint32(uint32(uint32(n * uint32(uint32(G) * uint32(K))) + channel0) * uint32(plane) + uint32(first))
-        y_at = uint32(y_at + uint32(u * uint32(row)) + uint32(v * uint32(column)))
-        store_pixels(
-            results, x_shared, staged, own, first_line, staged_lines, rows_apart, columns_tile, vector,
-            there, k0, K, channel0, bias, has_bias, activation, slope, before, factor, y, y_at, plane,
+        y_offset = uint32(
+            uint32(uint32(n * uint32(uint32(G) * uint32(K))) + channel0) * uint32(y_plane) + uint32(y_first)
+        )
+        y_offset = uint32(y_offset + uint32(p * uint32(y_stride_p)) + uint32(q * uint32(y_stride_q)))
+        epilogue(
+            results, x_shared, staging_offset, column, first_line, staged_lines, row_step, columns_tile, vector,
+            valid, k0, K, channel0, bias, has_bias, activation, slope, pre_activation, grad_activation,
+            y, y_offset, y_plane,
         )  # fmt: skip
 
     conv2d_fprop_implicit_gemm.__name__ = (

@@ -1,7 +1,7 @@
-"""The weight gradient on CUDA as a product of matrices that nobody builds: dy by the windows of x, over all pixels.
+"""Implicit GEMM of the weight gradient: filters x pixels (dy) by pixels x windows (gathered from x), with split-K.
 
-Few weights and many pixels: the sum is split among blocks, each split is written down, and a second kernel adds them in
-order, so results are the same bits every time.
+There are few weights and many pixels, so the sum over the pixels is split among blocks; a second kernel adds the
+partial sums in a fixed order, so results are the same bits every time.
 """
 
 from functools import lru_cache
@@ -9,17 +9,16 @@ from functools import lru_cache
 from ...cuda import gemm_tile
 from ...cuda.launch import Plan, cuda, empty_like_on, int32, multiprocessors, numba_type, planned, uint32
 from ...cuda.ptx import divide, reciprocals, thread_and_block, vector_length
-from ...cuda.split_k import add_parts
+from ...cuda.split_k import split_k_reduce
 from ...cuda.thread_mapping import fragments_of, position_of, staged_row, staging_of, tile_of
 from ...cuda.tile_config import best_split
 
-ROW = 1 << 16
-"""What a row counts in a place, a row and a column in one number."""
+ROW_UNIT = 1 << 16
+"""A packed position is row * ROW_UNIT + column."""
 
-OUTSIDE = -(1 << 31)
-"""The place of a window outside of every image."""
+INVALID_POSITION = -(1 << 31)
+"""The packed position of a window that is outside of every image."""
 
-SIDE = gemm_tile.SIDE
 DEPTH = 8
 """Pixels that a block multiplies between two barriers."""
 
@@ -30,7 +29,7 @@ def wgrad(shape, x, dy, dw, split=None):
     partial_sums = dw if splits == 1 else empty_like_on(dw, splits * dw.size)
     planned(plan, x, dy, partial_sums)
     if splits > 1:
-        add_parts(partial_sums, dw, splits)
+        split_k_reduce(partial_sums, dw, splits)
 
 
 def split_problem(shape, itemsize, processors):
@@ -45,7 +44,7 @@ def _plan(shape, dtype, processors, split):
     tile, splits, length = split or best_split(*split_problem(shape, dtype.itemsize, processors))
     _, groups, filters, windows, pixels, _ = split_problem(shape, dtype.itemsize, processors)
     scalars = (
-        groups, shape.c // groups, shape.h, shape.w, shape.h * ROW, shape.c * shape.h * shape.w,
+        groups, shape.c // groups, shape.h, shape.w, shape.h * ROW_UNIT, shape.c * shape.h * shape.w,
         (shape.k - 1) * shape.p * shape.q, filters, shape.r * shape.s, shape.s, shape.p * shape.q, shape.q,
         shape.stride_h, shape.stride_w, shape.pad_top, shape.pad_left, shape.dilation_h, shape.dilation_w,
         windows, pixels, length, *reciprocals(shape.p * shape.q, shape.q, shape.r * shape.s, shape.s),
@@ -56,31 +55,34 @@ def _plan(shape, dtype, processors, split):
 
 
 @cuda.jit(device=True, inline="always")
-def gather_of(pixel, end, PQ, pq_factor, pq_shift, Q, q_factor, q_shift, st_h, st_w, W, dy_first, dy_skip, x_image):
-    """(offset in dy, offset in x of its window's corner, that corner's place, whether it is there) of a pixel."""
+def gather_of(
+    pixel, end, PQ, pq_factor, pq_shift, Q, q_factor, q_shift, stride_h, stride_w, W, dy_first, dy_skip, x_image
+):
+    """(offset in dy, offset in x of the window's corner, packed position of that corner, valid) of a pixel."""
     n, p, q = position_of(pixel, PQ, pq_factor, pq_shift, Q, q_factor, q_shift)
-    h, w = int32(int32(p) * st_h), int32(int32(q) * st_w)
-    dy_at = uint32(dy_first + pixel + uint32(n * uint32(dy_skip)))
-    return dy_at, uint32(uint32(n * uint32(x_image)) + uint32(h * W + w)), int32(h * ROW + w), pixel < end
+    h, w = int32(int32(p) * stride_h), int32(int32(q) * stride_w)
+    dy_offset = uint32(dy_first + pixel + uint32(n * uint32(dy_skip)))
+    return dy_offset, uint32(uint32(n * uint32(x_image)) + uint32(h * W + w)), int32(h * ROW_UNIT + w), pixel < end
 
 
 @cuda.jit(device=True, inline="always")
-def store_weights(
-    results, staging, staged, own, first_line, lines, lines_apart, width, vector, there, k0, K, dw, dw_at, windows
-):
-    """The tile's results, one row of every thread's at a time through shared memory: neighbours store neighbours."""
+def epilogue(
+    results, staging, staging_offset, column, first_line, lines, line_step, columns, vector,
+    valid, k0, K, dw, dw_offset, windows,
+):  # fmt: skip
+    """dw = results, staged through shared memory one row of every thread's at a time, so a warp stores neighbors."""
     i = uint32(0)
-    while i < uint32(SIDE):
+    while i < uint32(gemm_tile.THREAD_TILE):
         cuda.syncthreads()
-        gemm_tile.store_row(results, i, staging, staged)
+        gemm_tile.store_row(results, i, staging, staging_offset)
         cuda.syncthreads()
         line = first_line
         while line < uint32(lines):
             k = staged_row(line, i, vector)
-            if there & (uint32(k0 + k) < uint32(K)):
-                total = staging[uint32(uint32(line * uint32(width)) + own)]
-                dw[uint32(dw_at + uint32(k * uint32(windows)))] = total
-            line = uint32(line + uint32(lines_apart))
+            if valid & (uint32(k0 + k) < uint32(K)):
+                total = staging[uint32(uint32(line * uint32(columns)) + column)]
+                dw[uint32(dw_offset + uint32(k * uint32(windows)))] = total
+            line = uint32(line + uint32(line_step))
         i = uint32(i + uint32(1))
 
 
@@ -89,33 +91,34 @@ def wgrad_kernel(tile, dtype, ragged):
     """The kernel for a tile and a type; `ragged` where the last tile has rows without a filter."""
     rows_tile, columns_tile, threads = tile.rows, tile.columns, tile.threads
     vector, fingerprint, bytes_each = vector_length(dtype), gemm_tile.FINGERPRINT, dtype.bitwidth // 8
-    apart = threads // DEPTH
-    dy_loads, x_loads = rows_tile // apart, columns_tile // apart
-    # A row of the depth is a vector longer than the tile: a warp stores columns of the tile to different banks.
+    line_step = threads // DEPTH
+    dy_loads, x_loads = rows_tile // line_step, columns_tile // line_step
+    # Depth rows are padded by a vector, so that a warp stores the columns of a tile to different banks.
     dy_pitch, x_pitch = (rows_tile + vector), (columns_tile + vector)
     dy_half, x_half = (1 << (DEPTH * pitch * bytes_each - 1).bit_length() for pitch in (dy_pitch, x_pitch))
     dy_size, x_size = dy_half // bytes_each + DEPTH * dy_pitch, x_half // bytes_each + DEPTH * x_pitch
-    line_entries, entries = 2 * x_loads, 2 * x_loads * apart
-    warps, staged_lines, lines_apart = (
+    line_entries, entries = 2 * x_loads, 2 * x_loads * line_step
+    warps, staged_lines, staged_step = (
         columns_tile // gemm_tile.WARP_COLUMNS,
-        rows_tile // gemm_tile.SIDE,
+        rows_tile // gemm_tile.THREAD_TILE,
         threads // columns_tile,
     )
     square = rows_tile == columns_tile
-    half, last, n_results, n_fragments = DEPTH // 2, DEPTH - 1, gemm_tile.RESULTS, gemm_tile.FRAGMENTS
+    half, last, n_results, n_fragments = DEPTH // 2, DEPTH - 1, gemm_tile.ACCUMULATORS, gemm_tile.FRAGMENTS
 
     def conv2d_wgrad_implicit_gemm(
         x, dy, dw, G, C, H, W, height, x_image, dy_skip, K, RS, S, PQ, Q,
-        st_h, st_w, top, left, d_h, d_w, windows, pixels, length,
+        stride_h, stride_w, top, left, dilation_h, dilation_w, windows, pixels, length,
         pq_factor, pq_shift, q_factor, q_shift, rs_factor, rs_shift, s_factor, s_shift,
     ):  # fmt: skip
         """dw[z,k,j] = sum_{(n,p,q) in split z} dy[n,k,p,q] x[n,c,p st + r d - pad,...], j = (c,r,s): equation (13).
 
-        x (N, G C, H, W), dy (N, G K, P, Q), dw (splits, G K, C R S), a tile of filters x windows j a block. A thread
-        loads one pixel of a chunk of DEPTH, for every `apart`-th row and column of the tile; chunks alternate between
-        two halves of shared memory, the next one being loaded while one is multiplied.
-        FLOPs: 2 N G K P Q C R S. Bytes at least: x, dy and dw once; read: dy C R S / columns_tile times, x RS K /
-        rows_tile times, most of it from the caches.
+        x (N, G C, H, W), dy (N, G K, P, Q), dw (splits, G K, C R S). Blocks are (split, group, windows, filters),
+        filters fastest, each a tile of filters x windows j. A thread loads one pixel of a chunk of DEPTH, of every
+        `line_step`-th row and column of the tile, and accumulates 8 x 8 results. Chunks are double-buffered in shared
+        memory: one is multiplied while the next is loaded.
+        FLOPs: 2 N G K P Q C R S. Bytes: at least x, dy and dw once; loaded dy C R S / columns_tile times and x R S K /
+        rows_tile times, mostly from the caches.
         """
         fingerprint  # noqa: B018 (in the closure for Numba's cache)
         dy_shared = cuda.shared.array(dy_size, dtype, alignment=16)
@@ -126,80 +129,99 @@ def wgrad_kernel(tile, dtype, ragged):
         x_next = cuda.local.array(x_loads, dtype)
         tables = cuda.shared.array(entries, int32, alignment=16)
 
-        # The block's split, group and tile; the thread's pixel in a chunk and its first row and column of the tile.
+        # Block to split, group and tile; the thread's pixel of a chunk and its first row and column of the tile.
         thread, block = thread_and_block()
         part, k0, j0 = tile_of(block, int32(K + rows_tile - 1), rows_tile, windows, columns_tile)
         z, g = uint32(part // uint32(G)), uint32(part % uint32(G))
-        own, line = uint32(thread % uint32(DEPTH)), uint32(thread // uint32(DEPTH))
+        lane, line = uint32(thread % uint32(DEPTH)), uint32(thread // uint32(DEPTH))
         first = uint32(z * uint32(length))
-        pixel, end = uint32(first + own), min(uint32(first + uint32(length)), uint32(pixels))
+        pixel, end = uint32(first + lane), min(uint32(first + uint32(length)), uint32(pixels))
 
-        # Where the columns' windows lie, for all threads of a line; past the last column outside of every image.
-        if own < uint32(x_loads):
-            j = uint32(j0 + line + uint32(own * uint32(apart)))
+        # Table of the windows' offsets and positions, shared by the threads of a line.
+        if lane < uint32(x_loads):
+            j = uint32(j0 + line + uint32(lane * uint32(line_step)))
             c = divide(j, rs_factor, rs_shift)
             rs = uint32(j - uint32(c * uint32(RS)))
             r = divide(rs, s_factor, s_shift)
-            row, column = int32(int32(r) * d_h - top), int32(int32(rs - uint32(r * uint32(S))) * d_w - left)
-            entry = uint32(uint32(line * uint32(line_entries)) + own)
+            row, column = (
+                int32(int32(r) * dilation_h - top),
+                int32(int32(rs - uint32(r * uint32(S))) * dilation_w - left),
+            )
+            entry = uint32(uint32(line * uint32(line_entries)) + lane)
             tables[entry] = int32(int32(int32(int32(g * uint32(C)) + int32(c)) * H + row) * W + column)
-            place = int32(row * ROW + column) if j < uint32(windows) else int32(OUTSIDE)
-            tables[uint32(entry + uint32(x_loads))] = place
+            position = int32(row * ROW_UNIT + column) if j < uint32(windows) else int32(INVALID_POSITION)
+            tables[uint32(entry + uint32(x_loads))] = position
         cuda.syncthreads()
         table = uint32(line * uint32(4 * line_entries))
-        dy_row = uint32(apart * PQ)
+        dy_row = uint32(line_step * PQ)
         dy_first = uint32(uint32(uint32(g * uint32(K)) + k0 + line) * uint32(PQ))
         limit = int32(K - int32(k0) - int32(line)) if ragged else int32(rows_tile)
 
-        dy_from, x_from = fragments_of(thread, warps, bytes_each)
-        dy_to = uint32(uint32(own * uint32(dy_pitch) + line) * uint32(bytes_each))
-        x_to = uint32(uint32(own * uint32(x_pitch) + line) * uint32(bytes_each))
-        dy_at, x_at, place, there = gather_of(
-            pixel, end, PQ, pq_factor, pq_shift, Q, q_factor, q_shift, st_h, st_w, W, dy_first, dy_skip, x_image
+        # Shared-memory offsets to load from and to store to.
+        dy_load, x_load = fragments_of(thread, warps, bytes_each)
+        dy_store = uint32(uint32(lane * uint32(dy_pitch) + line) * uint32(bytes_each))
+        x_store = uint32(uint32(lane * uint32(x_pitch) + line) * uint32(bytes_each))
+        # Prologue: the first chunk.
+        dy_offset, x_offset, corner, valid = gather_of(
+            pixel, end, PQ, pq_factor, pq_shift, Q, q_factor, q_shift, stride_h, stride_w, W, dy_first, dy_skip, x_image
         )
-        gemm_tile.load_rows(dy_next, dy, dy_at, dy_row, there, limit, apart, dy_loads)
-        gemm_tile.load_windows(x_next, x, x_at, tables, table, place, height, W, there, x_loads)
+        gemm_tile.load_rows(dy_next, dy, dy_offset, dy_row, valid, limit, line_step, dy_loads)
+        gemm_tile.load_windows(x_next, x, x_offset, tables, table, corner, height, W, valid, x_loads)
         gemm_tile.zero(results, n_results)
-        gemm_tile.store_rows(dy_next, dy_shared, dy_to, apart, dy_loads)
-        gemm_tile.store_rows(x_next, x_shared, x_to, apart, x_loads)
+        gemm_tile.store_rows(dy_next, dy_shared, dy_store, line_step, dy_loads)
+        gemm_tile.store_rows(x_next, x_shared, x_store, line_step, x_loads)
         cuda.syncthreads()
-        gemm_tile.load_fragments(fragments, dy_shared, dy_from, x_shared, x_from)
+        gemm_tile.load_fragments(fragments, dy_shared, dy_load, x_shared, x_load)
         chunks = int32(length // DEPTH)
+        # Main loop.
         while True:
-            # The next chunk of pixels, past the last one nothing: first dy, then x, in the same registers.
+            # The next chunk of pixels, of which nothing is loaded past the last one: first dy, then x.
             pixel = uint32(pixel + uint32(DEPTH))
-            dy_at, x_at, place, there = gather_of(
-                pixel, end, PQ, pq_factor, pq_shift, Q, q_factor, q_shift, st_h, st_w, W, dy_first, dy_skip, x_image
+            dy_offset, x_offset, corner, valid = gather_of(
+                pixel,
+                end,
+                PQ,
+                pq_factor,
+                pq_shift,
+                Q,
+                q_factor,
+                q_shift,
+                stride_h,
+                stride_w,
+                W,
+                dy_first,
+                dy_skip,
+                x_image,
             )
-            gemm_tile.load_rows(dy_next, dy, dy_at, dy_row, there, limit, apart, dy_loads)
+            gemm_tile.load_rows(dy_next, dy, dy_offset, dy_row, valid, limit, line_step, dy_loads)
             gemm_tile.multiply_steps(
-                fragments, dy_shared, dy_from, x_shared, x_from, results, dy_pitch, x_pitch, 0, half
+                fragments, dy_shared, dy_load, x_shared, x_load, results, dy_pitch, x_pitch, 0, half
             )
-            dy_to = uint32(dy_to ^ uint32(dy_half))
-            x_to = dy_to if square else uint32(x_to ^ uint32(x_half))  # a register less for two that are equal
-            gemm_tile.store_rows(dy_next, dy_shared, dy_to, apart, dy_loads)
-            gemm_tile.load_windows(x_next, x, x_at, tables, table, place, height, W, there, x_loads)
+            dy_store = uint32(dy_store ^ uint32(dy_half))
+            x_store = dy_store if square else uint32(x_store ^ uint32(x_half))  # a register less for two that are equal
+            gemm_tile.store_rows(dy_next, dy_shared, dy_store, line_step, dy_loads)
+            gemm_tile.load_windows(x_next, x, x_offset, tables, table, corner, height, W, valid, x_loads)
             gemm_tile.multiply_steps(
-                fragments, dy_shared, dy_from, x_shared, x_from, results, dy_pitch, x_pitch, half, last
+                fragments, dy_shared, dy_load, x_shared, x_load, results, dy_pitch, x_pitch, half, last
             )
-            dy_from, x_from = uint32(dy_from ^ uint32(dy_half)), uint32(x_from ^ uint32(x_half))
-            gemm_tile.store_rows(x_next, x_shared, x_to, apart, x_loads)
+            dy_load, x_load = uint32(dy_load ^ uint32(dy_half)), uint32(x_load ^ uint32(x_half))
+            gemm_tile.store_rows(x_next, x_shared, x_store, line_step, x_loads)
             cuda.syncthreads()
-            gemm_tile.load_fragments(fragments, dy_shared, dy_from, x_shared, x_from)
+            gemm_tile.load_fragments(fragments, dy_shared, dy_load, x_shared, x_load)
             gemm_tile.multiply_last(fragments, results)
             chunks = int32(chunks - 1)
             if chunks == 0:
                 break
 
-        # The thread's column of the results.
+        # Epilogue: the indices are computed again, so that they took no registers in the loop.
         thread, block = thread_and_block()
         part, k0, j0 = tile_of(block, int32(K + rows_tile - 1), rows_tile, windows, columns_tile)
-        own, first_line = uint32(thread % uint32(columns_tile)), uint32(thread // uint32(columns_tile))
-        j, staged = uint32(j0 + own), staging_of(thread, warps, bytes_each)
-        dw_at = uint32(uint32(uint32(part * uint32(K)) + k0) * uint32(windows) + j)
-        store_weights(
-            results, x_shared, staged, own, first_line, staged_lines, lines_apart, columns_tile, vector,
-            j < uint32(windows), k0, K, dw, dw_at, windows,
+        column, first_line = uint32(thread % uint32(columns_tile)), uint32(thread // uint32(columns_tile))
+        j, staging_offset = uint32(j0 + column), staging_of(thread, warps, bytes_each)
+        dw_offset = uint32(uint32(uint32(part * uint32(K)) + k0) * uint32(windows) + j)
+        epilogue(
+            results, x_shared, staging_offset, column, first_line, staged_lines, staged_step, columns_tile, vector,
+            j < uint32(windows), k0, K, dw, dw_offset, windows,
         )  # fmt: skip
 
     conv2d_wgrad_implicit_gemm.__name__ = (

@@ -1,7 +1,7 @@
-"""What tensor cores add up lies side by side: operands are packed so that it is read 16 bytes at a time.
+"""Operands packed for the tensor cores: what an mma sums over is contiguous, so that it is loaded 16 bytes at a time.
 
-For a sum over channels a matrix channels x positions is turned over, of images as of weights; for a sum over pixels the
-images of each channel are put in a row. Both are padded by zeros to a whole line of shared memory.
+For a sum over channels, images and weights are transposed to channels innermost (NHWC); for a sum over pixels, the
+images of each channel are concatenated. Both are zero-padded to a whole line of shared memory.
 """
 
 from functools import lru_cache
@@ -15,14 +15,14 @@ from ...cuda.gemm_tile import constant
 from ...cuda.launch import cuda, each, empty_like_on, int32, uint32
 from ...cuda.tensor_core import FINGERPRINT, LINE
 from ...cuda.tensor_core_types import KINDS, emit_to_tf32
-from .implicit_gemm import rounded_up
+from .pack_filters import rounded_up
 
-SECTOR, WORD = 32, 4
-"""Bytes that memory moves at once, and a thread packs of channels: two vectors; and what it packs of pixels."""
+CHANNEL_BYTES, PIXEL_BYTES = 32, 4
+"""Bytes that a thread packs: a sector of channels, two vectors; a word of pixels."""
 
 
 def whole_lines(kind, size):
-    """A number of elements, with what is added to fill the last line."""
+    """A number of elements rounded up to whole lines."""
     return rounded_up(size, elements_of(kind, LINE))
 
 
@@ -31,15 +31,15 @@ def elements_of(kind, n_bytes):
     return n_bytes * kind.vector // ptx.VECTOR_BYTES
 
 
-def channels_last(kind, a, outer, inner, channels, positions, *, distances):
-    """Matrices a[o, i] of channels x positions as [o][i][position][channel], channels padded by zeros.
+def pack_channels_last(kind, a, outer, inner, channels, positions, *, strides):
+    """Matrices a[o, i] of channels x positions as [o][i][position][channel], channels zero-padded to whole lines.
 
-    `distances` are the elements from one to the next o, i and channel; positions lie side by side.
+    `strides` are those of o, i and channel in a, in elements; positions are contiguous.
     """
     padded = whole_lines(kind, channels)
     packed = empty_like_on(a, outer * inner * positions * padded)
-    threads = packed.size // elements_of(kind, SECTOR)
-    each(channel_kernel(kind.name), threads, a, packed, inner, channels, positions, padded, *distances)
+    threads = packed.size // elements_of(kind, CHANNEL_BYTES)
+    each(channel_kernel(kind.name), threads, a, packed, inner, channels, positions, padded, *strides)
     return packed
 
 
@@ -47,21 +47,21 @@ def pack_weights(kind, w, shape, groups, transposed):
     """Weights (G K, C, R, S) as [g][k][tap][c], or [g][c][tap][k] if transposed."""
     k, c, taps = shape[0] // groups, shape[1], shape[2] * shape[3]
     if transposed:
-        return channels_last(kind, w, groups, c, k, taps, distances=(k * c * taps, taps, c * taps))
-    return channels_last(kind, w, groups, k, c, taps, distances=(k * c * taps, c * taps, taps))
+        return pack_channels_last(kind, w, groups, c, k, taps, strides=(k * c * taps, taps, c * taps))
+    return pack_channels_last(kind, w, groups, k, c, taps, strides=(k * c * taps, c * taps, taps))
 
 
 def pack_images(kind, x, n, groups, channels, plane):
     """Images (N, G C, H, W) as [n][g][h][w][c]."""
-    apart = channels * plane
-    return channels_last(kind, x, n, groups, channels, plane, distances=(groups * apart, apart, plane))
+    group = channels * plane
+    return pack_channels_last(kind, x, n, groups, channels, plane, strides=(groups * group, group, plane))
 
 
-def pixels_last(kind, a, n, channels, plane):
-    """Images (N, C, H, W) as [c][n h w], pixels padded by zeros."""
+def pack_pixels_last(kind, a, n, channels, plane):
+    """Images (N, C, H, W) as [c][n h w], pixels zero-padded to whole lines."""
     padded = whole_lines(kind, n * plane)
     packed = empty_like_on(a, channels * padded)
-    threads = packed.size // elements_of(kind, WORD)
+    threads = packed.size // elements_of(kind, PIXEL_BYTES)
     each(pixel_kernel(kind.name), threads, a, packed, n * plane, padded, plane, channels * plane)
     return packed
 
@@ -69,12 +69,12 @@ def pixels_last(kind, a, n, channels, plane):
 @lru_cache
 def pixel_kernel(name):
     """The kernel for a kind."""
-    count, fingerprint = elements_of(KINDS[name], WORD), FINGERPRINT
+    count, fingerprint = elements_of(KINDS[name], PIXEL_BYTES), FINGERPRINT
 
     def pack_pixels(a, packed, pixels, padded, plane, image):
-        """packed [c][n plane + i] = a[n image + c plane + i], 0 from `pixels` on; a thread packs 4 bytes of them.
+        """packed [c][n plane + i] = a[n image + c plane + i], 0 from `pixels` on.
 
-        Bytes: a once, packed once.
+        A thread packs 4 bytes of pixels. FLOPs: 0. Bytes: a once, packed once.
         """
         fingerprint  # noqa: B018 (in the closure for Numba's cache)
         to = uint32(uint32(cuda.grid(1)) * uint32(count))
@@ -86,7 +86,7 @@ def pixel_kernel(name):
         i = uint32(pixel - uint32(n * uint32(plane)))
         at = uint32(uint32(n * uint32(image)) + uint32(c * uint32(plane)) + i)
         limit, runs = int32(pixels - int32(pixel)), (int32(plane - int32(i)), plane)
-        pack(packed, to, a, at, uint32(1), limit, count, runs, uint32(image - plane))
+        pack_elements(packed, to, a, at, uint32(1), limit, count, runs, uint32(image - plane))
 
     pack_pixels.__name__ = pack_pixels.__qualname__ = f"pack_pixels_{name}"
     return cuda.jit(cache=True)(pack_pixels)
@@ -95,13 +95,13 @@ def pixel_kernel(name):
 @lru_cache
 def channel_kernel(name):
     """The kernel for a kind."""
-    count, fingerprint = elements_of(KINDS[name], SECTOR), FINGERPRINT
+    count, fingerprint = elements_of(KINDS[name], CHANNEL_BYTES), FINGERPRINT
 
-    def pack_channels(a, packed, inner, channels, positions, padded, outer_apart, inner_apart, channel_apart):
-        """packed [o][i][position][c] = a[o outer_apart + i inner_apart + c channel_apart + position], 0 from C on.
+    def pack_channels(a, packed, inner, channels, positions, padded, outer_stride, inner_stride, channel_stride):
+        """packed [o][i][position][c] = a[o outer_stride + i inner_stride + c channel_stride + position], 0 from C on.
 
-        A thread packs 32 bytes of a position's channels; its neighbours have the next position, so that a warp reads
-        a piece of each channel. Bytes: a once, packed once.
+        A thread packs 32 bytes of the channels of a position; its neighbors have the next positions, so a warp loads a
+        contiguous piece of each channel. FLOPs: 0. Bytes: a once, packed once.
         """
         fingerprint  # noqa: B018 (in the closure for Numba's cache)
         thread, pieces = uint32(cuda.grid(1)), uint32(uint32(padded) // uint32(count))
@@ -111,22 +111,22 @@ def channel_kernel(name):
         to = uint32(uint32(uint32(matrix * uint32(positions)) + position) * uint32(padded) + first)
         if to >= packed.size:
             return
-        at = uint32(uint32(matrix // uint32(inner)) * uint32(outer_apart))
-        at = uint32(at + uint32(uint32(matrix % uint32(inner)) * uint32(inner_apart)) + position)
-        at = uint32(at + uint32(first * uint32(channel_apart)))
+        at = uint32(uint32(matrix // uint32(inner)) * uint32(outer_stride))
+        at = uint32(at + uint32(uint32(matrix % uint32(inner)) * uint32(inner_stride)) + position)
+        at = uint32(at + uint32(first * uint32(channel_stride)))
         limit, runs = int32(channels - int32(first)), (channels, channels)
-        pack(packed, to, a, at, uint32(channel_apart), limit, count, runs, uint32(0))
+        pack_elements(packed, to, a, at, uint32(channel_stride), limit, count, runs, uint32(0))
 
     pack_channels.__name__ = pack_channels.__qualname__ = f"pack_channels_{name}"
     return cuda.jit(cache=True)(pack_channels)
 
 
 @intrinsic
-def pack(typing_context, packed, to, array, at, step, limit, count, runs, jump):
+def pack_elements(typing_context, packed, to, array, at, step, limit, count, runs, jump):
     """packed[to + l] = array[at + l step] for l < limit, zeros for the others; l < count.
 
-    After the first of `runs` elements, and again each time after the second, it is `jump` more to the next one.
-    `ld.global` of each, without a branch: past the limit array[0] is read for nothing. `st.global.v4.b32` for 16 bytes,
+    After the first of `runs` elements, and then after every second of `runs`, the source skips `jump` more elements.
+    `ld.global` of each, branch-free: past the limit array[0] is loaded and dropped. `st.global.v4.b32` for 16 bytes,
     `st.global.b32` for less; float32 is rounded to tf32.
     """
     if not constant(count):
@@ -137,24 +137,24 @@ def pack(typing_context, packed, to, array, at, step, limit, count, runs, jump):
         left, run = (builder.extract_value(arguments[7], i) for i in range(2))
         values = []
         for i in range(count.literal_value):
-            inside = builder.icmp_signed("<", ir.Constant(ptx.I32, i), limit)
-            near = [*arguments[:3], builder.select(inside, source, zero)]
-            value = builder.load(ptx.element(context, builder, signature, near, 2))
-            values.append(builder.select(inside, value, ir.Constant(value.type, 0)))
+            valid = builder.icmp_signed("<", ir.Constant(ptx.I32, i), limit)
+            element = [*arguments[:3], builder.select(valid, source, zero)]
+            value = builder.load(ptx.element(context, builder, signature, element, 2))
+            values.append(builder.select(valid, value, ir.Constant(value.type, 0)))
             left, source = builder.sub(left, ir.Constant(ptx.I32, 1)), builder.add(source, arguments[4])
-            over = builder.icmp_signed("==", left, zero)
-            source = builder.add(source, builder.select(over, jump, zero))
-            left = builder.select(over, run, left)
+            ends = builder.icmp_signed("==", left, zero)
+            source = builder.add(source, builder.select(ends, jump, zero))
+            left = builder.select(ends, run, left)
         if isinstance(values[0].type, ir.FloatType):
             values = [emit_to_tf32(builder, value) for value in values]
-        words, per_store = _words(builder, values), ptx.VECTOR_BYTES // WORD
+        words, per_store = _words(builder, values), ptx.VECTOR_BYTES // PIXEL_BYTES
         target = ptx.element(context, builder, signature, arguments, 0)
         target = builder.bitcast(target, ptx.I32.as_pointer())
         for i in range(0, len(words), per_store):
             if len(words) < per_store:
-                builder.store(words[i], ptx.moved(builder, target, i))
+                builder.store(words[i], ptx.advanced(builder, target, i))
             else:
-                ptx.emit_vector_store(builder, ptx.moved(builder, target, i), words[i : i + per_store])
+                ptx.emit_vector_store(builder, ptx.advanced(builder, target, i), words[i : i + per_store])
         return context.get_dummy_value()
 
     runs = types.UniTuple(types.int32, 2)
@@ -162,7 +162,7 @@ def pack(typing_context, packed, to, array, at, step, limit, count, runs, jump):
 
 
 def _words(builder, values):
-    """Elements as 32-bit words, two of 16 bits in each: LLVM would store eight of those in two halves."""
+    """Elements as 32-bit words, two of 16 bits in each: LLVM would split a vector of eight into two stores."""
     if isinstance(values[0].type, ir.FloatType):
         return [builder.bitcast(value, ptx.I32) for value in values]
     wide = [builder.zext(value, ptx.I32) for value in values]

@@ -65,7 +65,7 @@ REASONS = {
     "tensor_core": tensor_core.unsupported,
     "tf32": tensor_core.unsupported,
 }
-"""Why an algorithm does not serve a shape, an operation and a dtype; None where it does."""
+"""Why an algorithm does not support a shape, an operation and a dtype; None where it does."""
 
 
 def select(shape, operation, dtype, *, like=None, compute_capability=None):
@@ -80,7 +80,7 @@ def select(shape, operation, dtype, *, like=None, compute_capability=None):
     like : array, optional
         An array on the device; a NumPy array stands for the emulated device.
     compute_capability : (int, int), optional
-        In the place of `like`'s.
+        Instead of `like`'s.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def select(shape, operation, dtype, *, like=None, compute_capability=None):
 
 
 def unsupported(algorithm, shape, operation, dtype, *, like=None, compute_capability=None):
-    """Why an algorithm does not serve a problem: what came and what was expected; None where it serves.
+    """Why an algorithm does not support a problem: what came and what was expected; None where it does.
 
     The arguments are those of `select`, after an algorithm's name.
     """
@@ -99,7 +99,7 @@ def unsupported(algorithm, shape, operation, dtype, *, like=None, compute_capabi
 
 
 def algorithms(shape, operation, like):
-    """Names of the algorithms that serve an operation for arrays like one, "direct" first."""
+    """Names of the algorithms that support an operation for arrays like one, "direct" first."""
     return tuple(name for name in ALGORITHMS if unsupported(name, shape, operation, like.dtype, like=like) is None)
 
 

@@ -1,8 +1,8 @@
-"""The weight gradient on tensor cores: the windows of x by dy, over all pixels, sums in float32.
+"""Weight gradient on tensor cores: windows (of x) x pixels by pixels x filters (dy), accumulated in float32, split-K.
 
-As conv_tiles_weight_grad.py: few weights and many pixels, so the sum is split among blocks, and a second kernel adds
-the splits in one order and rounds once. Of dy the pixels lie side by side, of x the channels: a line of shared memory
-is one pixel's, the depth runs across the lines, and tensor cores take the operand turned over.
+As in implicit_gemm_wgrad.py, the sum over the pixels is split among blocks, and a second kernel adds the partial sums
+in a fixed order and rounds once. In dy pixels are innermost, in x channels: a line of shared memory holds the channels
+of one pixel, so the depth runs across the lines and the operand is loaded transposed.
 """
 
 from functools import lru_cache
@@ -14,27 +14,27 @@ from ...cuda import cp_async, gemm_tile
 from ...cuda import tensor_core as core
 from ...cuda.launch import WARP, Plan, cuda, empty_like_on, float32, int32, multiprocessors, planned, uint32
 from ...cuda.ptx import divide, reciprocals, thread_and_block
-from ...cuda.split_k import THREADS as ADDERS
-from ...cuda.split_k import blocks_of, result_of_thread, total_of
+from ...cuda.split_k import THREADS as REDUCTION_THREADS
+from ...cuda.split_k import reduction_blocks, result_index, sum_over_splits
 from ...cuda.tensor_core_mapping import (
     LARGE,
     SMALL,
     STAGES,
     THREADS,
     TensorCoreTile,
-    columns_of,
-    place_of,
-    row_of,
-    staged_of,
-    turned_place_of,
-    turned_row_of,
-    turned_rows_of,
+    b_fragment_offset,
+    staged_row,
+    staging_offset,
+    swizzled_offset,
+    transposed_a_offset,
+    transposed_offset,
+    transposed_staged_row,
 )
-from ...cuda.tensor_core_types import KINDS, bits_of, kind_of
+from ...cuda.tensor_core_types import KINDS, bits_of, kind_of, narrow
 from ...cuda.thread_mapping import position_of, tile_of
-from ...cuda.tile_config import LONGEST, SHORTEST
-from .implicit_gemm_wgrad import OUTSIDE, ROW
-from .pack_nhwc import pack_images, pixels_last, whole_lines
+from ...cuda.tile_config import MAX_SPLIT_LENGTH, MIN_SPLIT_LENGTH
+from .implicit_gemm_wgrad import INVALID_POSITION, ROW_UNIT
+from .pack_nhwc import pack_images, pack_pixels_last, whole_lines
 
 
 class SplitConfig(NamedTuple):
@@ -49,7 +49,7 @@ def best_split(kind, groups, windows, filters, pixels, multiprocessors):
     """The SplitConfig that gives a multiprocessor two blocks, if there are so many pixels."""
     tile = LARGE if windows > SMALL.rows and filters > SMALL.columns else SMALL
     blocks = groups * -(-windows // tile.rows) * -(-filters // tile.columns)
-    most, least = max(1, pixels // SHORTEST), -(-pixels // LONGEST)
+    most, least = max(1, pixels // MIN_SPLIT_LENGTH), -(-pixels // MAX_SPLIT_LENGTH)
     splits = max(least, min(most, -(-tile.resident * multiprocessors // blocks)))
     length = whole_lines(kind, -(-pixels // splits))
     return SplitConfig(tile, -(-pixels // length), length)
@@ -60,7 +60,7 @@ def wgrad(shape, x, dy, dw, split=None):
     kind = kind_of(dw.dtype)
     products, sums, partial_size = _plans(shape, kind.name, multiprocessors(dw), split)
     images = pack_images(kind, bits_of(x), shape.n, shape.groups, shape.c // shape.groups, shape.h * shape.w)
-    gradients = pixels_last(kind, bits_of(dy), shape.n, shape.k, shape.p * shape.q)
+    gradients = pack_pixels_last(kind, bits_of(dy), shape.n, shape.k, shape.p * shape.q)
     partial_sums = empty_like_on(dw, partial_size, np.float32)
     planned(products, images, gradients, partial_sums)
     planned(sums, partial_sums, bits_of(dw))
@@ -75,7 +75,7 @@ def _plans(shape, name, processors, split):
     tile, splits, length = split or best_split(kind, groups, windows, filters, pixels, processors)
     size = groups * windows * filters
     scalars = (
-        groups, channels, shape.h, shape.w, shape.h * ROW, filters, windows, whole_lines(kind, pixels), shape.s,
+        groups, channels, shape.h, shape.w, shape.h * ROW_UNIT, filters, windows, whole_lines(kind, pixels), shape.s,
         shape.p * shape.q, shape.q, shape.stride_h, shape.stride_w, shape.pad_top, shape.pad_left,
         shape.dilation_h, shape.dilation_w, pixels, length,
         *reciprocals(shape.p * shape.q, shape.q, channels, shape.s),
@@ -84,88 +84,114 @@ def _plans(shape, name, processors, split):
     sizes = size, filters, windows, channels, shape.c // groups, shape.r * shape.s, splits
     return (
         Plan(wgrad_kernel(name, tile), blocks, THREADS, scalars),
-        Plan(sum_kernel(name), blocks_of(size), ADDERS, sizes),
+        Plan(reduction_kernel(name), reduction_blocks(size), REDUCTION_THREADS, sizes),
         splits * size,
     )
 
 
 @lru_cache
-def sum_kernel(name):
+def reduction_kernel(name):
     """The kernel for a kind."""
-    narrow, fingerprint = KINDS[name].narrow, core.FINGERPRINT
+    fingerprint = core.FINGERPRINT
 
-    def add_parts(parts, dw, size, K, windows, channels, C, RS, splits):
-        """dw[g,k,c,rs] = sum_z parts[z,g,rs,c,k], rounded once; block i // 32 adds up parts[:, i].
+    def conv2d_wgrad_reduce(partial_sums, dw, size, K, windows, channels, C, RS, splits):
+        """dw[g,k,c,rs] = sum_z partial_sums[z,g,rs,c,k], rounded once.
 
-        Bytes: parts and dw once.
+        Block i // 32 adds partial_sums[:, i], lane i % 32. FLOPs: splits size. Bytes: partial_sums and dw once.
         """
         fingerprint  # noqa: B018 (in the closure for Numba's cache)
-        memory = cuda.shared.array(ADDERS, float32)
-        i = result_of_thread()
-        total = total_of(memory, parts, i, size, splits)
+        shared = cuda.shared.array(REDUCTION_THREADS, float32)
+        i = result_index()
+        total = sum_over_splits(shared, partial_sums, i, size, splits)
         k, rest = uint32(i % uint32(K)), uint32(i // uint32(K))
         j, g = uint32(rest % uint32(windows)), uint32(rest // uint32(windows))
         c, rs = uint32(j % uint32(channels)), uint32(j // uint32(channels))
         if cuda.threadIdx.x < WARP and i < uint32(size) and c < uint32(C):
             filter_ = uint32(uint32(g * uint32(K)) + k)
             at = uint32(uint32(uint32(uint32(filter_ * uint32(C)) + c) * uint32(RS)) + rs)
-            dw[at] = narrow(total)
+            dw[at] = narrow(total, name)
 
-    add_parts.__name__ = add_parts.__qualname__ = f"add_parts_{name}"
-    return cuda.jit(cache=True)(add_parts)
+    conv2d_wgrad_reduce.__name__ = conv2d_wgrad_reduce.__qualname__ = f"conv2d_wgrad_reduce_{name}"
+    return cuda.jit(cache=True)(conv2d_wgrad_reduce)
 
 
 @cuda.jit(device=True, inline="always")
 def copy_chunk(
-    shared, x_to, x, x_first, shifts, moves, dy_to, dy, dy_at, dy_step, limit, pixel, own_pixel, end, image, corner,
-    a_places, a_loads, b_places, b_apart, b_loads,
+    shared, x_to, x, x_first, shifts, moves, dy_to, dy, dy_offset, dy_stride, limit, pixel, chunk_pixel, end,
+    image, grid, a_stride, a_loads, b_stride, b_step, b_loads,
 ):  # fmt: skip
-    """Ask for a line of pixels: the thread's own one of x, a vector of some filters of dy. Nothing from `end` on."""
+    """Copy a chunk of pixels: of x the thread's pixel, of dy a vector of some filters; nothing from `end` on."""
     G, g, H, W, height, channels = image
-    PQ, pq_factor, pq_shift, Q, q_factor, q_shift, st_h, st_w = corner
+    PQ, pq_factor, pq_shift, Q, q_factor, q_shift, stride_h, stride_w = grid
     n, p, q = position_of(pixel, PQ, pq_factor, pq_shift, Q, q_factor, q_shift)
-    h, w = int32(int32(p) * st_h), int32(int32(q) * st_w)
+    h, w = int32(int32(p) * stride_h), int32(int32(q) * stride_w)
     row = uint32(uint32(uint32(uint32(n * uint32(G)) + g) * uint32(H)) + uint32(h))
-    x_at = uint32(uint32(uint32(uint32(row * uint32(W)) + uint32(w)) * uint32(channels)) + x_first)
-    place, there = int32(h * ROW + w), pixel < end
-    cp_async.copy_windows(shared, x_to, x, x_at, shifts, place, moves, height, W, there, a_places, a_loads)
-    near = limit if uint32(pixel - own_pixel) < end else int32(0)
-    cp_async.copy_lines(shared, dy_to, dy, dy_at, dy_step, near, b_places, b_apart, b_loads)
-    cp_async.end_of_copies()
+    x_offset = uint32(uint32(uint32(uint32(row * uint32(W)) + uint32(w)) * uint32(channels)) + x_first)
+    corner, valid = int32(h * ROW_UNIT + w), pixel < end
+    cp_async.copy_windows(shared, x_to, x, x_offset, shifts, corner, moves, height, W, valid, a_stride, a_loads)
+    line_limit = limit if uint32(pixel - chunk_pixel) < end else int32(0)
+    cp_async.copy_lines(shared, dy_to, dy, dy_offset, dy_stride, line_limit, b_stride, b_step, b_loads)
+    cp_async.commit_group()
+
+
+@cuda.jit(device=True, inline="always")
+def epilogue(
+    results, shared, staged, column, first_line, staging, pitch_bytes, n_rows, n_columns, warp_rows, is_tf32,
+    k, K, j0, windows, part, dw,
+):  # fmt: skip
+    """dw = results, staged through shared memory one row of every warp's mma at a time, so a warp stores neighbors."""
+    pitch, lines, line_step = staging
+    i = uint32(0)
+    while i < uint32(n_rows):
+        # Stage row i of every warp.
+        cuda.syncthreads()
+        core.stage_rows(results, i, shared, staged, pitch_bytes, n_rows, n_columns)
+        cuda.syncthreads()
+        # Store.
+        line = first_line
+        while line < uint32(lines):
+            row = transposed_staged_row(line, i, warp_rows) if is_tf32 else staged_row(line, i, warp_rows)
+            j = uint32(j0 + row)
+            if k < uint32(K) and j < uint32(windows):
+                total = core.load_float(shared, uint32(uint32(uint32(line * uint32(pitch)) + column) * uint32(4)))
+                dw[uint32(uint32(uint32(part * uint32(windows)) + j) * uint32(K) + k)] = total
+            line = uint32(line + uint32(line_step))
+        i = uint32(i + uint32(1))
 
 
 @lru_cache
 def wgrad_kernel(name, tile):
     """The kernel for a kind of operands and a tile's tile."""
-    kind, fingerprint, single = KINDS[name], core.FINGERPRINT, name == "tf32"
+    kind, fingerprint, is_tf32 = KINDS[name], core.FINGERPRINT, name == "tf32"
     vector, vectors, rows_tile, columns_tile = kind.vector, core.VECTORS, tile.rows, tile.columns
     depth, last_column, a_bytes = vectors * vector, columns_tile - 1, rows_tile * core.LINE
-    panel = depth * core.LINE  # of as many channels as it has pixels
+    panel = depth * core.LINE  # bytes of a panel: `depth` pixels x `depth` channels
     stage, last_stage, words, ahead = tile.stage, (STAGES - 1) * tile.stage, STAGES * tile.stage // 4, STAGES - 2
-    b_apart, a_apart = THREADS // vectors, THREADS // vectors // depth
-    b_places, b_loads = b_apart * core.LINE, columns_tile // b_apart
-    a_places, a_loads, panels = a_apart * panel, rows_tile // depth // a_apart, rows_tile // depth
-    table, step = 4 * panels, 4 * a_apart
+    b_step, a_step = THREADS // vectors, THREADS // vectors // depth
+    b_stride, b_loads = b_step * core.LINE, columns_tile // b_step
+    a_stride, a_loads, panels = a_step * panel, rows_tile // depth // a_step, rows_tile // depth
+    table, word_stride = 4 * panels, 4 * a_step
     (warp_rows, warp_columns), (n_rows, n_columns) = tile.warp, tile.products
     n_a, n_b, n_results = tile.registers
     a_slots, b_slots, pairs = 2 * n_a, 2 * n_b, n_columns // 2
-    warp_panels, b_lines, a_half, b_half = warp_rows // depth, core.ROWS * core.LINE, panel // 2, core.LINE // 2
-    pitch, staged_lines, lines_apart = tile.staging
+    warp_panels, b_lines, a_half, b_half = warp_rows // depth, core.MMA_ROWS * core.LINE, panel // 2, core.LINE // 2
+    pitch, staged_lines, staged_step = tile.staging
     pitch_bytes = 4 * pitch
-    x_place_of, window_of = (turned_place_of, turned_row_of) if single else (place_of, row_of)
+    x_offset_of = transposed_offset if is_tf32 else swizzled_offset
 
     def conv2d_wgrad_tensor_core(
-        x, dy, dw, G, channels, H, W, height, K, windows, padded, S, PQ, Q, st_h, st_w, top, left, d_h, d_w,
+        x, dy, dw, G, channels, H, W, height, K, windows, padded, S, PQ, Q,
+        stride_h, stride_w, top, left, dilation_h, dilation_w,
         pixels, length, pq_factor, pq_shift, q_factor, q_shift, c_factor, c_shift, s_factor, s_shift,
     ):  # fmt: skip
         """dw[z,j,k] = sum_{(n,p,q) in split z} dy[n,k,p,q] x[n,c,p st + r d - pad,...], j = (r,s,c): equation (13).
 
-        x [n][g][h][w][channels], dy [g][k][n p q] padded, dw (splits, G, R S channels, K) in float32, a tile of windows
-        j x filters a block. A thread copies a vector of one pixel of every `a_apart`-th panel of channels and of every
-        `b_apart`-th filter; a warp multiplies a quarter of the tile, a line of pixels at a time, in three stages of
-        shared memory.
-        FLOPs: 2 N G K P Q C R S. Bytes at least: x, dy and dw once; read: dy C R S / rows_tile times, x RS K /
-        columns_tile times, most of it from the caches.
+        x [n][g][h][w][channels], dy [g][k][n p q] padded, dw (splits, G, R S channels, K) in float32. Blocks are
+        (split, group, windows, filters), filters fastest, each a tile of windows j x filters. A thread copies a vector
+        of one pixel of every `a_step`-th panel of channels and of every `b_step`-th filter; a warp multiplies a quarter
+        of the tile, a line of pixels at a time, in three stages of shared memory.
+        FLOPs: 2 N G K P Q C R S. Bytes: at least x, dy and dw once; loaded dy C R S / rows_tile times and x R S K /
+        columns_tile times, mostly from the caches.
         """
         fingerprint  # noqa: B018 (in the closure for Numba's cache)
         shared = cuda.shared.array(words, uint32, alignment=128)
@@ -175,7 +201,7 @@ def wgrad_kernel(name, tile):
         shifts = cuda.local.array(a_loads, uint32)
         moves = cuda.local.array(a_loads, uint32)
 
-        # A panel has one tap; where its windows lie is found by one thread for all.
+        # Block to split, group and tile. Table of panels, offset and position of each: a panel has one tap.
         thread, block = thread_and_block()
         part, k0, j0 = tile_of(block, int32(K + last_column), columns_tile, windows, rows_tile)
         z, g = uint32(part // uint32(G)), uint32(part % uint32(G))
@@ -183,84 +209,83 @@ def wgrad_kernel(name, tile):
             j = uint32(j0 + uint32(thread * uint32(depth)))
             rs = divide(j, c_factor, c_shift)
             r = divide(rs, s_factor, s_shift)
-            row, column = int32(int32(r) * d_h - top), int32(int32(rs - uint32(r * uint32(S))) * d_w - left)
+            row, column = (
+                int32(int32(r) * dilation_h - top),
+                int32(int32(rs - uint32(r * uint32(S))) * dilation_w - left),
+            )
             c = uint32(j - uint32(rs * uint32(channels)))
             shared[thread] = uint32(uint32(uint32(row * W + column) * uint32(channels)) + c)
-            move = int32(row * ROW + column) if j < uint32(windows) else int32(OUTSIDE)
+            move = int32(row * ROW_UNIT + column) if j < uint32(windows) else int32(INVALID_POSITION)
             shared[uint32(thread + uint32(panels))] = uint32(move)
         cuda.syncthreads()
         piece, line = uint32(thread % uint32(vectors)), uint32(thread // uint32(vectors))
-        own_panel, own_pixel = uint32(line // uint32(depth)), uint32(line % uint32(depth))
-        core.load_numbers(shifts, shared, uint32(own_panel * uint32(4)), step, a_loads)
-        core.load_numbers(moves, shared, uint32(uint32(own_panel * uint32(4)) + uint32(table)), step, a_loads)
+        chunk_panel, chunk_pixel = uint32(line // uint32(depth)), uint32(line % uint32(depth))
+        core.load_words(shifts, shared, uint32(chunk_panel * uint32(4)), word_stride, a_loads)
+        core.load_words(moves, shared, uint32(uint32(chunk_panel * uint32(4)) + uint32(table)), word_stride, a_loads)
         cuda.syncthreads()
-        x_first = uint32(piece * uint32(vector))
-        x_to = uint32(uint32(own_panel * uint32(panel)) + x_place_of(own_pixel, piece))
-        dy_to = uint32(place_of(line, piece) + uint32(a_bytes))
-        x_from = turned_rows_of(thread, warp_panels, panel, single)
-        dy_from = uint32(columns_of(thread, warp_columns) + uint32(a_bytes))
 
+        # Offsets to copy to, and to load fragments from.
+        x_first = uint32(piece * uint32(vector))
+        x_to = uint32(uint32(chunk_panel * uint32(panel)) + x_offset_of(chunk_pixel, piece))
+        dy_to = uint32(swizzled_offset(line, piece) + uint32(a_bytes))
+        x_from = transposed_a_offset(thread, warp_panels, panel, is_tf32)
+        dy_from = uint32(b_fragment_offset(thread, warp_columns) + uint32(a_bytes))
+
+        # Prologue: copy the first chunks.
         first = uint32(z * uint32(length))
-        pixel, end = uint32(first + own_pixel), min(uint32(first + uint32(length)), uint32(pixels))
-        dy_at = uint32(uint32(uint32(uint32(g * uint32(K)) + k0 + line) * uint32(padded)) + first + x_first)
-        dy_step, limit = uint32(uint32(b_apart) * uint32(padded)), int32(K - int32(k0) - int32(line))
+        pixel, end = uint32(first + chunk_pixel), min(uint32(first + uint32(length)), uint32(pixels))
+        dy_offset = uint32(uint32(uint32(uint32(g * uint32(K)) + k0 + line) * uint32(padded)) + first + x_first)
+        dy_stride, limit = uint32(uint32(b_step) * uint32(padded)), int32(K - int32(k0) - int32(line))
         image = G, g, H, W, height, channels
-        corner = PQ, pq_factor, pq_shift, Q, q_factor, q_shift, st_h, st_w
+        grid = PQ, pq_factor, pq_shift, Q, q_factor, q_shift, stride_h, stride_w
         chunks, read, written = int32(int32(end - first + uint32(depth - 1)) // int32(depth)), uint32(0), uint32(0)
         gemm_tile.zero(results, n_results)
         while written < uint32(last_stage):
             copy_chunk(
-                shared, uint32(written + x_to), x, x_first, shifts, moves, uint32(written + dy_to), dy, dy_at, dy_step,
-                limit, pixel, own_pixel, end, image, corner, a_places, a_loads, b_places, b_apart, b_loads,
+                shared, uint32(written + x_to), x, x_first, shifts, moves, uint32(written + dy_to), dy, dy_offset,
+                dy_stride, limit, pixel, chunk_pixel, end, image, grid, a_stride, a_loads, b_stride, b_step, b_loads,
             )  # fmt: skip
-            pixel, dy_at = uint32(pixel + uint32(depth)), uint32(dy_at + uint32(depth))
+            pixel, dy_offset = uint32(pixel + uint32(depth)), uint32(dy_offset + uint32(depth))
             written = uint32(written + uint32(stage))
-        cp_async.wait_for_copies(ahead)
+        cp_async.wait_group(ahead)
         cuda.syncthreads()
-        core.load_turned(a, 0, shared, x_from, panel, n_rows, name)
+        core.load_transposed(a, 0, shared, x_from, panel, n_rows, name)
         core.load_matrices(b, 0, shared, dy_from, b_lines, pairs)
+        # Main loop.
         while True:
-            # The first half of the pixels is multiplied while the second is read and a chunk is asked for.
+            # Load the second half of the pixels and copy a further chunk while the first half is multiplied.
             a_at, b_at = uint32(uint32(read + x_from) + uint32(a_half)), uint32(uint32(read + dy_from) ^ uint32(b_half))
-            core.load_turned(a, n_a, shared, a_at, panel, n_rows, name)
+            core.load_transposed(a, n_a, shared, a_at, panel, n_rows, name)
             core.load_matrices(b, n_b, shared, b_at, b_lines, pairs)
             copy_chunk(
-                shared, uint32(written + x_to), x, x_first, shifts, moves, uint32(written + dy_to), dy, dy_at, dy_step,
-                limit, pixel, own_pixel, end, image, corner, a_places, a_loads, b_places, b_apart, b_loads,
+                shared, uint32(written + x_to), x, x_first, shifts, moves, uint32(written + dy_to), dy, dy_offset,
+                dy_stride, limit, pixel, chunk_pixel, end, image, grid, a_stride, a_loads, b_stride, b_step, b_loads,
             )  # fmt: skip
-            pixel, dy_at = uint32(pixel + uint32(depth)), uint32(dy_at + uint32(depth))
+            pixel, dy_offset = uint32(pixel + uint32(depth)), uint32(dy_offset + uint32(depth))
             written = uint32(written + uint32(stage)) if written < uint32(last_stage) else uint32(0)
             core.multiply(results, a, 0, b, 0, n_rows, n_columns, name)
-            # The second half, while the first of the next chunk is read.
+            # Load the first half of the next chunk while the second half is multiplied.
             read = uint32(read + uint32(stage)) if read < uint32(last_stage) else uint32(0)
-            cp_async.wait_for_copies(ahead)
+            cp_async.wait_group(ahead)
             cuda.syncthreads()
             a_at, b_at = uint32(read + x_from), uint32(read + dy_from)
-            core.load_turned(a, 0, shared, a_at, panel, n_rows, name)
+            core.load_transposed(a, 0, shared, a_at, panel, n_rows, name)
             core.load_matrices(b, 0, shared, b_at, b_lines, pairs)
             core.multiply(results, a, n_a, b, n_b, n_rows, n_columns, name)
             chunks = int32(chunks - 1)
             if chunks == 0:
                 break
 
-        # The thread's filter of the results.
+        # Epilogue: the indices are computed again, so that they took no registers in the loop.
         thread, block = thread_and_block()
         part, k0, j0 = tile_of(block, int32(K + last_column), columns_tile, windows, rows_tile)
-        own, first_line = uint32(thread % uint32(columns_tile)), uint32(thread // uint32(columns_tile))
-        k, staged, i = uint32(k0 + own), staged_of(thread, warp_columns, pitch), uint32(0)
-        cp_async.wait_for_copies(0)
-        while i < uint32(n_rows):
-            cuda.syncthreads()
-            core.stage_rows(results, i, shared, staged, pitch_bytes, n_rows, n_columns)
-            cuda.syncthreads()
-            line = first_line
-            while line < uint32(staged_lines):
-                j = uint32(j0 + window_of(line, i, warp_rows))
-                if k < uint32(K) and j < uint32(windows):
-                    total = core.load_float(shared, uint32(uint32(uint32(line * uint32(pitch)) + own) * uint32(4)))
-                    dw[uint32(uint32(uint32(part * uint32(windows)) + j) * uint32(K) + k)] = total
-                line = uint32(line + uint32(lines_apart))
-            i = uint32(i + uint32(1))
+        column, first_line = uint32(thread % uint32(columns_tile)), uint32(thread // uint32(columns_tile))
+        cp_async.wait_group(0)
+        epilogue(
+            results, shared, staging_offset(thread, warp_columns, pitch), column, first_line,
+            (pitch, staged_lines, staged_step), pitch_bytes, n_rows, n_columns, warp_rows, is_tf32,
+            uint32(k0 + column), K, j0, windows, part, dw,
+        )  # fmt: skip
 
     conv2d_wgrad_tensor_core.__name__ = conv2d_wgrad_tensor_core.__qualname__ = (
         f"conv2d_wgrad_{name}_{rows_tile}x{columns_tile}"

@@ -99,7 +99,7 @@ def add_taps(typing_context, totals, registers, lead, taps, stride):
         sums, values = (ptx.data(context, builder, signature.args[i], arguments[i]) for i in (0, 1))
         for s in range(taps.literal_value):
             for j in range(FOUR):
-                _add(builder, sums, j, ptx.moved(builder, values, lead.literal_value + j * stride.literal_value + s))
+                _add(builder, sums, j, ptx.advanced(builder, values, lead.literal_value + j * stride.literal_value + s))
         return context.get_dummy_value()
 
     return types.void(totals, registers, lead, taps, stride), generate
@@ -115,7 +115,7 @@ def add_covering_windows(typing_context, totals, registers, taps, stride, before
         sums, values = (ptx.data(context, builder, signature.args[i], arguments[i]) for i in (0, 1))
         row = BackwardRow(taps.literal_value, stride.literal_value, before.literal_value)
         for register, _, c in row.pairs():
-            _add(builder, sums, c, ptx.moved(builder, values, register))
+            _add(builder, sums, c, ptx.advanced(builder, values, register))
         return context.get_dummy_value()
 
     return types.void(totals, registers, taps, stride, before), generate
@@ -132,8 +132,8 @@ def add_won_windows(typing_context, totals, registers, winners, tap, taps, strid
         row = BackwardRow(taps.literal_value, stride.literal_value, before.literal_value)
         for register, s, c in row.pairs():
             expected = builder.add(arguments[3], ir.Constant(ptx.I32, s))
-            is_winner = builder.icmp_signed("==", builder.load(ptx.moved(builder, won, register)), expected)
-            _add(builder, sums, c, ptx.moved(builder, values, register), is_winner)
+            is_winner = builder.icmp_signed("==", builder.load(ptx.advanced(builder, won, register)), expected)
+            _add(builder, sums, c, ptx.advanced(builder, values, register), is_winner)
         return context.get_dummy_value()
 
     return types.void(totals, registers, winners, types.int32, taps, stride, before), generate
@@ -141,7 +141,7 @@ def add_won_windows(typing_context, totals, registers, winners, tap, taps, strid
 
 def _add(builder, sums, position, value, condition=None):
     """sums[position] += value; with a condition only where it holds."""
-    pointer = ptx.moved(builder, sums, position)
+    pointer = ptx.advanced(builder, sums, position)
     old = builder.load(pointer)
     new = builder.fadd(old, builder.load(value))
     builder.store(new if condition is None else builder.select(condition, new, old), pointer)

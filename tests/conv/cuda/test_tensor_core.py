@@ -18,15 +18,15 @@ from gpuconv.kernels.conv.cuda import pack_nhwc, tensor_core, tensor_core_wgrad,
 from gpuconv.kernels.cuda import cp_async, gemm_tile, launch
 from gpuconv.kernels.cuda import tensor_core as core
 from gpuconv.kernels.cuda.tensor_core_mapping import (
-    columns_of,
-    place_of,
-    rows_of,
-    staged_of,
-    turned_place_of,
-    turned_row_of,
-    turned_rows_of,
+    a_fragment_offset,
+    b_fragment_offset,
+    staging_offset,
+    swizzled_offset,
+    transposed_a_offset,
+    transposed_offset,
+    transposed_staged_row,
 )
-from gpuconv.kernels.cuda.tensor_core_types import KINDS, bits_of, kind_of
+from gpuconv.kernels.cuda.tensor_core_types import KINDS, bits_of, kind_of, narrow, widen
 from gpuconv.testing import assert_close
 from tests import reference
 from tests.conv.cuda import passes
@@ -159,7 +159,7 @@ def test_packing_turns_channels_over_and_puts_pixels_in_a_row(name, plane):
     packed = packed.reshape(n, groups, plane, -1)
     assert (packed[..., :channels] == a.reshape(n, groups, channels, plane).transpose(0, 1, 3, 2)).all()
     assert not packed[..., channels:].any()
-    packed = pack_nhwc.pixels_last(kind, bits_of(a), n, groups * channels, plane).view(a.dtype)
+    packed = pack_nhwc.pack_pixels_last(kind, bits_of(a), n, groups * channels, plane).view(a.dtype)
     packed = packed.reshape(groups * channels, -1)
     assert (packed[:, : n * plane] == a.transpose(1, 0, 2).reshape(groups * channels, -1)).all()
     assert not packed[:, n * plane :].any()
@@ -168,19 +168,18 @@ def test_packing_turns_channels_over_and_puts_pixels_in_a_row(name, plane):
 def test_tf32_operands_are_rounded_to_nearest():
     kind = KINDS["tf32"]
     a = np.array([1 + 2.0**-11, 1 + 2.0**-12, -1 - 3 * 2.0**-11, 0, np.inf], np.float32)
-    packed = pack_nhwc.pixels_last(kind, a, 1, 1, a.size)[: a.size]
+    packed = pack_nhwc.pack_pixels_last(kind, a, 1, 1, a.size)[: a.size]
     assert packed.tolist() == [1 + 2.0**-10, 1, -1 - 2.0**-9, 0, np.inf]
 
 
 @pytest.mark.parametrize("name", ["f16", "bf16"])
 def test_conversions_are_numpys(name):
-    kind, dtype = KINDS[name], TYPES[name]
-    widen, narrow = kind.widen, kind.narrow
+    dtype = TYPES[name]
 
     def kernel(values, halves, wide, rounded):
         i = cuda.grid(1)
-        rounded[i] = narrow(values[i])
-        wide[i] = widen(halves[i])
+        rounded[i] = narrow(values[i], name)
+        wide[i] = widen(halves[i], name)
 
     halves = np.arange(1 << 16, dtype=np.uint16)
     halves = halves[np.isfinite(halves.view(dtype).astype(np.float32))]
@@ -193,15 +192,15 @@ def test_conversions_are_numpys(name):
     assert (rounded == values.astype(dtype).view(np.uint16)).all()
 
 
-def _one_warp(name, turned):
-    """A kernel of one warp, c = a b of 32 x 16 results and two depths; a [row][depth] or turned, b [column][depth]."""
-    kind, single = KINDS[name], name == "tf32"
+def _one_warp(name, transposed):
+    """A kernel of one warp, c = a b, 32 x 16 results of two depths; a [row][depth] or transposed, b [column][depth]."""
+    kind, is_tf32 = KINDS[name], name == "tf32"
     depth, n_results, vector = 4 * kind.vector, 4 * 2 * 2, kind.vector
     pitch, a_bytes, words, panel = 40, 32 * core.LINE, 48 * core.LINE // 4 + 1024, depth * core.LINE
     panels, lines, half = 32 // depth, 16 * core.LINE, core.LINE // 2
-    place, apart = (turned_place_of if single else place_of) if turned else place_of, 4 * pitch
-    row_in = turned_row_of if turned and single else None
-    a_lines, turned_half = panels * depth if turned else 32, panel // 2
+    offset_of, pitch_bytes = transposed_offset if transposed and is_tf32 else swizzled_offset, 4 * pitch
+    row_in = transposed_staged_row if transposed and is_tf32 else None
+    a_lines, transposed_half = panels * depth if transposed else 32, panel // 2
 
     def kernel(a, b, c):
         shared = cuda.shared.array(words, uint32, alignment=128)
@@ -214,10 +213,10 @@ def _one_warp(name, turned):
         while i < uint32(a_lines // 8):
             # A line of `a` in memory is a line here: rows, or the pixels of one panel below those of the other.
             at, to = uint32(line + i * uint32(8)), uint32(0)
-            if turned:
-                to = uint32(uint32(at // uint32(depth)) * uint32(panel)) + place(uint32(at % uint32(depth)), piece)
+            if transposed:
+                to = uint32(uint32(at // uint32(depth)) * uint32(panel)) + offset_of(uint32(at % uint32(depth)), piece)
             else:
-                to = place(at, piece)
+                to = offset_of(at, piece)
             from_ = uint32(at * uint32(4 * vector) + piece * uint32(vector))
             cp_async.copy_lines(shared, uint32(to), a, from_, uint32(0), 1, 0, 1, 1)
             i = uint32(i + uint32(1))
@@ -225,22 +224,22 @@ def _one_warp(name, turned):
         while i < uint32(2):
             at = uint32(line + i * uint32(8))
             from_ = uint32(at * uint32(4 * vector) + piece * uint32(vector))
-            to = uint32(place_of(at, piece) + uint32(a_bytes))
+            to = uint32(swizzled_offset(at, piece) + uint32(a_bytes))
             cp_async.copy_lines(shared, to, b, from_, uint32(0), 1, 0, 1, 1)
             i = uint32(i + uint32(1))
-        cp_async.end_of_copies()
-        cp_async.wait_for_copies(0)
+        cp_async.commit_group()
+        cp_async.wait_group(0)
         cuda.syncthreads()
         gemm_tile.zero(results, n_results)
-        b_from = uint32(columns_of(lane, 16) + uint32(a_bytes))
+        b_from = uint32(b_fragment_offset(lane, 16) + uint32(a_bytes))
         core.load_matrices(fragments_b, 0, shared, b_from, lines, 1)
         core.load_matrices(fragments_b, 4, shared, uint32(b_from ^ uint32(half)), lines, 1)
-        if turned:
-            a_from = turned_rows_of(lane, panels, panel, single)
-            core.load_turned(fragments_a, 0, shared, a_from, panel, 2, name)
-            core.load_turned(fragments_a, 8, shared, uint32(a_from + uint32(turned_half)), panel, 2, name)
+        if transposed:
+            a_from = transposed_a_offset(lane, panels, panel, is_tf32)
+            core.load_transposed(fragments_a, 0, shared, a_from, panel, 2, name)
+            core.load_transposed(fragments_a, 8, shared, uint32(a_from + uint32(transposed_half)), panel, 2, name)
         else:
-            a_from = rows_of(lane, 32)
+            a_from = a_fragment_offset(lane, 32)
             core.load_matrices(fragments_a, 0, shared, a_from, lines, 2)
             core.load_matrices(fragments_a, 8, shared, uint32(a_from ^ uint32(half)), lines, 2)
         core.multiply(results, fragments_a, 0, fragments_b, 0, 2, 2, name)
@@ -248,7 +247,7 @@ def _one_warp(name, turned):
         i = uint32(0)
         while i < uint32(2):
             cuda.syncthreads()
-            core.stage_rows(results, i, shared, staged_of(lane, 16, pitch), apart, 2, 2)
+            core.stage_rows(results, i, shared, staging_offset(lane, 16, pitch), pitch_bytes, 2, 2)
             cuda.syncthreads()
             within = uint32(lane % uint32(16))
             column = uint32(0)
@@ -264,13 +263,13 @@ def _one_warp(name, turned):
     return kernel, depth
 
 
-@pytest.mark.parametrize("turned", [False, True], ids=["straight", "turned"])
+@pytest.mark.parametrize("transposed", [False, True], ids=["straight", "transposed"])
 @pytest.mark.parametrize("name", TYPES)
-def test_a_warp_multiplies_matrices(name, turned):
-    kernel, depth = _one_warp(name, turned)
+def test_a_warp_multiplies_matrices(name, transposed):
+    kernel, depth = _one_warp(name, transposed)
     rng = np.random.default_rng(3)
     a, b = rng.integers(-9, 9, (32, depth)), rng.integers(-9, 9, (16, depth))
-    panels = a.reshape(32 // depth, depth, depth).transpose(0, 2, 1) if turned else a  # [panel][pixel][channel]
+    panels = a.reshape(32 // depth, depth, depth).transpose(0, 2, 1) if transposed else a  # [panel][pixel][channel]
     c = np.full((32, 16), np.nan, np.float32)
     lines = [np.ascontiguousarray(m).astype(TYPES[name]).reshape(-1) for m in (panels, b)]
     emulator.run(kernel, 1, 32, *map(bits_of, lines), c.reshape(-1))
