@@ -116,6 +116,8 @@ def every_operation(dtype):
     for check in operation_checks():
         inputs = [np.zeros(shape, dtype) for shape in check.shapes]
         check.backward(np.zeros(check.forward(*inputs).shape, dtype), *inputs)
+    _, mask = gpuconv.max_pool2d(np.zeros((1, 1, 4, 4), dtype), 2)
+    gpuconv.pool_indices(mask, (1, 1, 4, 4), 2)
     x, target = np.zeros((3, 4), dtype), np.zeros(3, int)
     for weight in (None, np.ones(4, dtype)):
         gpuconv.cross_entropy(x, target, weight=weight)
