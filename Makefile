@@ -6,7 +6,7 @@ INSTALL := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip in
 # Threads that wait sleep: two test processes share the cores.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: train test check-style sass test-emulator fuzz test-gpu examples docs package clean
+.PHONY: train test quick check-style sass test-emulator fuzz test-gpu examples docs package clean
 
 train: .venv/train.installed
 	$(BIN)/gpuconv train
@@ -16,6 +16,10 @@ test: .venv/dev.installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 	$(MAKE) examples
 	$(MAKE) docs
+
+# What a change needs while it is being made: style, types, and the tests marked `quick`, a sample of everything.
+quick: .venv/dev.installed check-style
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m quick
 
 check-style: .venv/dev.installed
 	$(BIN)/ruff check .

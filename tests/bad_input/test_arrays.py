@@ -9,6 +9,8 @@ import gpuconv
 from gpuconv.testing.operations import valid_calls
 from tests.arrays import numbers
 
+pytestmark = pytest.mark.quick
+
 CALLS = valid_calls()
 
 

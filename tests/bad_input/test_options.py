@@ -9,6 +9,8 @@ import gpuconv
 from gpuconv.testing.operations import valid_calls, wrong_options
 from tests.bad_input.test_arrays import refused
 
+pytestmark = pytest.mark.quick
+
 CALLS = valid_calls()
 SAID = {"kernel_size": "kernel", "input_shape": "", "weight_shape": "", "dloss": "", "p": "p is"}
 """What stands in messages for an option, where that is not its name."""

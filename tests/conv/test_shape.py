@@ -10,6 +10,8 @@ from gpuconv.conv.shape import transposed_shape, volume_shape
 from gpuconv.kernels.conv import volumes
 from gpuconv.kernels.conv.cpu import frames
 
+pytestmark = pytest.mark.quick
+
 X, W = (2, 6, 5, 9, 8), (4, 6, 2, 3, 2)
 
 

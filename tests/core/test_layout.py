@@ -11,6 +11,8 @@ import pytest
 
 from tests.core.imports import FOLDERS, ROOT, cycles, graph, modules
 
+pytestmark = pytest.mark.quick
+
 GRAPH = graph()
 OPERATIONS = {"conv", "pool", "activation", "loss", "norm", "resample", "linear", "dropout", "join"}
 MAY_IMPORT = {

@@ -7,6 +7,8 @@ import gpuconv
 from gpuconv.conv.shape import conv_shape
 from gpuconv.pool.shape import pool_shape
 
+pytestmark = pytest.mark.quick
+
 X, W = (2, 6, 9, 8), (4, 6, 3, 2)
 
 

@@ -14,7 +14,7 @@ from gpuconv import emulator
 from gpuconv.core.device import kernels_for
 from gpuconv.kernels.activation import cuda
 from gpuconv.testing import assert_close
-from gpuconv.testing.operations import operation_checks
+from gpuconv.testing.operations import OPERATIONS, operation_checks
 from tests.training.test_data import write_mnist
 
 
@@ -40,10 +40,19 @@ def test_numpy_arrays_go_to_the_cuda_kernels(emulated):
     assert kernels_for(np.zeros(1)).name == "cuda"
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("check", list(operation_checks()), ids=lambda check: check.name)
-def test_every_checked_operation_agrees_with_the_cpu(check, dtype, emulated):
-    """The cases of `gpuconv check`, both passes."""
+def _samples():
+    """Every sample in both types; the first of each operation, in float32, belongs to `make quick`."""
+    first = {operation.samples[0].title for operation in OPERATIONS.values()}
+    for check in operation_checks():
+        for dtype in (np.float32, np.float64):
+            quick = check.name in first and dtype is np.float32
+            marks = [pytest.mark.quick] if quick else []
+            yield pytest.param(check, dtype, id=f"{check.name}-{np.dtype(dtype)}", marks=marks)
+
+
+@pytest.mark.parametrize(("check", "dtype"), list(_samples()))
+def test_every_operation_agrees_with_the_cpu(check, dtype, emulated):
+    """The samples of the catalogue, both passes."""
     inputs = check.inputs(dtype)
     y = check.forward(*inputs)
     dy = np.random.default_rng(2).standard_normal(y.shape).astype(dtype)

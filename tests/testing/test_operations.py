@@ -11,6 +11,8 @@ from gpuconv.core.device import Array
 from gpuconv.testing.operations import OPERATIONS, check_operations, operation_checks, valid_calls, wrong_options
 from tests.devices import on_every_device
 
+pytestmark = pytest.mark.quick
+
 CALLS = valid_calls()
 NOT_OF_ARRAYS = {
     "device": "names a device",

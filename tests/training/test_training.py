@@ -60,6 +60,7 @@ def test_the_digits_are_scikit_learns():
             assert np.array_equal(stored[name], expected)
 
 
+@pytest.mark.quick
 def test_a_network_learns(data):
     _, rows = _train(data, epochs=3)
     assert rows[-1].test_accuracy > 0.9

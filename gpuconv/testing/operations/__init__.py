@@ -6,16 +6,16 @@ the tests on the CPU, on the emulator and of wrong input. A new operation is one
 
 from .catalogue import OPERATIONS, operation_checks, valid_calls
 from .check import CheckResult, check_operations
-from .operation import Call, Gradient, Operation, OperationCheck, Sample
+from .operation import Gradient, Operation, OperationCall, OperationCheck, Sample
 from .wrong import WRONG_OPTIONS, wrong_options
 
 __all__ = [
     "OPERATIONS",
     "WRONG_OPTIONS",
-    "Call",
     "CheckResult",
     "Gradient",
     "Operation",
+    "OperationCall",
     "OperationCheck",
     "Sample",
     "check_operations",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from .operation import Call, Gradient, Operation, Sample, title, without
+from .operation import Gradient, Operation, OperationCall, Sample, title, without
 
 OPTIONS: dict[str, list[dict[str, Any]]] = {
     "relu": [{}],
@@ -41,11 +41,11 @@ def operations() -> Iterator[Operation]:
     yield Operation("prelu", prelu, (6, 4), ("x", "weight"), _prelu_gradients)
 
 
-def _gradients(call: Call, dy: Any) -> list[Gradient]:
+def _gradients(call: OperationCall, dy: Any) -> list[Gradient]:
     return [Gradient(f"{call.operation.name}_grad", ("x",), {"dy": dy, **call.arguments})]
 
 
-def _prelu_gradients(call: Call, dy: Any) -> list[Gradient]:
+def _prelu_gradients(call: OperationCall, dy: Any) -> list[Gradient]:
     x, weight = call.arguments["x"], call.arguments["weight"]
     options = without(call.arguments, "x", "weight")
     return [

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ...core.device import Array
-from .operation import Call, Gradient, Operation, OperationCheck, Sample, run, without
+from .operation import Gradient, Operation, OperationCall, OperationCheck, Sample, run, without
 
 SIZES = {1: (9,), 2: (7, 6), 3: (4, 5, 4)}
 """Of the images, by their axes: not of one size, not a multiple of a vector."""
@@ -91,7 +91,7 @@ def _axes(rank: int) -> dict[str, Any]:
     return {name: value[:rank] for name, value in UNEVEN.items()}
 
 
-def _gradients(call: Call, dy: Any) -> list[Gradient]:
+def _gradients(call: OperationCall, dy: Any) -> list[Gradient]:
     """Gradients of x, w and b; through the activation first, where one is fused."""
     name, given = call.operation.name, call.arguments
     options = without(given, "x", "w", "b", "activation", "negative_slope")

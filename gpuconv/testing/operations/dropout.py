@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from .operation import Call, Gradient, Operation, Sample, without
+from .operation import Gradient, Operation, OperationCall, Sample, without
 
 
 def operations() -> Iterator[Operation]:
@@ -18,5 +18,5 @@ def operations() -> Iterator[Operation]:
         yield Operation(name, samples, shape, ("x",), _gradients)
 
 
-def _gradients(call: Call, dy: Any) -> list[Gradient]:
+def _gradients(call: OperationCall, dy: Any) -> list[Gradient]:
     return [Gradient(f"{call.operation.name}_grad", ("x",), {"dy": dy, **without(call.arguments, "x")})]

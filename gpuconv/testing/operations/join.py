@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from .operation import Call, Gradient, Operation, Sample
+from .operation import Gradient, Operation, OperationCall, Sample
 
 
 def operations() -> Iterator[Operation]:
@@ -16,11 +16,11 @@ def operations() -> Iterator[Operation]:
     yield Operation("concatenate", samples, (2, 4, 4), ("arrays",), _concatenate_gradients, "cat")
 
 
-def _add_gradients(call: Call, dy: Any) -> list[Gradient]:
+def _add_gradients(call: OperationCall, dy: Any) -> list[Gradient]:
     return [Gradient(None, (term,), {}) for term in ("a", "b")]
 
 
-def _concatenate_gradients(call: Call, dy: Any) -> list[Gradient]:
+def _concatenate_gradients(call: OperationCall, dy: Any) -> list[Gradient]:
     axis = call.arguments.get("axis", 1)
     sizes = tuple(a.shape[axis] for a in call.arguments["arrays"])
     how = {"axis": axis} if "axis" in call.arguments else {}

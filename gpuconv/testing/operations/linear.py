@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from .operation import Call, Gradient, Operation, Sample
+from .operation import Gradient, Operation, OperationCall, Sample
 
 
 def operations() -> Iterator[Operation]:
@@ -12,7 +12,7 @@ def operations() -> Iterator[Operation]:
     yield Operation("linear", (sample,), (5, 7), ("x", "w", "b"), _gradients)
 
 
-def _gradients(call: Call, dy: Any) -> list[Gradient]:
+def _gradients(call: OperationCall, dy: Any) -> list[Gradient]:
     x, w, b = (call.arguments.get(name) for name in ("x", "w", "b"))
     found = [
         Gradient("linear_input_grad", ("x",), {"dy": dy, "w": w}),

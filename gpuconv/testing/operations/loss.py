@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .operation import Call, Gradient, Operation, Sample
+from .operation import Gradient, Operation, OperationCall, Sample
 
 REDUCTIONS = ("mean", "sum", "none")
 PAIRWISE: dict[str, dict[str, Any]] = {
@@ -58,6 +58,6 @@ def _nll_losses() -> Iterator[Sample]:
         yield _labelled(f"nll_loss, {r}", LABELS, {"reduction": r}, (4, 5, 2), 8)
 
 
-def _gradients(call: Call, dy: Any) -> list[Gradient]:
+def _gradients(call: OperationCall, dy: Any) -> list[Gradient]:
     """The input's; a target has none here."""
     return [Gradient(f"{call.operation.name}_grad", ("input",), {**call.arguments, "dloss": dy})]

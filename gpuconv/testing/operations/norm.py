@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .operation import Call, Gradient, Operation, Sample, no_gradient, run
+from .operation import Gradient, Operation, OperationCall, Sample, no_gradient, run
 
 SHAPES = {1: (5, 4), 2: (4, 4, 3, 2), 3: (3, 4, 2, 1, 3)}
 RUNNING = {
@@ -36,7 +36,7 @@ def operations() -> Iterator[Operation]:
     yield Operation("group_norm_statistics", (of_groups,), (2, 2), (), no_gradient)
 
 
-def _batch_norm_gradients(call: Call, dy: Any) -> list[Gradient]:
+def _batch_norm_gradients(call: OperationCall, dy: Any) -> list[Gradient]:
     """In training, the gradient goes through the batch's statistics too."""
     given = call.arguments
     x = given["x"]
@@ -49,7 +49,7 @@ def _batch_norm_gradients(call: Call, dy: Any) -> list[Gradient]:
     return [Gradient(f"{call.operation.name}_grad", ("x", "weight", "bias"), arguments)]
 
 
-def _group_norm_gradients(call: Call, dy: Any) -> list[Gradient]:
+def _group_norm_gradients(call: OperationCall, dy: Any) -> list[Gradient]:
     given = call.arguments
     x, num_groups = given["x"], given["num_groups"]
     mean, var = run("group_norm_statistics", {"x": x, "num_groups": num_groups})

@@ -27,7 +27,7 @@ class Gradient(NamedTuple):
     arguments: dict[str, Any]
 
 
-class Call:
+class OperationCall:
     """An operation with its arguments by name.
 
     Parameters
@@ -98,7 +98,7 @@ class Operation(NamedTuple):
     """Of the first sample's result."""
     differentiable: tuple[str, ...]
     """Arguments that have a gradient."""
-    gradients: Callable[[Call, Any], list[Gradient]]
+    gradients: Callable[[OperationCall, Any], list[Gradient]]
     peer: str = ""
     """PyTorch's name below torch.nn.functional or torch, where it is another or there is none."""
 
@@ -110,7 +110,7 @@ class Operation(NamedTuple):
         """Arguments of the operation and of each of its gradient functions, float32 arrays of NumPy."""
         sample, rng = self.samples[0], np.random.default_rng(0)
         arrays = [rng.standard_normal(shape).astype(np.float32) for shape in sample.shapes_in_order()]
-        call = Call(self, sample.named(arrays, np.float32))
+        call = OperationCall(self, sample.named(arrays, np.float32))
         dy = rng.standard_normal(self.result_shape).astype(np.float32) if self.result_shape else 1.0
         return {self.name: call.arguments, **{g.function: g.arguments for g in call.gradients(dy) if g.function}}
 
@@ -129,8 +129,8 @@ class OperationCheck(NamedTuple):
     def of(cls, operation: Operation, sample: Sample) -> "OperationCheck":
         """Make the check of a sample; arrays that have no gradient get None."""
 
-        def call(inputs: Sequence[Array]) -> Call:
-            return Call(operation, sample.named(inputs, inputs[0].dtype))
+        def call(inputs: Sequence[Array]) -> OperationCall:
+            return OperationCall(operation, sample.named(inputs, inputs[0].dtype))
 
         def forward(*inputs: Array) -> Array:
             return call(inputs).results()[0]
@@ -155,11 +155,11 @@ class OperationCheck(NamedTuple):
 
 
 def run(name: str, arguments: dict[str, Any]) -> Any:
-    """Call a public function by its name."""
+    """OperationCall a public function by its name."""
     return getattr(gpuconv, name)(**arguments)
 
 
-def no_gradient(call: Call, dy: Any) -> list[Gradient]:
+def no_gradient(call: OperationCall, dy: Any) -> list[Gradient]:
     """Gradients of an operation that has none."""
     return []
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .operation import Call, Gradient, Operation, Sample, no_gradient, without
+from .operation import Gradient, Operation, OperationCall, Sample, no_gradient, without
 
 SIZES = {1: (11,), 2: (7, 6), 3: (5, 4, 6)}
 ADAPTIVE: dict[int, Any] = {1: 4, 2: (3, 4), 3: (2, None, 4)}
@@ -89,19 +89,19 @@ def _max_unpool(rank: int, pooled: tuple[int, ...]) -> Operation:
     return Operation(name, tuple(samples), (2, 4, *twice), ("x",), _unpool_gradients)
 
 
-def _window_gradients(call: Call, dy: Any) -> list[Gradient]:
+def _window_gradients(call: OperationCall, dy: Any) -> list[Gradient]:
     given = call.arguments
     mask = {"mask": call.results()[1]} if call.operation.name.startswith("max") else {}
     arguments = {"dy": dy, **mask, "input_shape": given["x"].shape, **without(given, "x", "out")}
     return [Gradient(f"{call.operation.name}_input_grad", ("x",), arguments)]
 
 
-def _sized_gradients(call: Call, dy: Any) -> list[Gradient]:
+def _sized_gradients(call: OperationCall, dy: Any) -> list[Gradient]:
     indices = {"indices": call.results()[1]} if "max" in call.operation.name else {}
     arguments = {"dy": dy, **indices, "input_shape": call.arguments["x"].shape}
     return [Gradient(f"{call.operation.name}_input_grad", ("x",), arguments)]
 
 
-def _unpool_gradients(call: Call, dy: Any) -> list[Gradient]:
+def _unpool_gradients(call: OperationCall, dy: Any) -> list[Gradient]:
     arguments = {"dy": dy, "indices": call.arguments["indices"]}
     return [Gradient(f"{call.operation.name}_input_grad", ("x",), arguments)]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from .operation import Call, Gradient, Operation, Sample, without
+from .operation import Gradient, Operation, OperationCall, Sample, without
 
 X = {"x": (1, 2, 3, 4)}
 MODES = ("constant", "reflect", "replicate", "circular")
@@ -24,7 +24,7 @@ def operations() -> Iterator[Operation]:
     yield Operation("upsample", tuple(samples), (1, 2, 5, 3), ("x",), _gradients, "interpolate")
 
 
-def _gradients(call: Call, dy: Any) -> list[Gradient]:
+def _gradients(call: OperationCall, dy: Any) -> list[Gradient]:
     given = call.arguments
     arguments = {"dy": dy, "input_shape": given["x"].shape, **without(given, "x", "value")}
     return [Gradient(f"{call.operation.name}_input_grad", ("x",), arguments)]

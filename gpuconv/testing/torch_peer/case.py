@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...core.device import Array
-from ..operations import OPERATIONS, Call
+from ..operations import OPERATIONS, OperationCall
 
 
 class Case(NamedTuple):
     """A call of gpuconv, and the same of one function of the peer."""
 
-    call: Call
+    call: OperationCall
     inputs: tuple[Array | None, ...]
     """The peer's arguments by position, float64 or labels."""
     options: dict[str, Any]
@@ -75,7 +75,7 @@ class Case(NamedTuple):
         """
         moved = [self._argument(self.inputs[i]) for i in self.updated]
         arguments = {name: a.copy() if name in moved else a for name, a in self.call.arguments.items()}
-        call = Call(self.call.operation, arguments)
+        call = OperationCall(self.call.operation, arguments)
         y = call.results()[0]
         dy = rng.standard_normal(y.shape)
         found = call.backward(dy)
@@ -90,9 +90,9 @@ class Case(NamedTuple):
         return f"{self.function}({shapes}, {self.options}){names}{padded}"
 
 
-def call_of(name: str, **arguments: Any) -> Call:
+def call_of(name: str, **arguments: Any) -> OperationCall:
     """A call of an operation of the catalogue."""
-    return Call(OPERATIONS[name], arguments)
+    return OperationCall(OPERATIONS[name], arguments)
 
 
 def integer(rng: np.random.Generator, low: int, high: int) -> int:
