@@ -7,6 +7,7 @@ import pytest
 import gpuconv.core.arrays
 from gpuconv.core import device as devices
 from gpuconv.core.device import array_module, device, use_device
+from gpuconv.core.graph import recording
 
 
 @pytest.fixture(autouse=True)
@@ -27,11 +28,11 @@ def poisoned_results(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def device_left_as_found():
-    """A device that a test chose and kept would be every later test's."""
-    before = devices._chosen
+def nothing_left_behind():
+    """What a test leaves changed would be every later test's: the device chosen, the threads, a recorded graph."""
+    before = devices._chosen, numba.get_num_threads(), recording()
     yield
-    assert devices._chosen == before
+    assert (devices._chosen, numba.get_num_threads(), recording()) == before
 
 
 @pytest.fixture

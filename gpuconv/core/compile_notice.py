@@ -25,11 +25,13 @@ class Notice(event.Listener):  # type: ignore[misc]  # numba has no types
     Parameters
     ----------
     tell : function, optional
-        Called with the message, from a thread of its own; by default it is logged as a warning.
+        Called with the message, from another thread; by default it is logged as a warning.
+    patience : float
+        Seconds of compilation before it.
     """
 
-    def __init__(self, tell: Callable[[str], None] = _log.warning) -> None:
-        self.tell, self.silent = tell, False
+    def __init__(self, tell: Callable[[str], None] = _log.warning, patience: float = PATIENCE) -> None:
+        self.tell, self.patience, self.silent = tell, patience, False
         self._spent, self._depth, self._since = 0.0, 0, 0.0
         self._timer: threading.Timer | None = None
 
@@ -39,7 +41,7 @@ class Notice(event.Listener):  # type: ignore[misc]  # numba has no types
             return
         if self._depth == 0 and not self.silent:
             self._since = time.perf_counter()
-            self._timer = threading.Timer(max(0.0, PATIENCE - self._spent), self._say)
+            self._timer = threading.Timer(max(0.0, self.patience - self._spent), self._say)
             self._timer.daemon = True
             self._timer.start()
         self._depth += 1

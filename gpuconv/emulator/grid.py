@@ -33,6 +33,7 @@ class Launch:
     meter: bool = False
     seed: int = 0
     """0 runs blocks and warps in their order, any other number in an order that it determines."""
+    budget: int = BUDGET
 
 
 @dataclass
@@ -130,9 +131,9 @@ class _Core:
             s.SHARED: self.bytes(shared_bytes + 16), s.SHARED_GRANULE: static.shared_granule,
             s.GLOBAL_GRANULE: static.global_granule, s.LOCAL_BYTES: static.local_bytes,
             s.LOCAL: self.bytes(static.local_bytes * warps * s.LANES + 16), s.CHECK: int(how.check),
-            s.ADVANCE: compiled.advance, s.FRAMES: self.bytes(frame * warps), s.FRAME_BYTES: frame, s.BUDGET: BUDGET,
+            s.ADVANCE: compiled.advance, s.FRAMES: self.bytes(frame * warps), s.FRAME_BYTES: frame,
             s.BARRIERS: self.bytes(8 * s.BARRIER_SLOTS * s.BARRIER_COUNT), s.SEEN: self.bytes(8 * s.LANES * s.LANES),
-            s.SEED: how.seed, **shared,
+            s.SEED: how.seed, s.BUDGET: how.budget, **shared,
         }  # fmt: skip
         for k in range(3):
             values[s.GRID + k], values[s.BLOCK + k] = how.grid[k], how.block[k]
@@ -216,10 +217,10 @@ def _error(compiled: Compiled, how: Launch, memory: Memory, slots: Any) -> Emula
     whom = f"thread {_triple(other, how.block)}" if other >= 0 else ""
     if kind == "race-global":
         whom = "several blocks" if other == 2**31 - 1 else f"block {_triple(other - 1, how.grid)}"
-    return EmulatorError(kind, _sentence(kind, where, whom), place)
+    return EmulatorError(kind, _sentence(kind, where, whom, how.budget), place)
 
 
-def _sentence(kind: str, where: str, whom: str) -> str:
+def _sentence(kind: str, where: str, whom: str, budget: int) -> str:
     return {
         "out-of-bounds": f"an access to {where}",
         "misaligned": f"an access to {where} that is not at a multiple of its size",
@@ -232,6 +233,6 @@ def _sentence(kind: str, where: str, whom: str) -> str:
         "barrier-divergence": "a barrier that part of its threads never reach",
         "warp-divergence": "an exchange in a warp that part of its named lanes never reach",
         "trap": "the kernel executed trap",
-        "hang": f"a block ran {BUDGET} basic blocks and did not end",
+        "hang": f"a block ran {budget} basic blocks and did not end",
         "limit": "more copies of cp.async under way than the emulator holds",
     }[kind]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .errors import EmulatorError
-from .grid import Counts, Launch, flatten, launch
+from .grid import BUDGET, Counts, Launch, flatten, launch
 from .program import Compiled, compile_kernel
 from .report import Report, report_of
 from .source import compile_ptx
@@ -26,6 +26,7 @@ def run(
     seed: int = 0,
     shared_bytes: int = 0,
     architecture: tuple[int, int] = ARCHITECTURE,
+    budget: int = BUDGET,
 ) -> None:
     """Run a kernel's PTX on the CPU.
 
@@ -45,6 +46,8 @@ def run(
         Dynamic shared memory.
     architecture : (int, int)
         Compute capability to compile for.
+    budget : int
+        Basic blocks that a block of threads may run before it counts as hanging.
 
     Raises
     ------
@@ -65,7 +68,7 @@ def run(
     >>> x
     array([0, 2, 4, 6, 8])
     """
-    how = Launch(_three(grid), _three(block), shared_bytes, check, seed=seed)
+    how = Launch(_three(grid), _three(block), shared_bytes, check, seed=seed, budget=budget)
     _launch(kernel, how, arguments, architecture)
 
 

@@ -23,7 +23,7 @@ HALF_EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
 """Of the types that results are only rounded to: what is computed in float32 adds a float32's error."""
 
 STEP = 1e-5
-"""Finite-difference step in float64, near the cube root of epsilon: rounding and curvature errors meet there."""
+"""Finite-difference step in float64, near the cube root of epsilon: rounding and curvature errors are about equal."""
 
 DIFFERENCE_TOLERANCE = 1e-6
 """Relative error of a central difference with that step."""

@@ -17,9 +17,7 @@ def fake_event(module="gpuconv.kernels.conv.cpu.direct"):
     return SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=SimpleNamespace(__module__=module))})
 
 
-@pytest.fixture
-def impatient(monkeypatch):
-    monkeypatch.setattr("gpuconv.core.compile_notice.PATIENCE", 0.05)
+PATIENCE = 0.05
 
 
 def compile_for(notice, seconds, event=None):
@@ -31,25 +29,25 @@ def compile_for(notice, seconds, event=None):
     notice.on_end(event)
 
 
-def test_long_compilations_are_announced_once(impatient):
+def test_long_compilations_are_announced_once():
     told = []
-    notice = Notice(told.append)
+    notice = Notice(told.append, PATIENCE)
     compile_for(notice, 0.3)
     compile_for(notice, 0.3)
     assert told == [MESSAGE]
 
 
-def test_many_short_compilations_count_together(impatient):
+def test_many_short_compilations_count_together():
     told = []
-    notice = Notice(told.append)
+    notice = Notice(told.append, PATIENCE)
     for _ in range(12):
         compile_for(notice, 0.02)
     assert told == [MESSAGE]
 
 
-def test_short_ones_and_those_of_others_are_not_announced(impatient):
+def test_short_ones_and_those_of_others_are_not_announced():
     told = []
-    notice = Notice(told.append)
+    notice = Notice(told.append, PATIENCE)
     compile_for(notice, 0.001)
     compile_for(notice, 0.3, fake_event("somebody.else"))
     with notice.withheld():

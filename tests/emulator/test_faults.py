@@ -6,17 +6,15 @@ import numpy as np
 import pytest
 
 from gpuconv import emulator
-from gpuconv.emulator import grid
 from tests.emulator.faulty import FAULTS, RIGHT
 from tests.emulator.faulty_ptx import FAULTY_PTX, RIGHT_PTX
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_planted_fault_is_found(name, monkeypatch):
-    monkeypatch.setattr(grid, "BUDGET", 1 << 18)
+def test_a_planted_fault_is_found(name):
     kind, kernel, blocks, threads, make = FAULTS[name]
     with pytest.raises(emulator.EmulatorError) as found:
-        emulator.run(kernel, blocks, threads, *(a() for a in make))
+        emulator.run(kernel, blocks, threads, *(a() for a in make), budget=1 << 18)
     place = found.value.place
     assert (found.value.kind, place.kernel) == (kind, name), str(found.value)
     if kind != "hang":

@@ -45,7 +45,7 @@ def check_operations(device: str = "auto") -> list[CheckResult]:
     Raises
     ------
     DeviceError
-        If the device is not there.
+        If the device is not available.
     """
     with use_device(device):
         return [row for check in operation_checks() for row in (_differences(check), *_against_double(check))]
@@ -60,7 +60,7 @@ def _differences(check: OperationCheck) -> CheckResult:
 
 
 def _against_double(check: OperationCheck) -> Iterator[CheckResult]:
-    """Of each smaller type, its gradients against those of the same values in float64."""
+    """Compare the gradients of each smaller type with those of the same values in float64."""
     for dtype in (np.dtype(np.float32), *half_types()):
         inputs = check.inputs(dtype)
         dy = np.random.default_rng(2).standard_normal(check.forward(*inputs).shape).astype(dtype)

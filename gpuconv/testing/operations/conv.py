@@ -39,7 +39,7 @@ def _conv(rank: int) -> Operation:
         (" same", (2, 3, *size), (4, 3, *kernel), {"padding": "same"}),
         (" stride, dilation, padding, 2 groups", (1, 4, *size), (4, 2, 2, *kernel[1:]), uneven),
         (" + leaky_relu", (1, 2, *size), (3, 2, *kernel), {"activation": "leaky_relu", "negative_slope": 0.2}),
-        # Plain loops, where there are shorter ones.
+        # The direct algorithm, which automatic selection rarely chooses.
         (" direct", (2, 3, *size), (4, 3, *kernel), {"algorithm": "direct", "padding": 1}),
         (" 1x1", (2, 5, *size), (3, 5, *[1] * rank), {}),
     ]

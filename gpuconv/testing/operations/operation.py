@@ -100,7 +100,7 @@ class Operation(NamedTuple):
     """Arguments that have a gradient."""
     gradients: Callable[[OperationCall, Any], list[Gradient]]
     peer: str = ""
-    """PyTorch's name below torch.nn.functional or torch, where it is another or there is none."""
+    """The function's name in torch.nn.functional or torch; empty where it is the same."""
 
     def checks(self) -> Iterator["OperationCheck"]:
         """Yield the gradient check of each sample."""

@@ -21,7 +21,7 @@ SIZES: WrongValues = [
     (2**62, ValueError),
     (np.nan, TypeError),
 ]
-OUTPUT_SIZES = SIZES[:5]  # as many as there are axes, or larger, is a matter of memory
+OUTPUT_SIZES = SIZES[:5]  # a large output is legal
 AMOUNTS: WrongValues = [
     (-1, ValueError), (1.5, TypeError), (True, TypeError), (TOO_LONG, ValueError), (2**62, ValueError),
     (None, TypeError),
@@ -66,7 +66,7 @@ LEGAL: dict[tuple[str, str], tuple[Any, ...]] = {
     **{(f"max_unpool{rank}d", "kernel_size"): (100,) for rank in (1, 2, 3)},
     **{(name, "padding"): tuple(value for value, _ in WRONG_OPTIONS["padding"]) for name in ("pad", "pad_input_grad")},
 }
-"""{(function, option): values of the list above that are legal there, or refused by another rule}."""
+"""{(function, option): values of that list which the function accepts}."""
 
 
 def wrong_options(name: str, option: str) -> WrongValues:

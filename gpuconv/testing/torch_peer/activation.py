@@ -1,4 +1,4 @@
-"""Activations at ordinary arguments, at their corners, where exponentials overflow; softmax over any axis."""
+"""Activations at ordinary arguments, at corners and where exponentials overflow; softmax over any axis."""
 
 from typing import Any
 
@@ -31,12 +31,12 @@ NAMES = tuple(
 )
 
 CANCELLING = ("tanh", "sigmoid")
-"""PyTorch forms 1 - y or 1 - y^2 for the gradients, of which no digit is left where y is near 1. Ours keep them: within
-5e-16 of sigmoid's derivative in extended precision, where PyTorch's form is off by all of it."""
+"""PyTorch computes the gradients from 1 - y or 1 - y^2, which cancel where y is near 1. gpuconv's are within 5e-16 of
+sigmoid's derivative in extended precision, where PyTorch's have no correct digit."""
 CROSSING = ("silu", "mish", "gelu", "hardswish")
-"""Their derivatives cross 0: sums of terms that cancel there, so errors are compared with the terms."""
+"""Their derivatives cross 0: terms of the sum cancel near it, so errors are relative to the terms."""
 INCONSISTENT_AT_NAN = ("elu", "selu", "hardswish", "relu6", "hardtanh")
-"""PyTorch's gradients at NaN depend on where in an array it stands: its vectors and its scalar rest differ there."""
+"""PyTorch's gradients at NaN depend on the element's position: its vectorized loop and its scalar remainder differ."""
 LARGEST_TERM = 4.0
 """Of the derivative of gelu's approximation, x u'(x) (1 - tanh(u)^2) / 2, before PyTorch's difference is formed."""
 

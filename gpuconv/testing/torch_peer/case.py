@@ -49,9 +49,9 @@ class Case(NamedTuple):
 
     @property
     def updated(self) -> tuple[int, ...]:
-        """Positions of the inputs that the call moves in place: running statistics in training."""
-        moved = ("running_mean", "running_var") if self.call.arguments.get("training") else ()
-        return tuple(i for i, a in enumerate(self.inputs) if a is not None and self._argument(a) in moved)
+        """Positions of the inputs that the call updates: running statistics in training."""
+        statistics = ("running_mean", "running_var") if self.call.arguments.get("training") else ()
+        return tuple(i for i, a in enumerate(self.inputs) if a is not None and self._argument(a) in statistics)
 
     def _argument(self, a: Any) -> str:
         """The name of the argument of gpuconv that an array is, or one of a list of arrays."""
@@ -71,17 +71,17 @@ class Case(NamedTuple):
         Returns
         -------
         (array, tuple of array)
-            The gradient drawn; then the result, the gradients compared, and the arrays moved in place.
+            The gradient drawn; then the result, the gradients compared, and the arrays that the call updates.
         """
-        moved = [self._argument(self.inputs[i]) for i in self.updated]
-        arguments = {name: a.copy() if name in moved else a for name, a in self.call.arguments.items()}
+        updated = [self._argument(self.inputs[i]) for i in self.updated]
+        arguments = {name: a.copy() if name in updated else a for name, a in self.call.arguments.items()}
         call = OperationCall(self.call.operation, arguments)
         y = call.results()[0]
         dy = rng.standard_normal(y.shape)
         found = call.backward(dy)
         wanted = [self._argument(self.inputs[i]) for i in self.differentiated]
         wanted += [self._argument((self.named or {})[name]) for name in self.named_differentiated]
-        return dy, (y, *(found[name].pop(0) for name in wanted), *(arguments[name] for name in moved))
+        return dy, (y, *(found[name].pop(0) for name in wanted), *(arguments[name] for name in updated))
 
     def __str__(self) -> str:
         shapes = ", ".join("None" if a is None else f"{a.dtype}{list(a.shape)}" for a in self.inputs)

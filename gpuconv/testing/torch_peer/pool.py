@@ -13,7 +13,7 @@ MAX_SIZE = {1: 12, 2: 8, 3: 5}
 
 
 def max_pool(rank: int, rng: np.random.Generator) -> Case:
-    """With padding, dilation, ceil_mode; whole numbers, so that there are ties."""
+    """With padding, dilation, ceil_mode; integer values, which produce ties."""
     options, x = _windows(rank, rng, dilated=True)
     return Case(call_of(f"max_pool{rank}d", x=x, **options), (x,), options, prod(options["kernel_size"]), 1.0)
 

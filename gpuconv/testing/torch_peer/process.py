@@ -1,4 +1,4 @@
-"""The other end of `torch_process`: starts it, asks it."""
+"""The client of `torch_process`: starts the process and sends it requests."""
 
 import io
 import json
@@ -19,7 +19,7 @@ class PeerError(RuntimeError):
 
 
 class TorchProcess:
-    """PyTorch in a process of its own, one for a whole comparison.
+    """A separate PyTorch process, which serves a whole comparison.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class TorchProcess:
             raise PeerError(f"{command[0]} cannot import torch; --peer-python names an interpreter that can") from error
 
     def __call__(self, case: Case, dy: Array) -> tuple[Array, ...]:
-        """Result, gradients and what was moved in place, of a case; PeerError if it is refused."""
+        """Result, gradients and updated arrays of a case; PeerError if PyTorch refuses it."""
         call = {
             "function": case.function,
             "given": [a is not None for a in case.inputs],

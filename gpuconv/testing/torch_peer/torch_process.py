@@ -1,7 +1,7 @@
-"""PyTorch in a process of its own: it is asked for a function's result and gradients, and answers with arrays.
+"""A PyTorch process that answers requests for a function's result and gradients.
 
-This file is run by its path, in whatever environment PyTorch lives in: it imports numpy and torch, nothing else.
-Requests and answers are archives of NumPy (npz), each after its length in eight bytes.
+Run by its path, in any environment that has PyTorch: it imports numpy and torch, nothing else.
+Requests and answers are npz archives, each preceded by its length in eight bytes.
 """
 
 import io
