@@ -1,13 +1,13 @@
-"""A CUDA device for machines that have none: runs the PTX that Numba generates, checks it and counts.
+"""A CUDA device for machines that have none: executes, checks and measures the PTX that Numba generates.
 
-`run` launches one kernel on NumPy arrays; `gpuconv.use_device("emulator")` sends the whole library here. What is
-modeled, and what is not, stands in docs/emulator.md.
+`run` launches one kernel on NumPy arrays; `gpuconv.use_device("emulator")` redirects every launch of the library to
+the emulator. docs/emulator.md says what is modeled and what is not.
 """
 
 from .buffers import empty
-from .errors import KINDS, EmulatorError, Place
+from .errors import KINDS, EmulatorError, Location
 from .launcher import measure, run, run_ptx
 from .order import check_order
 from .report import Report
 
-__all__ = ["KINDS", "EmulatorError", "Place", "Report", "check_order", "empty", "measure", "run", "run_ptx"]
+__all__ = ["KINDS", "EmulatorError", "Location", "Report", "check_order", "empty", "measure", "run", "run_ptx"]

@@ -1,4 +1,4 @@
-"""Arrays as buffers of the machine's global memory: each with an address range of its own, far from all others."""
+"""Global memory of the emulated device: one buffer per array, in widely separated address ranges."""
 
 import ctypes
 import weakref
@@ -11,14 +11,14 @@ from .program import Static
 from .runtime import state as s
 
 FILL = 0xCB
-"""Bytes of memory that nothing has been written to."""
+"""Fill byte of uninitialized memory."""
 
 _UNWRITTEN: dict[int, tuple[Any, Any]] = {}
-"""Address of an array's memory -> (weak reference to its owner, one byte for each of its bytes: 1 once written)."""
+"""Address of an array from `empty` -> (weak reference to it, shadow: one byte for each byte, 1 once written)."""
 
 
 def empty(shape: Any, dtype: Any = np.float32) -> Any:
-    """An array of device memory that nothing has been written to: kernels that read it are reported.
+    """Allocate uninitialized device memory: a kernel that reads it before writing it is reported.
 
     Parameters
     ----------
@@ -28,8 +28,7 @@ def empty(shape: Any, dtype: Any = np.float32) -> Any:
     Returns
     -------
     numpy.ndarray
-        Filled with bytes 0xCB. What Python code writes into it counts as written from the next launch on, where it is
-        anything else than such bytes.
+        Filled with bytes 0xCB. Bytes that Python code sets to another value count as written from the next launch on.
 
     Examples
     --------
@@ -54,14 +53,14 @@ class Buffer:
     name: str
     low: int
     memory: Any
-    """The bytes themselves, a flat uint8 array."""
+    """Contents, a flat uint8 array."""
     host: int
     read_only: bool = False
     written: Any = None
 
     @property
     def bytes(self) -> int:
-        """Its size."""
+        """Size in bytes."""
         return int(self.memory.nbytes)
 
 
@@ -73,14 +72,15 @@ class Memory:
     keep: list[Any] = field(default_factory=list)
 
     def add_variables(self, static: Static) -> None:
-        """Variables of the module, with what they start from."""
+        """Add the variables of a module with their initial values."""
         for variable in static.globals:
             memory = np.zeros(max(variable.size, 1), np.uint8)
             memory[: len(variable.data)] = np.frombuffer(variable.data, np.uint8)
             self._add(f"variable {readable_variable(variable.name)}", memory, variable.space == "const")
 
     def add_arrays(self, arrays: list[tuple[str, Any]]) -> list[int]:
-        """Arrays by name; returns the address of each. Arrays that overlap share a buffer."""
+        """Add named arrays and return their addresses. Overlapping arrays share a buffer."""
+        # merge overlapping arrays into groups
         spans = sorted((a.ctypes.data, a.ctypes.data + a.nbytes, name, a) for name, a in arrays if a.nbytes)
         groups: list[list[Any]] = []
         end = -1
@@ -92,6 +92,7 @@ class Memory:
                 groups[-1][2].append(name)
                 groups[-1][3].append(array)
             end = max(end, high)
+        # one buffer per group
         for low, high, names, members in groups:
             raw = np.ctypeslib.as_array((ctypes.c_uint8 * (high - low)).from_address(low))
             read_only, shadow = all(not a.flags.writeable for a in members), _shadow(low, high)
@@ -105,15 +106,15 @@ class Memory:
         self.buffers.append(Buffer(name, low + phase, memory, memory.ctypes.data, read_only, written))
 
     def address(self, array: Any) -> int:
-        """The address of an array's first element, as kernels see it."""
+        """Device address of an array's first element."""
         host = array.ctypes.data
         for buffer in self.buffers:
             if buffer.host <= host < buffer.host + buffer.bytes and array.nbytes:
                 return int(buffer.low + host - buffer.host)
-        return 256  # an array without elements: no address is right
+        return 256  # an empty array: any access through this address is out of bounds
 
     def table(self, check: bool, granule: int) -> Any:
-        """The table of regions that the runtime reads."""
+        """Table of memory regions for the runtime, with shadow memory for race checks if `check`."""
         rows = np.zeros((s.FIRST_REGION + len(self.buffers), s.REGION_SLOTS), np.int64)
         for row, buffer in zip(rows[s.FIRST_REGION :], self.buffers, strict=True):
             row[s.REGION_LOW], row[s.REGION_HIGH] = buffer.low, buffer.low + buffer.bytes
@@ -129,23 +130,23 @@ class Memory:
         return rows
 
     def describe(self, address: int, size: int) -> str:
-        """What an address is, in words: the buffer it lies in, or the one it misses and by how much."""
+        """Describe an address: the buffer and byte, or the nearest buffer and the distance to it."""
         window = address >> s.SPACE_SHIFT
         if window == s.SHARED_WINDOW or 0 < address < 1 << 32:
             return f"shared memory, byte {address & s.SHARED_MASK}"
         nearest = min(self.buffers, key=lambda b: _distance(b, address), default=None)
         if nearest is None or _distance(nearest, address) > s.MIDDLE:
-            return f"address {address:#x}, which is in no buffer"
+            return f"address {address:#x}, which belongs to no buffer"
         offset = address - nearest.low
         if offset < 0:
-            return f"{-offset} bytes in front of {nearest.name} ({nearest.bytes} bytes)"
+            return f"{-offset} bytes before {nearest.name} ({nearest.bytes} bytes)"
         if offset + size > nearest.bytes:
             return f"{size} bytes at byte {offset} of {nearest.name}, which has {nearest.bytes}"
         return f"{size} bytes at byte {offset} of {nearest.name}"
 
 
 def readable_variable(name: str) -> str:
-    """The end of a mangled name, where people put theirs."""
+    """A name shortened to its end if it is a long mangled one."""
     return name if len(name) < 40 else "..." + name[-32:]
 
 
@@ -154,7 +155,7 @@ def _distance(buffer: Buffer, address: int) -> int:
 
 
 def _phase(array: Any) -> int:
-    """How far an array starts behind a multiple of 256 bytes, if its memory starts at one, as on a device."""
+    """Offset of an array from a 256-byte boundary, its allocation being aligned to 256 bytes as on a device."""
     owner = array
     while isinstance(owner.base, np.ndarray):
         owner = owner.base
@@ -162,7 +163,7 @@ def _phase(array: Any) -> int:
 
 
 def _shadow(low: int, high: int) -> Any:
-    """The shadow of memory that came from `empty`; None for other memory, which counts as written."""
+    """Shadow of memory from `empty`; None for other memory, which counts as initialized."""
     for address, (owner, shadow) in _UNWRITTEN.items():
         if owner() is not None and address <= low and high <= address + shadow.nbytes:
             return shadow[low - address : high - address]

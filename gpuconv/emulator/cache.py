@@ -1,7 +1,7 @@
-"""Compiled kernels on disk: PTX by its source, machine code by its PTX.
+"""Disk cache of compiled kernels: PTX keyed by source, machine code keyed by PTX.
 
-The folder is __pycache__/ beside this package where that can be written, as Numba's own, else the user's cache folder;
-GPUCONV_EMULATOR_CACHE chooses another, or none if it is empty.
+The folder is __pycache__/ of this package if it is writable (as for Numba's cache), else the user's cache folder.
+GPUCONV_EMULATOR_CACHE names another folder; an empty value switches the cache off.
 """
 
 import functools
@@ -18,14 +18,14 @@ from .runtime.version import VERSION
 
 @functools.cache
 def folder() -> Path | None:
-    """Where compiled kernels are kept; None where nothing is."""
+    """The cache folder, None if the cache is off or no folder is writable."""
     chosen = os.environ.get("GPUCONV_EMULATOR_CACHE")
     if chosen is not None:
         candidates = [Path(chosen)] if chosen else []
     else:
-        beside = Path(__file__).resolve().parent / "__pycache__" / "kernels"
+        package_cache = Path(__file__).resolve().parent / "__pycache__" / "kernels"
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        candidates = [beside, home / "gpuconv" / "kernels"]
+        candidates = [package_cache, home / "gpuconv" / "kernels"]
     for candidate in candidates:
         try:
             candidate.mkdir(parents=True, exist_ok=True)
@@ -37,7 +37,7 @@ def folder() -> Path | None:
 
 
 def key(*parts: str) -> str:
-    """A name for what was made of some texts by this version of the emulator on this machine."""
+    """Cache key of texts, of this version of the emulator and of this processor."""
     digest = hashlib.sha256()
     for part in (VERSION, host(), *parts):
         digest.update(part.encode() + b"\0")
@@ -46,31 +46,31 @@ def key(*parts: str) -> str:
 
 @functools.cache
 def host() -> str:
-    """The processor and the versions that machine code depends on."""
+    """Processor and LLVM version, on which machine code depends."""
     binding = llvmlite.binding
     features = binding.get_host_cpu_features().flatten()
     return f"{binding.get_host_cpu_name()} {features} LLVM {binding.llvm_version_info} {sys.platform}"
 
 
 def read(name: str) -> bytes | None:
-    """What is kept under a name."""
-    place = folder()
-    if place is None:
+    """Read an entry, None if it is missing."""
+    directory = folder()
+    if directory is None:
         return None
     try:
-        return (place / name).read_bytes()
+        return (directory / name).read_bytes()
     except OSError:
         return None
 
 
 def write(name: str, data: bytes) -> None:
-    """Keep data under a name; another process may do so at the same time."""
-    place = folder()
-    if place is None:
+    """Write an entry atomically; another process may write the same one."""
+    directory = folder()
+    if directory is None:
         return
     try:
-        with tempfile.NamedTemporaryFile(dir=place, delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=directory, delete=False) as file:
             file.write(data)
-        os.replace(file.name, place / name)
+        os.replace(file.name, directory / name)
     except OSError:
         return

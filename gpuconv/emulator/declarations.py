@@ -1,11 +1,11 @@
-"""Declarations of PTX: variables with their initial values, parameters."""
+"""Parser of PTX declarations: variables with initial values, and parameters."""
 
 from .ptx import WIDTHS, Variable
 from .tokens import Tokens, integer, literal
 
 
 class Declarations(Tokens):
-    """Reads declarations."""
+    """Token cursor that parses declarations."""
 
     def variables(self, space: str, external: bool = False) -> list[Variable]:
         """`.shared .align 16 .b8 a[64], b[32] = {...};`."""
@@ -51,7 +51,7 @@ class Declarations(Tokens):
         return Variable(name, space, type_, bytes_, max(align, size), data, external)
 
     def initializer(self, size: int) -> bytes:
-        """`{1, 2, {3, 4}}` or one number, as the bytes of numbers of `size` bytes."""
+        """`{1, 2, {3, 4}}` or one number, encoded with `size` bytes per number."""
         items = []
         depth = 0
         while True:
@@ -81,8 +81,8 @@ class Declarations(Tokens):
             while self.peek().startswith("."):
                 token = self.next()
                 if token == ".align":
-                    given = int(self.next())
-                    align = align if type_ else given  # behind the type it is the pointee's
+                    value = int(self.next())
+                    align = align if type_ else value  # after the type it describes the pointee
                 elif token[1:] in WIDTHS:
                     type_ = token[1:]
             found.append(self.variable(space, type_, align, 1, False))

@@ -1,4 +1,4 @@
-"""The emulator in the place of a GPU: what `use_device("emulator")` switches on."""
+"""Launches on the emulator instead of a GPU: the backend of `use_device("emulator")`."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ from .launcher import ARCHITECTURE, architecture, run_blocks_of
 
 
 def switch_on() -> None:
-    """Send launches on NumPy arrays to the emulator; those on CuPy arrays still go to the GPU.
+    """Redirect launches on NumPy arrays to the emulator; launches on CuPy arrays still go to the GPU.
 
-    The library's results come from `emulator.empty`, so that a kernel that reads what none has written is reported.
+    Outputs are allocated with `emulator.empty`, so reads of elements that no kernel has written are reported.
     """
     if kernel_launch.run is kernel_launch.run_on_device:
         kernel_launch.run = _run
@@ -23,7 +23,7 @@ def switch_on() -> None:
 
 
 def switch_off() -> None:
-    """Send launches to the GPU again, whatever they are on."""
+    """Send every launch to the GPU again."""
     if kernel_launch.run is _run:
         kernel_launch.run = kernel_launch.run_on_device
         kernel_launch.empty = np.empty
@@ -31,7 +31,7 @@ def switch_off() -> None:
 
 
 def _run(kernel: Any, blocks: int, threads: int, arguments: list[Any]) -> None:
-    """Stands for `kernel_launch.run_on_device`."""
+    """Replacement of `kernel_launch.run_on_device`."""
     arrays = [a.rows[0][0] if isinstance(a, TensorTable) else a for a in arguments]
     if any(not isinstance(a, (np.ndarray, np.generic)) for a in arrays):
         kernel_launch.run_on_device(kernel, blocks, threads, arguments)

@@ -1,4 +1,4 @@
-"""What the emulator reports: one family of exceptions, each of a kind, each saying where."""
+"""EmulatorError, its kinds, and the location in the kernel that it reports."""
 
 from dataclasses import dataclass
 
@@ -21,12 +21,12 @@ KINDS = (
     "bad-ptx",
     "bad-launch",
 )
-"""Every kind of report; the position of the run-time kinds is the number the compiled code uses."""
+"""Every kind of error. Compiled code reports a run-time kind by its index in this tuple, plus 1."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where something happened: in which kernel, block and thread, at which line of the PTX and of the source."""
+class Location:
+    """Kernel, block, thread, PTX line and Python source line of an error, as far as they are known."""
 
     kernel: str = ""
     block: tuple[int, int, int] | None = None
@@ -46,18 +46,18 @@ class Place:
 
 
 class EmulatorError(RuntimeError):
-    """A kernel did what it must not do, or what the emulator cannot run.
+    """An illegal operation of a kernel, or code that the emulator cannot run.
 
     Attributes
     ----------
     kind : str
         One of `KINDS`.
-    place : Place
+    location : Location
         Kernel, block, thread, PTX line and source line, as far as they are known.
     """
 
-    def __init__(self, kind: str, message: str, place: Place | None = None) -> None:
+    def __init__(self, kind: str, message: str, location: Location | None = None) -> None:
         self.kind = kind
-        self.place = place or Place()
-        where = str(self.place)
-        super().__init__(f"{kind}: {message}" + (f" ({where})" if where else ""))
+        self.location = location or Location()
+        suffix = str(self.location)
+        super().__init__(f"{kind}: {message}" + (f" ({suffix})" if suffix else ""))

@@ -1,25 +1,25 @@
-"""Control flow of a kernel: calls inlined, basic blocks in the order of the text, what lives from block to block."""
+"""Control flow of a kernel: inline calls, split into basic blocks, compute liveness."""
 
 from dataclasses import dataclass, field, replace
 
-from .errors import EmulatorError, Place
+from .errors import EmulatorError, Location
 from .ptx import Address, Function, Immediate, Instruction, Module, Name, Operand, Variable, Vector
 
 NO_RESULT = frozenset(
     "st red bra brx ret exit call membar fence cp prefetch prefetchu trap brkpt nanosleep discard pmevent isspace "
     "griddepcontrol setmaxnreg applypriority bar_arrive".split()
 )
-"""Operations whose first operand is not a result."""
+"""Operations whose first operand is a source, not a destination."""
 
 CARRY = "%carry"
-"""The carry flag of add.cc and its like, as a register."""
+"""Register that stands for the carry flag of add.cc, sub.cc and mad.cc."""
 
-DEEPEST = 16
+MAX_CALL_DEPTH = 16
 
 
 @dataclass
 class Block:
-    """Instructions that run one after the other; only the last may jump."""
+    """Basic block: straight-line instructions, of which only the last may branch."""
 
     number: int
     instructions: list[Instruction] = field(default_factory=list)
@@ -29,7 +29,7 @@ class Block:
 
 @dataclass
 class Kernel:
-    """A kernel, ready to be translated."""
+    """Control-flow graph of a kernel, input of the translation."""
 
     name: str
     blocks: list[Block]
@@ -40,21 +40,21 @@ class Kernel:
 
 
 def kernel_of(module: Module, name: str | None = None) -> Kernel:
-    """Lay out a kernel of a module, by default its only one."""
+    """Control-flow graph of a kernel of a module, by default of its only one."""
     entries = [f for f in module.functions.values() if f.entry]
     chosen = [f for f in entries if name in (None, f.name)]
     if len(chosen) != 1:
         raise EmulatorError("bad-ptx", f"kernels are {[f.name for f in entries]}, expected one named {name}")
-    flat = _Flat(module)
-    flat.add(chosen[0], {}, "", None, 0)
-    blocks, labels = _split(flat.items)
+    inliner = _Inliner(module)
+    inliner.add(chosen[0], {}, "", None, 0)
+    blocks, labels = _split(inliner.items)
     _connect(blocks, labels)
     _liveness(blocks)
-    return Kernel(chosen[0].name, blocks, flat.registers, chosen[0].parameters, flat.locals, labels)
+    return Kernel(chosen[0].name, blocks, inliner.registers, chosen[0].parameters, inliner.locals, labels)
 
 
-class _Flat:
-    """The instructions of a kernel with those of every function it calls in their place."""
+class _Inliner:
+    """Flattens a kernel: copies the body of every called function into it."""
 
     def __init__(self, module: Module) -> None:
         self.module = module
@@ -64,12 +64,12 @@ class _Flat:
         self.calls = 0
 
     def add(self, function: Function, names: dict[str, str], prefix: str, end: str | None, depth: int) -> None:
-        """Append a function; `names` says what its parameters are called here, `end` where it returns to."""
-        if depth > DEEPEST:
+        """Append a function: `names` renames its registers, `end` is the label it returns to."""
+        if depth > MAX_CALL_DEPTH:
             raise EmulatorError("unsupported-instruction", f"calls of {function.name} are {depth} deep (recursion?)")
         if prefix:
-            own = list(function.registers) + [v.name for v in function.variables]
-            names = {**{n: prefix + n for n in own if n not in names}, **names}
+            local_names = list(function.registers) + [v.name for v in function.variables]
+            names = {**{n: prefix + n for n in local_names if n not in names}, **names}
         for register, bits in function.registers.items():
             self.registers[names.get(register, register)] = bits
         for variable in function.variables:
@@ -83,7 +83,7 @@ class _Flat:
                 jump = replace(item, parts=("bra",), operands=[Name(end)], guard=_guard(item.guard, names))
                 self.items.append(jump)
             else:
-                self.items.append(_renamed(item, names, prefix))
+                self.items.append(_rename_operands(item, names, prefix))
 
     def call(self, item: Instruction, names: dict[str, str], depth: int) -> None:
         """`call (result), function, (arguments);` with both lists optional."""
@@ -92,7 +92,7 @@ class _Flat:
         function = self.module.functions.get(called)
         if function is None or item.guard is not None:
             raise EmulatorError(
-                "unsupported-instruction", f"call of {called}", Place(ptx_line=item.line, instruction=item.text)
+                "unsupported-instruction", f"call of {called}", Location(ptx_line=item.line, instruction=item.text)
             )
         has_results = bool(item.operands) and isinstance(item.operands[0], Vector)
         results = lists[0] if has_results else []
@@ -115,7 +115,7 @@ def _guard(guard: Name | None, names: dict[str, str]) -> Name | None:
     return None if guard is None else replace(guard, name=names.get(guard.name, guard.name))
 
 
-def _renamed(item: Instruction, names: dict[str, str], prefix: str) -> Instruction:
+def _rename_operands(item: Instruction, names: dict[str, str], prefix: str) -> Instruction:
     if not names:
         return item
 
@@ -134,19 +134,19 @@ def _renamed(item: Instruction, names: dict[str, str], prefix: str) -> Instructi
 
 
 def starts_block(item: Instruction) -> bool:
-    """Whether an instruction may have to wait for lanes of its warp, so that it must come first in its block."""
+    """Whether an instruction may wait for other lanes of its warp and therefore starts a basic block."""
     return item.op in ("bar", "barrier") or (
         "sync" in item.parts and item.op in ("shfl", "vote", "match", "redux", "elect")
     )
 
 
 def ends_block(item: Instruction) -> bool:
-    """Whether a block ends behind an instruction."""
+    """Whether an instruction ends its basic block."""
     return item.op in ("bra", "brx", "ret", "exit") or (item.op in ("bar", "barrier") and "warp" not in item.parts)
 
 
 def is_reduction(item: Instruction) -> bool:
-    """Whether a barrier of the block gives a result: bar.red."""
+    """Whether an instruction is a barrier with a reduction, bar.red."""
     return item.op in ("bar", "barrier") and "red" in item.parts
 
 
@@ -179,12 +179,13 @@ def _connect(blocks: list[Block], labels: dict[str, int]) -> None:
         if last.op == "bra":
             target = last.operands[0]
             if not isinstance(target, Name) or target.name not in labels:
-                raise EmulatorError("bad-ptx", "a jump to nowhere", Place(ptx_line=last.line, instruction=last.text))
+                location = Location(ptx_line=last.line, instruction=last.text)
+                raise EmulatorError("bad-ptx", "branch to an undefined label", location)
             block.next.append(labels[target.name])
 
 
 def results_and_uses(item: Instruction) -> tuple[list[str], list[str]]:
-    """The names that an instruction writes and those it reads; symbols and special registers among them."""
+    """Names that an instruction writes and names it reads, including symbols and special registers."""
     operands = list(item.operands)
     results: list[str] = []
     if item.op not in NO_RESULT and item.op not in ("bar", "barrier") and operands:
@@ -214,18 +215,20 @@ def _names(operand: Operand) -> list[str]:
 
 
 def _liveness(blocks: list[Block]) -> None:
-    """live_out of each block: backwards until nothing changes."""
-    needed: list[set[str]] = []
-    made: list[set[str]] = []
+    """Liveness analysis: live_out of each block, iterated backwards to the fixed point."""
+    # upward-exposed uses and definitions of each block
+    used: list[set[str]] = []
+    defined: list[set[str]] = []
     for block in blocks:
         reads, writes = set[str](), set[str]()
         for item in block.instructions:
             results, uses = results_and_uses(item)
             reads.update(name for name in uses if name not in writes)
             writes.update(results)
-        needed.append(reads)
-        made.append(writes)
-    live_in = [set(reads) for reads in needed]
+        used.append(reads)
+        defined.append(writes)
+    # live_in = used | (live_out - defined)
+    live_in = [set(reads) for reads in used]
     changed = True
     while changed:
         changed = False
@@ -233,5 +236,5 @@ def _liveness(blocks: list[Block]) -> None:
             out = set[str]().union(*(live_in[n] for n in block.next))
             if out != block.live_out:
                 block.live_out = out
-                live_in[block.number] = needed[block.number] | (out - made[block.number])
+                live_in[block.number] = used[block.number] | (out - defined[block.number])
                 changed = True

@@ -1,4 +1,4 @@
-"""`run`: any function that numba.cuda compiles, on NumPy arrays."""
+"""`run`, `measure` and `run_ptx`: launch a kernel on the emulator with NumPy arrays."""
 
 import os
 from functools import lru_cache
@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from .errors import EmulatorError
-from .grid import BUDGET, Counts, Launch, flatten, launch
+from .grid import MAX_BASIC_BLOCKS, Counts, Launch, flatten, launch
 from .program import Compiled, compile_kernel
 from .report import Report, report_of
 from .source import compile_ptx
 
 ARCHITECTURE = (8, 0)
 VARIABLE = "GPUCONV_EMULATOR_ARCHITECTURE"
-"""Environment variable: what the device is to be compiled for, such as 90; default: 80."""
+"""Environment variable: compute capability to compile for, such as 90; default 80."""
 
 
 def run(
@@ -26,33 +26,33 @@ def run(
     seed: int = 0,
     shared_bytes: int = 0,
     architecture: tuple[int, int] = ARCHITECTURE,
-    budget: int = BUDGET,
+    budget: int = MAX_BASIC_BLOCKS,
 ) -> None:
     """Run a kernel's PTX on the CPU.
 
     Parameters
     ----------
     kernel : CUDA kernel
-        A function of `@cuda.jit`, or a plain one that it would compile.
+        A function of `@cuda.jit`, or a plain function that it can compile.
     grid, block : int or tuple of int
         As in `kernel[grid, block](...)`.
     *arguments : numpy.ndarray or number
-        Arrays stand for device arrays and are changed in place.
+        Arrays act as device arrays; kernels write to them directly.
     check : bool
-        Look for reads of memory never written and for races. Bounds, alignment and barriers are always checked.
+        Detect reads of uninitialized memory and races. Bounds, alignment and barriers are always checked.
     seed : int
-        0 runs blocks and warps in order; any other number in an order of its own.
+        Seed of the order of blocks and warps; 0 runs them in ascending order.
     shared_bytes : int
-        Dynamic shared memory.
+        Bytes of dynamic shared memory.
     architecture : (int, int)
         Compute capability to compile for.
     budget : int
-        Basic blocks that a block of threads may run before it counts as hanging.
+        Basic blocks that a thread block may execute before it is reported as hanging.
 
     Raises
     ------
     EmulatorError
-        What the kernel did wrong, with kernel, block, thread and line; or what the emulator cannot run.
+        The fault of the kernel, with kernel, block, thread and line; or what the emulator cannot run.
 
     Examples
     --------
@@ -68,8 +68,8 @@ def run(
     >>> x
     array([0, 2, 4, 6, 8])
     """
-    how = Launch(_three(grid), _three(block), shared_bytes, check, seed=seed, budget=budget)
-    _launch(kernel, how, arguments, architecture)
+    config = Launch(_three(grid), _three(block), shared_bytes, check, seed=seed, budget=budget)
+    _launch(kernel, config, arguments, architecture)
 
 
 def measure(
@@ -80,7 +80,7 @@ def measure(
     shared_bytes: int = 0,
     architecture: tuple[int, int] = ARCHITECTURE,
 ) -> Report:
-    """Run a kernel and count what it does: instructions, wavefronts, sectors, by source line.
+    """Run a kernel and count instructions, shared-memory wavefronts and global-memory sectors by source line.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def measure(
     Returns
     -------
     Report
-        `print` shows it. Counts of the models in docs/emulator.md, never times.
+        Counts by the models of docs/emulator.md, never times; `print` shows a table.
 
     Raises
     ------
@@ -110,8 +110,8 @@ def measure(
     >>> report.memory.requests, report.memory.passes
     (2, 8)
     """
-    how = Launch(_three(grid), _three(block), shared_bytes, meter=True)
-    compiled, counts = _launch(kernel, how, arguments, architecture)
+    config = Launch(_three(grid), _three(block), shared_bytes, meter=True)
+    compiled, counts = _launch(kernel, config, arguments, architecture)
     assert counts is not None
     return report_of(compiled, counts)
 
@@ -126,13 +126,13 @@ def run_ptx(
     seed: int = 0,
     shared_bytes: int = 0,
 ) -> None:
-    """Run a kernel of a PTX text that takes a pointer for each array, as C compilers have it.
+    """Run a kernel of a PTX text with a pointer per array, the ABI of CUDA C.
 
     Parameters
     ----------
     ptx : str
     name : str, optional
-        The kernel; default: the only one of the text.
+        Kernel name; default: the only kernel of the text.
     grid, block, *arguments, check, seed, shared_bytes
         As in `run`.
 
@@ -162,26 +162,26 @@ def run_ptx(
     array([1], dtype=int32)
     """
     flat = [a if isinstance(a, np.ndarray) else flatten([a])[0] for a in arguments]
-    how = Launch(_three(grid), _three(block), shared_bytes, check, False, seed)
-    launch(compile_kernel(ptx, name), how, flat, [f"argument {k}" for k in range(len(flat))])
+    config = Launch(_three(grid), _three(block), shared_bytes, check, False, seed)
+    launch(compile_kernel(ptx, name), config, flat, [f"argument {k}" for k in range(len(flat))])
 
 
 def _launch(
-    kernel: Any, how: Launch, arguments: tuple[Any, ...] | list[Any], architecture: tuple[int, int]
+    kernel: Any, config: Launch, arguments: tuple[Any, ...] | list[Any], architecture: tuple[int, int]
 ) -> tuple[Compiled, Counts | None]:
     names = names_of(kernel, arguments)
     compiled = compile_kernel(compile_ptx(kernel, signature_of(arguments), architecture))
     named = [n for argument, n in zip(arguments, names, strict=True) for _ in flatten([argument])]
-    return compiled, launch(compiled, how, flatten(list(arguments)), named)
+    return compiled, launch(compiled, config, flatten(list(arguments)), named)
 
 
 def run_blocks_of(kernel: Any, blocks: int, threads: int, arguments: list[Any]) -> None:
-    """Run a launch of the library, checked, for the architecture that the environment asks for."""
+    """Run a launch of the library with all checks, for the architecture of the environment variable."""
     _launch(kernel, Launch((blocks, 1, 1), (threads, 1, 1)), arguments, architecture())
 
 
 def architecture() -> tuple[int, int]:
-    """What the environment asks for."""
+    """Compute capability of GPUCONV_EMULATOR_ARCHITECTURE, by default 8.0."""
     return _architecture(os.environ.get(VARIABLE))
 
 
@@ -202,7 +202,7 @@ def signature_of(arguments: Any) -> Any:
 
 
 def names_of(kernel: Any, arguments: Any) -> list[str]:
-    """What a kernel calls its arguments."""
+    """Parameter names of a kernel."""
     code = getattr(kernel, "py_func", kernel).__code__
     found = list(code.co_varnames[: code.co_argcount])
     if len(found) != len(arguments):

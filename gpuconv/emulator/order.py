@@ -1,10 +1,10 @@
-"""Whether a result depends on who runs first: the same launch in shuffled orders, compared to the bit."""
+"""Determinism check: the same launch in shuffled orders of blocks and warps, compared bit by bit."""
 
 from typing import Any
 
 import numpy as np
 
-from .errors import EmulatorError, Place
+from .errors import EmulatorError, Location
 from .launcher import names_of, run
 
 
@@ -16,21 +16,21 @@ def check_order(
     runs: int = 3,
     **options: Any,
 ) -> None:
-    """Run a kernel with blocks and warps in order, then in shuffled orders; the arrays must come out the same.
+    """Check that a kernel's results do not depend on the order of blocks and warps, to the bit.
 
     Parameters
     ----------
     kernel, grid, block, *arguments
-        As in `run`; the arrays are left as the run in order leaves them.
+        As in `run`; the arrays keep the results of the run in ascending order.
     runs : int
-        How many shuffled orders are tried.
+        Number of shuffled orders to try.
     **options
         Passed to `run`.
 
     Raises
     ------
     EmulatorError
-        Of kind order-dependent where a bit differs; or what `run` raises.
+        Of kind order-dependent if a bit differs; or as in `run`.
 
     Examples
     --------
@@ -45,24 +45,26 @@ def check_order(
     ...     print(error.kind)
     race-global
     """
+    # reference: ascending order
     start = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
     run(kernel, grid, block, *arguments, **options)
     names = names_of(kernel, arguments)
+    # shuffled orders
     for seed in range(1, runs + 1):
         shuffled = [a.copy() if isinstance(a, np.ndarray) else a for a in start]
         run(kernel, grid, block, *shuffled, seed=seed, **options)
         for name, expected, found in zip(names, arguments, shuffled, strict=True):
             if isinstance(expected, np.ndarray) and expected.tobytes() != found.tobytes():
-                _report(_place(kernel), name, expected, found)
+                _report(_location(kernel), name, expected, found)
 
 
-def _place(kernel: Any) -> Place:
-    """The kernel as a whole."""
-    return Place(kernel=getattr(kernel, "py_func", kernel).__name__)
+def _location(kernel: Any) -> Location:
+    """Location of a whole kernel."""
+    return Location(kernel=getattr(kernel, "py_func", kernel).__name__)
 
 
-def _report(place: Place, name: str, expected: Any, found: Any) -> None:
+def _report(location: Location, name: str, expected: Any, found: Any) -> None:
     a, b = (x.reshape(-1).view(np.uint8).reshape(x.size, -1) for x in (expected, found))
     i = int(np.argmax((a != b).any(axis=1)))
     values = f"{expected.reshape(-1)[i]!r} in order, {found.reshape(-1)[i]!r} in another order"
-    raise EmulatorError("order-dependent", f"element {i} of {name} is {values}", place)
+    raise EmulatorError("order-dependent", f"element {i} of {name} is {values}", location)

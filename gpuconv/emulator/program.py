@@ -1,4 +1,4 @@
-"""A kernel as machine code: parsed, laid out, translated, compiled by LLVM, linked to the runtime."""
+"""PTX to machine code: parse, assign addresses, translate to LLVM IR, compile, link to the runtime."""
 
 import functools
 import re
@@ -8,7 +8,7 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from . import cache
-from .errors import EmulatorError, Place
+from .errors import EmulatorError, Location
 from .flow import Kernel, kernel_of
 from .ptx import WIDTHS, Address, Instruction, Module, Name, Operand, Variable, Vector
 from .reader import parse
@@ -21,13 +21,13 @@ OPTIMIZATION = 1
 
 @dataclass(frozen=True)
 class Static:
-    """Where the variables of a kernel stand."""
+    """Memory layout of a kernel's variables."""
 
     shared: tuple[tuple[int, int], ...]
-    """(first, last) offsets of each variable of shared memory, in a block's memory of `shared_bytes`."""
+    """(first, last) byte offsets of each variable in the `shared_bytes` of a block."""
     shared_bytes: int
     dynamic: int | None
-    """Which of them has its size from the launch."""
+    """Index of the variable that is sized at launch."""
     globals: tuple[Variable, ...]
     local_bytes: int
     shared_granule: int
@@ -36,7 +36,7 @@ class Static:
 
 @dataclass
 class Compiled:
-    """A kernel that can be launched."""
+    """Executable kernel."""
 
     name: str
     parameters: tuple[Variable, ...]
@@ -49,23 +49,23 @@ class Compiled:
     advance: int
     engine: Any
 
-    def place(self, site: int) -> Place:
-        """Where an instruction stands."""
+    def location(self, site: int) -> Location:
+        """Location of an instruction."""
         item = self.program.sites[site]
-        return place_of(item, self.name, self.files)
+        return location_of(item, self.name, self.files)
 
 
-def place_of(item: Instruction, kernel: str, files: dict[int, str]) -> Place:
-    """The lines of an instruction."""
+def location_of(item: Instruction, kernel: str, files: dict[int, str]) -> Location:
+    """PTX and source lines of an instruction."""
     number, line = item.source or (0, 0)
-    return Place(
+    return Location(
         kernel=readable(kernel), ptx_line=item.line or None, instruction=item.text,
         source_file=files.get(number), source_line=line or None,
     )  # fmt: skip
 
 
 def readable(symbol: str) -> str:
-    """The Python name in a symbol that Numba mangled, by the lengths in front of its parts."""
+    """Demangle a Numba symbol to the Python function's name."""
     match = re.match(r"_ZN(.*)", symbol)
     parts, rest = [], match.group(1) if match else ""
     while found := re.match(r"0*(\d+)", rest):
@@ -78,12 +78,12 @@ def readable(symbol: str) -> str:
 
 @functools.lru_cache(maxsize=512)
 def compile_kernel(ptx: str, name: str | None = None) -> Compiled:
-    """Translate a kernel of a PTX text to machine code, or take it from the disk.
+    """Compile a kernel of a PTX text to machine code, or load it from the disk cache.
 
     Raises
     ------
     EmulatorError
-        If the text is not PTX, or has an instruction that is not modeled; with the line.
+        If the text is not valid PTX or has an unsupported instruction; with the line.
     """
     module = parse(ptx)
     kernel = kernel_of(module, name)
@@ -91,10 +91,10 @@ def compile_kernel(ptx: str, name: str | None = None) -> Compiled:
     offsets, size = _offsets(kernel.parameters)
     named = {p.name: o for p, o in zip(kernel.parameters, offsets, strict=True)}
 
-    def place(item: Instruction) -> Place:
-        return place_of(item, kernel.name, module.files)
+    def locate(item: Instruction) -> Location:
+        return location_of(item, kernel.name, module.files)
 
-    program = translate(kernel, place, addresses, named)
+    program = translate(kernel, locate, addresses, named)
     engine, advance = _machine_code(program, ptx, kernel.name)
     return Compiled(
         kernel.name,
@@ -120,7 +120,7 @@ def _offsets(parameters: list[Variable]) -> tuple[list[int], int]:
 
 
 def _used(kernel: Kernel) -> set[str]:
-    """Every name that occurs in the instructions of a kernel."""
+    """Names that occur in the instructions of a kernel."""
     names: set[str] = set()
 
     def add(operand: Operand) -> None:
@@ -140,7 +140,7 @@ def _used(kernel: Kernel) -> set[str]:
 
 
 def _layout(module: Module, kernel: Kernel) -> tuple[dict[str, int], Static]:
-    """Addresses of all variables that a kernel uses."""
+    """Assign addresses to all variables that a kernel uses."""
     used = _used(kernel)
     variables = [v for v in [*module.variables.values(), *kernel.locals] if v.name in used]
     addresses: dict[str, int] = {}
@@ -148,8 +148,9 @@ def _layout(module: Module, kernel: Kernel) -> tuple[dict[str, int], Static]:
     shared_end = local_end = 0
     dynamic = None
     in_memory: list[Variable] = []
+    # dynamic shared memory follows the static variables
     for variable in sorted(variables, key=lambda v: v.space == "shared" and v.external):
-        if variable.space == "shared":
+        if variable.space == "shared":  # variable index in the high bits, offset in the low ones
             shared_end = -(-shared_end // variable.align) * variable.align
             if variable.external:
                 if dynamic is None:
@@ -166,7 +167,7 @@ def _layout(module: Module, kernel: Kernel) -> tuple[dict[str, int], Static]:
             local_end = -(-local_end // variable.align) * variable.align
             addresses[variable.name] = local_end
             local_end += variable.size
-        else:
+        else:  # a region of global memory for each variable
             addresses[variable.name] = ((s.FIRST_REGION + len(in_memory)) << s.SPACE_SHIFT) | s.MIDDLE
             in_memory.append(variable)
     granules = [_granule(kernel, shared) for shared in (True, False)]
@@ -177,7 +178,7 @@ def _layout(module: Module, kernel: Kernel) -> tuple[dict[str, int], Static]:
 
 
 def _granule(kernel: Kernel, shared: bool) -> int:
-    """log2 of the bytes of the smallest access to shared, or to global, memory."""
+    """log2 of the smallest access in bytes, to shared or to global memory: granularity of the race detector."""
     smallest = 8
     for block in kernel.blocks:
         for item in block.instructions:
@@ -205,12 +206,14 @@ def _target_machine() -> Any:
 
 
 def _machine_code(program: Program, ptx: str, name: str) -> tuple[Any, int]:
-    """Link a program to the runtime; its machine code comes from the disk where it is kept."""
+    """Compile a program, or load its machine code from the cache, and link it to the runtime."""
+    # runtime functions by symbol
     for helper_name, symbol in program.helpers.items():
         try:
             llvm.add_symbol(symbol, helper(helper_name).address)
         except KeyError as error:
-            raise EmulatorError("unsupported-instruction", f"nothing of the name {helper_name!r}") from error
+            raise EmulatorError("unsupported-instruction", f"unknown runtime function {helper_name!r}") from error
+    # compile, or load from the cache
     key = cache.key("code", name, ptx)
     machine = _target_machine()
     kept = cache.read(key)
@@ -220,6 +223,7 @@ def _machine_code(program: Program, ptx: str, name: str) -> tuple[Any, int]:
         _optimize(module, machine)
         kept = machine.emit_object(module)
         cache.write(key, kept)
+    # link
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _new_machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(kept))
     engine.finalize_object()
@@ -227,14 +231,14 @@ def _machine_code(program: Program, ptx: str, name: str) -> tuple[Any, int]:
 
 
 def _new_machine() -> Any:
-    """A target machine of its own for each engine, which takes possession of it."""
+    """A new target machine: every engine takes ownership of its machine."""
     target = llvm.Target.from_default_triple()
     features = llvm.get_host_cpu_features().flatten()
     return target.create_target_machine(llvm.get_host_cpu_name(), features, opt=OPTIMIZATION, jit=True)
 
 
 def _optimize(module: Any, machine: Any) -> None:
-    """What pays for itself on straight code of vectors: no inlining, no loops to unroll."""
+    """Run the cheap passes that help straight-line vector code: no inlining, no loop unrolling."""
     options = llvm.create_pipeline_tuning_options(speed_level=OPTIMIZATION)
     builder = llvm.create_pass_builder(machine, options)
     manager = llvm.create_new_function_pass_manager()
@@ -244,4 +248,4 @@ def _optimize(module: Any, machine: Any) -> None:
             manager.run(function, builder)
 
 
-__all__ = ["Compiled", "Static", "compile_kernel", "place_of", "readable"]
+__all__ = ["Compiled", "Static", "compile_kernel", "location_of", "readable"]

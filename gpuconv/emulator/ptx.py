@@ -1,6 +1,6 @@
-"""What PTX text says, as records: module variables, functions, instructions with their lines. Nothing of its meaning.
+"""Syntax tree of PTX: module variables, functions, instructions with their lines.
 
-Grammar: PTX ISA 9.0, chapters 4 (syntax) and 5 (state spaces, types). `reader.parse` makes these records.
+Grammar: PTX ISA 9.0, chapters 4 (syntax) and 5 (state spaces, types). `reader.parse` builds the tree.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ WIDTHS = {
 
 @dataclass(frozen=True)
 class Name:
-    """A register, a special register, a symbol, a label or a parameter, with an offset where one is added."""
+    """A register, special register, symbol, label or parameter, with an optional offset."""
 
     name: str
     offset: int = 0
@@ -23,7 +23,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Immediate:
-    """A number: `bits` of a float as it stands in memory, an integer as it is."""
+    """A literal: an integer value, or the bits of a float."""
 
     value: int
     kind: str
@@ -57,12 +57,12 @@ class Instruction:
     guard: Name | None
     line: int
     source: tuple[int, int] | None = None
-    """(file number, line) of the .loc directive in front."""
+    """(file number, line) of the preceding .loc directive."""
     text: str = ""
 
     @property
     def op(self) -> str:
-        """The first part of the opcode."""
+        """First part of the opcode, such as ld."""
         return self.parts[0]
 
 
@@ -89,7 +89,7 @@ class Function:
     results: list[Variable]
     line: int
     registers: dict[str, int] = field(default_factory=dict)
-    """Name to bits."""
+    """Register name -> width in bits."""
     variables: list[Variable] = field(default_factory=list)
     body: "list[Instruction | str]" = field(default_factory=list)
     """Instructions, and labels as strings."""
@@ -97,7 +97,7 @@ class Function:
 
 @dataclass
 class Module:
-    """A file of PTX."""
+    """A PTX module."""
 
     functions: dict[str, Function] = field(default_factory=dict)
     variables: dict[str, Variable] = field(default_factory=dict)

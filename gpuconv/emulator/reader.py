@@ -1,14 +1,14 @@
-"""Reads PTX text: declarations and instructions, one function after the other.
+"""Parser of PTX text.
 
-Inline PTX brings scopes of its own, `{ .reg .pred p; ... }`: their registers and labels are renamed on the way, so that
-a function is a flat list of instructions.
+Inline PTX opens nested scopes, `{ .reg .pred p; ... }`. Their registers and labels are renamed to unique names, so that
+a function becomes a flat list of instructions.
 """
 
 import re
 from dataclasses import dataclass, field
 
 from .declarations import Declarations
-from .errors import EmulatorError, Place
+from .errors import EmulatorError, Location
 from .ptx import WIDTHS, Address, Function, Immediate, Instruction, Module, Name, Operand, Vector
 from .tokens import integer, literal
 
@@ -21,12 +21,12 @@ class _Scope:
 
 
 def parse(text: str) -> Module:
-    """Read PTX.
+    """Parse PTX.
 
     Raises
     ------
     EmulatorError
-        Of kind bad-ptx, with the line, where the text is not PTX as the emulator knows it.
+        Of kind bad-ptx, with the line of the syntax error.
     """
     return _Reader(text).module()
 
@@ -67,7 +67,7 @@ class _Reader(Declarations):
                 case ";":
                     pass
                 case _:
-                    raise EmulatorError("bad-ptx", f"found {token!r}, expected a directive", Place(ptx_line=line))
+                    raise EmulatorError("bad-ptx", f"found {token!r}, expected a directive", Location(ptx_line=line))
         return module
 
     def file(self, module: Module) -> None:
@@ -104,7 +104,7 @@ class _Reader(Declarations):
         name = self.next()
         function = Function(name, entry, self.parameters(), results, line)
         while self.peek() not in ("{", ";"):
-            self.next()  # .maxntid and its like bind the driver, not the machine
+            self.next()  # .maxntid and similar directives concern the driver
         if self.accept(";"):
             return
         self.scopes = [_Scope({v.name: v.name for v in results + function.parameters})]
@@ -138,7 +138,7 @@ class _Reader(Declarations):
             case ".pragma" | ".branchtargets" | ".calltargets" | ".callprototype":
                 self.skip_to_semicolon()
             case "":
-                raise self.error(f"function {function.name} does not end")
+                raise self.error(f"function {function.name} has no closing brace")
             case _:
                 if self.tokens[self.i + 1] == ":":
                     self.i += 2
@@ -156,7 +156,7 @@ class _Reader(Declarations):
                 ]
 
     def declare(self, name: str) -> str:
-        """The name under which a declaration of the present scope is known in the whole function."""
+        """Declare a name in the current scope and return its unique name in the function."""
         unique = name
         if len(self.scopes) > 1:
             self.unique += 1
@@ -187,7 +187,7 @@ class _Reader(Declarations):
         self.expect(";")
 
     def location(self) -> None:
-        """`.loc 1 30 0, function_name L, inlined_at 1 12 1` runs to the end of its line."""
+        """`.loc 1 30 0, function_name L, inlined_at 1 12 1`; it ends with its line."""
         self.next()
         line = self.line
         self.source = (int(self.next()), int(self.next()))
@@ -230,7 +230,7 @@ class _Reader(Declarations):
                 return Address(Name(base.name), base.offset)
             if isinstance(base, Immediate):
                 return Address(base)
-            raise self.error("an address is neither a name nor a number")
+            raise self.error("expected a name or a number as an address")
         negative, negated = self.accept("-"), self.accept("!")
         token = self.next()
         if token[:1].isdigit():

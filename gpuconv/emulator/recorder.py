@@ -1,4 +1,4 @@
-"""A recorded step on the emulator: its launches in a list, as a GPU has them in a CUDA graph."""
+"""Recording of launches on the emulator, the counterpart of CUDA graph capture."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from gpuconv.kernels.cuda import launch as kernel_launch
 
 
 class EmulatedRecorder:
-    """Takes launches down instead of making them; `gpuconv.core.graph` says when."""
+    """Records launches instead of running them, for `gpuconv.core.graph`."""
 
     def __init__(self) -> None:
         self._launches: list[tuple[Any, ...]] = []
@@ -16,19 +16,19 @@ class EmulatedRecorder:
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
-        """Whatever happens, launches are made again afterwards."""
+        """Restore normal launches on exit."""
         try:
             yield
         finally:
             kernel_launch.run = self._run
 
     def begin(self) -> None:
-        """From here on nothing is launched."""
+        """Start recording: launches are queued, not run."""
         self._launches = []
         kernel_launch.run = lambda *launch: self._launches.append(launch)
 
     def end(self) -> Callable[[], None]:
-        """The launches since, in order."""
+        """Stop recording and return a function that replays the launches in order."""
         kernel_launch.run = self._run
         launches, run = self._launches, self._run
 

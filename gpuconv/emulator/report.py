@@ -1,4 +1,4 @@
-"""The meter: what a launch did, by class of instruction and by source line. It counts; it knows no times."""
+"""Report of a measured launch: instruction and memory-traffic counts by class and source line, never times."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -25,18 +25,18 @@ _SHARED = frozenset(("shared", "shared_cta"))
 
 @dataclass
 class Traffic:
-    """Requests of warps to one memory."""
+    """Warp-level requests to one memory."""
 
     requests: int = 0
     passes: int = 0
-    """Wavefronts of shared memory, sectors of 32 bytes of global memory."""
+    """Shared-memory wavefronts, or 32-byte sectors of global memory."""
     least: int = 0
-    """The same if the bytes asked for stood side by side."""
+    """Lower bound: wavefronts or sectors if the requested bytes were contiguous."""
     bytes: int = 0
-    """Bytes asked for, by all lanes together."""
+    """Bytes requested by all lanes."""
 
     def add(self, row: Any) -> None:
-        """Count what a place's row of the meter holds."""
+        """Add an instruction's row of the meter."""
         self.requests += int(row[s.REQUESTS])
         self.passes += int(row[s.PASSES])
         self.least += int(row[s.LEAST])
@@ -45,10 +45,10 @@ class Traffic:
 
 @dataclass
 class Line:
-    """What one source line did."""
+    """Counts of one source line."""
 
     instructions: int = 0
-    """Executed by warps."""
+    """Warp-level instructions executed."""
     shared: Traffic = field(default_factory=Traffic)
     memory: Traffic = field(default_factory=Traffic)
     """Global memory."""
@@ -56,18 +56,18 @@ class Line:
 
 @dataclass
 class Report:
-    """What one launch did.
+    """Counts of one launch.
 
     Attributes
     ----------
     kernel : str
     classes : dict
-        Instructions executed by warps, by class: integer, float, memory, tensor, exchange, control, conversion,
+        Warp-level instructions by class: integer, float, memory, tensor, exchange, control, conversion,
         comparison.
     thread_instructions : int
-        The same by threads: 32 times as many, where all lanes are busy.
+        Thread-level instructions: 32 per warp instruction if all lanes are active.
     shared, memory : Traffic
-        All requests to shared and to global memory.
+        Totals of shared and of global memory.
     lines : dict
         (file, line) to `Line`.
     """
@@ -97,13 +97,13 @@ class Report:
 
 def _traffic(traffic: Traffic, unit: str) -> str:
     passes = f"{traffic.passes} {unit} (at least {traffic.least})"
-    return f"{traffic.requests} requests, {passes}, {traffic.bytes} bytes asked for"
+    return f"{traffic.requests} requests, {passes}, {traffic.bytes} bytes requested"
 
 
 def report_of(compiled: Compiled, counts: Counts) -> Report:
-    """Put the counts of a launch together."""
+    """Build the report of a launch from its raw counters."""
     report = Report(
-        compiled.place(0).kernel if compiled.program.sites else compiled.name, {}, 0, Traffic(), Traffic(), {}
+        compiled.location(0).kernel if compiled.program.sites else compiled.name, {}, 0, Traffic(), Traffic(), {}
     )
     classes: Counter[str] = Counter()
     for block, (warps, threads) in zip(compiled.kernel.blocks, counts.blocks, strict=True):
@@ -129,7 +129,7 @@ def _count_block(
 
 
 def class_of(item: Instruction) -> str:
-    """The class of an instruction."""
+    """Instruction class for the report."""
     if item.op in _CLASS_OF:
         return _CLASS_OF[item.op]
     return "integer" if _FLOATS.isdisjoint(item.parts) else "float"

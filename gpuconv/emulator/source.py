@@ -1,7 +1,7 @@
-"""From a Python function to PTX: Numba's own compiler, without a driver; the PTX is kept on disk.
+"""Compile a Python function to PTX with Numba, without a driver, cached on disk.
 
-The key of a kept compilation is the text of every source file that the function reaches through its globals and
-closure, so a change of a helper in another file is seen.
+The cache key covers every source file that the function reaches through its globals and closure, so an edit of a
+helper in another file triggers recompilation.
 """
 
 import hashlib
@@ -23,9 +23,9 @@ def compile_ptx(
     lineinfo: bool = True,
     launch_bounds: int | tuple[int, ...] | None = None,
 ) -> str:
-    """PTX of a function or a `@cuda.jit` dispatcher for a Numba signature.
+    """Compile a function or a `@cuda.jit` dispatcher to PTX for a Numba signature.
 
-    The emulator wants the lines of the source; the assembler wants the launch bounds, which it gives registers by.
+    The emulator needs line information; ptxas needs launch bounds to allocate registers.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def _compiler() -> str:
 
 
 def _fingerprint(function: Any) -> str:
-    """A hash of what a function is: its code, the values it closes over, the files of all it reaches."""
+    """Hash of a function: its code, closure values, and the files of everything it reaches."""
     digest = hashlib.sha256()
     _add(function, digest, set(), 0)
     return digest.hexdigest()

@@ -1,9 +1,9 @@
-"""PTX text cut into tokens with their lines, and the numbers among them."""
+"""Lexer of PTX: tokens with their lines, and numeric literals."""
 
 import re
 import struct
 
-from .errors import EmulatorError, Place
+from .errors import EmulatorError, Location
 from .ptx import Immediate
 
 _TOKEN = re.compile(
@@ -17,7 +17,7 @@ _TOKEN = re.compile(
 
 
 class Tokens:
-    """A cursor over the tokens of a text."""
+    """Token cursor of a text."""
 
     def __init__(self, text: str) -> None:
         self.tokens: list[str] = []
@@ -27,7 +27,8 @@ class Tokens:
         while position < len(text):
             match = _TOKEN.match(text, position)
             if match is None:
-                raise EmulatorError("bad-ptx", f"unexpected {text[position : position + 20]!r}", Place(ptx_line=line))
+                message = f"unexpected {text[position : position + 20]!r}"
+                raise EmulatorError("bad-ptx", message, Location(ptx_line=line))
             if match.lastgroup != "space":
                 self.tokens.append(match.group())
                 self.lines.append(line)
@@ -37,49 +38,49 @@ class Tokens:
 
     @property
     def line(self) -> int:
-        """The line of the present token."""
+        """Line of the current token."""
         return self.lines[min(self.i, len(self.lines) - 1)]
 
     def peek(self) -> str:
-        """The present token, empty at the end."""
+        """The current token, empty at the end."""
         return self.tokens[self.i] if self.i < len(self.tokens) else ""
 
     def next(self) -> str:
-        """The present token, and on to the next."""
+        """Return the current token and advance."""
         token = self.peek()
         self.i += 1
         return token
 
     def accept(self, token: str) -> bool:
-        """Go on if the present token is this one."""
+        """Advance if the current token is `token`; return whether it was."""
         if self.peek() != token:
             return False
         self.i += 1
         return True
 
     def expect(self, token: str) -> None:
-        """Go on, or complain."""
+        """Advance over a required token."""
         if not self.accept(token):
             raise self.error(f"found {self.peek()!r}, expected {token!r}")
 
     def error(self, message: str) -> EmulatorError:
-        """A complaint about the present line."""
-        return EmulatorError("bad-ptx", message, Place(ptx_line=self.line))
+        """Syntax error at the current line."""
+        return EmulatorError("bad-ptx", message, Location(ptx_line=self.line))
 
     def skip_to_semicolon(self) -> None:
-        """Go on behind the next semicolon."""
+        """Advance past the next semicolon."""
         while self.next() != ";":
             if self.i > len(self.tokens):
                 raise self.error("found the end of the text, expected ';'")
 
 
 def integer(token: str) -> int:
-    """An integer in any of PTX's notations."""
+    """Parse an integer literal."""
     return int(token.rstrip("U"), 0)
 
 
 def literal(token: str) -> Immediate:
-    """A number: integer, 0f and 0d with bits, or decimal."""
+    """Parse a number: an integer, the bits of a float (0f..., 0d...), or a decimal float."""
     if token[:2] in ("0f", "0F"):
         return Immediate(int(token[2:], 16), "f32")
     if token[:2] in ("0d", "0D"):

@@ -1,1 +1,1 @@
-"""The emulator: its instructions one by one, the faults it finds, the kernels of the library on it."""
+"""Tests of the emulator: PTX instructions, fault detection, the meter, the library's kernels."""

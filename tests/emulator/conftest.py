@@ -1,4 +1,4 @@
-"""The emulator needs Numba's CUDA compiler; where its wheels are missing these tests are skipped by name."""
+"""Skip these tests, with the reason, if the CUDA compiler wheels that the emulator needs are missing."""
 
 from gpuconv.core.device import missing_for_emulator
 
@@ -7,5 +7,5 @@ collect_ignore_glob = ["test_*.py"] if MISSING else []
 
 
 def pytest_report_header():
-    """Say why nothing of this folder was collected."""
-    return f"tests/emulator left out: {MISSING}" if MISSING else None
+    """Report why this folder is skipped."""
+    return f"tests/emulator skipped: {MISSING}" if MISSING else None

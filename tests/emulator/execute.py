@@ -1,4 +1,4 @@
-"""Runs instructions on arrays: one thread for each element, one result for each instruction."""
+"""Run PTX instructions on arrays: one thread per element, one result array per instruction."""
 
 import numpy as np
 
@@ -12,16 +12,17 @@ DTYPES = {
 
 
 def bits(type_):
-    """Width of a type; predicates are stored as u32."""
+    """Width of a type in memory; predicates are stored as u32."""
     return 8 * np.dtype(DTYPES[type_]).itemsize
 
 
 def execute(lines, inputs, result, threads=32):
-    """Results of instructions such as "add.s32 %d, %a, %b;", one array of the type `result` for each.
+    """Execute instructions such as "add.s32 %d, %a, %b;"; returns one array of type `result` for each.
 
-    `inputs` maps a letter to (type, values); %a is the register of the letter a. Lines may use %x0 to %x7 (b32), %y0 to
-    %y7 (b64), %h0 to %h7 (b16) and %q0 to %q7 (pred) as they like; %p1 is a predicate set in lanes with an odd number.
+    `inputs` maps a letter to (type, values); %a is the register of letter a. Lines may use the scratch registers %x0 to
+    %x7 (b32), %y0 to %y7 (b64), %h0 to %h7 (b16), %q0 to %q7 (pred); the predicate %p1 is true in odd threads.
     """
+    # parameters and registers of the inputs
     count = len(next(iter(inputs.values()))[1])
     names = ["p_" + letter for letter in inputs] + [f"p_out{k}" for k in range(len(lines))]
     registers = "".join(f".reg .b{max(bits(t), 16)} %{letter};\n" for letter, (t, _) in inputs.items())
@@ -30,6 +31,7 @@ def execute(lines, inputs, result, threads=32):
         f"ld.global.{'u' if t[0] in 'ub' else t[0] if t[0] == 's' else 'b'}{bits(t)} %{letter}, [%rd2];\n"
         for letter, (t, _) in inputs.items()
     )
+    # each instruction, followed by a store of its result
     body = ""
     declared = ".pred" if result == "pred" else f".b{max(bits(result), 16)}"
     for k, line in enumerate(lines):
@@ -52,6 +54,7 @@ and.b32 %t1, %i, 1; setp.ne.u32 %p1, %t1, 0;
 {loads}{body}ret;
 }}
 """
+    # run
     arrays = [np.array(values, DTYPES[t]) for t, values in inputs.values()]
     results = [np.zeros(count, DTYPES[result]) for _ in lines]
     emulator.run_ptx(text, count // threads, threads, *arrays, *results)
@@ -59,13 +62,13 @@ and.b32 %t1, %i, 1; setp.ne.u32 %p1, %t1, 0;
 
 
 def padded(values, dtype):
-    """Values repeated to a multiple of 32."""
+    """Repeat values to a multiple of 32 elements."""
     values = np.asarray(values, dtype)
     return np.resize(values, -(-values.size // 32) * 32)
 
 
 def pairs(values, dtype):
-    """Two arrays with every pair of values in them, a multiple of 32 long."""
+    """Two arrays that contain every pair of values, padded to a multiple of 32 elements."""
     values = np.asarray(values, dtype)
     a, b = np.meshgrid(values, values)
     return padded(a.ravel(), dtype), padded(b.ravel(), dtype)
@@ -92,7 +95,7 @@ def special_floats(type_, rng, count=8):
 
 
 def same(found, expected):
-    """Whether floats are equal to the bit, any NaN for any other."""
+    """Whether floats are bitwise equal, all NaNs being equal."""
     found, expected = np.asarray(found), np.asarray(expected)
     both_nan = np.isnan(found) & np.isnan(expected)
     integer = f"u{found.dtype.itemsize}"

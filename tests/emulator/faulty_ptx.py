@@ -1,12 +1,12 @@
-"""Faults that no Python kernel shows: asynchronous copies, named barriers, vectors, inline instructions.
+"""PTX kernels with planted faults that Python kernels cannot express: cp.async, named barriers, vectors, ldmatrix.
 
-The line that is to be reported bears the comment FAULT. A kernel takes pointers x and y to 64 float32 each.
+The line to be reported carries the comment FAULT. Every kernel takes pointers x and y to 128 float32 each.
 """
 
 import numpy as np
 
 FAULTY_PTX = {}
-RIGHT_PTX = {}
+CORRECT_PTX = {}
 
 _HEAD = """.version 8.0
 .target sm_80
@@ -41,51 +41,51 @@ def _read_only():
     return array
 
 
-def _enter(table, name, kind, body, threads=32, x=_array):
+def _register(table, name, kind, body, threads=32, x=_array):
     table[name] = (kind, f"{_HEAD}{body}\n  ret;\n}}\n", threads, (x, _array))
 
 
 def fault(name, kind, body, **options):
-    """Enter a fault."""
-    _enter(FAULTY_PTX, name, kind, body, **options)
+    """Register a faulty kernel."""
+    _register(FAULTY_PTX, name, kind, body, **options)
 
 
-def right(name, body, **options):
-    """Enter code that is right."""
-    _enter(RIGHT_PTX, name, None, body, **options)
+def correct(name, body, **options):
+    """Register a correct kernel."""
+    _register(CORRECT_PTX, name, None, body, **options)
 
 
 COPY = """  cp.async.cg.shared.global [%r6], [%rd6], 16;
   cp.async.commit_group;
 """
-READ_OWN = "  ld.shared.f32 %f1, [%r6];\n  st.global.f32 [%rd7], %f1;"
-READ_OTHER = """  xor.b32 %r7, %r1, 1; shl.b32 %r7, %r7, 4; add.u32 %r7, %r4, %r7;
+READ_SAME_THREAD = "  ld.shared.f32 %f1, [%r6];\n  st.global.f32 [%rd7], %f1;"
+READ_NEIGHBOR = """  xor.b32 %r7, %r1, 1; shl.b32 %r7, %r7, 4; add.u32 %r7, %r4, %r7;
   ld.shared.f32 %f1, [%r7]; // FAULT
   st.global.f32 [%rd7], %f1;"""
 
-fault("wait_group missing", "race-async", COPY + READ_OWN.replace(";\n", "; // FAULT\n", 1))
+fault("wait_group missing", "race-async", COPY + READ_SAME_THREAD.replace(";\n", "; // FAULT\n", 1))
 fault(
     "wait_group 1 instead of 0",
     "race-async",
-    COPY + "  cp.async.wait_group 1;\n" + READ_OWN.replace(";", "; // FAULT", 1),
+    COPY + "  cp.async.wait_group 1;\n" + READ_SAME_THREAD.replace(";", "; // FAULT", 1),
 )
 fault(
     "commit_group missing",
     "race-async",
-    COPY.splitlines()[0] + "\n  cp.async.wait_group 0;\n" + READ_OWN.replace(";", "; // FAULT", 1),
+    COPY.splitlines()[0] + "\n  cp.async.wait_group 0;\n" + READ_SAME_THREAD.replace(";", "; // FAULT", 1),
 )
-fault("no sync after the wait", "race-warp", COPY + "  cp.async.wait_group 0;\n" + READ_OTHER)
-right("wait_group 0", COPY + "  cp.async.wait_group 0;\n" + READ_OWN)
-right("wait_all", COPY.splitlines()[0] + "\n  cp.async.wait_all;\n" + READ_OWN)
-right("wait and sync", COPY + "  cp.async.wait_group 0;\n  bar.warp.sync -1;\n" + READ_OTHER)
+fault("no sync after the wait", "race-warp", COPY + "  cp.async.wait_group 0;\n" + READ_NEIGHBOR)
+correct("wait_group 0", COPY + "  cp.async.wait_group 0;\n" + READ_SAME_THREAD)
+correct("wait_all", COPY.splitlines()[0] + "\n  cp.async.wait_all;\n" + READ_SAME_THREAD)
+correct("wait and sync", COPY + "  cp.async.wait_group 0;\n  bar.warp.sync -1;\n" + READ_NEIGHBOR)
 fault("copy from a misaligned address", "misaligned", "  cp.async.ca.shared.global [%r6], [%rd6+4], 16; // FAULT")
 fault("copy past the end", "out-of-bounds", "  cp.async.cg.shared.global [%r6], [%rd6+16], 16; // FAULT")
-right(
-    "copy past the end of nothing",
-    "  cp.async.cg.shared.global [%r6], [%rd6+16], 16, 0;\n  cp.async.wait_all;\n" + READ_OWN,
+correct(
+    "copy of zero bytes past the end",
+    "  cp.async.cg.shared.global [%r6], [%rd6+16], 16, 0;\n  cp.async.wait_all;\n" + READ_SAME_THREAD,
 )
 fault("misaligned vector load", "misaligned", "  ld.global.v4.f32 {%f1, %f2, %f3, %f4}, [%rd1+4]; // FAULT")
-right("aligned vector load", "  ld.global.v4.f32 {%f1, %f2, %f3, %f4}, [%rd1+16];\n  st.global.f32 [%rd7], %f4;")
+correct("aligned vector load", "  ld.global.v4.f32 {%f1, %f2, %f3, %f4}, [%rd1+16];\n  st.global.f32 [%rd7], %f4;")
 fault(
     "store to a read-only array",
     "read-only",
@@ -93,12 +93,12 @@ fault(
     x=_read_only,
 )
 fault("trap", "trap", "  setp.eq.u32 %p1, %r1, 3;\n  @%p1 trap; // FAULT")
-right("trap not taken", "  setp.eq.u32 %p1, %r1, 77;\n  @%p1 trap;")
-fault("named barrier that waits for too many", "barrier-divergence", """  setp.lt.u32 %p1, %r1, 32;
+correct("trap not taken", "  setp.eq.u32 %p1, %r1, 77;\n  @%p1 trap;")
+fault("named barrier with too large a thread count", "barrier-divergence", """  setp.lt.u32 %p1, %r1, 32;
   @!%p1 bra done;
   bar.sync 1, 64; // FAULT
 done:""", threads=64)  # fmt: skip
-right("named barriers of one warp each", """  shr.u32 %r8, %r1, 5;
+correct("named barriers of one warp each", """  shr.u32 %r8, %r1, 5;
   bar.sync %r8, 32;
   st.shared.f32 [%r5], 0f00000000;
   bar.sync %r8, 32;
@@ -114,26 +114,26 @@ consumer:
   st.global.f32 [%rd7], %f1;
 done:"""
 fault(
-    "consumer that does not wait",
+    "consumer without a wait",
     "race-shared",
     PRODUCER.replace("WAIT", "").replace("bar.arrive 2, 64;", ""),
     threads=64,
 )
-right("producer and consumer", PRODUCER.replace("WAIT", "bar.sync 2, 64;"), threads=64)
+correct("producer and consumer", PRODUCER.replace("WAIT", "bar.sync 2, 64;"), threads=64)
 FILL = "  st.shared.f32 [%r5], 0f3F800000;\n  st.shared.f32 [%r5+128], 0f3F800000;\n  bar.sync 0;\n"
 MATRIX = "  ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r10}, [%r6OFFSET];MARK"
 fault(
-    "matrix row at a multiple of 8 bytes",
+    "ldmatrix row aligned to 8 bytes only",
     "misaligned",
     FILL + MATRIX.replace("OFFSET", "+8").replace("MARK", " // FAULT"),
 )
-fault("matrix by half a warp", "warp-divergence", "  setp.lt.u32 %p1, %r1, 16;\n  @!%p1 bra done;\n"
+fault("ldmatrix by half a warp", "warp-divergence", "  setp.lt.u32 %p1, %r1, 16;\n  @!%p1 bra done;\n"
       + MATRIX.replace("OFFSET", "").replace("MARK", " // FAULT") + "\ndone:")  # fmt: skip
-right("matrix", FILL + MATRIX.replace("OFFSET", "").replace("MARK", ""))
-fault("an instruction that is not modeled", "unsupported-instruction", "  wgmma.fence.sync.aligned; // FAULT")
-fault("a variant that is not modeled", "unsupported-instruction", "  cp.async.bulk.commit_group; // FAULT")
-fault("generic address of nothing", "out-of-bounds", "  mov.u64 %rd9, 0;\n  ld.f32 %f1, [%rd9]; // FAULT")
-right("generic addresses", """  mov.u64 %rd9, tile;
+correct("ldmatrix", FILL + MATRIX.replace("OFFSET", "").replace("MARK", ""))
+fault("unsupported instruction", "unsupported-instruction", "  wgmma.fence.sync.aligned; // FAULT")
+fault("unsupported variant of an instruction", "unsupported-instruction", "  cp.async.bulk.commit_group; // FAULT")
+fault("null generic address", "out-of-bounds", "  mov.u64 %rd9, 0;\n  ld.f32 %f1, [%rd9]; // FAULT")
+correct("generic addresses", """  mov.u64 %rd9, tile;
   cvta.shared.u64 %rd9, %rd9;
   add.s64 %rd9, %rd9, %rd3;
   ld.f32 %f1, [%rd5];

@@ -1,4 +1,4 @@
-"""Loads and stores of every width and space, hints, ends of kernels: bytes in, the same bytes out."""
+"""Loads and stores of every width and state space, selection, branches, hints, exits and traps."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ FORMS = [
 
 
 def run(body, size, registers=""):
-    """Bytes of y after 32 threads ran the body, of x, each with `size` bytes of its own."""
+    """Run the body with 32 threads and return the bytes of x and y; thread i owns `size` bytes at offset i * size."""
     x = np.random.default_rng(0).integers(0, 256, 32 * size, dtype=np.uint8)
     y = np.zeros_like(x)
     emulator.run_ptx(HEAD.format(body=body, size=size, registers=registers), 1, 32, x, y)
@@ -36,7 +36,7 @@ def run(body, size, registers=""):
 
 @pytest.mark.parametrize(("type_", "count"), FORMS)
 @pytest.mark.parametrize("load", ["ld.global", "ld.global.nc", "ldu.global", "ld.volatile.global", "ld"])
-def test_what_is_loaded_is_stored(type_, count, load):
+def test_load_and_store_round_trip(type_, count, load):
     bits = int(type_[1:])
     names = ", ".join(f"%v{k}" for k in range(count))
     form, group = (f".v{count}", f"{{{names}}}") if count > 1 else ("", names)
@@ -47,22 +47,22 @@ def test_what_is_loaded_is_stored(type_, count, load):
 
 
 @pytest.mark.parametrize("type_", ["u8", "s8", "u16", "s16"])
-def test_small_integers_are_extended(type_):
+def test_narrow_loads_extend_by_sign_or_zero(type_):
     x, y = run(f"ld.global.{type_} %r5, [%rd4]; st.global.u32 [%rd5], %r5;", 4)
     small = np.dtype({"u": "u", "s": "i"}[type_[0]] + str(int(type_[1:]) // 8))
     expected = x.view(small)[:: 4 // small.itemsize].astype(np.int64) % 2**32
     assert np.array_equal(y.view(np.uint32), expected)
 
 
-def test_local_memory_is_each_threads_own():
-    body = """.local .align 8 .b8 mine[16];
-mov.u64 %rd6, mine; ld.global.b64 %rd7, [%rd4];
+def test_local_memory_is_private_to_a_thread():
+    body = """.local .align 8 .b8 buffer[16];
+mov.u64 %rd6, buffer; ld.global.b64 %rd7, [%rd4];
 st.local.b64 [%rd6+8], %rd7; xor.b64 %rd7, %rd7, %rd7; ld.local.b64 %rd7, [%rd6+8]; st.global.b64 [%rd5], %rd7;"""
     x, y = run(body, 8)
     assert np.array_equal(x, y)
 
 
-def test_addresses_know_their_space():
+def test_isspacep():
     body = """cvta.shared.u64 %rd6, %rd3; mov.u64 %rd7, tile; cvta.shared.u64 %rd7, %rd7;
 isspacep.shared %p1, %rd7; isspacep.global %p2, %rd4; isspacep.shared %p3, %rd4;
 selp.u32 %r5, 1, 0, %p1; selp.u32 %r6, 2, 0, %p2; selp.u32 %r7, 4, 0, %p3;
@@ -71,7 +71,7 @@ or.b32 %r5, %r5, %r6; or.b32 %r5, %r5, %r7; st.global.u32 [%rd5], %r5;"""
     assert (y.view(np.uint32) == 3).all()
 
 
-def test_reductions_of_memory():
+def test_red_adds_to_global_memory():
     x, total = np.arange(32, dtype=np.uint32), np.zeros(1, np.uint32)
     text = HEAD.format(body="ld.global.u32 %r5, [%rd4]; red.global.add.u32 [%rd2], %r5;", size=4, registers="")
     emulator.run_ptx(text, 1, 32, x, total)
@@ -86,12 +86,12 @@ HINTS = [
 
 
 @pytest.mark.parametrize("hint", HINTS)
-def test_hints_change_nothing(hint):
+def test_hints_have_no_effect(hint):
     x, y = run(f"ld.global.b32 %r5, [%rd4];\n{hint}\nst.global.b32 [%rd5], %r5;", 4)
     assert np.array_equal(x, y)
 
 
-def test_threads_that_leave_early():
+def test_early_exit_of_some_threads():
     body = "setp.lt.u32 %p1, %r1, 8;\n@%p1 exit;\nld.global.b32 %r5, [%rd4]; st.global.b32 [%rd5], %r5;"
     x, y = run(body, 4)
     assert not y[:32].any()
@@ -99,14 +99,14 @@ def test_threads_that_leave_early():
 
 
 @pytest.mark.parametrize("end", ["trap", "brkpt"])
-def test_kernels_that_give_up(end):
+def test_trap_is_reported_with_its_thread(end):
     with pytest.raises(emulator.EmulatorError) as found:
         run(f"setp.eq.u32 %p1, %r1, 5;\n@%p1 {end};", 4)
     assert found.value.kind == "trap"
-    assert found.value.place.thread == (5, 0, 0)
+    assert found.value.location.thread == (5, 0, 0)
 
 
-def test_barrier_is_another_name_of_bar():
+def test_barrier_is_an_alias_of_bar():
     body = """ld.global.b32 %r5, [%rd4]; st.shared.b32 [%r4], %r5;
 barrier.sync 0; xor.b32 %r6, %r1, 31; shl.b32 %r6, %r6, 2; add.u32 %r6, %r2, %r6;
 ld.shared.b32 %r7, [%r6]; st.global.b32 [%rd5], %r7;"""
@@ -115,7 +115,7 @@ ld.shared.b32 %r7, [%r6]; st.global.b32 [%rd5], %r7;"""
 
 
 @pytest.mark.parametrize("type_", ["b16", "b32", "u32", "s32", "f32", "b64", "u64", "s64", "f64"])
-def test_selection(type_):
+def test_selp(type_):
     rng = np.random.default_rng(1)
     plain = type_.replace("b", "u").replace("f", "u")
     a, b = (rng.integers(0, 2 ** int(plain[1:]) - 1, 64, dtype=f"u{int(plain[1:]) // 8}") for _ in range(2))
@@ -124,7 +124,7 @@ def test_selection(type_):
     assert np.array_equal(found, np.where(np.arange(64) % 2, a, b))
 
 
-def test_logic_of_predicates():
+def test_predicate_logic():
     a = {"a": ("u32", np.arange(64, dtype=np.uint32))}
     lines = [f"setp.lt.u32 %q1, %a, 20; {op}.pred %d, %q1, %p1;" for op in ("and", "or", "xor")]
     found = execute([*lines, "not.pred %d, %p1;", "mov.pred %d, %p1;"], a, "pred")
@@ -133,8 +133,8 @@ def test_logic_of_predicates():
         assert np.array_equal(result.astype(bool), expected)
 
 
-def test_branches_and_loops_of_different_lengths():
-    """Lane i adds 1 to i, which Gauss did in his head; lanes part, meet, and jump over each other."""
+def test_divergent_branches_and_loops_reconverge():
+    """Lane i sums 1 to i in a loop of i iterations, then branches by parity."""
     body = """mov.u32 %r5, 0; mov.u32 %r6, 0;
 LOOP: setp.ge.u32 %p1, %r6, %r1; @%p1 bra DONE; add.u32 %r6, %r6, 1; add.u32 %r5, %r5, %r6; bra.uni LOOP;
 DONE: and.b32 %r7, %r1, 1; setp.eq.u32 %p2, %r7, 0; @!%p2 bra ODD; add.u32 %r5, %r5, 1000; bra END;

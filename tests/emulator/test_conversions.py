@@ -1,4 +1,4 @@
-"""cvt in every direction, f16 and bf16 arithmetic: exact fractions rounded once."""
+"""cvt between all types, f16 and bf16 arithmetic: against exact fractions, correctly rounded."""
 
 import math
 from fractions import Fraction
@@ -15,17 +15,17 @@ WHOLE = {"rni": np.rint, "rzi": np.trunc, "rmi": np.floor, "rpi": np.ceil}
 
 
 def bf16_bits(values):
-    """bfloat16 bits of numbers that it can hold."""
+    """bfloat16 bits of representable numbers."""
     return (np.asarray(values, np.float32).view(np.uint32) >> 16).astype(np.uint16)
 
 
 def bf16_values(bits):
-    """float32 of bfloat16 bits."""
+    """float32 values of bfloat16 bits."""
     return (np.asarray(bits, np.uint32) << 16).view(np.float32)
 
 
 def narrow(value, type_, mode="rn"):
-    """A float as f16 or bf16, as a float."""
+    """Round a float to f16 or bf16; returns a float."""
     if not math.isfinite(value) or value == 0:
         return value
     return rounded(Fraction(value), type_, mode)
@@ -89,7 +89,7 @@ def test_integer_to_integer(source):
 
 
 @pytest.mark.parametrize("mode", ["rn", "rz", "rm", "rp"])
-def test_double_to_single(mode):
+def test_f64_to_f32(mode):
     rng = np.random.default_rng(3)
     a = padded(
         np.concatenate([special_floats("f64", rng), rng.standard_normal(40) * 10.0 ** rng.integers(-46, 39, 40)]),
@@ -103,7 +103,7 @@ def test_double_to_single(mode):
 
 
 @pytest.mark.parametrize("type_", ["f16", "bf16"])
-def test_single_to_half_and_back(type_):
+def test_f32_to_half_and_back(type_):
     rng = np.random.default_rng(4)
     a = padded(np.concatenate([special_floats("f32", rng), rng.standard_normal(60) * 10.0 ** rng.integers(-9, 6, 60),
                                [1 + 2**-11, 1 + 3 * 2**-11, 1 + 2**-8, 1 + 3 * 2**-8, 65519, 65520,
@@ -118,7 +118,7 @@ def test_single_to_half_and_back(type_):
 
 
 @pytest.mark.parametrize("type_", ["f16", "bf16"])
-def test_two_halves_in_a_register(type_):
+def test_cvt_to_packed_halves(type_):
     rng = np.random.default_rng(5)
     a, b = (padded(rng.standard_normal(64), np.float32) for _ in range(2))
     lines = [f"cvt.rn.{type_}x2.f32 %d, %a, %b;", f"cvt.rn.relu.{type_}x2.f32 %d, %a, %b;"]
@@ -168,8 +168,8 @@ def test_half_arithmetic_rounds_once(type_):
         assert (got == [rounded(e, type_) for e in exact]).all(), op
 
 
-def test_half_fma_where_float64_is_too_short():
-    """bf16: a product halfway between two numbers, and an addend far below float64's last digit decides."""
+def test_half_fma_is_correct_where_float64_is_not_exact():
+    """bf16: the product is halfway between two numbers and the addend is far below float64's last digit."""
     x, y = bf16_bits(padded([1 + 2**-7], np.float32)), bf16_bits(padded([1 + 2**-7], np.float32))
     one = bf16_bits(padded([1 + 3 * 2**-7], np.float32))
     tiny = [bf16_bits(padded([v], np.float32)) for v in (2.0**-100, -(2.0**-100))]
@@ -183,7 +183,7 @@ def test_half_fma_where_float64_is_too_short():
             assert bf16_values(result)[0] == rounded(exact, "bf16")
 
 
-def test_half_extremes_comparisons_and_signs():
+def test_half_min_max_comparisons_and_signs():
     a = special_floats("f16", np.random.default_rng(7), 2)
     x, y = (padded(v.ravel(), np.float16) for v in np.meshgrid(a, a))
     inputs = {"a": ("f16", x), "b": ("f16", y)}
@@ -200,7 +200,7 @@ def test_half_extremes_comparisons_and_signs():
     assert (unordered == ~(x < y)).all()
 
 
-def test_parts_of_registers():
+def test_mov_packs_and_unpacks_registers():
     a = padded(special_integers("u64", np.random.default_rng(8)), np.uint64)
     lines = [
         "mov.b64 {%x1, %x2}, %a; mov.b64 %d, {%x2, %x1};",
@@ -211,7 +211,7 @@ def test_parts_of_registers():
     assert (reversed_ == a.view(np.uint16).reshape(-1, 4)[:, ::-1].copy().view(np.uint64).ravel()).all()
 
 
-def test_numbers_in_the_text():
+def test_numeric_literals():
     lines = [
         "mov.f32 %d, 0f3FC00000;",
         "mov.f32 %d, 1.5;",

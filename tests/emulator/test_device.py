@@ -28,12 +28,12 @@ def test_a_result_that_is_too_small_is_reported_with_its_line():
     x, y = np.ones(1000, np.float32), np.zeros(500, np.float32)
     with pytest.raises(emulator.EmulatorError, match="4 bytes at byte 2000 of y, which has 2000") as found:
         emulator.run(cuda.FORWARD["relu"], 4, 256, x, y, 0)
-    place = found.value.place
-    assert (found.value.kind, place.kernel, place.block, place.thread) == (
+    location = found.value.location
+    assert (found.value.kind, location.kernel, location.block, location.thread) == (
         "out-of-bounds", "relu_kernel", (1, 0, 0), (244, 0, 0),
     )  # fmt: skip
-    assert Path(place.source_file).parts[-2:] == ("activation", "cuda.py")
-    assert "y[j]" in Path(place.source_file).read_text().splitlines()[place.source_line - 1]
+    assert Path(location.source_file).parts[-2:] == ("activation", "cuda.py")
+    assert "y[j]" in Path(location.source_file).read_text().splitlines()[location.source_line - 1]
 
 
 def test_numpy_arrays_go_to_the_cuda_kernels(emulated):

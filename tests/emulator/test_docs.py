@@ -1,4 +1,4 @@
-"""docs/emulator.md: every example runs as it stands there, and finds what the text says."""
+"""The examples of docs/emulator.md run, and report what the text says; every kind of error is documented."""
 
 import linecache
 import re

@@ -1,4 +1,4 @@
-"""Every planted fault is reported, of its kind and at its line; kernels that are right raise nothing."""
+"""Planted faults are reported with their kind and line; correct kernels run without a report."""
 
 import linecache
 
@@ -6,51 +6,51 @@ import numpy as np
 import pytest
 
 from gpuconv import emulator
-from tests.emulator.faulty import FAULTS, RIGHT
-from tests.emulator.faulty_ptx import FAULTY_PTX, RIGHT_PTX
+from tests.emulator.faulty import CORRECT, FAULTS
+from tests.emulator.faulty_ptx import CORRECT_PTX, FAULTY_PTX
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_planted_fault_is_found(name):
+def test_a_planted_fault_is_reported(name):
     kind, kernel, blocks, threads, make = FAULTS[name]
     with pytest.raises(emulator.EmulatorError) as found:
         emulator.run(kernel, blocks, threads, *(a() for a in make), budget=1 << 18)
-    place = found.value.place
-    assert (found.value.kind, place.kernel) == (kind, name), str(found.value)
+    location = found.value.location
+    assert (found.value.kind, location.kernel) == (kind, name), str(found.value)
     if kind != "hang":
-        assert "# FAULT" in linecache.getline(place.source_file, place.source_line), str(found.value)
-        assert place.thread is not None
-        assert place.block is not None
+        assert "# FAULT" in linecache.getline(location.source_file, location.source_line), str(found.value)
+        assert location.thread is not None
+        assert location.block is not None
 
 
 @pytest.mark.parametrize("name", FAULTY_PTX)
-def test_a_fault_planted_in_ptx_is_found(name):
+def test_a_fault_in_ptx_is_reported(name):
     kind, text, threads, arguments = FAULTY_PTX[name]
     with pytest.raises(emulator.EmulatorError) as found:
         emulator.run_ptx(text, 1, threads, *(a() for a in arguments))
     assert found.value.kind == kind, str(found.value)
-    assert "FAULT" in text.splitlines()[found.value.place.ptx_line - 1], str(found.value)
+    assert "FAULT" in text.splitlines()[found.value.location.ptx_line - 1], str(found.value)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("name", RIGHT)
-def test_a_right_kernel_raises_nothing(name, seed):
-    kernel, blocks, threads, make = RIGHT[name]
+@pytest.mark.parametrize("name", CORRECT)
+def test_a_correct_kernel_is_not_reported(name, seed):
+    kernel, blocks, threads, make = CORRECT[name]
     emulator.run(kernel, blocks, threads, *(a() for a in make), seed=seed)
 
 
-@pytest.mark.parametrize("name", RIGHT_PTX)
-def test_right_ptx_raises_nothing(name):
-    _, text, threads, arguments = RIGHT_PTX[name]
+@pytest.mark.parametrize("name", CORRECT_PTX)
+def test_correct_ptx_is_not_reported(name):
+    _, text, threads, arguments = CORRECT_PTX[name]
     emulator.run_ptx(text, 1, threads, *(a() for a in arguments))
 
 
-def test_there_are_enough_of_them():
+def test_at_least_25_faulty_and_25_correct_kernels():
     assert len(FAULTS) + len(FAULTY_PTX) >= 25
-    assert len(RIGHT) + len(RIGHT_PTX) >= 25
+    assert len(CORRECT) + len(CORRECT_PTX) >= 25
 
 
-def test_unchecked_runs_still_mind_the_bounds():
+def test_check_false_still_checks_bounds_but_not_races():
     kind, kernel, blocks, threads, make = FAULTS["guard_missing"]
     with pytest.raises(emulator.EmulatorError, match=kind):
         emulator.run(kernel, blocks, threads, *(a() for a in make), check=False)

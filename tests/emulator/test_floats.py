@@ -1,4 +1,4 @@
-"""Floating-point instructions against NumPy, rounded once: f32 and f64 exactly, approximate functions to a bound."""
+"""Floating-point instructions against NumPy and exact fractions: f32 and f64 bitwise, approximations to a tolerance."""
 
 import math
 from fractions import Fraction
@@ -20,7 +20,7 @@ FORMATS = {
 
 
 def rounded(value, format_, mode="rn"):
-    """An exact Fraction as the nearest number of a format in a direction, as a float."""
+    """Round an exact Fraction to a format in a rounding mode; returns a float."""
     digits, smallest, largest = FORMATS[format_]
     if value == 0:
         return 0.0
@@ -46,6 +46,7 @@ def rounded(value, format_, mode="rn"):
 
 
 def two(type_, seed=0, count=8):
+    """Two arrays with every pair of special values."""
     return pairs(special_floats(type_, np.random.default_rng(seed), count), DTYPES[type_])
 
 
@@ -96,7 +97,7 @@ def test_directed_rounding(type_, mode):
             assert result[i] == dtype(rounded(value, type_, mode)), line
 
 
-def test_square_root_in_every_direction():
+def test_square_root_in_every_rounding_mode():
     a = np.random.default_rng(3).uniform(0.5, 8, 128).astype(np.float32)
     down, up, zero = execute([f"sqrt.{m}.f32 %d, %a;" for m in ("rm", "rp", "rz")], {"a": ("f32", a)}, "f32")
     for x, low, high in zip(a, down, up, strict=True):
@@ -105,7 +106,7 @@ def test_square_root_in_every_direction():
     assert (zero == down).all()
 
 
-def test_exact_zeros_of_directed_sums():
+def test_sign_of_zero_of_directed_sums():
     a = padded([1, -1, 0.0, -0.0], np.float32)
     down = execute(["sub.rm.f32 %d, %a, %a;"], {"a": ("f32", a)}, "f32")[0]
     assert np.signbit(down).all()
@@ -114,7 +115,7 @@ def test_exact_zeros_of_directed_sums():
     ).any()
 
 
-def test_subnormals_become_zeros_with_ftz():
+def test_ftz_flushes_subnormals():
     a, b = two("f32", 4)
 
     def flush(x):
@@ -169,7 +170,7 @@ def test_comparisons(type_):
 
 
 @pytest.mark.parametrize("type_", FLOATS)
-def test_classes_of_numbers(type_):
+def test_testp(type_):
     a = padded(special_floats(type_, np.random.default_rng(8)), DTYPES[type_])
     tiny = np.finfo(a.dtype).tiny
     truths = {"finite": np.isfinite(a), "infinite": np.isinf(a), "number": ~np.isnan(a), "notanumber": np.isnan(a),
@@ -208,7 +209,7 @@ def test_approximate_functions_of_special_values():
         assert same(result, truth)
 
 
-def test_a_matrix_product_of_sequential_fma_is_equal_to_the_bit():
+def test_a_kernel_of_sequential_fma_is_bitwise_exact():
     from numba import cuda, float32, uint32
 
     from gpuconv import emulator
@@ -233,7 +234,7 @@ def test_a_matrix_product_of_sequential_fma_is_equal_to_the_bit():
 
 
 def _sum_rounded_once(product, total):
-    """float32(product + total), product exact in float64: round to odd in between, so that it is rounded once."""
+    """float32(product + total) correctly rounded, the product being exact in float64: round to odd, then narrow."""
     wide = total.astype(np.float64)
     s = product + wide
     part = s - product
@@ -244,7 +245,7 @@ def _sum_rounded_once(product, total):
 
 
 @pytest.mark.parametrize("type_", ["f32", "f64"])
-def test_without_a_rounding_the_nearest_is_meant(type_):
+def test_the_default_rounding_mode_is_nearest(type_):
     a, b = pairs(special_floats(type_, np.random.default_rng(20)), DTYPES[type_])
     names = ("add", "sub", "mul")
     plain = execute([f"{op}.{type_} %d, %a, %b;" for op in names], {"a": (type_, a), "b": (type_, b)}, type_)
@@ -252,7 +253,7 @@ def test_without_a_rounding_the_nearest_is_meant(type_):
         assert same(found, execute([f"{op}.rn.{type_} %d, %a, %b;"], {"a": (type_, a), "b": (type_, b)}, type_)[0]), op
 
 
-def test_the_gross_reciprocal_of_a_double():
+def test_approximate_f64_reciprocal():
     a = padded([1.0, -3.0, 7e100, 1e-300, np.inf, -0.0, 0.1], np.float64)
     found = execute(["rcp.approx.ftz.f64 %d, %a;"], {"a": ("f64", a)}, "f64")[0]
     with np.errstate(divide="ignore"):

@@ -1,4 +1,4 @@
-"""Integer instructions against Python's own unlimited integers, cut to the width by the rules of the PTX ISA."""
+"""Integer instructions against Python integers, wrapped to the width by the rules of the PTX ISA."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ WIDE = ["u32", "s32", "u64", "s64"]
 
 
 def wrap(values, type_):
-    """Python integers as a type, cut to its width."""
+    """Python integers wrapped to a type's width."""
     size = 8 * np.dtype(DTYPES[type_]).itemsize
     unsigned = np.array([int(v) % 2**size for v in values], f"u{size // 8}")
     return unsigned.view(DTYPES[type_])
@@ -55,7 +55,7 @@ def test_arithmetic(type_):
 
 
 @pytest.mark.parametrize("type_", ["u16", "s16", "u32", "s32"])
-def test_products_of_twice_the_width(type_):
+def test_wide_products(type_):
     double = f"{type_[0]}{2 * width(type_)}"
     a, b = pairs(special_integers(type_, np.random.default_rng(1)), DTYPES[type_])
     c = np.random.default_rng(2).integers(0, 2**15, a.size).astype(DTYPES[double])
@@ -67,7 +67,7 @@ def test_products_of_twice_the_width(type_):
 
 
 @pytest.mark.parametrize("type_", ["u32", "s32"])
-def test_24_bits(type_):
+def test_24_bit_products(type_):
     a, b = pairs(special_integers(type_, np.random.default_rng(1)), DTYPES[type_])
     lines = [f"mul24.lo.{type_} %d, %a, %b;", f"mul24.hi.{type_} %d, %a, %b;", f"mad24.lo.{type_} %d, %a, %b, %a;"]
     found = execute(lines, {"a": (type_, a), "b": (type_, b)}, type_)
@@ -83,7 +83,7 @@ def test_24_bits(type_):
 
 
 @pytest.mark.parametrize("type_", ["s16", "s32", "s64"])
-def test_sign(type_):
+def test_abs_and_neg(type_):
     a = padded(special_integers(type_, np.random.default_rng(3)), DTYPES[type_])
     found = execute([f"abs.{type_} %d, %a;", f"neg.{type_} %d, %a;"], {"a": (type_, a)}, type_)
     assert (found[0] == wrap([abs(int(x)) for x in a], type_)).all()
@@ -100,7 +100,7 @@ def test_saturation():
 
 
 @pytest.mark.parametrize("type_", ["u32", "u64"])
-def test_carries(type_):
+def test_carry_chains(type_):
     size = width(type_)
     a, b = pairs(special_integers(type_, np.random.default_rng(5)), DTYPES[type_])
     scratch = "%y" if size == 64 else "%x"
@@ -119,7 +119,7 @@ def test_carries(type_):
 
 
 @pytest.mark.parametrize("type_", ["b16", "b32", "b64"])
-def test_logic(type_):
+def test_bitwise_logic(type_):
     a, b = pairs(special_integers(type_.replace("b", "u"), np.random.default_rng(6)), DTYPES[type_])
     lines = [f"{op}.{type_} %d, %a, %b;" for op in ("and", "or", "xor")] + [
         f"not.{type_} %d, %a;",
@@ -160,7 +160,7 @@ def test_funnel_shifts():
 
 
 @pytest.mark.parametrize("size", [32, 64])
-def test_counting_bits(size):
+def test_bit_counts(size):
     a = padded(
         np.append(special_integers(f"u{size}", np.random.default_rng(10)), np.array([256, 2**31], f"u{size // 8}")),
         f"u{size // 8}",
@@ -198,7 +198,7 @@ def test_bit_fields(type_):
         assert unsigned(found[1][i], type_) == (y & ~mask | (x << m) & mask) % 2**size
 
 
-def test_bytes():
+def test_prmt():
     rng = np.random.default_rng(12)
     a, b, c = (rng.integers(0, 2**32, 256, dtype=np.uint32) for _ in range(3))
     modes = ["", ".f4e", ".b4e", ".rc8", ".ecl", ".ecr", ".rc16"]
@@ -235,7 +235,7 @@ def test_dot_products(left, right):
         assert (result == (dot + c) % 2**32).all()
 
 
-def test_any_function_of_three_bits():
+def test_lop3():
     rng = np.random.default_rng(14)
     a, b, c = (rng.integers(0, 2**32, 32, dtype=np.uint32) for _ in range(3))
     tables = [0, 255, 0x96, 0xE8, 0xCA, 0x80, 0xFE, 0x3C]
@@ -260,7 +260,7 @@ def test_comparisons(type_):
         assert (result == truth).all(), name
 
 
-def test_unsigned_names_of_comparisons():
+def test_comparisons_lo_ls_hi_hs():
     a, b = pairs(special_integers("u32", np.random.default_rng(16), 4), np.uint32)
     found = execute(
         [f"setp.{n}.u32 %d, %a, %b;" for n in ("lo", "ls", "hi", "hs")], {"a": ("u32", a), "b": ("u32", b)}, "pred"
@@ -269,7 +269,7 @@ def test_unsigned_names_of_comparisons():
         assert (result == truth).all()
 
 
-def test_comparison_with_a_predicate_and_its_opposite():
+def test_setp_with_a_predicate_and_two_results():
     a, b = pairs(special_integers("s32", np.random.default_rng(17), 4), np.int32)
     odd = np.arange(a.size) % 2 == 1
     lines = [f"setp.lt.{op}.s32 %d|%q1, %a, %b, {p};" for op in ("and", "or", "xor") for p in ("%p1", "!%p1")]

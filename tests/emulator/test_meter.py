@@ -1,4 +1,4 @@
-"""The meter against counts made by hand."""
+"""Counts of the meter against counts made by hand."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from gpuconv.emulator.report import report_of
 
 
 def measured(body, threads=32):
-    """The report of PTX that has %r1 = tid.x, %r4 = shared memory of 8 KB, %rd1 = an array of 8192 bytes."""
+    """Report of a PTX body with %r1 = tid.x, %r4 = 8 KB of shared memory, %rd1 = an array of 8192 bytes."""
     text = f""".version 8.0
 .target sm_80
 .address_size 64
@@ -40,9 +40,9 @@ ret; }}
         ("and.b32 %r2, %r1, 15;", 1),
         ("and.b32 %r2, %r1, 7; shl.b32 %r2, %r2, 5;", 8),
     ],
-    ids=["in a row", "stride 2", "stride 3", "stride 32", "stride 33", "broadcast", "twice the same", "8 rows"],
+    ids=["contiguous", "stride 2", "stride 3", "stride 32", "stride 33", "broadcast", "two lanes per word", "8 rows"],
 )  # fmt: skip
-def test_banks_of_32_bits(index, wavefronts):
+def test_wavefronts_of_32_bit_accesses(index, wavefronts):
     report = measured(f"{index} shl.b32 %r2, %r2, 2; add.u32 %r3, %r4, %r2; ld.shared.f32 %f1, [%r3];")
     assert (report.shared.requests, report.shared.passes, report.shared.bytes) == (1, wavefronts, 128)
 
@@ -59,7 +59,7 @@ def test_banks_of_32_bits(index, wavefronts):
         ("v4", "shl.b32 %r2, %r1, 5;", 8),
     ],
 )  # fmt: skip
-def test_banks_of_64_and_128_bits(width, index, wavefronts):
+def test_wavefronts_of_64_and_128_bit_accesses(width, index, wavefronts):
     registers = "{%f1, %f2}" if width == "v2" else "{%f1, %f2, %f3, %f4}"
     report = measured(f"{index} add.u32 %r3, %r4, %r2; ld.shared.{width}.f32 {registers}, [%r3];")
     assert report.shared.passes == wavefronts
@@ -72,14 +72,14 @@ def test_banks_of_64_and_128_bits(width, index, wavefronts):
         ("mul.wide.u32 %rd2, %r1, 128;", 32, 4),
         ("mov.u64 %rd2, 64;", 1, 1), ("mul.wide.u32 %rd2, %r1, 4; add.s64 %rd2, %rd2, 16;", 5, 4),
     ],
-    ids=["in a row", "every other", "a column", "one", "astride"],
+    ids=["contiguous", "stride 2", "stride 32", "one word", "unaligned"],
 )  # fmt: skip
 def test_sectors(index, sectors, least):
     report = measured(f"{index} add.s64 %rd3, %rd1, %rd2; ld.global.f32 %f1, [%rd3];")
     assert (report.memory.requests, report.memory.passes, report.memory.least) == (1, sectors, least)
 
 
-def test_instructions_by_class_and_under_a_mask():
+def test_instructions_by_class_with_divergence():
     report = measured("""setp.lt.u32 %p1, %r1, 8; @!%p1 bra L;
 add.f32 %f1, %f2, %f2; add.f32 %f1, %f1, %f2; add.u32 %r5, %r1, 1; cvt.rn.f32.u32 %f3, %r1;
 L: """, threads=48)  # fmt: skip

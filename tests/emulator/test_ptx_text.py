@@ -1,4 +1,4 @@
-"""The text of PTX: functions, scopes, variables, initial values, vectors; and what it says where it cannot read it."""
+"""The PTX parser: functions, scopes, variables, initializers, source lines; its errors and those of launches."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_functions_scopes_and_variables():
     assert (x == expected).all()
 
 
-def test_a_text_with_two_kernels_wants_a_name():
+def test_a_module_with_two_kernels_needs_a_name():
     with pytest.raises(emulator.EmulatorError, match=r"kernels are \['other', 'kernel'\], expected one named"):
         emulator.run_ptx(CALL, 1, 32, np.zeros(32, np.float32), np.uint64(0))
 
@@ -52,25 +52,25 @@ def test_a_text_with_two_kernels_wants_a_name():
     [
         (".version 8.0\n.target sm_80\nnonsense", "found 'nonsense', expected a directive .*line 3"),
         (".visible .entry k()\n{ .reg .b32 %r<2>;\n add.s32 %r1, ?, 1; ret; }", r"unexpected '\?.*line 3"),
-        (".visible .entry k()\n{ bra nowhere; }", "a jump to nowhere .*line 2"),
-        (".visible .entry k()\n{ ret;", "function k does not end"),
+        (".visible .entry k()\n{ bra nowhere; }", "branch to an undefined label .*line 2"),
+        (".visible .entry k()\n{ ret;", "function k has no closing brace"),
         (".visible .entry k()\n{ .reg .b32 %r<2>;\n tcgen05.mma %r1; ret; }", "unsupported-instruction: tcgen05"),
         (".visible .entry k()\n{ call vprintf; ret; }", "unsupported-instruction: call of vprintf"),
     ],
 )  # fmt: skip
-def test_what_it_cannot_read(text, message):
+def test_invalid_ptx_is_reported(text, message):
     with pytest.raises(emulator.EmulatorError, match=message):
         emulator.run_ptx(text, 1, 1)
 
 
-def test_lines_of_sources():
+def test_source_lines_of_loc_directives():
     text = ".visible .entry k()\n{ .loc 1 30 0\n ret;\n.loc 1 31 4, function_name X, inlined_at 1 12 1\n ret; }\n"
     module = parse(text + '.file 1 "a.py"')
     assert module.files == {1: "a.py"}
     assert [item.source for item in module.functions["k"].body] == [(1, 30), (1, 31)]
 
 
-def test_a_launch_must_fit():
+def test_invalid_launch_configurations():
     x = np.zeros(32, np.float32)
     for block, grid in (((2048,), 1), ((0,), 1)):
         with pytest.raises(emulator.EmulatorError, match="expected 1 to 1024 threads"):
@@ -81,7 +81,7 @@ def test_a_launch_must_fit():
         emulator.run_ptx(CALL, 1, 32, x, np.uint64(0), name="kernel", shared_bytes=300_000)
 
 
-def test_grids_and_blocks_of_three_dimensions():
+def test_3d_grids_and_blocks():
     from numba import cuda, uint32
 
     def where(out):

@@ -1,4 +1,4 @@
-"""Exchanges in a warp, atomics, barriers with results, matrices: against the formulas of the PTX ISA in NumPy."""
+"""Warp exchange, atomics, reducing barriers, ldmatrix, mma: against the formulas of the PTX ISA in NumPy."""
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ FULL = "0xffffffff"
 
 
 def u32(values):
+    """Input %a of type u32 for `execute`."""
     return {"a": ("u32", np.asarray(values, np.uint32))}
 
 
@@ -74,7 +75,7 @@ def test_match_and_redux():
 
 
 def atomics(type_, operation, start, values, register, extra=""):
-    """Old values and the result of 32 lanes that change one element in turn."""
+    """Result and old values of an atomic operation of 32 lanes on one element."""
     bits = int("".join(c for c in type_ if c.isdigit())[:2])
     text = f""".version 8.0
 .target sm_90
@@ -122,7 +123,7 @@ def test_compare_and_swap():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
-def test_float_atomics_round_each_sum(dtype):
+def test_float_atomics_round_every_sum(dtype):
     values = np.random.default_rng(3).standard_normal(32).astype(dtype)
     size = 8 * np.dtype(dtype).itemsize
     result, old = atomics(f"f{size}", "add.noftz" if size == 16 else "add", 1, values, size)
@@ -152,7 +153,7 @@ st.global.u32 [%rd3], %r2; ret; }
 """
 
 
-def test_barriers_that_reduce():
+def test_reducing_barriers():
     found = np.zeros(96, np.uint32)
     emulator.run_ptx(BARRIER, 1, 96, found)
     assert (found == 40 + (1 << 9) + (1 << 10)).all()
@@ -187,7 +188,7 @@ def test_ldmatrix(transposed):
 
 
 def mma(shape, kind, a, b, c, d_type="f32", c_type="f32"):
-    """One mma.sync: fragments in, fragment out, as arrays (registers, 32)."""
+    """Run one mma.sync on fragments of shape (registers, 32)."""
     registers = [2 if d_type == "f16" else 4, len(a), len(b), len(c)]
     names = [[f"%{letter}{i}" for i in range(n)] for letter, n in zip("dabc", registers, strict=True)]
     loads = "".join(
@@ -213,18 +214,18 @@ ld.param.u64 %rd1, [pd]; add.s64 %rd2, %rd1, %rd3; {stores} ret; }}
     return d
 
 
-def pack(matrix, place, count):
-    """Fragments of 16-bit numbers: element i of a lane stands at place(g, t, i)."""
+def pack(matrix, index, count):
+    """Fragments of a 16-bit matrix: element i of a lane is matrix[index(g, t, i)]."""
     words = np.zeros((count // 2, 32), np.uint32)
     for lane in range(32):
         for i in range(count):
-            words[i // 2, lane] |= np.uint32(matrix[place(lane // 4, lane % 4, i)]) << np.uint32(16 * (i % 2))
+            words[i // 2, lane] |= np.uint32(matrix[index(lane // 4, lane % 4, i)]) << np.uint32(16 * (i % 2))
     return words
 
 
 @pytest.mark.parametrize("kind", ["f16", "bf16"])
 @pytest.mark.parametrize("K", [8, 16])
-def test_mma_of_16_bits(kind, K):
+def test_mma_of_16_bit_operands(kind, K):
     rng = np.random.default_rng(4)
     a, b, c = (
         rng.integers(-8, 9, (16, K)) / 8,
@@ -252,18 +253,18 @@ def test_mma_of_16_bits(kind, K):
         )
 
 
-def test_mma_with_a_half_accumulator():
+def test_mma_with_an_f16_accumulator():
     rng = np.random.default_rng(5)
     a, b, c = (rng.integers(-8, 9, shape) / 8 for shape in ((16, 16), (16, 8), (16, 8)))
     halves = [m.astype(np.float16).view(np.uint16) for m in (a, b, c)]
-    place = lambda g, t, i: (g + 8 * (i // 2), 2 * t + i % 2)  # noqa: E731
+    index = lambda g, t, i: (g + 8 * (i // 2), 2 * t + i % 2)  # noqa: E731
     fa = pack(halves[0], lambda g, t, i: (g + 8 * (i // 2 % 2), 2 * t + i % 2 + 8 * (i // 4)), 8)
     fb = pack(halves[1], lambda g, t, i: (2 * t + i % 2 + 8 * (i // 2), g), 4)
-    d = mma("m16n8k16", "f16", fa, fb, pack(halves[2], place, 4), "f16", "f16")
-    assert (d == pack((a @ b + c).astype(np.float16).view(np.uint16), place, 4)).all()
+    d = mma("m16n8k16", "f16", fa, fb, pack(halves[2], index, 4), "f16", "f16")
+    assert (d == pack((a @ b + c).astype(np.float16).view(np.uint16), index, 4)).all()
 
 
-def test_mma_cuts_tf32_operands():
+def test_mma_truncates_tf32_operands():
     rng = np.random.default_rng(6)
     a, b = rng.standard_normal((16, 8)).astype(np.float32), rng.standard_normal((8, 8)).astype(np.float32)
     fa = np.array([[a[l // 4 + 8 * (i % 2), l % 4 + 4 * (i // 2)] for l in range(32)] for i in range(4)], np.float32)  # noqa: E741

@@ -1,4 +1,4 @@
-"""What translated kernels call while they run: memory, warps, barriers, arithmetic that is no single instruction.
+"""Runtime of translated kernels: checked memory accesses, warps, barriers, multi-instruction arithmetic.
 
-Numba functions without types or Python objects: every argument is an address or a number. Compiled once a machine.
+Numba functions without Python objects: every argument is an address or a number. Compiled once per machine.
 """

@@ -1,9 +1,9 @@
-"""One lane touches memory: which host address that is, and whether it may.
+"""Memory access of one lane: translate the address, check bounds and alignment, detect races.
 
-The shadow of shared memory holds for every granule (the smallest access of the kernel) who wrote it last and two of
-those who read it since, each with the time on the clock of its warp. `seen[v][w]` is the time of warp w that warp v
-knows of; barriers join these clocks. An access is in order if the one before it was by the same thread or has been
-seen. That is FastTrack's happens-before (Flanagan and Freund, 2009) with a clock for each warp.
+The race detector is FastTrack (Flanagan and Freund, 2009) with one clock per warp. For every granule of shared memory
+(the smallest access of the kernel) a shadow holds the last writer and two readers since, each a stamp of thread and
+clock. `seen[v][w]` is the vector clock of warp v: the latest time of warp w that it has synchronized with; barriers
+join the clocks. An access is ordered after an earlier one by the same thread, or by a stamp not newer than the clock.
 """
 
 from numba import boolean, int64, njit, types
@@ -23,24 +23,24 @@ _ATOMIC_BIT, _PENDING_BIT = 1, 2
 shared_access = types.ExternalFunction("emulator.access.shared", int64(*[int64] * 7, boolean))
 local_access = types.ExternalFunction("emulator.access.local", int64(*[int64] * 6))
 global_access = types.ExternalFunction("emulator.access.global", int64(*[int64] * 7))
-"""The functions at the end of this file: linked by name, so that each is compiled once, not into every caller."""
+"""The functions at the end of this file, linked by name so that each is compiled once instead of into every caller."""
 
 
 @njit(inline="always")
 def get(record, slot):
-    """A slot of a core, a warp or a table row."""
+    """Read a slot of a core, a warp or a table row."""
     return read_i64(record + 8 * slot)
 
 
 @njit(inline="always")
 def put(record, slot, value):
-    """Set a slot of a core, a warp or a table row."""
+    """Write a slot of a core, a warp or a table row."""
     write_i64(record + 8 * slot, value)
 
 
 @njit
 def fault(core, warp, lane, kind, site, address, size, other):
-    """Remember the first fault of a block; returns 0, the host address of nothing."""
+    """Record the first fault of a block; returns 0, the null host address."""
     if get(core, s.ERROR) == 0:
         put(core, s.ERROR, kind)
         put(core, s.ERROR_SITE, site)
@@ -53,7 +53,7 @@ def fault(core, warp, lane, kind, site, address, size, other):
 
 @njit(inline="always")
 def seen(core, warp, other):
-    """Address of the time of warp `other` that the warp `warp` knows of."""
+    """Address of entry `other` in the vector clock of warp `warp`."""
     return get(core, s.SEEN) + 8 * (s.LANES * warp + other)
 
 
@@ -64,7 +64,7 @@ def _stamp(time, warp, lane, bits):
 
 @njit(inline="always")
 def _ordered(core, me, lane, stamp):
-    """Whether an access happened before the present one of lane `lane` of warp `me`."""
+    """Whether the access of a stamp happened before the current access of lane `lane` of warp `me`."""
     other = (stamp >> 8) & 255
     if other == me and (stamp >> 2) & 63 == lane:
         return True
@@ -80,26 +80,27 @@ def _race(core, warp, lane, site, address, size, stamp):
 
 @njit
 def _note_reader(core, me, lane, time, granule):
-    """Keep the latest reader of each of two warps that have not seen each other."""
-    for slot in (s.READS, s.READS_TOO):
-        place = get(core, slot) + 8 * granule
-        stamp = read_i64(place)
+    """Record a reader: the shadow keeps the latest readers of two unordered warps."""
+    for slot in (s.READS, s.OTHER_READS):
+        entry = get(core, slot) + 8 * granule
+        stamp = read_i64(entry)
         if stamp == 0 or _ordered(core, me, lane, stamp):
-            write_i64(place, _stamp(time, me, lane, 0))
+            write_i64(entry, _stamp(time, me, lane, 0))
             return
         if (stamp >> 8) & 255 == me:
-            write_i64(place, _stamp(time, me, SEVERAL_LANES, 0))
+            write_i64(entry, _stamp(time, me, SEVERAL_LANES, 0))
             return
 
 
 @njit
 def check_shared(core, warp, lane, offset, address, size, site, kind, pending):
-    """Whether an access to shared memory is in order and reads something; notes it."""
+    """Check an access to shared memory for races and uninitialized reads, and record it in the shadow."""
     me, time = get(warp, s.INDEX), get(warp, s.TIME)
     shift = get(core, s.SHARED_GRANULE)
     for granule in range(offset >> shift, ((offset + size - 1) >> shift) + 1):
-        place = get(core, s.WRITES) + 8 * granule
-        stamp = read_i64(place)
+        writer_entry = get(core, s.WRITES) + 8 * granule
+        stamp = read_i64(writer_entry)
+        # read of unfinished or missing data
         if stamp & _PENDING_BIT:
             fault(
                 core, warp, lane, RACE_ASYNC, site, address, size, ((stamp >> 8) & 255) * s.LANES + ((stamp >> 2) & 63)
@@ -108,27 +109,29 @@ def check_shared(core, warp, lane, offset, address, size, site, kind, pending):
         if kind != s.WRITE and stamp == 0:
             fault(core, warp, lane, UNINITIALIZED, site, address, size, -1)
             return False
+        # unordered with the last write
         both_atomic = kind == s.ATOMIC and stamp & _ATOMIC_BIT
-        together = kind == s.WRITE and stamp >> 8 == (time << 8) | me  # lanes of one store: their values are compared
-        if stamp and not both_atomic and not together and not _ordered(core, me, lane, stamp):
+        same_store = kind == s.WRITE and stamp >> 8 == (time << 8) | me  # memory.py compares the values of its lanes
+        if stamp and not both_atomic and not same_store and not _ordered(core, me, lane, stamp):
             _race(core, warp, lane, site, address, size, stamp)
             return False
         if kind == s.READ:
             _note_reader(core, me, lane, time, granule)
             continue
-        for slot in (s.READS, s.READS_TOO):
+        # a write: unordered with an earlier read
+        for slot in (s.READS, s.OTHER_READS):
             reader = read_i64(get(core, slot) + 8 * granule)
             if reader and not _ordered(core, me, lane, reader):
                 _race(core, warp, lane, site, address, size, reader)
                 return False
         bits = (_ATOMIC_BIT if kind == s.ATOMIC else 0) | (_PENDING_BIT if pending else 0)
-        write_i64(place, _stamp(time, me, lane, bits))
+        write_i64(writer_entry, _stamp(time, me, lane, bits))
     return True
 
 
 @njit
 def land_shared(core, warp, lane, offset, size):
-    """Note that a copy has landed: from now on it is a write by its thread."""
+    """Record the completion of a cp.async: it now counts as a write by its thread."""
     shift = get(core, s.SHARED_GRANULE)
     for granule in range(offset >> shift, ((offset + size - 1) >> shift) + 1):
         stamp = _stamp(get(warp, s.TIME), get(warp, s.INDEX), lane, 0)
@@ -166,7 +169,8 @@ def _local_access(core, warp, lane, address, size, site):
 
 @njit
 def check_global(core, warp, lane, row, offset, address, size, site, kind):
-    """Whether an access to global memory is of one block alone and reads something; notes it."""
+    """Check an access to global memory for uninitialized reads and for races between blocks, and record it."""
+    # initialized bytes
     initialized = get(row, s.REGION_INIT)
     if initialized:
         for i in range(offset, offset + size):
@@ -175,23 +179,24 @@ def check_global(core, warp, lane, row, offset, address, size, site, kind):
                 return False
             if kind != s.READ:
                 write_u8(initialized + i, 1)
+    # one writing block, or readers alone; atomics are entered with a negative block
     writes, reads = get(row, s.REGION_WRITES), get(row, s.REGION_READS)
     if writes == 0:
         return True
     me, shift = get(core, s.BLOCK_ID), get(core, s.GLOBAL_GRANULE)
     for granule in range(offset >> shift, ((offset + size - 1) >> shift) + 1):
-        place, readers = writes + 4 * granule, reads + 4 * granule
+        writer_entry, reader_entry = writes + 4 * granule, reads + 4 * granule
         if kind == s.READ:
-            reader = read_i32(readers)
+            reader = read_i32(reader_entry)
             if reader not in (me, MANY):
-                exchange_32(readers, me if reader == 0 else MANY)
-            writer = read_i32(place)
+                exchange_32(reader_entry, me if reader == 0 else MANY)
+            writer = read_i32(writer_entry)
         else:
-            mine = -me if kind == s.ATOMIC else me
-            writer = read_i32(place)
-            if writer != mine:
-                writer = exchange_32(place, mine if kind == s.WRITE or writer in (0, mine) else -MANY)
-            reader = read_i32(readers)
+            stamp = -me if kind == s.ATOMIC else me
+            writer = read_i32(writer_entry)
+            if writer != stamp:
+                writer = exchange_32(writer_entry, stamp if kind == s.WRITE or writer in (0, stamp) else -MANY)
+            reader = read_i32(reader_entry)
             if reader not in (0, me):
                 fault(core, warp, lane, RACE_GLOBAL, site, address, size, reader)
                 return False
@@ -230,4 +235,4 @@ LINKED = {
     local_access.symbol: _local_access,
     global_access.symbol: _global_access,
 }
-"""Functions that the rest of the runtime calls by name; the last one calls the others."""
+"""Functions that the rest of the runtime links by name; the last one calls the others."""

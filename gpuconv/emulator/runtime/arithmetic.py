@@ -1,4 +1,4 @@
-"""Conversions with a rounding, directed arithmetic, approximate functions: one function for each name."""
+"""Conversions with explicit rounding, directed arithmetic, approximate functions: a table by name."""
 
 import math
 
@@ -30,7 +30,7 @@ _FLOAT_BITS = {"f32": f32_bits, "f64": bits_f64}
 
 
 def encoder(format_, mode):
-    """From a float64, exact or rounded to odd, to the bits of a format."""
+    """A function that rounds a float64, exact or rounded to odd, to the bits of a format."""
     digits, smallest, largest = FORMATS[format_]
     encode = {"f16": f16_bits, "bf16": bf16_bits}.get(format_, f32_bits)
 
@@ -112,11 +112,12 @@ def _directed(mode):
 
     @jit
     def total(x, y):
-        """x + y to odd; an exact 0 is -0 when rounding down, unless both are +0."""
+        """x + y rounded to odd; an exact 0 is -0 when rounding down, unless both are +0."""
         both = odd_sum(x, y)
         positive = x == 0 and math.copysign(1.0, x) + math.copysign(1.0, y) > 0
         return -0.0 if down and both == 0 and not positive else both
 
+    # one function per operation: exact or rounded to odd in float64, then rounded once
     def add(a, b):
         return encode(total(f32_value(a), f32_value(b)))
 
@@ -138,6 +139,7 @@ def _directed(mode):
     def root(a):
         return encode(odd_root(f32_value(a)))
 
+    # register
     for name, function in (("add", add), ("sub", sub), ("mul", mul), ("fma", fused), ("div", div), ("rcp", rcp),
                            ("sqrt", root)):  # fmt: skip
         enter(f"{name}_{mode}_f32", function)
@@ -149,7 +151,7 @@ def _directed_double(mode):
 
     @jit
     def move(value, error):
-        """The neighbor in the direction of the rounding, where the exact value lies there."""
+        """Step to the adjacent float64 if the exact value, value + error, rounds to it."""
         if error == 0 or not math.isfinite(value):
             return bits_f64(value)
         up = error > 0
@@ -161,6 +163,7 @@ def _directed_double(mode):
             return bits_f64(5e-324 if up else -5e-324)
         return bits_f64(value) - uint64(1) if inward else bits_f64(value) + uint64(1)
 
+    # one function per operation: round to nearest, then correct by the sign of the error
     def add(a, b):
         x, y = as_f64(a), as_f64(b)
         total = x + y
@@ -182,6 +185,7 @@ def _directed_double(mode):
         rest = fma(-quotient, y, x)
         return move(quotient, rest if y > 0 else -rest)
 
+    # register
     for name, function in (("add", add), ("sub", sub), ("mul", mul), ("div", div)):
         enter(f"{name}_{mode}_f64", function)
 

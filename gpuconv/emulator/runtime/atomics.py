@@ -1,4 +1,4 @@
-"""atom and red: lane after lane, lowest first, each in one step as seen from other CPU threads."""
+"""atom and red: lanes in ascending order, each atomic with respect to other CPU threads."""
 
 from numba import extending, int32, int64, types, uint32, uint64
 
@@ -42,7 +42,7 @@ _BITWISE = {"exch": _exch, "cas": _cas, "and": _and, "or": _or, "xor": _xor}
 
 
 def atomic_function(operation, type_):
-    """(old, x, y) -> new, in bits."""
+    """Function (old, x, y) -> new on bits for an atomic operation."""
     if operation in _BITWISE:
         return _BITWISE[operation]
     if type_ in VALUE:
@@ -89,7 +89,7 @@ def _half(operation, type_):
 
 
 def combine(name, version, old, x, y):
-    """Call an atomic operation by its name; only compiled code does."""
+    """Call an atomic operation by name, from compiled code only."""
     return atomic_function(*name.split(" "))(old, x, y)
 
 
@@ -118,7 +118,7 @@ def _narrow(bits, value):
 
 
 def atomic(space, operation, type_):
-    """The helper of an atomic operation; rows of data are x, y and the old values."""
+    """Runtime function of an atomic operation; the rows of data are x, y and the old values."""
     shared, name, version = space == "shared", f"{operation} {type_}", VERSION
     bits = 32 if type_ in ("f16x2", "bf16x2") else 16 if type_ == "bf16" else int(type_[1:])
     size = bits // 8
@@ -130,6 +130,7 @@ def atomic(space, operation, type_):
                 meter_shared(core, addresses, mask, site, size)
             else:
                 meter_global(core, addresses, mask, site, size)
+        # lanes in ascending order: check, then read, modify, write under the lock
         for lane in range(s.LANES):
             if (mask >> uint32(lane)) & uint32(1):
                 address = read_i64(addresses + 8 * lane)

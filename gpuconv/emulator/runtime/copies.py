@@ -1,7 +1,7 @@
-"""cp.async: copies that are under way until they are waited for.
+"""cp.async: a queue of copies in flight for each warp.
 
-A copy is checked when it is issued, and its target is marked as pending: whoever touches it before it has landed is
-reported. It lands, source bytes and all, in the wait that covers its group. Groups are counted for each thread.
+A copy is checked when it is issued and its destination is marked as pending: an access to it before completion is
+reported. The bytes are copied by the wait that covers the group of the copy. Groups are counted per thread.
 """
 
 from numba import int32, int64, njit, types, uint8, uint32
@@ -19,7 +19,7 @@ def _entry(warp, index):
 
 @njit
 def _source(core, warp, lane, address, size, wanted, site):
-    """Host address of `wanted` bytes of global memory, aligned as a copy of `size`; 0 after a fault."""
+    """Host address of `wanted` bytes of global memory, aligned for a copy of `size`; 0 after a fault."""
     if address & (size - 1):
         return fault(core, warp, lane, MISALIGNED, site, address, size, -1)
     if wanted == size:
@@ -33,17 +33,19 @@ def _source(core, warp, lane, address, size, wanted, site):
 
 @lazily(types.void(int64, int64, int64, int64, int64, uint32, int32, int32))
 def issue(core, warp, targets, sources, sizes, mask, size, site):
-    """`cp.async [target], [source], size, sizes`: the rest of the target becomes 0."""
+    """`cp.async [target], [source], size, sizes`: copy `sizes` bytes and zero-fill the rest of `size`."""
     put(warp, s.TIME, get(warp, s.TIME) + 1)
     if get(core, s.SITE_METER):
         meter_global(core, sources, mask, site, size)
     if mask == uint32(0):
         return
+    # take a queue entry
     end = get(warp, s.PENDING_END)
     if end - get(warp, s.PENDING_FIRST) >= s.COPIES:
         fault(core, warp, 0, LIMIT, site, 0, 0, -1)
         return
     entry = _entry(warp, end)
+    # check and record every lane's copy
     for lane in range(s.LANES):
         if (mask >> uint32(lane)) & uint32(1):
             target, source = read_i64(targets + 8 * lane), read_i64(sources + 8 * lane)
@@ -65,15 +67,15 @@ def issue(core, warp, targets, sources, sizes, mask, size, site):
 
 @lazily(types.void(int64, uint32))
 def commit(warp, mask):
-    """cp.async.commit_group: what the lanes issued so far is a group."""
+    """cp.async.commit_group: close the current group of each lane."""
     for lane in range(s.LANES):
         if (mask >> uint32(lane)) & uint32(1):
-            place = warp + s.GROUP + 4 * lane
-            write_i32(place, int32(read_i32(place) + 1))
+            group = warp + s.GROUP + 4 * lane
+            write_i32(group, int32(read_i32(group) + 1))
 
 
 @njit
-def _land(core, warp, entry, lane):
+def _complete(core, warp, entry, lane):
     size = read_i64(entry + s.COPY_SIZE)
     wanted, origin = read_i64(entry + s.COPY_BYTES + 8 * lane), read_i64(entry + s.COPY_SOURCE + 8 * lane)
     offset = read_i64(entry + s.COPY_DESTINATION + 8 * lane) & s.SHARED_MASK
@@ -86,7 +88,7 @@ def _land(core, warp, entry, lane):
 
 @lazily(types.void(int64, int64, uint32, int32))
 def wait(core, warp, mask, keep):
-    """cp.async.wait_group keep: all but the latest `keep` groups land; -1 is wait_all, uncommitted copies too."""
+    """cp.async.wait_group: complete all but the latest `keep` groups; -1 is wait_all, uncommitted copies included."""
     put(warp, s.TIME, get(warp, s.TIME) + 1)
     first, end = get(warp, s.PENDING_FIRST), get(warp, s.PENDING_END)
     for index in range(first, end):
@@ -96,7 +98,7 @@ def wait(core, warp, mask, keep):
             if (waiting & int64(mask)) >> lane & 1:
                 limit = int64(read_i32(warp + s.GROUP + 4 * lane)) - keep
                 if read_i64(entry + s.COPY_GROUP + 8 * lane) < limit:
-                    _land(core, warp, entry, lane)
+                    _complete(core, warp, entry, lane)
                     waiting &= ~(int64(1) << lane)
         write_i64(entry + s.COPY_MASK, waiting)
         if waiting == 0 and index == first:

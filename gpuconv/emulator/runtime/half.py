@@ -1,4 +1,4 @@
-"""f16 and bf16: computed in float64 and rounded once."""
+"""f16 and bf16 arithmetic: computed in float64 and rounded once."""
 
 import math
 
@@ -45,7 +45,7 @@ _PLAIN = {"add": (2, _add), "sub": (2, _sub), "mul": (2, _mul), "fma": (3, _fma)
 
 
 def half_function(name):
-    """The function of a name like fma_relu_bf16: operation, modes, type."""
+    """Function of a name such as fma_relu_bf16: operation, modes, type."""
     operation, *modes, type_ = name.split("_")
     value, encode = _VALUE[type_], encoder(type_, NEAREST)
     least = _SMALLEST[type_] if "ftz" in modes else 0.0

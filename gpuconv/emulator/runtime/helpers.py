@@ -1,4 +1,4 @@
-"""The helpers of the runtime by name, compiled when first asked for."""
+"""Runtime functions by name, compiled on first use."""
 
 import functools
 
@@ -11,7 +11,7 @@ from .lanes import lane_function
 _FIXED = {
     "bar_sync": schedule.bar_sync,
     "wait_for": warp.wait_for,
-    "synchronise warp": warp.synchronise_warp,
+    "synchronize warp": warp.synchronize_warp,
     "trap": warp.trap,
     "shuffle": warp.shuffle,
     "issue": copies.issue,
@@ -24,12 +24,12 @@ _FIXED = {
 
 @functools.cache
 def helper(name):
-    """The compiled function of a name; hold on to it as long as code calls it.
+    """Compiled runtime function of a name; keep a reference as long as machine code calls it.
 
     Raises
     ------
     KeyError
-        If there is no such helper.
+        If the name is unknown.
     """
     _link()
     if name in _FIXED:

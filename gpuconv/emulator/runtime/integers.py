@@ -1,4 +1,4 @@
-"""Integer division, high products, bit fields, bytes: one function for each name."""
+"""Integer division, high products, bit fields, byte permutations: a table by name."""
 
 from numba import int8, int16, int32, int64, uint8, uint16, uint32, uint64
 
@@ -15,7 +15,7 @@ INTEGERS = {
 def _unsigned_division(type_, integer):
     def div(a, b):
         a, b = integer(a), integer(b)
-        return uint64(a // b) if b != 0 else uint64(2**64 - 1)  # unspecified; what the hardware gives
+        return uint64(a // b) if b != 0 else uint64(2**64 - 1)  # unspecified by the ISA; as on hardware
 
     def rem(a, b):
         a, b = integer(a), integer(b)
@@ -30,7 +30,7 @@ def _signed_division(type_, integer):
 
     @jit
     def truncated(a, b):
-        """a / b towards zero; Python's // goes down."""
+        """a / b rounded toward zero; Python's // rounds down."""
         quotient = a // b
         return quotient + 1 if quotient < 0 and quotient * b != a else quotient
 
@@ -58,7 +58,7 @@ for _type in ("s16", "s32", "s64"):
 
 @jit
 def mul_hi_u64(a, b):
-    """The high half of a product of 128 bits, by halves."""
+    """High half of a 128-bit product, from 32-bit halves."""
     low = uint64(0xFFFFFFFF)
     a0, a1, b0, b1 = a & low, a >> uint64(32), b & low, b >> uint64(32)
     middle = a1 * b0 + ((a0 * b0) >> uint64(32))
@@ -68,7 +68,7 @@ def mul_hi_u64(a, b):
 
 @jit
 def mul_hi_s64(a, b):
-    """The same of signed numbers."""
+    """High half of a signed 128-bit product."""
     high = mul_hi_u64(a, b)
     if int64(a) < 0:
         high -= b
@@ -83,6 +83,7 @@ INTEGER_FUNCTIONS["mul_hi_u64"], INTEGER_FUNCTIONS["mul_hi_s64"] = mul_hi_u64, m
 def _bit_field(type_):
     width, signed = int(type_[1:]), type_[0] == "s"
 
+    # extract a field, sign-extended
     def bfe(a, position, length):
         position, length = int64(position) & 255, int64(length) & 255
         if length == 0:
@@ -95,6 +96,7 @@ def _bit_field(type_):
             result = (result & ~(uint64(1) << uint64(i))) | (bit << uint64(i))
         return result
 
+    # position of the highest bit that differs from the sign
     def bfind(a):
         if signed and (a >> uint64(width - 1)) & uint64(1):
             a = ~a & uint64(2**width - 1)
@@ -109,6 +111,7 @@ def _bit_field(type_):
         position = found(a)
         return position if position == uint64(2**32 - 1) else uint64(width - 1) - position
 
+    # register
     enter(f"bfe_{type_}", bfe)
     INTEGER_FUNCTIONS[f"bfind_{type_}"] = found
     enter(f"bfind_shift_{type_}", bfind_shift)

@@ -1,7 +1,7 @@
-"""Functions of one lane's operands that are no single instruction of the processor, each called for 32 lanes at once.
+"""Scalar functions that have no LLVM instruction, applied to the 32 lanes of a warp.
 
-Operands and results are bits in a uint64. A function is compiled when a kernel first calls it, and kept on disk by its
-name, which is why names say everything: rem_s32, narrow_rz_f16_f32, fma_relu_bf16.
+Operands and results are bits in a uint64. A function is compiled on first use and cached on disk by its name, which
+therefore encodes operation, modes and types: rem_s32, narrow_rz_f16_f32, fma_relu_bf16.
 """
 
 from numba import extending, int64, types, uint64
@@ -17,12 +17,12 @@ FUNCTIONS = {**INTEGER_FUNCTIONS, **FLOAT_FUNCTIONS}
 
 
 def function_named(name):
-    """The function of one lane's operands with a name; KeyError if there is none."""
+    """Scalar function of a name; KeyError if it is unknown."""
     return FUNCTIONS[name] if name in FUNCTIONS else half_function(name)
 
 
 def apply(name, version, *operands):
-    """Call a function by its name; only compiled code does."""
+    """Call a scalar function by name, from compiled code only."""
     return function_named(name)(*operands)
 
 
@@ -39,7 +39,7 @@ def _apply(name, version, *operands):
 
 
 def lane_function(name, bits):
-    """The helper that calls a function for 32 lanes; widths of the operands, then of the result."""
+    """Runtime function that applies a scalar function to 32 lanes; `bits`: widths of the operands and of the result."""
     version = VERSION
     p, q, r, t = (*bits[:-1], 0, 0, 0)[:4]
     out = bits[-1]

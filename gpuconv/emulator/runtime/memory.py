@@ -1,6 +1,6 @@
-"""Loads, stores, atomics of a warp: one call an instruction, one access after the other for its active lanes.
+"""Loads and stores of a warp: one call per instruction, which handles the active lanes one after the other.
 
-Data of a vector access stand element by element, 32 lanes each: data[k][lane].
+The data of a vector access are stored element by element: data[k][lane].
 """
 
 from numba import int32, int64, njit, types, uint32
@@ -13,7 +13,7 @@ from .raw import lazily, read_bits, read_i64, read_u8, write_bits
 GENERIC_SPACE, SHARED_SPACE, LOCAL_SPACE = range(3)
 
 MEMORY_SIGNATURE = types.void(int64, int64, int64, int64, uint32, int32, int32)
-"""core, warp, addresses, data, mask, site, elements."""
+"""Arguments: core, warp, addresses, data, mask, site, elements."""
 
 _SPACES = {"generic": GENERIC_SPACE, "shared": SHARED_SPACE, "local": LOCAL_SPACE}
 
@@ -38,7 +38,7 @@ def _host(core, warp, lane, address, size, site, kind, space):
 
 
 def load(space, size):
-    """The helper that loads elements of so many bytes from a space: generic, shared or local."""
+    """Runtime function that loads elements of `size` bytes from a space: generic, shared or local."""
     space, bits = _SPACES[space], 8 * size
 
     def run(core, warp, addresses, data, mask, site, elements):
@@ -57,7 +57,7 @@ def load(space, size):
 
 @njit
 def _conflict(core, warp, addresses, data, mask, site, size, elements):
-    """Whether two lanes of one store give different values to one address."""
+    """Report two lanes of one store that write different values to one address."""
     for lane in range(1, s.LANES):
         if (mask >> uint32(lane)) & uint32(1):
             address = read_i64(addresses + 8 * lane)
@@ -65,8 +65,8 @@ def _conflict(core, warp, addresses, data, mask, site, size, elements):
                 if (mask >> uint32(other)) & uint32(1) and read_i64(addresses + 8 * other) == address:
                     for k in range(elements):
                         for i in range(size):
-                            mine = read_u8(data + size * (s.LANES * k + lane) + i)
-                            if mine != read_u8(data + size * (s.LANES * k + other) + i):
+                            value = read_u8(data + size * (s.LANES * k + lane) + i)
+                            if value != read_u8(data + size * (s.LANES * k + other) + i):
                                 thread = get(warp, s.INDEX) * s.LANES + other
                                 fault(core, warp, lane, RACE_WARP, site, address, size * elements, thread)
                                 return True
@@ -74,7 +74,7 @@ def _conflict(core, warp, addresses, data, mask, site, size, elements):
 
 
 def store(space, size):
-    """The helper that stores elements of so many bytes to a space."""
+    """Runtime function that stores elements of `size` bytes to a space."""
     space, bits = _SPACES[space], 8 * size
 
     def run(core, warp, addresses, data, mask, site, elements):

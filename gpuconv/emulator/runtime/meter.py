@@ -1,4 +1,4 @@
-"""What a memory request costs by the models of docs/emulator.md: wavefronts of shared, sectors of global memory."""
+"""Cost of a memory request by the models of docs/emulator.md: shared-memory wavefronts, global-memory sectors."""
 
 import numpy as np
 from numba import njit, uint32
@@ -13,7 +13,7 @@ BANKS = 32
 
 @njit
 def add_to_meter(core, site, mask, passes, least, size):
-    """Count a request at its place."""
+    """Count a request of an instruction."""
     row = get(core, s.SITE_METER) + 8 * s.METER_SLOTS * site
     active = 0
     for lane in range(s.LANES):
@@ -27,7 +27,7 @@ def add_to_meter(core, site, mask, passes, least, size):
 
 @njit
 def different(addresses, mask, first, last, size, unit):
-    """The different pieces of `unit` bytes that the lanes first..last-1 touch, in the order of their first mention."""
+    """Distinct pieces of `unit` bytes that lanes first..last-1 access, in order of first access."""
     pieces = np.empty(s.LANES * 5, np.int64)
     count = 0
     for lane in range(first, last):
@@ -45,7 +45,7 @@ def different(addresses, mask, first, last, size, unit):
 
 @njit
 def group_wavefronts(addresses, mask, first, last, size):
-    """Wavefronts of the lanes first..last-1: the largest number of different words that they want of one bank."""
+    """Wavefronts of lanes first..last-1: the largest number of distinct words in one bank."""
     wanted = np.zeros(BANKS, np.int64)
     for word in different(addresses, mask, first, last, size, 4):
         wanted[word % BANKS] += 1
@@ -54,20 +54,20 @@ def group_wavefronts(addresses, mask, first, last, size):
 
 @njit
 def meter_shared(core, addresses, mask, site, size):
-    """Count the wavefronts of a request: by the whole warp, by halves for 64 bits, by quarters for 128 bits a lane.
+    """Count the wavefronts of a request: per warp, per half warp for 64 bits a lane, per quarter warp for 128 bits.
 
-    Neighboring groups share their wavefronts where that takes no more than the larger of them takes alone.
+    Two adjacent groups are served together if that needs no more wavefronts than the larger of them alone.
     """
     lanes = s.LANES if size <= 4 else s.LANES * 4 // size
     passes, first = 0, 0
     while first < s.LANES:
-        mine = group_wavefronts(addresses, mask, first, first + lanes, size)
+        wavefronts = group_wavefronts(addresses, mask, first, first + lanes, size)
         if lanes < s.LANES and first // lanes % 2 == 0:
             other = group_wavefronts(addresses, mask, first + lanes, first + 2 * lanes, size)
-            together = group_wavefronts(addresses, mask, first, first + 2 * lanes, size)
-            mine = together if together <= max(mine, other) else mine + other
+            merged = group_wavefronts(addresses, mask, first, first + 2 * lanes, size)
+            wavefronts = merged if merged <= max(wavefronts, other) else wavefronts + other
             first += lanes
-        passes += mine
+        passes += wavefronts
         first += lanes
     least = -(-different(addresses, mask, 0, s.LANES, size, 4).size // BANKS)
     add_to_meter(core, site, mask, passes, least, size)
@@ -75,7 +75,7 @@ def meter_shared(core, addresses, mask, site, size):
 
 @njit
 def meter_global(core, addresses, mask, site, size):
-    """Count the sectors of 32 bytes that a request touches; the fewest possible hold the same bytes side by side."""
+    """Count the 32-byte sectors of a request; the minimum is that of the same bytes stored contiguously."""
     passes = different(addresses, mask, 0, s.LANES, size, SECTOR).size
     unit = min(size, 4)
     least = -(-different(addresses, mask, 0, s.LANES, size, unit).size * unit // SECTOR)

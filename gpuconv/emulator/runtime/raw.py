@@ -1,4 +1,4 @@
-"""Memory by address, for Numba code: loads, stores, a lock, and calls into translated kernels."""
+"""Intrinsics for Numba code: loads and stores by address, atomic exchange, calls into translated kernels."""
 
 import functools
 
@@ -11,7 +11,7 @@ _BITS = {types.int8: 8, types.uint8: 8, types.uint16: 16, types.int32: 32, types
 
 
 def lazily(signature):
-    """Make a function one that compiles it, once, for callers outside Python: importing compiles nothing."""
+    """Decorate a function so that calling it compiles it once to a C function; importing compiles nothing."""
     return lambda function: functools.cache(lambda: cfunc(signature, cache=True, error_model="numpy")(function))
 
 
@@ -22,7 +22,7 @@ def _pointer(builder, address, type_):
 def _reader(type_):
     @intrinsic
     def read(typing_context, address):
-        """The value at an address, which need not be aligned."""
+        """Load a value from an address, which need not be aligned."""
 
         def generate(context, builder, signature, arguments):
             value = builder.load(_pointer(builder, arguments[0], context.get_value_type(type_)))
@@ -37,7 +37,7 @@ def _reader(type_):
 def _writer(type_):
     @intrinsic
     def write(typing_context, address, value):
-        """Put a value to an address, which need not be aligned."""
+        """Store a value to an address, which need not be aligned."""
 
         def generate(context, builder, signature, arguments):
             pointer = _pointer(builder, arguments[0], context.get_value_type(type_))
@@ -61,7 +61,7 @@ write_f32, write_f64 = _writer(types.float32), _writer(types.float64)
 
 @intrinsic
 def exchange(typing_context, address, value):
-    """Put an int64 to an address and return what stood there, in one atomic step."""
+    """Atomically exchange an int64 in memory; returns the old value."""
 
     def generate(context, builder, signature, arguments):
         pointer = _pointer(builder, arguments[0], ir.IntType(64))
@@ -72,7 +72,7 @@ def exchange(typing_context, address, value):
 
 @intrinsic
 def exchange_32(typing_context, address, value):
-    """The same of an int32."""
+    """Atomically exchange an int32 in memory; returns the old value."""
 
     def generate(context, builder, signature, arguments):
         pointer = _pointer(builder, arguments[0], ir.IntType(32))
@@ -82,8 +82,8 @@ def exchange_32(typing_context, address, value):
 
 
 @intrinsic
-def call_advance(typing_context, function, core, warp, pc, mask, alone):
-    """Run translated blocks from number pc on: returns the next number, or SCATTERED or YIELD."""
+def call_advance(typing_context, function, core, warp, pc, mask, converged):
+    """Execute translated basic blocks from number pc; returns the next number, SCATTERED or YIELD."""
 
     def generate(context, builder, signature, arguments):
         i64, i32 = ir.IntType(64), ir.IntType(32)
@@ -145,7 +145,7 @@ def fma(typing_context, a, b, c):
 
 @njit
 def read_bits(bits, address):
-    """An unsigned integer of 8 to 64 bits."""
+    """Load an unsigned integer of 8 to 64 bits."""
     if bits == 8:
         return uint64(read_u8(address))
     if bits == 16:
@@ -157,7 +157,7 @@ def read_bits(bits, address):
 
 @njit
 def write_bits(bits, address, value):
-    """Put the low bits of a number to an address."""
+    """Store the low bits of a number."""
     if bits == 8:
         write_u8(address, value)
     elif bits == 16:

@@ -1,7 +1,7 @@
-"""Rounding once: sums, products and quotients kept exact enough, then narrowed to any format in any direction.
+"""Correct rounding: operations rounded to odd in float64, then narrowed to any format in any direction.
 
-A float64 *rounded to odd* (the exact value if it is one, else the neighbor with an odd last bit) can be rounded again
-to a format with at least two digits less, and the result is as if rounded once (Boldo and Melquiond, 2008).
+A float64 *rounded to odd* (the exact value if representable, else the neighbor with an odd last bit) can be rounded
+again to a format with at least two digits less: the result is correctly rounded (Boldo and Melquiond, 2008).
 """
 
 import math
@@ -21,7 +21,7 @@ jit = njit(error_model="numpy")
 
 @jit
 def odd(value, error):
-    """A rounded value whose exact one differs by something of the sign of `error`, rounded to odd."""
+    """Round to odd a value that was rounded to nearest with an error of the sign of `error`."""
     bits = bits_f64(value)
     if error == 0 or not math.isfinite(value) or not math.isfinite(error) or bits & np.uint64(1):
         return value

@@ -1,7 +1,7 @@
-"""Warps of a block and blocks of a grid: who runs next.
+"""Scheduler of warps and blocks.
 
-The lanes of a warp whose program counter is lowest run together, so lanes that parted meet again at the first block
-that both reach. A warp runs until it waits at a barrier, ends, or has used its turn.
+The lanes of a warp with the lowest program counter execute together, so that diverged lanes reconverge at the first
+basic block that both reach. A warp runs until it waits at a barrier, ends, or has used up its turn.
 """
 
 from numba import int32, int64, njit, types, uint32
@@ -11,18 +11,18 @@ from .access import BARRIER_DIVERGENCE, HANG, WARP_DIVERGENCE, fault, get, put, 
 from .raw import call_advance, lazily, read_i32, read_i64, read_u32, write_i32, write_i64
 
 TURN = 1 << 16
-"""Basic blocks that a warp runs before others get their turn."""
+"""Basic blocks that a warp executes before it yields to other warps."""
 
 
 @njit(inline="always")
 def frame_of(core, index):
-    """The frame of a warp."""
+    """Address of a warp's frame."""
     return get(core, s.FRAMES) + index * get(core, s.FRAME_BYTES)
 
 
 @njit(inline="always")
 def barrier_row(core, index):
-    """The row of a barrier in its table."""
+    """Address of a barrier's row in the table."""
     return get(core, s.BARRIERS) + 8 * s.BARRIER_SLOTS * index
 
 
@@ -33,7 +33,7 @@ def _low_32(value):
 
 @njit
 def lanes_at_lowest(warp):
-    """The lowest program counter of a runnable lane, and all live lanes that stand there."""
+    """Lowest program counter of a runnable lane, and the mask of all live lanes at it."""
     live, parked = get(warp, s.LIVE), get(warp, s.PARKED)
     ready, pc, mask = live & ~parked, 2**31 - 1, int64(0)
     for lane in range(s.LANES):
@@ -48,15 +48,15 @@ def lanes_at_lowest(warp):
 
 @njit
 def _run_warp(core, warp):
-    """Run a warp until it waits, ends, has used its turn or has done something wrong."""
-    put(core, s.STEPS, TURN)
+    """Run a warp until it waits, ends, has used up its turn or faults."""
+    put(core, s.TURN_LEFT, TURN)
     while get(core, s.ERROR) == 0:
         live = get(warp, s.LIVE)
         if live == 0:
             put(warp, s.STATUS, s.DONE)
             return
         pc, mask = lanes_at_lowest(warp)
-        if mask == 0:
+        if mask == 0:  # every live lane waits: deadlock
             lane = 0
             while not (live >> lane) & 1:
                 lane += 1
@@ -64,6 +64,7 @@ def _run_warp(core, warp):
             fault(core, warp, lane, kind, get(warp, s.SITE), 0, 0, -1)
             return
         put(warp, s.PARKED, get(warp, s.PARKED) & ~mask)
+        # execute the lanes at the lowest program counter
         after = call_advance(get(core, s.ADVANCE), core, warp, int32(pc), int32(_low_32(mask)), int32(mask == live))
         if after == s.YIELD:
             return
@@ -71,18 +72,19 @@ def _run_warp(core, warp):
             for lane in range(s.LANES):
                 if (mask >> lane) & 1:
                     write_i32(warp + s.PC + 4 * lane, after)
-        if get(core, s.STEPS) <= 0:
+        if get(core, s.TURN_LEFT) <= 0:
             return
 
 
 @njit
 def _start_block(core, block):
-    """Put every warp of a block to its first instruction."""
+    """Reset the state of a block and set every warp to its first instruction."""
     x, y = get(core, s.GRID), get(core, s.GRID + 1)
     put(core, s.CTAID, block % x)
     put(core, s.CTAID + 1, block // x % y)
     put(core, s.CTAID + 2, block // (x * y))
     put(core, s.BLOCK_ID, block + 1)
+    # barriers, clocks, shadow memory
     for i in range(s.BARRIER_SLOTS * s.BARRIER_COUNT):
         put(get(core, s.BARRIERS), i, 0)
     for i in range(s.LANES * s.LANES):
@@ -91,7 +93,8 @@ def _start_block(core, block):
         for i in range((get(core, s.SHARED_BYTES) >> get(core, s.SHARED_GRANULE)) + 1):
             put(get(core, s.WRITES), i, 0)
             put(get(core, s.READS), i, 0)
-            put(get(core, s.READS_TOO), i, 0)
+            put(get(core, s.OTHER_READS), i, 0)
+    # warps: program counters, thread indices, live lanes
     threads, bx, by = get(core, s.THREADS), get(core, s.BLOCK), get(core, s.BLOCK + 1)
     for index in range(get(core, s.WARPS)):
         warp, live = frame_of(core, index), int64(0)
@@ -112,7 +115,7 @@ def _start_block(core, block):
 
 @njit
 def release(core, row):
-    """Let the warps that wait at a barrier go on; they know of all that happened before it."""
+    """Release the warps that wait at a barrier and join their vector clocks."""
     for index in range(get(core, s.WARPS)):
         if (get(row, s.WAITERS) >> index) & 1:
             warp = frame_of(core, index)
@@ -120,15 +123,15 @@ def release(core, row):
             put(warp, s.BARRIER, 0)
             put(warp, s.RESULT, get(row, s.VALUE))
             for other in range(get(core, s.WARPS)):
-                place = seen(core, index, other)
-                write_i64(place, max(read_i64(place), get(row, s.BARRIER_CLOCK + other)))
+                clock = seen(core, index, other)
+                write_i64(clock, max(read_i64(clock), get(row, s.BARRIER_CLOCK + other)))
     for slot in range(s.BARRIER_SLOTS):
         put(row, slot, 0)
 
 
 @njit
 def _waiting(core):
-    """A barrier and a warp that waits there, -1 where none waits."""
+    """A barrier with a waiting warp, and that warp; -1 if none waits."""
     for index in range(get(core, s.WARPS)):
         warp = frame_of(core, index)
         if get(warp, s.STATUS) == s.WAITING:
@@ -138,12 +141,12 @@ def _waiting(core):
 
 @njit
 def _stuck(core):
-    """Nothing can run: the block is done, or a barrier waits for threads that never come."""
+    """Whether the block is finished, or deadlocked at a barrier that some threads never reach."""
     barrier, index = _waiting(core)
     if barrier < 0:
         return True
     row = barrier_row(core, barrier)
-    if get(core, s.CHECK) == 0 and get(row, s.EXPECTED) == 0:  # as hardware: threads that ended are not waited for
+    if get(core, s.CHECK) == 0 and get(row, s.EXPECTED) == 0:  # as on hardware, exited threads are not waited for
         release(core, row)
         return False
     warp = frame_of(core, index)
@@ -156,7 +159,7 @@ def _stuck(core):
 
 @njit
 def _random(core):
-    """A step of Marsaglia's xorshift64."""
+    """One step of Marsaglia's xorshift64."""
     x = get(core, s.SEED)
     x ^= x << 13
     x ^= (x >> 7) & 0x1FFFFFFFFFFFFFF
@@ -172,6 +175,7 @@ def _run_block(core, block):
     budget = get(core, s.BUDGET)
     while get(core, s.ERROR) == 0:
         ran = False
+        # one round over the warps, in shuffled order if seeded
         start = _random(core) % warps if get(core, s.SEED) else 0
         step = 1 if get(core, s.SEED) == 0 or _random(core) & 1 else warps - 1
         for k in range(warps):
@@ -179,7 +183,7 @@ def _run_block(core, block):
             if get(warp, s.STATUS) == s.RUNNING and get(core, s.ERROR) == 0:
                 _run_warp(core, warp)
                 ran = True
-                budget -= TURN - get(core, s.STEPS)
+                budget -= TURN - get(core, s.TURN_LEFT)
         if budget <= 0 and get(core, s.ERROR) == 0:
             fault(core, frame_of(core, 0), 0, HANG, get(frame_of(core, 0), s.SITE), 0, 0, -1)
         if not ran and _stuck(core):
@@ -188,7 +192,7 @@ def _run_block(core, block):
 
 @lazily(types.void(int64, int64, int64))
 def run_blocks(core, order, count):
-    """Run blocks order[0], order[1], ... until one does something wrong."""
+    """Run blocks order[0], order[1], ... until one faults."""
     for i in range(count):
         block = read_i64(order + 8 * i)
         if block > read_i64(get(core, s.FIRST_ERROR)):
@@ -202,7 +206,7 @@ def run_blocks(core, order, count):
 
 @njit
 def park(core, warp, mask, pc, site, barrier):
-    """Let lanes wait where they are for others of their warp."""
+    """Park lanes at their program counter until other lanes of the warp arrive."""
     put(warp, s.PARKED, get(warp, s.PARKED) | mask)
     put(warp, s.SITE, site)
     put(warp, s.BARRIER, barrier)
@@ -214,13 +218,14 @@ def park(core, warp, mask, pc, site, barrier):
 
 @lazily(int32(int64, int64, int64, int64, uint32, uint32, int32, int32, int32))
 def bar_sync(core, warp, barriers, counts, predicates, mask, kind, site, pc):
-    """A warp arrives at a barrier of the block and waits there; pc is the present block, the next one follows.
+    """A warp arrives at a block-wide barrier and waits; pc is the current basic block.
 
     kind: 0 sync, 1 arrive, 2 red.popc, 3 red.and, 4 red.or.
     """
     mask = int64(mask)
     if mask != get(warp, s.LIVE):
         return park(core, warp, mask, pc, site, 1)
+    # barrier number and thread count, checked
     lane = 0
     while not (mask >> lane) & 1:
         lane += 1
@@ -233,6 +238,7 @@ def bar_sync(core, warp, barriers, counts, predicates, mask, kind, site, pc):
     for other in range(s.LANES):
         if (mask >> other) & 1:
             write_i32(warp + s.PC + 4 * other, int32(pc + 1))
+    # arrive: reduction, count, vector clock
     row = barrier_row(core, index)
     _combine(row, int64(predicates) & mask, mask, kind)
     put(row, s.ARRIVED, get(row, s.ARRIVED) + s.LANES)
@@ -242,6 +248,7 @@ def bar_sync(core, warp, barriers, counts, predicates, mask, kind, site, pc):
     for other in range(get(core, s.WARPS)):
         clock = s.BARRIER_CLOCK + other
         put(row, clock, max(get(row, clock), read_i64(seen(core, me, other))))
+    # wait, unless this is bar.arrive; the last arrival releases all
     if kind != 1:
         put(warp, s.STATUS, s.WAITING)
         put(warp, s.BARRIER, index + 1)
@@ -253,7 +260,7 @@ def bar_sync(core, warp, barriers, counts, predicates, mask, kind, site, pc):
 
 @njit
 def _combine(row, predicates, mask, kind):
-    """Take a warp's predicates into the reduction of a barrier."""
+    """Combine a warp's predicates into the reduction of a barrier."""
     value = get(row, s.VALUE)
     if kind == 2:
         for lane in range(s.LANES):

@@ -1,6 +1,6 @@
-"""The state of a running grid: what stands where in memory. The translator emits offsets into it, the runtime reads it.
+"""Memory layout of the state of a running grid, shared by the translator and the runtime.
 
-A *core* is what one CPU thread works on: one block at a time. Slots are int64.
+A *core* is the state of one CPU thread, which runs one thread block at a time. Slots are int64.
 """
 
 LANES = 32
@@ -17,10 +17,10 @@ REGION_COUNT = 13
 SHARED = 14
 SHARED_TABLE = 15
 SHARED_COUNT = 16
-SHARED_GRANULE = 17  # log2 of its bytes
+SHARED_GRANULE = 17  # log2 of bytes
 WRITES = 18
 READS = 19
-READS_TOO = 20
+OTHER_READS = 20
 LOCAL = 21
 LOCAL_BYTES = 22
 ERROR = 23
@@ -31,7 +31,7 @@ ERROR_OTHER = 27
 CHECK = 28
 SITE_METER = 29
 BLOCK_METER = 30
-STEPS = 31
+TURN_LEFT = 31
 BUDGET = 32
 BLOCK_ID = 33
 SEED = 34
@@ -71,11 +71,11 @@ BARRIER_CLOCK = 4
 BARRIER_SLOTS = 4 + LANES
 BARRIER_COUNT = 16
 
-# ---- what a basic block returns instead of the number of the next one
+# ---- return values of a basic block besides the number of the next one
 SCATTERED = -1  # every lane's program counter has been stored
 YIELD = -2
 
-# ---- addresses: bits 40 and up say which buffer, so that no index within reach of one lands in another
+# ---- addresses: bits 40 and up select the buffer, so that an index out of range cannot reach another buffer
 SPACE_SHIFT = 40
 MIDDLE = 1 << 39
 SHARED_WINDOW = 1
@@ -87,11 +87,11 @@ SHARED_MASK = (1 << SHARED_SHIFT) - 1
 # ---- kinds of access
 READ, WRITE, ATOMIC = range(3)
 
-# ---- what a meter counts at one place: requests, lanes, wavefronts or sectors, the fewest possible, bytes asked for
+# ---- counters of one memory instruction: requests, active lanes, wavefronts or sectors, their minimum, bytes requested
 REQUESTS, LANES_ACTIVE, PASSES, LEAST, BYTES = range(5)
 METER_SLOTS = 5
 
-# ---- a copy that cp.async has not landed yet
+# ---- a cp.async copy in flight
 COPY_MASK = 0
 COPY_SIZE = 8
 COPY_SITE = 16

@@ -1,10 +1,10 @@
-"""Tables of functions by name."""
+"""Tables of compiled functions by name."""
 
 from .rounding import jit
 
 
 def table():
-    """An empty table, and what compiles a function and enters it under a name."""
+    """An empty table, and a function that compiles a function and enters it by name."""
     functions = {}
 
     def enter(name, function):

@@ -1,6 +1,6 @@
 """ldmatrix and mma.sync by the fragment layouts of PTX ISA 9.7.14.
 
-With g = lane / 4 and t = lane % 4, element i of a lane's fragment stands at
+With g = lane / 4 and t = lane % 4, element i of a lane's fragment is
 
     A (16, 16), 16 bits   row g + 8 ((i / 2) % 2), column 2 t + i % 2 + 8 (i / 4)
     B (16, 8), 16 bits    row 2 t + i % 2 + 8 (i / 2), column g
@@ -8,8 +8,8 @@ With g = lane / 4 and t = lane % 4, element i of a lane's fragment stands at
     B (8, 8), tf32        row t + 4 i, column g
     C, D (16, 8)          row g + 8 (i / 2), column 2 t + i % 2
 
-Products are exact; they are summed in float64 with C last, and rounded once. Hardware keeps fewer digits in between,
-in an order that is not published. tf32 operands lose their 13 low bits, as in hardware.
+Products are exact; they are summed in float64 with C last, and rounded once. Hardware accumulates with fewer digits
+and in an unpublished order. The 13 low bits of tf32 operands are ignored, as on hardware.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ KINDS = {"f16": F16, "bf16": BF16, "tf32": TF32}
 
 @njit
 def _whole_warp(core, warp, mask, site):
-    """Whether all 32 lanes are here, as .aligned instructions want it."""
+    """Check that all 32 lanes are active, as .aligned instructions require."""
     if mask == uint32(0xFFFFFFFF):
         return True
     lane = 0
@@ -39,12 +39,13 @@ def _whole_warp(core, warp, mask, site):
 
 @lazily(types.void(int64, int64, int64, int64, uint32, int32, int32, int32))
 def ldmatrix(core, warp, addresses, results, mask, site, matrices, transposed):
-    """Matrices of 8 x 8 numbers of 16 bits; lanes 8 k to 8 k + 7 give the addresses of the rows of matrix k."""
+    """Load 8 x 8 matrices of 16-bit elements; lanes 8 k to 8 k + 7 hold the row addresses of matrix k."""
     put(warp, s.TIME, get(warp, s.TIME) + 1)
     if not _whole_warp(core, warp, mask, site):
         return
     passes = 0
     for k in range(matrices):
+        # rows
         rows = np.zeros(8, np.int64)
         for r in range(8):
             lane = 8 * k + r
@@ -54,6 +55,7 @@ def ldmatrix(core, warp, addresses, results, mask, site, matrices, transposed):
                 return
         if get(core, s.SITE_METER):
             passes += group_wavefronts(addresses, mask, 8 * k, 8 * k + 8, 16)
+        # two elements per lane
         for lane in range(s.LANES):
             g, t = lane // 4, lane % 4
             if transposed:
@@ -105,7 +107,7 @@ def _load_b(fragments, kind, K):
 
 @lazily(types.void(int64, int64, int64, int64, int64, int64, uint32, int32, int32, int32, int32, int32))
 def mma(core, warp, a_fragments, b_fragments, c_fragments, results, mask, site, kind, K, c_half, d_half):
-    """D = A B + C for matrices (16, K), (K, 8) and (16, 8); c_half, d_half: C, D are float16, two in a register."""
+    """D = A B + C for matrices (16, K), (K, 8) and (16, 8); c_half, d_half: C, D are packed float16."""
     if not _whole_warp(core, warp, mask, site):
         return
     a, b = _load_a(a_fragments, kind, K), _load_b(b_fragments, kind, K)

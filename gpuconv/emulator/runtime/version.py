@@ -1,4 +1,4 @@
-"""A number that changes with the sources of the emulator: part of every key under which compiled code is kept."""
+"""Hash of the emulator's sources, part of every cache key of compiled code."""
 
 import hashlib
 from pathlib import Path

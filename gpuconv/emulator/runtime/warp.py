@@ -1,4 +1,4 @@
-"""Lanes of a warp that wait for each other and exchange values."""
+"""Warp-level primitives: synchronization, shuffle, match, redux."""
 
 from numba import int32, int64, njit, types, uint32
 
@@ -9,32 +9,32 @@ from .schedule import park
 
 
 @lazily(int32(int64, int64, int64, uint32, int32, int32, uint32))
-def wait_for(core, warp, members, mask, site, pc, here):
-    """0 if all lanes that the present ones name are here, too; else the present ones wait and it is 1."""
+def wait_for(core, warp, members, mask, site, pc, active):
+    """Return 0 if all lanes named in the member masks are active; else park the active lanes and return 1."""
     wanted = int64(0)
     for lane in range(s.LANES):
         if (mask >> uint32(lane)) & uint32(1):
-            named = int64(read_u32(members + 4 * lane))
-            wanted |= named
-            if not (named >> lane) & 1:
+            members_of_lane = int64(read_u32(members + 4 * lane))
+            wanted |= members_of_lane
+            if not (members_of_lane >> lane) & 1:
                 fault(core, warp, lane, WARP_DIVERGENCE, site, 0, 0, -1)
                 return int32(1)
     if mask == uint32(0) or wanted & get(warp, s.LIVE) & ~int64(mask) == 0:
         return int32(0)
-    park(core, warp, int64(here), pc, site, 0)
+    park(core, warp, int64(active), pc, site, 0)
     return int32(1)
 
 
 @lazily(types.void(int64, int64))
-def synchronise_warp(core, warp):
-    """bar.warp.sync: what lanes did before is seen by all of them."""
+def synchronize_warp(core, warp):
+    """bar.warp.sync: earlier accesses of the lanes are ordered before later ones of all of them."""
     me = get(warp, s.INDEX)
     write_i64(seen(core, me, me), get(warp, s.TIME))
 
 
 @lazily(types.void(int64, int64, uint32, int32))
 def trap(core, warp, mask, site):
-    """The kernel gives up, if any lane does."""
+    """trap: the kernel aborts if any lane is active."""
     for lane in range(s.LANES):
         if (mask >> uint32(lane)) & uint32(1):
             fault(core, warp, lane, TRAP, site, 0, 0, -1)
@@ -43,7 +43,7 @@ def trap(core, warp, mask, site):
 
 @lazily(uint32(int64, int64, int64, int64, int32, uint32))
 def shuffle(values, amounts, clamps, results, mode, mask):
-    """shfl.sync: who takes whose value, by the formulas of PTX ISA 9.7.9.6; the lanes whose source is in range."""
+    """shfl.sync by the formulas of PTX ISA 9.7.9.6; returns the mask of lanes whose source is in range."""
     found = uint32(0)
     for lane in range(s.LANES):
         if not (mask >> uint32(lane)) & uint32(1):
@@ -72,7 +72,7 @@ def shuffle(values, amounts, clamps, results, mode, mask):
 
 
 def match(mode, bits):
-    """The helper of match.any or match.all for values of so many bits; the lanes that agree."""
+    """Runtime function of match.any or match.all for values of `bits` bits."""
     everyone, wide = mode == "all", bits == 64
 
     def find(values, results, mask):
@@ -109,7 +109,7 @@ def _better(operation, signed, x, y):
 
 
 def redux(operation, type_):
-    """The helper of redux.sync: one result of all lanes for each of them."""
+    """Runtime function of redux.sync: reduce over all lanes and broadcast."""
     kind = {"add": 0, "min": 1, "max": 2, "and": 3, "or": 4, "xor": 5}[operation]
     if type_ == "f32":
         return _redux_float(kind)

@@ -1,9 +1,9 @@
-"""From a parsed kernel to LLVM IR: a function for each basic block, and one that goes from block to block."""
+"""Translate a kernel to LLVM IR: one function per basic block, and a dispatch loop over them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..errors import Place
+from ..errors import Location
 from ..flow import Block, Kernel, ends_block
 from ..ptx import Instruction, Name
 from ..runtime import state as s
@@ -17,28 +17,28 @@ __all__ = ["Program", "bits", "control", "conversion", "floating", "integer", "m
 
 @dataclass
 class Program:
-    """A translated kernel: its IR, and what the machine must know to run it."""
+    """A translated kernel: LLVM IR and what its execution needs."""
 
     text: str
     frame_bytes: int
     helpers: dict[str, str]
-    """Helper of the runtime to the symbol it must have."""
+    """Runtime function -> symbol by which the IR calls it."""
     sites: list[Instruction]
     has_atomics: bool
     has_copies: bool
 
 
 def translate(
-    kernel: Kernel, place: Callable[[Instruction], Place], addresses: dict[str, int], parameters: dict[str, int]
+    kernel: Kernel, locate: Callable[[Instruction], Location], addresses: dict[str, int], parameters: dict[str, int]
 ) -> Program:
-    """Translate a kernel whose variables have addresses and whose parameters have offsets.
+    """Translate a kernel; `addresses` of its variables, offsets of its `parameters`.
 
     Raises
     ------
     EmulatorError
-        Of kind unsupported-instruction, naming it and its line.
+        Of kind unsupported-instruction, with the instruction and its line.
     """
-    layout = Layout(place, addresses, parameters)
+    layout = Layout(locate, addresses, parameters)
     blocks = [_block(kernel, block, layout) for block in kernel.blocks]
     text = "\n".join([*_declarations(layout), *blocks, _advance(len(blocks))])
     helpers = {name: symbol.strip('"') for name, (symbol, _, _) in layout.helpers.items()}
@@ -82,15 +82,16 @@ def _declarations(layout: Layout) -> list[str]:
 
 
 def _advance(blocks: int) -> str:
-    """The loop from block to block: while all live lanes go together, the turn lasts and nothing is wrong."""
+    """Dispatch loop over basic blocks: runs on while the warp is converged, within its turn and without a fault."""
     cases = " ".join(f"i32 {k}, label %run{k}" for k in range(blocks))
     runs = "\n".join(
         f"run{k}:\n%r{k} = call i32 @block{k}(ptr %c, ptr %w, i32 %mask)\nbr label %after" for k in range(blocks)
     )
     results = ", ".join(f"[ %r{k}, %run{k} ]" for k in range(blocks))
+    # count: the meter's executions of the block, if metered; choose: call the block; after: whether to go on
     return f"""
-define i32 @advance(ptr %c, ptr %w, i32 %start, i32 %mask, i32 %alone) {{
-%steps = getelementptr i8, ptr %c, i64 {8 * s.STEPS}
+define i32 @advance(ptr %c, ptr %w, i32 %start, i32 %mask, i32 %converged) {{
+%turn = getelementptr i8, ptr %c, i64 {8 * s.TURN_LEFT}
 %error = getelementptr i8, ptr %c, i64 {8 * s.ERROR}
 %meter = getelementptr i8, ptr %c, i64 {8 * s.BLOCK_METER}
 %counts = load i64, ptr %meter
@@ -103,14 +104,14 @@ loop:
 %pc = phi i32 [ %start, %0 ], [ %next, %after ]
 br i1 %metered, label %count, label %choose
 count:
-%place = getelementptr [2 x i64], ptr %table, i32 %pc
-%place1 = getelementptr i8, ptr %place, i64 8
-%warps = load i64, ptr %place
+%row = getelementptr [2 x i64], ptr %table, i32 %pc
+%row1 = getelementptr i8, ptr %row, i64 8
+%warps = load i64, ptr %row
 %warps1 = add i64 %warps, 1
-store i64 %warps1, ptr %place
-%threads = load i64, ptr %place1
+store i64 %warps1, ptr %row
+%threads = load i64, ptr %row1
 %threads1 = add i64 %threads, %lanes
-store i64 %threads1, ptr %place1
+store i64 %threads1, ptr %row1
 br label %choose
 choose:
 switch i32 %pc, label %nowhere [ {cases} ]
@@ -119,16 +120,16 @@ unreachable
 {runs}
 after:
 %next = phi i32 {results}
-%left = load i64, ptr %steps
+%left = load i64, ptr %turn
 %left1 = sub i64 %left, 1
-store i64 %left1, ptr %steps
+store i64 %left1, ptr %turn
 %wrong = load i64, ptr %error
 %fine = icmp eq i64 %wrong, 0
 %more = icmp sgt i64 %left1, 0
 %ahead = icmp sge i32 %next, 0
-%together = icmp ne i32 %alone, 0
+%whole = icmp ne i32 %converged, 0
 %a = and i1 %fine, %more
-%b = and i1 %ahead, %together
+%b = and i1 %ahead, %whole
 %on = and i1 %a, %b
 br i1 %on, label %loop, label %out
 out:

@@ -1,4 +1,4 @@
-"""Bits: counting, fields, bytes, functions of three inputs: PTX ISA 9.7.1.14 to 9.7.1.24, 9.7.8.5."""
+"""Bit manipulation: counting, fields, byte permutations, lop3: PTX ISA 9.7.1.14 to 9.7.1.24, 9.7.8.5."""
 
 from ..ptx import WIDTHS, Immediate, Instruction
 from .code import Code
@@ -31,7 +31,7 @@ def count_bits(code: Code, item: Instruction) -> None:
 
 @instruction("bfe", "bfi", "prmt", "dp4a", "dp2a", "sad")
 def bit_fields(code: Code, item: Instruction) -> None:
-    """Operations of several operands that are a function of runtime/lanes.py each."""
+    """Operations that call a scalar function of runtime/lanes.py."""
     type_ = first_type(item)
     modes = [p for p in item.parts[1:] if p in ("f4e", "b4e", "rc8", "ecl", "ecr", "rc16", "wrap", "clamp", "lo", "hi")]
     types = [p for p in item.parts[1:] if p in WIDTHS]
@@ -44,7 +44,7 @@ def bit_fields(code: Code, item: Instruction) -> None:
 
 @instruction("lop3")
 def three_inputs(code: Code, item: Instruction) -> None:
-    """Any function of three bits: the sum of the minterms that the table has."""
+    """lop3: any function of three bits, as the sum of the minterms of its table."""
     table = item.operands[4]
     if not isinstance(table, Immediate):
         raise code.unsupported()

@@ -1,8 +1,8 @@
-"""Writes LLVM IR: one function for each basic block, a vector of 32 lanes for each value.
+"""LLVM IR of a basic block: every value is a vector of 32 lanes.
 
-Registers are integers of their width (predicates: i1) whatever their type; floats are the same bits seen otherwise.
-A register lives in the frame of its warp; within a block it is a value. Lanes that are not active compute too, but
-nothing of theirs is kept.
+Registers are integers of their width (predicates: i1) whatever their type; floats are bitcasts of them. Registers are
+stored in the frame of the warp and are SSA values within a block. Inactive lanes compute too, but their results are
+not stored.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from .values import FLOATS, constant, immediate_bits, integers, vector
 
 
 class Code:
-    """The IR of one basic block, and how its instructions read and write registers."""
+    """Builder of the IR of one basic block: emits operations, reads and writes registers."""
 
     def __init__(self, kernel: Kernel, block: Block, program: Layout) -> None:
         self.kernel, self.block, self.program = kernel, block, program
@@ -33,47 +33,47 @@ class Code:
     # ---- emitting
 
     def put(self, line: str) -> None:
-        """Append a line."""
+        """Append a line of IR."""
         self.lines.append(line)
 
     def name(self) -> str:
-        """A name not used yet."""
+        """A new value name."""
         self.count += 1
         return f"%v{self.count}"
 
     def op(self, text: str) -> str:
-        """Append an operation and return its value's name."""
+        """Append an operation and return the name of its value."""
         name = self.name()
         self.lines.append(f"{name} = {text}")
         return name
 
     def bitcast(self, value: str, source: str, target: str) -> str:
-        """The same bits as another type."""
+        """Reinterpret the bits as another type."""
         return value if source == target else self.op(f"bitcast {source} {value} to {target}")
 
     def splat(self, value: str, type_: str) -> str:
-        """A scalar in every lane."""
+        """Broadcast a scalar to all lanes."""
         first = self.op(f"insertelement <32 x {type_}> poison, {type_} {value}, i64 0")
         return self.op(f"shufflevector <32 x {type_}> {first}, <32 x {type_}> poison, <32 x i32> zeroinitializer")
 
     def unsupported(self) -> EmulatorError:
-        """The error for an instruction, or a variant of one, that is not there."""
+        """The error for an unsupported instruction or variant."""
         item = self.instruction
-        return EmulatorError("unsupported-instruction", item.text, self.program.place(item))
+        return EmulatorError("unsupported-instruction", item.text, self.program.locate(item))
 
     # ---- the frame
 
     def frame(self, offset: int) -> str:
-        """The address of a place in the frame of the warp."""
+        """Address of an offset in the frame of the warp."""
         return self.op(f"getelementptr i8, ptr %w, i64 {offset}")
 
     def core_slot(self, slot: int) -> str:
-        """A slot of the core, as i64."""
+        """Load a slot of the core, as i64."""
         pointer = self.op(f"getelementptr i8, ptr %c, i64 {8 * slot}")
         return self.op(f"load i64, ptr {pointer}")
 
     def load_lanes(self, offset: int, bits: int) -> str:
-        """32 integers of the frame; predicates are one i32 of bits."""
+        """Load 32 integers of the frame; predicates are the bits of one i32."""
         pointer = self.frame(offset)
         if bits == 1:
             word = self.op(f"load i32, ptr {pointer}")
@@ -81,7 +81,7 @@ class Code:
         return self.op(f"load {integers(bits)}, ptr {pointer}, align 64")
 
     def store_lanes(self, offset: int, bits: int, value: str) -> None:
-        """Put the active lanes of a value into the frame."""
+        """Store the active lanes of a value to the frame."""
         old = self.load_lanes(offset, bits)
         mixed = self.op(f"select <32 x i1> %m, {integers(bits)} {value}, {integers(bits)} {old}")
         pointer = self.frame(offset)
@@ -92,7 +92,7 @@ class Code:
             self.put(f"store {integers(bits)} {mixed}, ptr {pointer}, align 64")
 
     def flush(self) -> None:
-        """Put what later blocks want to know into the frame."""
+        """Store the changed registers that later blocks read to the frame."""
         for register in sorted(self.changed & self.block.live_out):
             bits = self.kernel.registers[register]
             self.store_lanes(self.program.offset_of(register, bits), bits, self.values[register])
@@ -101,14 +101,14 @@ class Code:
     # ---- operands
 
     def register(self, name: str) -> str:
-        """The integer value of a register."""
+        """Integer value of a register, loaded on first use."""
         if name not in self.values:
             bits = self.kernel.registers[name]
             self.values[name] = self.load_lanes(self.program.offset_of(name, bits), bits)
         return self.values[name]
 
     def read(self, operand: Operand, type_: str) -> str:
-        """An operand as 32 lanes of a PTX type; a wider register is cut."""
+        """Read an operand as 32 lanes of a PTX type; a wider register is truncated."""
         bits = WIDTHS[type_]
         if isinstance(operand, Immediate):
             value, width = constant(immediate_bits(operand, type_), bits), bits
@@ -128,13 +128,13 @@ class Code:
         return value
 
     def raw(self, operand: Operand, type_: str) -> str:
-        """The bits of an operand of a type, as integers of its width."""
+        """Read the bits of an operand, as integers of the type's width."""
         if isinstance(operand, Immediate):
             return constant(immediate_bits(operand, type_), WIDTHS[type_])
         return self.read(operand, "pred" if type_ == "pred" else f"b{WIDTHS[type_]}")
 
     def named(self, operand: Name) -> tuple[str, int]:
-        """The value and width of a register, special register or symbol."""
+        """Value and width of a register, special register or symbol."""
         name = operand.name
         if name in self.kernel.registers:
             return self.register(name), self.kernel.registers[name]
@@ -147,7 +147,7 @@ class Code:
         return found
 
     def write(self, operand: Operand, value: str, type_: str) -> None:
-        """Set a register to lanes of a PTX type; in a wider one they are extended by their sign or with zeros."""
+        """Write lanes of a PTX type to a register; a wider register is sign- or zero-extended."""
         if not isinstance(operand, Name):
             raise self.unsupported()
         if operand.name == "_":
@@ -171,7 +171,7 @@ class Code:
     # ---- floats
 
     def flushed(self, value: str, item: Instruction, type_: str) -> str:
-        """Subnormal numbers as zeros of their sign, where the instruction says .ftz."""
+        """Flush subnormals to signed zeros if the instruction has .ftz."""
         if "ftz" not in item.parts or type_ != "f32":
             return value
         bits = self.op(f"bitcast <32 x float> {value} to <32 x i32>")
@@ -182,7 +182,7 @@ class Code:
         return self.op(f"bitcast <32 x i32> {bits} to <32 x float>")
 
     def saturated(self, value: str, item: Instruction, type_: str) -> str:
-        """Clamped to [0, 1], NaN to 0, where the instruction says .sat."""
+        """Clamp to [0, 1], NaN to 0, if the instruction has .sat."""
         if "sat" not in item.parts:
             return value
         v, zero = vector(type_), "zeroinitializer"
@@ -195,22 +195,22 @@ class Code:
     # ---- calls
 
     def intrinsic(self, name: str, type_: str, *arguments: str) -> str:
-        """An LLVM intrinsic whose arguments are of the type of its result."""
+        """Call an LLVM intrinsic whose arguments have the type of its result."""
         self.program.intrinsic(f"{type_} @{name}({', '.join([type_] * len(arguments))})")
         return self.op(f"call {type_} @{name}({', '.join(f'{type_} {a}' for a in arguments)})")
 
     def guarded_mask(self) -> str:
-        """The lanes for which the present instruction is executed, as i32."""
+        """Mask of the lanes that execute the current instruction, as i32."""
         if self.guard is None:
             return "%mask"
         return self.op(f"and i32 %mask, {self.op(f'bitcast <32 x i1> {self.guard} to i32')}")
 
     def wait_for(self, members: str) -> None:
-        """Go on only when all lanes of a member mask are here; else the present ones wait."""
+        """Wait until all lanes of a member mask have arrived; until then the active lanes are parked."""
         self.scratch = 0
-        place = self.spill(members, "<32 x i32>")
+        mask = self.spill(members, "<32 x i32>")
         site = self.program.site(self.instruction)
-        arguments = [("ptr", "%c"), ("ptr", "%w"), ("ptr", place), ("i32", self.guarded_mask()), ("i32", str(site)),
+        arguments = [("ptr", "%c"), ("ptr", "%w"), ("ptr", mask), ("i32", self.guarded_mask()), ("i32", str(site)),
                      ("i32", str(self.block.number)), ("i32", "%mask")]  # fmt: skip
         missing = self.helper("wait_for", "i32", arguments)
         self.put(f"br i1 {self.op(f'icmp eq i32 {missing}, 0')}, label %present, label %absent")
@@ -219,7 +219,7 @@ class Code:
         self.put("present:")
 
     def spill(self, value: str, type_: str) -> str:
-        """Put lanes where the runtime can read them; a place for a result where value is empty."""
+        """Store lanes to scratch memory for the runtime; without a value, reserve memory for a result."""
         pointer = self.op(f"getelementptr <32 x i64>, ptr %scratch, i64 {self.scratch}")
         self.scratch += 1
         self.program.scratch = max(self.program.scratch, self.scratch)
@@ -228,16 +228,16 @@ class Code:
         return pointer
 
     def lanewise(self, function: str, result: str, *arguments: tuple[str, str]) -> str:
-        """Call a function of runtime/lanes.py: a result type and (value, type) pairs; floats go as their bits."""
+        """Call a scalar function of runtime/lanes.py on (value, type) pairs; floats are passed as bits."""
         self.scratch = 0
-        places = [self.spill(value, vector(type_)) for value, type_ in arguments]
+        pointers = [self.spill(value, vector(type_)) for value, type_ in arguments]
         out = self.spill("", "")
         bits = " ".join(str(WIDTHS[type_]) for type_ in [*(t for _, t in arguments), result])
-        self.helper(f"lanes {function} {bits}", "void", [("ptr", p) for p in [*places, out]])
+        self.helper(f"lanes {function} {bits}", "void", [("ptr", p) for p in [*pointers, out]])
         return self.op(f"load {vector(result)}, ptr {out}, align 64")
 
     def helper(self, name: str, result: str, arguments: Sequence[tuple[str, str]]) -> str:
-        """Call a function of the runtime by its name in runtime/helpers.py."""
+        """Call a runtime function by its name in runtime/helpers.py."""
         symbol = self.program.helper(name, result, [type_ for type_, _ in arguments])
         text = f"call {result} @{symbol}({', '.join(f'{t} {v}' for t, v in arguments)})"
         if result == "void":

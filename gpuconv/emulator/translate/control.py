@@ -1,4 +1,4 @@
-"""Jumps, returns, barriers: what a basic block returns instead of the number of the next one."""
+"""Branches, returns, barriers: instructions that determine which basic block runs next."""
 
 from ..flow import is_reduction
 from ..ptx import Instruction, Name
@@ -10,34 +10,36 @@ from .values import constant
 
 @instruction("bra")
 def bra(code: Code, item: Instruction) -> None:
-    """`@p bra L`: lanes go to L or on."""
+    """`@p bra L`: lanes continue at L or at the next block; a divergent branch stores a program counter per lane."""
     target = item.operands[0]
     assert isinstance(target, Name)
-    goal, after = code.kernel.labels[target.name], code.block.number + 1
+    taken_block, next_block = code.kernel.labels[target.name], code.block.number + 1
     guard = code.guard
     code.guard = None
     code.flush()
     if guard is None:
-        code.put(f"ret i32 {goal}")
+        code.put(f"ret i32 {taken_block}")
         return
     lanes = code.op(f"bitcast <32 x i1> {guard} to i32")
     taken = code.op(f"and i32 {lanes}, %mask")
     code.put(f"br i1 {code.op(f'icmp eq i32 {taken}, %mask')}, label %all, label %some")
     code.put("all:")
-    code.put(f"ret i32 {goal}")
+    code.put(f"ret i32 {taken_block}")
     code.put("some:")
-    code.put(f"br i1 {code.op(f'icmp eq i32 {taken}, 0')}, label %none, label %apart")
+    code.put(f"br i1 {code.op(f'icmp eq i32 {taken}, 0')}, label %none, label %diverged")
     code.put("none:")
-    code.put(f"ret i32 {after}")
-    code.put("apart:")
-    ahead = code.op(f"select <32 x i1> {guard}, <32 x i32> {constant(goal, 32)}, <32 x i32> {constant(after, 32)}")
-    code.store_lanes(s.PC, 32, ahead)
+    code.put(f"ret i32 {next_block}")
+    code.put("diverged:")
+    counters = code.op(
+        f"select <32 x i1> {guard}, <32 x i32> {constant(taken_block, 32)}, <32 x i32> {constant(next_block, 32)}"
+    )
+    code.store_lanes(s.PC, 32, counters)
     code.put(f"ret i32 {s.SCATTERED}")
 
 
 @instruction("ret", "exit")
 def ret(code: Code, item: Instruction) -> None:
-    """A thread ends."""
+    """Clear the exiting lanes from the mask of live lanes."""
     guard = code.guard
     code.guard = None
     code.flush()
@@ -57,7 +59,7 @@ def barrier(code: Code, item: Instruction) -> None:
     """bar.sync, bar.arrive, bar.red; bar.warp.sync."""
     if "warp" in item.parts:
         code.wait_for(code.read(item.operands[0], "b32"))
-        code.helper("synchronise warp", "void", [("ptr", "%c"), ("ptr", "%w")])
+        code.helper("synchronize warp", "void", [("ptr", "%c"), ("ptr", "%w")])
         return
     if code.guard is not None:
         raise code.unsupported()
@@ -66,13 +68,14 @@ def barrier(code: Code, item: Instruction) -> None:
     operands = list(item.operands[1:] if is_reduction(item) else item.operands)
     predicate = code.read(operands.pop(), "pred") if is_reduction(item) else constant(0, 1)
     barrier_, count = [code.read(operands[k], "b32") if len(operands) > k else constant(0, 32) for k in range(2)]
+    # registers must be in memory: the warp may continue much later
     code.flush()
     code.scratch = 0
-    places = [code.spill(value, "<32 x i32>") for value in (barrier_, count)]
+    pointers = [code.spill(value, "<32 x i32>") for value in (barrier_, count)]
     bits = code.op(f"bitcast <32 x i1> {predicate} to i32")
     after = code.helper(
         "bar_sync", "i32",
-        [("ptr", "%c"), ("ptr", "%w"), ("ptr", places[0]), ("ptr", places[1]), ("i32", bits), ("i32", "%mask"),
+        [("ptr", "%c"), ("ptr", "%w"), ("ptr", pointers[0]), ("ptr", pointers[1]), ("i32", bits), ("i32", "%mask"),
          ("i32", str(kind)), ("i32", str(code.program.site(item))), ("i32", str(code.block.number))],
     )  # fmt: skip
     code.put(f"ret i32 {after}")
@@ -80,7 +83,7 @@ def barrier(code: Code, item: Instruction) -> None:
 
 @instruction("bar_result")
 def barrier_result(code: Code, item: Instruction) -> None:
-    """The result of bar.red, taken behind the barrier."""
+    """Result of bar.red, read after the barrier."""
     value = code.op(f"load i64, ptr {code.frame(8 * s.RESULT)}")
     if "popc" in item.parts:
         code.write(item.operands[0], code.splat(code.op(f"trunc i64 {value} to i32"), "i32"), "u32")
@@ -90,7 +93,7 @@ def barrier_result(code: Code, item: Instruction) -> None:
 
 @instruction("trap", "brkpt")
 def trap(code: Code, item: Instruction) -> None:
-    """The kernel gives up."""
+    """Abort the kernel."""
     code.helper(
         "trap", "void",
         [("ptr", "%c"), ("ptr", "%w"), ("i32", code.guarded_mask()), ("i32", str(code.program.site(item)))],
@@ -101,4 +104,4 @@ def trap(code: Code, item: Instruction) -> None:
     "membar", "fence", "prefetch", "prefetchu", "nanosleep", "pmevent", "discard", "griddepcontrol", "applypriority"
 )
 def nothing(code: Code, item: Instruction) -> None:
-    """Hints, and orders of memory that a machine which runs warp after warp keeps anyway."""
+    """No-ops here: hints, and memory fences, which sequential execution of warps already guarantees."""

@@ -12,12 +12,12 @@ _ROUNDINGS = ("rn", "rz", "rm", "rp", "rna")
 
 @instruction("mov")
 def mov(code: Code, item: Instruction) -> None:
-    """A register, a number, an address; or a register taken apart or put together."""
+    """Move a register, literal or address; pack or unpack a register."""
     target, source = item.operands
     type_ = first_type(item)
     bits = WIDTHS[type_]
     if isinstance(target, Vector):
-        _take_apart(code, target, code.raw(source, type_), bits)
+        _unpack(code, target, code.raw(source, type_), bits)
     elif isinstance(source, Vector):
         part = bits // len(source.items)
         total = "zeroinitializer"
@@ -30,7 +30,7 @@ def mov(code: Code, item: Instruction) -> None:
         code.write(target, code.raw(source, type_), "pred" if type_ == "pred" else f"b{bits}")
 
 
-def _take_apart(code: Code, target: Vector, value: str, bits: int) -> None:
+def _unpack(code: Code, target: Vector, value: str, bits: int) -> None:
     part = bits // len(target.items)
     for k, operand in enumerate(target.items):
         moved = code.op(f"lshr <32 x i{bits}> {value}, {constant(k * part, bits)}")
@@ -39,7 +39,7 @@ def _take_apart(code: Code, target: Vector, value: str, bits: int) -> None:
 
 @instruction("cvt")
 def cvt(code: Code, item: Instruction) -> None:
-    """From the last type to the first but one."""
+    """Convert from the last type of the opcode to the one before it."""
     types = [p for p in item.parts[1:] if p in WIDTHS]
     target, source = types[0], types[-1]
     if target in ("f16x2", "bf16x2"):
@@ -65,7 +65,7 @@ def cvt(code: Code, item: Instruction) -> None:
 
 
 def _widened(code: Code, item: Instruction, source: str) -> tuple[str, str]:
-    """A floating operand as f32 or f64."""
+    """Read a floating-point operand, widened to f32 or f64."""
     if source in FLOATS:
         return code.flushed(code.read(item.operands[1], source), item, source), source
     return code.lanewise(f"widen_{source}", "f32", (code.read(item.operands[1], "b16"), "b16")), "f32"
@@ -75,7 +75,7 @@ _WHOLE = {"rni": "roundeven", "rzi": "trunc", "rmi": "floor", "rpi": "ceil"}
 
 
 def _float_to_integer(code: Code, item: Instruction, value: str, wide: str, target: str) -> str:
-    """Rounded to a whole number, then the nearest integer there is; NaN gives 0, in 64 bits the highest bit alone."""
+    """Round to an integer and saturate; NaN gives 0, or 2^63 for 64-bit targets."""
     mode = next(p for p in item.parts if p in _INTEGER_ROUNDINGS)
     whole = code.intrinsic(f"llvm.{_WHOLE[mode]}.v32{wide}", vector(wide), value)
     name = f"llvm.fpto{'s' if target[0] == 's' else 'u'}i.sat.v32i{WIDTHS[target]}.v32{wide}"
@@ -139,7 +139,7 @@ def _integer_to_integer(code: Code, item: Instruction, source: str, target: str)
 
 
 def _clamped(code: Code, value: str, source: str, target: str) -> str:
-    """An integer brought into the range of another type, in its own."""
+    """Clamp an integer to the range of another type, without changing its type."""
     (low, high), (least, most) = _range(source), _range(target)
     v, sign, bits = vector(source), source[0], WIDTHS[source]
     if most < high:
@@ -172,7 +172,7 @@ _WINDOWS = {"shared": s.SHARED_WINDOW, "shared_cta": s.SHARED_WINDOW, "local": s
 
 @instruction("cvta")
 def cvta(code: Code, item: Instruction) -> None:
-    """An address of a space as a generic one, or back (.to)."""
+    """Convert an address of a state space to a generic one, or back (.to)."""
     space = item.parts[2] if "to" in item.parts else item.parts[1]
     type_ = "u32" if "u32" in item.parts else "u64"
     value = code.read(item.operands[1], type_)
@@ -185,7 +185,7 @@ def cvta(code: Code, item: Instruction) -> None:
 
 @instruction("isspacep")
 def isspacep(code: Code, item: Instruction) -> None:
-    """Whether a generic address is of a space."""
+    """Test whether a generic address belongs to a state space."""
     window = code.op(f"lshr <32 x i64> {code.read(item.operands[1], 'u64')}, {constant(s.SPACE_SHIFT, 64)}")
     space = item.parts[1]
     if space in _WINDOWS:
@@ -197,5 +197,5 @@ def isspacep(code: Code, item: Instruction) -> None:
 
 @instruction("createpolicy")
 def createpolicy(code: Code, item: Instruction) -> None:
-    """A hint for caches that are not there."""
+    """A cache hint; caches are not modeled."""
     code.write(item.operands[0], constant(0, 64), "b64")

@@ -1,8 +1,8 @@
-"""Floating point: PTX ISA 9.7.3 to 9.7.6. f32 and f64 here, f16 and bf16 through runtime/lanes.py.
+"""Floating-point instructions: PTX ISA 9.7.3 to 9.7.6. f32 and f64 here, f16 and bf16 through runtime/lanes.py.
 
-Rounding to nearest is the processor's own. The other roundings and every f16 and bf16 result come from functions that
-round once. `.ftz` takes subnormal inputs and results as zeros of their sign. NaN results are NaN; their payload is the
-processor's.
+Round-to-nearest uses the host's instructions. Other rounding modes and all f16 and bf16 results come from correctly
+rounding functions. `.ftz` flushes subnormal inputs and results to signed zeros. The payload of NaN results is the
+host's.
 """
 
 from ..ptx import WIDTHS, Instruction
@@ -15,7 +15,7 @@ _BINARY = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 
 
 def float_arithmetic(code: Code, item: Instruction, type_: str) -> None:
-    """add, sub, mul, fma, mad, div, min, max, abs, neg of any floating type."""
+    """add, sub, mul, fma, mad, div, min, max, abs, neg of a floating-point type."""
     operands = item.operands[1:]
     rounding = next((p for p in item.parts if p in _ROUNDINGS), None)
     if type_ in ("f16", "bf16", "f16x2", "bf16x2"):
@@ -56,7 +56,7 @@ def _extreme(code: Code, item: Instruction, values: list[str], type_: str) -> st
 
 
 def narrow_arithmetic(code: Code, item: Instruction, type_: str, name: list[str]) -> None:
-    """f16 and bf16, one or two in a register: a function of runtime/half.py for each half."""
+    """f16 and bf16 arithmetic, scalar or packed: a function of runtime/half.py for each half."""
     scalar = type_.removesuffix("x2")
     function = "_".join([*name, scalar])
     values = [code.raw(o, type_) for o in item.operands[1:]]
@@ -75,7 +75,7 @@ def narrow_arithmetic(code: Code, item: Instruction, type_: str, name: list[str]
 
 
 def compare_floats(code: Code, item: Instruction, type_: str, kind: str) -> str:
-    """Ordered comparisons are false for NaN, those ending in u are true; num and nan ask for NaN alone."""
+    """Compare: ordered comparisons are false for NaN, those ending in u true; num and nan test for NaN."""
     a, b = (code.read(o, type_ if type_ in ("f32", "f64") else "b16") for o in item.operands[1:3])
     if type_ in ("f16", "bf16"):
         a, b = (code.lanewise(f"widen_{type_}", "f32", (x, "b16")) for x in (a, b))
@@ -88,7 +88,7 @@ def compare_floats(code: Code, item: Instruction, type_: str, kind: str) -> str:
 
 @instruction("sqrt", "rcp", "rsqrt", "ex2", "lg2", "sin", "cos", "tanh")
 def functions(code: Code, item: Instruction) -> None:
-    """sqrt, rcp: exact; the approximate ones are float64's value rounded, better than the hardware's."""
+    """sqrt and rcp are correctly rounded; the approximate functions round float64's value, closer than hardware."""
     type_ = first_type(item)
     if type_ in ("f16", "bf16", "f16x2", "bf16x2"):
         narrow_arithmetic(code, item, type_, [item.op])
@@ -111,7 +111,7 @@ def functions(code: Code, item: Instruction) -> None:
 
 @instruction("copysign", "testp")
 def signs(code: Code, item: Instruction) -> None:
-    """copysign: the second source with the sign of the first. testp: a class of numbers."""
+    """copysign: the second source with the sign of the first. testp: classify numbers."""
     type_ = first_type(item)
     bits = WIDTHS[type_]
     if item.op == "copysign":

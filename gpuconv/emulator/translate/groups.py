@@ -1,4 +1,4 @@
-"""The table of instructions: which function translates which operation."""
+"""Table of instructions: operation -> function that translates it."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ TABLE: dict[str, Translation] = {}
 
 
 def instruction(*operations: str) -> Callable[[Translation], Translation]:
-    """Enter a function as the translation of operations."""
+    """Register a function as the translation of operations."""
 
     def enter(function: Translation) -> Translation:
         TABLE.update(dict.fromkeys(operations, function))
@@ -20,12 +20,12 @@ def instruction(*operations: str) -> Callable[[Translation], Translation]:
 
 
 def last_type(item: Instruction) -> str:
-    """The last type of an opcode: that of what is read, where there are two."""
+    """Last type of an opcode: the source type if it has two."""
     return next((p for p in reversed(item.parts) if p in _TYPES), "")
 
 
 def first_type(item: Instruction) -> str:
-    """The first type of an opcode: that of the result."""
+    """First type of an opcode: the result type."""
     return next((p for p in item.parts[1:] if p in _TYPES), "")
 
 

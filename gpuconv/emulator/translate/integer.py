@@ -12,7 +12,7 @@ _PLAIN = {"add": "add", "sub": "sub", "and": "and", "or": "or", "xor": "xor"}
 
 @instruction("add", "sub", "mul", "mad", "fma", "min", "max", "abs", "neg", "div")
 def arithmetic(code: Code, item: Instruction) -> None:
-    """Arithmetic of every type: integers here, floats there."""
+    """Arithmetic of any type: integers here, floats in floating.py."""
     type_ = first_type(item)
     if type_ in ("f32", "f64", "f16", "bf16", "f16x2", "bf16x2"):
         float_arithmetic(code, item, type_)
@@ -52,7 +52,7 @@ def _integer(code: Code, item: Instruction, type_: str) -> None:
 
 
 def _product(code: Code, item: Instruction, type_: str) -> tuple[str, str]:
-    """The product of the first two sources and its type: .lo, .hi or .wide."""
+    """Product of the first two sources and its type: .lo, .hi or .wide."""
     bits, sign = WIDTHS[type_], "sext" if type_[0] == "s" else "zext"
     a, b = code.read(item.operands[1], type_), code.read(item.operands[2], type_)
     v = vector(type_)
@@ -82,7 +82,7 @@ def _multiply(code: Code, item: Instruction, type_: str) -> None:
 
 @instruction("mul24", "mad24")
 def multiply_24(code: Code, item: Instruction) -> None:
-    """Products of 24 bits: .lo the low 32 of 48, .hi the high 32."""
+    """24-bit products: .lo the low 32 of 48 bits, .hi the high 32."""
     type_ = first_type(item)
     extend, shift = ("sext", "ashr") if type_[0] == "s" else ("zext", "lshr")
     wide = []
@@ -113,7 +113,7 @@ def _divide(code: Code, item: Instruction) -> None:
 
 @instruction("addc", "subc", "madc")
 def with_carry(code: Code, item: Instruction) -> None:
-    """add.cc, addc, sub.cc, subc, mad.cc, madc: sums of any length."""
+    """add.cc, addc, sub.cc, subc, mad.cc, madc: extended-precision sums."""
     type_ = first_type(item)
     bits = WIDTHS[type_]
     wide = f"<32 x i{2 * bits}>"
@@ -136,7 +136,7 @@ def with_carry(code: Code, item: Instruction) -> None:
 
 @instruction("and", "or", "xor")
 def logic(code: Code, item: Instruction) -> None:
-    """Bit by bit."""
+    """Bitwise logic."""
     type_ = first_type(item)
     a, b = (code.read(o, type_) for o in item.operands[1:3])
     code.write(item.operands[0], code.op(f"{item.op} {vector(type_)} {a}, {b}"), type_)
@@ -144,7 +144,7 @@ def logic(code: Code, item: Instruction) -> None:
 
 @instruction("not", "cnot")
 def negation(code: Code, item: Instruction) -> None:
-    """`not`: every bit; `cnot`: 1 for 0, else 0."""
+    """`not`: bitwise; `cnot`: logical, 1 for 0, else 0."""
     type_ = first_type(item)
     a = code.read(item.operands[1], type_)
     if item.op == "not":
@@ -157,7 +157,7 @@ def negation(code: Code, item: Instruction) -> None:
 
 @instruction("shl", "shr")
 def shift(code: Code, item: Instruction) -> None:
-    """Shifts by more than the width give 0, or the sign: amounts are clamped."""
+    """Shift amounts are clamped: shifts past the width give 0, or the sign."""
     type_ = first_type(item)
     bits, v = WIDTHS[type_], vector(type_)
     a, amount = code.read(item.operands[1], type_), code.read(item.operands[2], "u32")

@@ -1,19 +1,19 @@
-"""What the blocks of a kernel share: places of registers and variables, helpers, numbers of instructions."""
+"""State shared by the basic blocks of a kernel: register offsets, variable addresses, helpers, sites."""
 
 from collections.abc import Callable
 
-from ..errors import Place
+from ..errors import Location
 from ..ptx import Instruction
 from ..runtime import state as s
 
 
 class Layout:
-    """Where the registers and variables of a kernel stand, and which helpers it calls."""
+    """Offsets of registers, addresses of variables, and the runtime functions and sites of a kernel."""
 
     def __init__(
-        self, place: Callable[[Instruction], Place], addresses: dict[str, int], parameters: dict[str, int]
+        self, locate: Callable[[Instruction], Location], addresses: dict[str, int], parameters: dict[str, int]
     ) -> None:
-        self.place = place
+        self.locate = locate
         self.addresses = addresses
         self.parameters = parameters
         self.has_atomics = False
@@ -26,31 +26,31 @@ class Layout:
         self.frame_bytes = s.REGISTERS
 
     def offset_of(self, register: str, bits: int) -> int:
-        """Where a register stands in the frame of a warp."""
+        """Offset of a register in the frame of a warp, assigned on first use."""
         if register not in self.offsets:
             self.offsets[register] = self.frame_bytes
             self.frame_bytes += 64 if bits == 1 else -(-4 * bits // 64) * 64
         return self.offsets[register]
 
     def address_of(self, name: str) -> int | None:
-        """The address of a variable, as code sees it; None for what is no variable."""
+        """Address of a variable; None if the name is not a variable."""
         return self.addresses.get(name)
 
     def parameter(self, name: str) -> int | None:
-        """The offset of a parameter of the kernel; None for what is none."""
+        """Offset of a kernel parameter; None if the name is not a parameter."""
         return self.parameters.get(name)
 
     def intrinsic(self, declaration: str) -> None:
-        """Declare an intrinsic of LLVM."""
+        """Declare an LLVM intrinsic."""
         self.intrinsics.add(declaration)
 
     def site(self, item: Instruction) -> int:
-        """The number by which the runtime calls an instruction."""
+        """Number an instruction for faults and the meter."""
         self.sites.append(item)
         return len(self.sites) - 1
 
     def helper(self, name: str, result: str, types: list[str]) -> str:
-        """The symbol of a helper, declared where it is used."""
+        """Symbol of a runtime function, declared on first use."""
         if name not in self.helpers:
             symbol = "emulator." + name.replace(" ", ".")
             self.helpers[name] = (f'"{symbol}"', result, types)

@@ -1,4 +1,4 @@
-"""Loads, stores, atomics: PTX ISA 9.7.9 and 9.7.13. Every access is a call of runtime/memory.py, which checks it."""
+"""Loads, stores, atomics: PTX ISA 9.7.9 and 9.7.13. Every access calls runtime/memory.py, which checks it."""
 
 from ..ptx import WIDTHS, Address, Instruction, Name, Operand, Vector
 from ..runtime import state as s
@@ -20,24 +20,24 @@ def address_lanes(code: Code, operand: Operand) -> str:
 
 
 def space_of(item: Instruction) -> str:
-    """The space of an access; without one it is generic."""
+    """State space of an access, generic if it names none."""
     return next((_SPACES[p] for p in item.parts if p in _SPACES), "generic")
 
 
 def elements(operand: Operand) -> list[Operand]:
-    """The registers of a vector access, or the one of another."""
+    """The registers of a vector or scalar access."""
     return list(operand.items) if isinstance(operand, Vector) else [operand]
 
 
 def access_site(code: Code, item: Instruction) -> str:
-    """The number of an instruction, for faults and for the meter."""
+    """Site number of an instruction, for faults and the meter."""
     return str(code.program.site(item))
 
 
 def access(code: Code, item: Instruction, address: Operand, name: str, data: list[str], bits: int) -> list[str]:
-    """Call a helper that takes addresses and rows of data; returns where those rows stand."""
+    """Call a runtime function with addresses and rows of data; returns pointers to the rows."""
     code.scratch = 0
-    where = code.spill(address_lanes(code, address), "<32 x i64>")
+    addresses = code.spill(address_lanes(code, address), "<32 x i64>")
     block = code.op(f"getelementptr <32 x i64>, ptr %scratch, i64 {code.scratch}")
     rows = []
     for k, value in enumerate(data):
@@ -49,7 +49,7 @@ def access(code: Code, item: Instruction, address: Operand, name: str, data: lis
     code.program.scratch = max(code.program.scratch, code.scratch)
     code.helper(
         name, "void",
-        [("ptr", "%c"), ("ptr", "%w"), ("ptr", where), ("ptr", block), ("i32", code.guarded_mask()),
+        [("ptr", "%c"), ("ptr", "%w"), ("ptr", addresses), ("ptr", block), ("i32", code.guarded_mask()),
          ("i32", access_site(code, item)), ("i32", str(len(data)))],
     )  # fmt: skip
     return rows
@@ -77,7 +77,7 @@ def load(code: Code, item: Instruction) -> None:
 
 
 def _load_parameters(code: Code, targets: list[Operand], offset: int, type_: str) -> None:
-    """A parameter of the kernel is the same for all: one load for 32 lanes."""
+    """Kernel parameters are uniform: one load, broadcast to 32 lanes."""
     bits = WIDTHS[type_]
     base = code.op(f"inttoptr i64 {code.core_slot(s.PARAMS)} to ptr")
     for k, target in enumerate(targets):
@@ -103,7 +103,7 @@ _OPERATIONS = ("add", "exch", "min", "max", "cas", "and", "or", "xor", "inc", "d
 
 @instruction("atom", "red")
 def atomic(code: Code, item: Instruction) -> None:
-    """`atom.global.add.f32 old, [x], value`; `red` without the old one. Lane after lane, lowest first."""
+    """`atom.global.add.f32 old, [x], value`; `red` without the old value. Lanes run in ascending order."""
     type_ = last_type(item)
     if any(p in item.parts for p in ("v2", "v4", "v8")) or WIDTHS[type_] > 64:
         raise code.unsupported()

@@ -1,4 +1,4 @@
-"""Special registers: %tid, %ctaid, %laneid and their like."""
+"""Special registers: %tid, %ctaid, %laneid and others."""
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ _CORE = {
     "%dynamic_smem_size": s.DYNAMIC_BYTES,
     "%total_smem_size": s.SHARED_BYTES,
 }
-_ALONE = {"%smid": 0, "%nsmid": 1, "%gridid": 0, "%envreg0": 0, "%cluster_ctarank": 0, "WARP_SZ": s.LANES}
+_CONSTANTS = {"%smid": 0, "%nsmid": 1, "%gridid": 0, "%envreg0": 0, "%cluster_ctarank": 0, "WARP_SZ": s.LANES}
 _MASKS = {
     "%laneid": lambda lane: lane,
     "%lanemask_eq": lambda lane: 1 << lane,
@@ -29,14 +29,14 @@ _MASKS = {
 
 
 def special_register(code: "Code", name: str) -> tuple[str, int] | None:
-    """The value and width of a special register, None for what is none."""
+    """Value and width of a special register; None if the name is not one."""
     if name in _THREAD:
         return code.load_lanes(_THREAD[name], 32), 32
     if name in _CORE:
         slot = code.core_slot(_CORE[name])
         return code.splat(code.op(f"trunc i64 {slot} to i32"), "i32"), 32
-    if name in _ALONE:
-        return constant(_ALONE[name], 32), 32
+    if name in _CONSTANTS:
+        return constant(_CONSTANTS[name], 32), 32
     if name in _MASKS:
         values = ", ".join(f"i32 {_MASKS[name](lane)}" for lane in range(s.LANES))
         return f"<{values}>", 32
@@ -49,7 +49,7 @@ def special_register(code: "Code", name: str) -> tuple[str, int] | None:
 
 
 def _clock(code: "Code", name: str) -> tuple[str, int]:
-    """Instructions' worth of time does not pass here: a clock counts how often it is asked."""
+    """Time is not modeled: a clock counts its own reads."""
     pointer = code.op(f"getelementptr i8, ptr %c, i64 {8 * s.CLOCK}")
     value = code.op(f"load i64, ptr {pointer}")
     code.put(f"store i64 {code.op(f'add i64 {value}, 1')}, ptr {pointer}")

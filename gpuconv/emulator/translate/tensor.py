@@ -10,7 +10,7 @@ from .values import constant
 
 @instruction("cp")
 def copy(code: Code, item: Instruction) -> None:
-    """cp.async of 4, 8 or 16 bytes, its groups and its waits. Bulk copies (TMA) are not modeled."""
+    """cp.async of 4, 8 or 16 bytes, commit_group, wait_group. Bulk copies (TMA) are not modeled."""
     parts = item.parts
     if parts[1] != "async" or "bulk" in parts or "mbarrier" in parts:
         raise code.unsupported()
@@ -31,15 +31,15 @@ def _issue(code: Code, item: Instruction, mask: str) -> None:
     if not isinstance(size, Immediate):
         raise code.unsupported()
     hinted = any("cache_hint" in p for p in item.parts)
-    given = item.operands[3 : len(item.operands) - hinted]
-    wanted = code.read(given[0], "u32") if given else constant(size.value, 32)
+    source_size = item.operands[3 : len(item.operands) - hinted]
+    wanted = code.read(source_size[0], "u32") if source_size else constant(size.value, 32)
     code.program.has_copies = True
     target, source = address_lanes(code, item.operands[0]), address_lanes(code, item.operands[1])
     code.scratch = 0
-    places = [code.spill(target, "<32 x i64>"), code.spill(source, "<32 x i64>"), code.spill(wanted, "<32 x i32>")]
+    pointers = [code.spill(target, "<32 x i64>"), code.spill(source, "<32 x i64>"), code.spill(wanted, "<32 x i32>")]
     code.helper(
         "issue", "void",
-        [("ptr", "%c"), ("ptr", "%w"), *(("ptr", p) for p in places), ("i32", mask), ("i32", str(size.value)),
+        [("ptr", "%c"), ("ptr", "%w"), *(("ptr", p) for p in pointers), ("i32", mask), ("i32", str(size.value)),
          ("i32", access_site(code, item))],
     )  # fmt: skip
 
@@ -51,11 +51,11 @@ def ldmatrix(code: Code, item: Instruction) -> None:
         raise code.unsupported()
     targets = elements(item.operands[0])
     code.scratch = 0
-    where = code.spill(address_lanes(code, item.operands[1]), "<32 x i64>")
+    addresses = code.spill(address_lanes(code, item.operands[1]), "<32 x i64>")
     rows = _rows(code, [""] * len(targets))
     code.helper(
         "ldmatrix", "void",
-        [("ptr", "%c"), ("ptr", "%w"), ("ptr", where), ("ptr", rows[0]), ("i32", code.guarded_mask()),
+        [("ptr", "%c"), ("ptr", "%w"), ("ptr", addresses), ("ptr", rows[0]), ("i32", code.guarded_mask()),
          ("i32", access_site(code, item)), ("i32", str(len(targets))), ("i32", str(int("trans" in item.parts)))],
     )  # fmt: skip
     _results(code, targets, rows)
@@ -89,7 +89,7 @@ def mma(code: Code, item: Instruction) -> None:
 
 
 def _rows(code: Code, values: list[str]) -> list[str]:
-    """Rows of 32 words, one behind the other, with values or with room for them."""
+    """Consecutive rows of 32 words in scratch memory, filled with values if they are not empty."""
     block = code.op(f"getelementptr <32 x i64>, ptr %scratch, i64 {code.scratch}")
     rows = []
     for k, value in enumerate(values):

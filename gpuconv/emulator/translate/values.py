@@ -25,7 +25,7 @@ def constant(value: int, bits: int) -> str:
 
 
 def immediate_bits(operand: Immediate, type_: str) -> int:
-    """The bits of a number as an operand of a type."""
+    """Bits of a literal as an operand of a type."""
     bits = WIDTHS[type_]
     if operand.kind == "int":
         return operand.value % 2**bits if bits > 1 else int(operand.value != 0)

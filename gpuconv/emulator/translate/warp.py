@@ -1,4 +1,4 @@
-"""Lanes that look at each other: shfl, vote, match, redux, activemask, elect: PTX ISA 9.7.9.6, 9.7.13."""
+"""Warp-level exchange: shfl, vote, match, redux, activemask, elect: PTX ISA 9.7.9.6, 9.7.13."""
 
 from ..ptx import Instruction, Vector
 from .code import Code
@@ -6,7 +6,7 @@ from .groups import instruction, last_type
 
 
 def _members(code: Code, item: Instruction) -> None:
-    """Wait for the lanes that the instruction names, where it is a .sync one."""
+    """Wait for the lanes of the member mask if the instruction is .sync."""
     if "sync" in item.parts:
         code.wait_for(code.read(item.operands[-1], "b32"))
 
@@ -19,9 +19,9 @@ def shuffle(code: Code, item: Instruction) -> None:
     mode = {"up": 0, "down": 1, "bfly": 2, "idx": 3}[next(p for p in item.parts if p in ("up", "down", "bfly", "idx"))]
     values = [code.read(o, "b32") for o in item.operands[1:4]]
     code.scratch = 0
-    places = [code.spill(v, "<32 x i32>") for v in values]
+    pointers = [code.spill(v, "<32 x i32>") for v in values]
     out = code.spill("", "")
-    arguments = [*(("ptr", p) for p in places), ("ptr", out), ("i32", str(mode)), ("i32", code.guarded_mask())]
+    arguments = [*(("ptr", p) for p in pointers), ("ptr", out), ("i32", str(mode)), ("i32", code.guarded_mask())]
     found = code.helper("shuffle", "i32", arguments)
     result = code.op(f"load <32 x i32>, ptr {out}, align 64")
     if isinstance(target, Vector):
@@ -53,7 +53,7 @@ def vote(code: Code, item: Instruction) -> None:
 
 @instruction("activemask")
 def activemask(code: Code, item: Instruction) -> None:
-    """The lanes that are here now."""
+    """Mask of the active lanes."""
     code.write(item.operands[0], code.splat(code.guarded_mask(), "i32"), "b32")
 
 
@@ -76,16 +76,16 @@ def _lowest(code: Code) -> str:
 
 @instruction("match", "redux")
 def match(code: Code, item: Instruction) -> None:
-    """match.any, match.all: who has my value; redux: one result of all lanes."""
+    """match.any, match.all: masks of the lanes with the same value; redux: a reduction over all lanes."""
     _members(code, item)
     type_ = last_type(item)
     target = item.operands[0]
     value = code.read(item.operands[1], type_)
     mode = "_".join(p for p in item.parts[1:] if p not in ("sync", "NaN"))
     code.scratch = 0
-    place = code.spill(value, f"<32 x {'i64' if '64' in type_ else 'float' if type_ == 'f32' else 'i32'}>")
+    pointer = code.spill(value, f"<32 x {'i64' if '64' in type_ else 'float' if type_ == 'f32' else 'i32'}>")
     out = code.spill("", "")
-    found = code.helper(f"{item.op} {mode}", "i32", [("ptr", place), ("ptr", out), ("i32", code.guarded_mask())])
+    found = code.helper(f"{item.op} {mode}", "i32", [("ptr", pointer), ("ptr", out), ("i32", code.guarded_mask())])
     result = code.op(f"load <32 x i32>, ptr {out}, align 64")
     if isinstance(target, Vector):
         code.write(target.items[0], result, "b32")

@@ -1,6 +1,6 @@
-"""Kernels with a planted fault each, on the line with the mark `# FAULT`, and the same kernels done right."""
+"""Kernels with one planted fault each, on the line marked `# FAULT`, and corrected versions of them."""
 
 from tests.emulator.faulty import barriers, bounds, other_races, shared_races
-from tests.emulator.faulty.entries import FAULTS, RIGHT
+from tests.emulator.faulty.entries import CORRECT, FAULTS
 
-__all__ = ["FAULTS", "RIGHT", "barriers", "bounds", "other_races", "shared_races"]
+__all__ = ["CORRECT", "FAULTS", "barriers", "bounds", "other_races", "shared_races"]

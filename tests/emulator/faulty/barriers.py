@@ -1,13 +1,13 @@
-"""Barriers and exchanges that part of their threads never reach."""
+"""Barriers and warp exchanges that some of their threads never reach."""
 
 from numba import cuda, float32, int32, uint32
 
-from tests.emulator.faulty.entries import case, floats, integers, right
+from tests.emulator.faulty.entries import case, correct, floats, integers
 
 
 @case("barrier-divergence", 1, 32, floats(32))
 def barrier_for_half_a_warp(x):
-    """Half of the warp never comes."""
+    """Half of the warp never reaches the barrier."""
     i = uint32(cuda.threadIdx.x)
     if i < uint32(16):
         x[i] = float32(0)
@@ -17,7 +17,7 @@ def barrier_for_half_a_warp(x):
 
 @case("barrier-divergence", 1, 64, floats(40))
 def barrier_after_threads_have_left(x):
-    """An early return in front of a barrier."""
+    """An early return before a barrier."""
     tile = cuda.shared.array(64, float32)
     i = uint32(cuda.threadIdx.x)
     if i >= x.size:
@@ -27,9 +27,9 @@ def barrier_after_threads_have_left(x):
     x[i] = tile[uint32(uint32(39) - i)]
 
 
-@right(1, 64, floats(40))
+@correct(1, 64, floats(40))
 def barrier_for_all(x):
-    """The guard stands around the work, not around the barrier."""
+    """The guard encloses the work, not the barrier."""
     tile = cuda.shared.array(64, float32)
     i = uint32(cuda.threadIdx.x)
     if i < x.size:
@@ -41,7 +41,7 @@ def barrier_for_all(x):
 
 @case("barrier-divergence", 1, 64, floats(64))
 def barrier_for_one_warp(x):
-    """The second warp goes by."""
+    """The second warp skips the barrier."""
     i = uint32(cuda.threadIdx.x)
     if i < uint32(32):
         cuda.syncthreads()  # FAULT
@@ -50,15 +50,15 @@ def barrier_for_one_warp(x):
 
 @case("warp-divergence", 1, 32, floats(32))
 def shuffle_in_a_branch(x):
-    """All lanes are named, half of them are there."""
+    """The mask names all lanes, half of them execute the shuffle."""
     i = uint32(cuda.threadIdx.x)
     if i < uint32(16):
         x[i] = cuda.shfl_down_sync(0xFFFFFFFF, x[i], 1)  # FAULT
 
 
-@right(1, 32, floats(32))
+@correct(1, 32, floats(32))
 def shuffle_of_half_a_warp(x):
-    """The lanes that are there are those that are named."""
+    """The mask names exactly the lanes that execute the shuffle."""
     i = uint32(cuda.threadIdx.x)
     if i < uint32(16):
         x[i] = cuda.shfl_down_sync(0xFFFF, x[i], 1)
@@ -66,14 +66,14 @@ def shuffle_of_half_a_warp(x):
 
 @case("warp-divergence", 1, 32, floats(32))
 def syncwarp_in_a_branch(x):
-    """All lanes are named, one is there."""
+    """The mask names all lanes, one executes the barrier."""
     i = uint32(cuda.threadIdx.x)
     if i == uint32(5):
         cuda.syncwarp(0xFFFFFFFF)  # FAULT
         x[i] = float32(0)
 
 
-@right(1, 32, floats(32))
+@correct(1, 32, floats(32))
 def warp_sum(x):
     """A butterfly of shuffles."""
     i = uint32(cuda.threadIdx.x)
@@ -85,8 +85,8 @@ def warp_sum(x):
     x[i] = total
 
 
-@right(1, 32, floats(32))
-def lanes_part_and_meet_again(x):
+@correct(1, 32, floats(32))
+def lanes_diverge_and_reconverge(x):
     """Branches and loops of different lengths, then an exchange of the whole warp."""
     i = int32(cuda.threadIdx.x)
     total = float32(0)

@@ -1,8 +1,8 @@
-"""Accesses past the end of arrays, and reads of memory that nothing has been written to."""
+"""Accesses out of bounds, and reads of uninitialized memory."""
 
 from numba import cuda, float32, int32, uint32
 
-from tests.emulator.faulty.entries import case, floats, integers, right, unwritten
+from tests.emulator.faulty.entries import case, correct, floats, integers, unwritten
 
 
 @case("out-of-bounds", 2, 64, floats(100), floats(128))
@@ -12,7 +12,7 @@ def guard_missing(x, y):
     y[i] = x[i]  # FAULT
 
 
-@right(2, 64, floats(100), floats(100))
+@correct(2, 64, floats(100), floats(100))
 def guard(x, y):
     """Threads past the end do nothing."""
     i = uint32(cuda.grid(1))
@@ -29,14 +29,14 @@ def index_wraps_below_zero(x):
 
 @case("out-of-bounds", 1, 32, floats(32), floats(32))
 def stride_twice_too_long(x, y):
-    """Every other element of an array that has not so many."""
+    """Every second element, of an array that is too short."""
     i = uint32(cuda.threadIdx.x)
     y[i] = x[uint32(uint32(2) * i)]  # FAULT
 
 
-@right(1, 32, floats(64), floats(32))
+@correct(1, 32, floats(64), floats(32))
 def stride(x, y):
-    """Every other element."""
+    """Every second element."""
     i = uint32(cuda.threadIdx.x)
     y[i] = x[uint32(uint32(2) * i)]
 
@@ -51,7 +51,7 @@ def shared_array_too_small(x):
     x[i] = tile[uint32(uint32(63) - i)]
 
 
-@right(1, 64, floats(64))
+@correct(1, 64, floats(64))
 def shared_array(x):
     """A reversal through shared memory."""
     tile = cuda.shared.array(64, float32)
@@ -75,7 +75,7 @@ def into_the_neighboring_shared_array(x):
 
 @case("out-of-bounds", 1, 32, floats(32), integers(32))
 def local_array_too_small(x, where):
-    """Eight elements, and an index of nine that only the launch knows."""
+    """Eight elements and a run-time index of nine."""
     row = cuda.local.array(8, float32)
     i = uint32(cuda.threadIdx.x)
     for k in range(8):
@@ -84,9 +84,9 @@ def local_array_too_small(x, where):
     x[i] = row[where[i]]
 
 
-@right(1, 32, floats(32), integers(32))
+@correct(1, 32, floats(32), integers(32))
 def local_array(x, where):
-    """An index that only the launch knows."""
+    """A run-time index within bounds."""
     row = cuda.local.array(8, float32)
     i = uint32(cuda.threadIdx.x)
     for k in range(8):
@@ -108,12 +108,12 @@ def shared_memory_read_before_written(x):
 
 @case("uninitialized", 1, 32, unwritten(32), floats(32))
 def global_memory_read_before_written(x, y):
-    """An accumulator that nobody cleared."""
+    """An accumulator that was never initialized."""
     i = uint32(cuda.threadIdx.x)
     x[i] += y[i]  # FAULT
 
 
-@right(1, 32, unwritten(32), floats(32))
+@correct(1, 32, unwritten(32), floats(32))
 def global_memory_written_first(x, y):
     """An accumulator that starts at zero."""
     i = uint32(cuda.threadIdx.x)

@@ -1,7 +1,7 @@
-"""Where kernels with faults, and the same kernels done right, are entered.
+"""Registries of faulty and of correct kernels.
 
-`case(kind, grid, block, *arguments)` enters a kernel in FAULTS, `right(...)` in RIGHT. Arguments are functions that
-make them, so that each run has fresh arrays.
+`case(kind, grid, block, *arguments)` registers a kernel in FAULTS, `correct(...)` in CORRECT. Arguments are factories,
+so that every run gets new arrays.
 """
 
 import numpy as np
@@ -9,11 +9,11 @@ import numpy as np
 from gpuconv import emulator
 
 FAULTS = {}
-RIGHT = {}
+CORRECT = {}
 
 
 def case(kind, grid, block, *arguments):
-    """Enter a kernel whose fault is of a kind."""
+    """Register a kernel with a fault of a kind."""
 
     def enter(kernel):
         FAULTS[kernel.__name__] = (kind, kernel, grid, block, arguments)
@@ -22,11 +22,11 @@ def case(kind, grid, block, *arguments):
     return enter
 
 
-def right(grid, block, *arguments):
-    """Enter a kernel that does nothing wrong."""
+def correct(grid, block, *arguments):
+    """Register a correct kernel."""
 
     def enter(kernel):
-        RIGHT[kernel.__name__] = (kernel, grid, block, arguments)
+        CORRECT[kernel.__name__] = (kernel, grid, block, arguments)
         return kernel
 
     return enter
@@ -43,5 +43,5 @@ def integers(n):
 
 
 def unwritten(n):
-    """Device memory that nothing has been written to."""
+    """Uninitialized device memory."""
     return lambda: emulator.empty(n, np.float32)

@@ -2,21 +2,21 @@
 
 from numba import cuda, float32, uint32
 
-from tests.emulator.faulty.entries import case, floats, right
+from tests.emulator.faulty.entries import case, correct, floats
 
 
 @case("race-warp", 1, 32, floats(32))
 def warp_exchange_without_a_sync(x):
-    """A neighbor's value, hoping that the warp runs in step."""
+    """Reads a neighbor's value, assuming lockstep execution."""
     tile = cuda.shared.array(32, float32)
     i = uint32(cuda.threadIdx.x)
     tile[i] = x[i]
     x[i] = tile[uint32(i ^ uint32(1))]  # FAULT
 
 
-@right(1, 32, floats(32))
+@correct(1, 32, floats(32))
 def warp_exchange(x):
-    """A neighbor's value after syncwarp."""
+    """Reads a neighbor's value after syncwarp."""
     tile = cuda.shared.array(32, float32)
     i = uint32(cuda.threadIdx.x)
     tile[i] = x[i]
@@ -37,7 +37,7 @@ def overwritten_before_the_neighbor_has_read(x):
     x[i] = tile[i]
 
 
-@right(1, 32, floats(32))
+@correct(1, 32, floats(32))
 def overwritten_after_the_neighbor_has_read(x):
     """The same with a sync between read and write."""
     tile = cuda.shared.array(32, float32)
@@ -53,7 +53,7 @@ def overwritten_after_the_neighbor_has_read(x):
 
 @case("race-warp", 1, 32, floats(32))
 def lanes_write_different_values_to_one_element(x):
-    """Which lane wins is nobody's promise."""
+    """Which lane's value remains is undefined."""
     tile = cuda.shared.array(1, float32)
     i = uint32(cuda.threadIdx.x)
     tile[0] = x[i]  # FAULT
@@ -61,7 +61,7 @@ def lanes_write_different_values_to_one_element(x):
     x[i] = tile[0]
 
 
-@right(1, 32, floats(32))
+@correct(1, 32, floats(32))
 def lanes_write_one_value_to_one_element(x):
     """All lanes write the same."""
     tile = cuda.shared.array(1, float32)
@@ -73,22 +73,22 @@ def lanes_write_one_value_to_one_element(x):
 
 @case("race-warp", 1, 32, floats(32))
 def threads_write_different_values_to_one_global_element(x):
-    """A sum that forgets all but one."""
+    """Different values to one element of global memory."""
     i = uint32(cuda.threadIdx.x)
     x[0] = float32(i)  # FAULT
 
 
 @case("race-global", 4, 32, floats(64))
 def overlapping_blocks(y):
-    """Blocks of 32 threads that lie 16 apart."""
+    """Blocks of 32 threads at a stride of 16 elements."""
     i = uint32(uint32(cuda.blockIdx.x) * uint32(16) + uint32(cuda.threadIdx.x))
     if i < y.size:
         y[i] = float32(1)  # FAULT
 
 
-@right(4, 16, floats(64))
+@correct(4, 16, floats(64))
 def blocks_side_by_side(y):
-    """Blocks of 16 threads that lie 16 apart."""
+    """Blocks of 16 threads at a stride of 16 elements."""
     i = uint32(uint32(cuda.blockIdx.x) * uint32(16) + uint32(cuda.threadIdx.x))
     if i < y.size:
         y[i] = float32(1)
@@ -96,13 +96,13 @@ def blocks_side_by_side(y):
 
 @case("race-global", 4, 32, floats(128))
 def reads_what_the_next_block_writes(x):
-    """A stencil in place."""
+    """A stencil that updates its input."""
     i = uint32(cuda.grid(1))
     if i + uint32(1) < x.size:
         x[i] = x[uint32(i + uint32(1))]  # FAULT
 
 
-@right(4, 32, floats(128), floats(128))
+@correct(4, 32, floats(128), floats(128))
 def stencil(x, y):
     """A stencil from one array to another."""
     i = uint32(cuda.grid(1))
@@ -112,11 +112,11 @@ def stencil(x, y):
 
 @case("race-global", 8, 1, floats(8), floats(1))
 def sum_of_blocks_without_atomics(x, total):
-    """Read, add, write: between blocks."""
+    """Non-atomic read-modify-write by several blocks."""
     total[0] += x[uint32(cuda.blockIdx.x)]  # FAULT
 
 
-@right(8, 1, floats(8), floats(1))
+@correct(8, 1, floats(8), floats(1))
 def sum_of_blocks_with_atomics(x, total):
-    """The same in one step."""
+    """Atomic read-modify-write."""
     cuda.atomic.add(total, 0, x[uint32(cuda.blockIdx.x)])

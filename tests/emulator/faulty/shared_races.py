@@ -2,7 +2,7 @@
 
 from numba import cuda, float32, int32, uint32
 
-from tests.emulator.faulty.entries import case, floats, integers, right
+from tests.emulator.faulty.entries import case, correct, floats, integers
 
 
 @case("race-shared", 1, 64, floats(64))
@@ -29,7 +29,7 @@ def barrier_missing_before_the_next_tile(x):
     x[i] = total
 
 
-@right(1, 64, floats(64))
+@correct(1, 64, floats(64))
 def two_barriers_a_tile(x):
     """The loop waits before it fills the tile again."""
     tile = cuda.shared.array(64, float32)
@@ -55,7 +55,7 @@ def two_warps_write_one_element(x):
 
 @case("race-shared", 1, 128, floats(128))
 def reduction_without_its_last_barriers(x):
-    """The classic warp-synchronous tail, begun one step too early."""
+    """A warp-synchronous tail that starts one step too early."""
     tile = cuda.shared.array(128, float32)
     i = uint32(cuda.threadIdx.x)
     tile[i] = x[i]
@@ -69,7 +69,7 @@ def reduction_without_its_last_barriers(x):
         x[0] = tile[0]
 
 
-@right(1, 128, floats(128))
+@correct(1, 128, floats(128))
 def reduction(x):
     """A tree with a barrier for each step."""
     tile = cuda.shared.array(128, float32)
@@ -86,7 +86,7 @@ def reduction(x):
         x[0] = tile[0]
 
 
-@right(1, 256, floats(256), integers(8))
+@correct(1, 256, floats(256), integers(8))
 def shared_histogram(x, bins):
     """Atomics on shared memory are no race."""
     counts = cuda.shared.array(8, int32)
