@@ -1,4 +1,4 @@
-"""Kernels are compiled when they are first called, and kept on disk: this does it ahead."""
+"""Compile kernels ahead of their first call; compiled kernels are cached on disk."""
 
 import logging
 import time
@@ -15,16 +15,16 @@ _log = logging.getLogger("gpuconv")
 
 
 def warmup(device: str = "auto", *, dtypes: Sequence[str] = ("float32",), progress: bool = True) -> float:
-    """Compile every kernel ahead, or load it from the cache on disk.
+    """Compile every kernel ahead of use, or load it from the disk cache.
 
     Parameters
     ----------
     device : {"auto", "cpu", "cuda", ...}
-        Whose kernels.
+        Device whose kernels are compiled.
     dtypes : sequence of {"float32", "float64"}
-        For arrays of which types.
+        Array types to compile for.
     progress : bool
-        Show a progress bar, where rich is installed (`gpuconv[train]`) and the output is a terminal.
+        Show a progress bar if rich is installed (`gpuconv[train]`) and the output is a terminal.
 
     Returns
     -------
@@ -34,9 +34,9 @@ def warmup(device: str = "auto", *, dtypes: Sequence[str] = ("float32",), progre
     Raises
     ------
     DeviceError
-        If the device is not there.
+        If the device is not available.
     ValueError
-        If a dtype is neither of the two.
+        If a dtype is not one of the two.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def warmup(device: str = "auto", *, dtypes: Sequence[str] = ("float32",), progre
     from .core.compile_notice import notice
 
     start = time.perf_counter()
-    with use_device(device), notice.withheld():
+    with use_device(device), notice.silenced():
         work = [(name, call, dtype) for dtype in dtypes for name, call in _calls()]
         for name, call, dtype in _shown(work) if progress else work:
             _log.debug("warmup: %s, %s", name, dtype)
@@ -56,7 +56,7 @@ def warmup(device: str = "auto", *, dtypes: Sequence[str] = ("float32",), progre
 
 
 def _calls() -> Iterator[tuple[str, Callable[[Any], None]]]:
-    """(name, function of a dtype) of calls that between them run every kernel."""
+    """(name, function of a dtype) for calls that together run every kernel."""
     from .testing.operations import operation_checks
 
     for check in operation_checks():
@@ -66,7 +66,7 @@ def _calls() -> Iterator[tuple[str, Callable[[Any], None]]]:
 
 
 def _algorithms(dtype: Any) -> None:
-    """Every pass of convolutions by every algorithm, asked for by name, on 3x3 and 1x1 taps."""
+    """Every convolution pass with every algorithm by name, for 3x3 and 1x1 filters."""
     from .conv import functional
     from .conv.shape import conv_shape
     from .core.device import kernels_for, to_device
@@ -84,7 +84,7 @@ def _algorithms(dtype: Any) -> None:
 
 
 def _updates(dtype: Any) -> None:
-    """A step of each optimiser, with the options that run kernels of their own, and both ways of clipping."""
+    """A step of each optimizer with every option that selects another kernel, and both kinds of gradient clipping."""
     from . import optim as o
     from .core.device import to_device
     from .nn import Parameter
@@ -103,7 +103,7 @@ def _updates(dtype: Any) -> None:
 
 
 def _shown(work: list[Any]) -> Any:
-    """The work behind a progress bar, or as it is where there is nothing to draw one with."""
+    """The calls with a progress bar, or without one if rich is missing."""
     try:
         from rich.progress import track
     except ImportError:

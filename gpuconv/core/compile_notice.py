@@ -1,4 +1,4 @@
-"""Says so when compiling takes long: the first call of a kernel on a machine takes seconds, and looks like a hang."""
+"""A notice when compilation takes long: the first call of a kernel takes seconds and looks like a hang."""
 
 import contextlib
 import logging
@@ -10,7 +10,7 @@ from typing import Any
 from numba.core import event
 
 PATIENCE = 2.0
-"""Seconds of compiling after which the user is told."""
+"""Seconds of compilation after which the user is told."""
 
 MESSAGE = (
     "gpuconv is compiling its kernels for this machine; they are kept on disk, so this happens once "
@@ -20,7 +20,7 @@ _log = logging.getLogger("gpuconv")
 
 
 class Notice(event.Listener):  # type: ignore[misc]  # numba has no types
-    """Numba's listener that tells the user, once, if kernels of this library take long to compile.
+    """Numba event listener that tells the user, once, that kernels of this library are being compiled.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Notice(event.Listener):  # type: ignore[misc]  # numba has no types
         self._depth += 1
 
     def on_end(self, event: Any) -> None:
-        """Stop it."""
+        """Stop the clock at its end."""
         if not _is_ours(event):
             return
         self._depth -= 1
@@ -57,13 +57,13 @@ class Notice(event.Listener):  # type: ignore[misc]  # numba has no types
             self._timer = None
 
     @contextlib.contextmanager
-    def withheld(self) -> Iterator[None]:
-        """Say nothing: whoever warms up knows."""
-        before, self.silent = self.silent, True
+    def silenced(self) -> Iterator[None]:
+        """Suppress the notice: a user who calls `warmup` expects compilation."""
+        was_silent, self.silent = self.silent, True
         try:
             yield
         finally:
-            self.silent = before
+            self.silent = was_silent
 
     def _say(self) -> None:
         if not self.silent:

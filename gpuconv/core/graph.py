@@ -1,7 +1,7 @@
-"""A training step recorded once and played again: a few calls of the driver instead of a hundred launches.
+"""Record a training step and replay it: a few driver calls instead of a hundred kernel launches.
 
-A recording is a list of parts. Most are CUDA graphs; between them stands what the host has to do anew each time, which
-`every_time` puts there: an optimiser computes its rate, a dropout layer draws a seed.
+A recording is a sequence of CUDA graphs interleaved with host callbacks that run on every replay. `host_callback`
+inserts a callback: an optimizer computes its learning rate, a dropout layer draws a seed.
 """
 
 import contextlib
@@ -14,31 +14,31 @@ import numpy as np
 
 from .device import Array, device, is_cupy, on_device_of
 
-Work = Callable[[], Any]
+Callback = Callable[[], Any]
 
 
 class Recorder(Protocol):
-    """What takes launches down instead of making them: CuPy's capture, or the emulator's list."""
+    """Records launches instead of running them: CuPy's stream capture, or the emulator's list."""
 
     def active(self) -> contextlib.AbstractContextManager[Any]:
-        """While a step is recorded: memory of its own, a stream of its own."""
+        """Context of a recording: a separate memory pool and stream."""
 
     def begin(self) -> None:
-        """From here on launches are taken down."""
+        """Start recording a segment."""
 
-    def end(self) -> Work:
-        """What was taken down since `begin`, to be called."""
+    def end(self) -> Callback:
+        """Finish the segment and return the function that replays it."""
 
 
 class _Recording:
-    """The recording that is being made."""
+    """A recording: its segments in order."""
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
-        self.parts: list[Work] = []
+        self.segments: list[Callback] = []
 
-    def make(self, step: Callable[..., Any], arrays: list[Array]) -> Any:
-        """Call the step and take down what it launches; returns its result, of which nothing is computed yet."""
+    def record(self, step: Callable[..., Any], arrays: list[Array]) -> Any:
+        """Call the step and record its launches; the result's memory is only written by a replay."""
         global _current  # noqa: PLW0603
         with self.recorder.active():
             self.recorder.begin()
@@ -46,17 +46,17 @@ class _Recording:
             try:
                 result = step(*arrays)
             except BaseException:
-                with contextlib.suppress(Exception):  # a capture that the driver broke off says so once more
+                with contextlib.suppress(Exception):  # a capture that the driver has aborted raises again
                     self.recorder.end()
                 raise
             finally:
                 _current = None
-            self.parts.append(self.recorder.end())
+            self.segments.append(self.recorder.end())
         return result
 
-    def interrupt(self, work: Work) -> None:
-        """Put the host's work between two graphs."""
-        self.parts.extend((self.recorder.end(), work))
+    def insert(self, callback: Callback) -> None:
+        """End the current graph, append a host callback and start the next graph."""
+        self.segments.extend((self.recorder.end(), callback))
         self.recorder.begin()
 
 
@@ -64,38 +64,38 @@ _current: _Recording | None = None
 
 
 def recording() -> bool:
-    """Whether a step is being recorded: nothing is computed then, and no value can be read."""
+    """Whether a step is being recorded: kernels do not run then, and no value can be read."""
     return _current is not None
 
 
-def every_time(work: Work) -> None:
-    """Do some work of the host's now; where a step is recorded, each time that it is played instead."""
+def host_callback(callback: Callback) -> None:
+    """Run a callback now or, while a step is being recorded, on every replay."""
     if _current is None:
-        work()
+        callback()
     else:
-        _current.interrupt(work)
+        _current.insert(callback)
 
 
 def refuse_recording(op: str, why: str) -> None:
-    """Raise where a step is being recorded that no graph can hold."""
+    """Raise RuntimeError if a step is being recorded: `op` does something that a graph cannot."""
     if _current is not None:
         raise RuntimeError(f"{op}: {why}, which a step recorded by cuda_graph cannot do")
 
 
 class cuda_graph:  # noqa: N801  used like a function
-    """A step of training that is recorded and then played: the host's time for each launch is saved.
+    """Record a training step and replay it, which saves the host's time for each launch.
 
-    The first call runs the step as it is, which compiles kernels and makes the optimiser's state. The second records
-    it, and from then on a call copies its arrays to where they were recorded and plays: it computes what the step would
-    compute. What Python does in the step besides is done twice, at the first and at the second call.
+    The first call runs the step normally, which compiles kernels and creates the optimizer's state. The second call
+    records it. From then on a call copies its arrays to the recorded ones and replays the launches, with the results of
+    the step itself. Other Python code of the step runs only twice, in the first and in the second call.
 
     Parameters
     ----------
     step : callable
-        Takes arrays, by position. Has to launch the same kernels on the same memory whatever they hold: forward pass,
-        loss, backward pass, update. It may replace gradients, but no parameter's array, and may read no value back.
-        An optimiser's `step` and dropout layers run anew each time: rates of schedules, Adam's corrections and masks
-        are those of each step.
+        Takes arrays by position. It must launch the same kernels on the same memory whatever the values: forward pass,
+        loss, backward pass, update. It may replace gradients, but not a parameter's array, and must not read values
+        back. An optimizer's `step` and dropout layers run host code on every replay: learning rates of schedulers,
+        Adam's bias corrections and dropout masks are up to date.
 
     Raises
     ------
@@ -108,9 +108,9 @@ class cuda_graph:  # noqa: N801  used like a function
 
     Notes
     -----
-    What a call returns is overwritten by the next one. Labels cannot be checked while a step is played: one out of
-    range makes the loss and its gradient NaN. On NumPy arrays the step is called as it is, so that a script runs on the
-    CPU too; on the emulator launches are kept in a list.
+    The next call overwrites the result of a call. Labels are not checked in a replay: a label out of range makes the
+    loss and its gradient NaN. With NumPy arrays the step is simply called, so that the same script runs on the CPU; on
+    the emulator the launches are kept in a list.
 
     Examples
     --------
@@ -130,7 +130,7 @@ class cuda_graph:  # noqa: N801  used like a function
         self._result: Any = None
 
     def __call__(self, *arrays: Array) -> Any:
-        """One step; the result of the recorded one lies in the same memory each time."""
+        """Run or replay the step; replays write their result to the same memory."""
         kinds = [_kind(i, a) for i, a in enumerate(arrays)]
         if not _on_device(arrays):
             return self._step(*arrays)
@@ -143,18 +143,18 @@ class cuda_graph:  # noqa: N801  used like a function
             if self._recording is None:
                 self._record(arrays)
             assert self._recording is not None
-            for kept, a in zip(self._arrays, arrays, strict=True):
-                kept[...] = a
-            for part in self._recording.parts:
-                part()
+            for recorded, a in zip(self._arrays, arrays, strict=True):
+                recorded[...] = a
+            for segment in self._recording.segments:
+                segment()
         return self._result
 
     def _record(self, arrays: tuple[Array, ...]) -> None:
-        """Take the step down, with arrays of the same kinds as its own."""
-        made = _Recording(_recorder(arrays))
+        """Record the step on copies of its arrays."""
+        recording = _Recording(_recorder(arrays))
         copies = [a.copy() for a in arrays]
-        self._result = made.make(self._step, copies)
-        self._arrays, self._recording = copies, made
+        self._result = recording.record(self._step, copies)
+        self._arrays, self._recording = copies, recording
 
 
 def _kind(i: int, a: Any) -> tuple[tuple[int, ...], Any, int | None]:
@@ -169,8 +169,8 @@ def _require_same(kinds: list[Any], recorded: list[Any]) -> None:
         raise ValueError(f"cuda_graph: {len(kinds)} arrays, expected {len(recorded)} as in the first call")
     for i, (kind, first) in enumerate(zip(kinds, recorded, strict=True)):
         if kind != first:
-            given, expected = map(_described, (kind, first))
-            raise ValueError(f"cuda_graph: argument {i} has {given}, expected {expected} as in the first call")
+            actual, expected = map(_described, (kind, first))
+            raise ValueError(f"cuda_graph: argument {i} has {actual}, expected {expected} as in the first call")
 
 
 def _described(kind: Any) -> str:
@@ -179,7 +179,7 @@ def _described(kind: Any) -> str:
 
 
 def _on_device(arrays: tuple[Array, ...]) -> bool:
-    """Whether the step's kernels are launched on a GPU, or on the emulator."""
+    """Whether the step launches kernels, on a GPU or on the emulator."""
     return any(map(is_cupy, arrays)) or device() == "emulator" or (not arrays and device() == "cuda")
 
 
@@ -187,11 +187,11 @@ def _recorder(arrays: tuple[Array, ...]) -> Recorder:
     if not any(map(is_cupy, arrays)) and device() == "emulator":
         made: Recorder = importlib.import_module("gpuconv.emulator.recorder").EmulatedRecorder()
         return made
-    return _Capture(sys.modules["cupy"])  # whoever has its arrays, or found its device, imported it
+    return _Capture(sys.modules["cupy"])  # its arrays, or the device check, have imported it
 
 
 class _Capture:
-    """CuPy's capture of a stream. What the step allocates comes from a pool that nobody else takes memory from."""
+    """CuPy's stream capture. The step allocates from a pool that nothing else uses."""
 
     def __init__(self, cupy: Any) -> None:
         self.cuda = cupy.cuda
@@ -199,16 +199,16 @@ class _Capture:
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
-        """The capturing stream and the pool are the current ones."""
+        """Make the capturing stream and the pool current."""
         with self.cuda.using_allocator(self.pool.malloc), self.stream:
             yield
 
     def begin(self) -> None:
-        """Take down what reaches the stream."""
+        """Start capturing the stream."""
         self.stream.begin_capture()
 
-    def end(self) -> Work:
-        """A graph, launched on what is the current stream then."""
+    def end(self) -> Callback:
+        """Finish the graph; it is launched on the stream current at replay."""
         try:
             graph = self.stream.end_capture()
         except Exception as error:  # CuPy's own type
@@ -216,5 +216,5 @@ class _Capture:
                 f"cuda_graph: the step cannot be recorded ({error}); it may not read values back to the host (float(), "
                 ".get(), print), wait for the device, or use another stream"
             ) from error
-        launch: Work = graph.launch
+        launch: Callback = graph.launch
         return launch

@@ -1,4 +1,4 @@
-"""Guesses at the mistake behind an error, for the end of its message."""
+"""Hints at the likely mistake, appended to error messages."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -9,19 +9,19 @@ FIRST = {3: "(N, C, W)", 4: "(N, C, H, W)", 5: "(N, C, D, H, W)"}
 
 
 def channels_last_hint(shape: Sequence[int], channels: int) -> str:
-    """What to say of an input whose last axis has the channels that were expected in the second.
+    """Hint for an input whose channels are in the last axis instead of the second.
 
     Parameters
     ----------
     shape : sequence of int
-        Of the input.
+        Shape of the input.
     channels : int
-        Expected in shape[1].
+        Number of channels expected in shape[1].
 
     Returns
     -------
     str
-        Empty where the shape does not look like channels last.
+        Empty if the shape does not look like channels-last.
 
     Examples
     --------
@@ -43,6 +43,6 @@ def did_you_mean(value: Any, choices: Iterable[Any]) -> str:
 
 
 def described(value: Any) -> str:
-    """How a message shows what was passed: an array by its shape, everything else by its repr."""
+    """Describe a value in a message: an array by its shape, everything else by its repr."""
     shape = getattr(value, "shape", None)
     return f"an array of shape {tuple(shape)}" if shape else repr(value)

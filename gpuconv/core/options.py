@@ -1,4 +1,4 @@
-"""Options of public functions: numbers, flags and names, checked before anything is computed."""
+"""Checks of option values: numbers, flags and names."""
 
 import math
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from .hints import described, did_you_mean
 
 
 def number(op: str, name: str, value: Any) -> float:
-    """A real number given as an option."""
+    """Check a real number."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{op}: {name} is {described(value)}, expected a number")
     return float(value)
 
 
 def finite(op: str, name: str, value: Any, *, at_least: float = -math.inf) -> float:
-    """A real number given as an option, neither NaN nor infinite, nor too small."""
+    """Check a finite number, at least `at_least`."""
     x = number(op, name, value)
     if not (math.isfinite(x) and x >= at_least):
         bound = "" if at_least == -math.inf else f" of at least {at_least:g}"
@@ -26,7 +26,7 @@ def finite(op: str, name: str, value: Any, *, at_least: float = -math.inf) -> fl
 
 
 def one_of(op: str, name: str, value: Any, choices: Sequence[Any]) -> None:
-    """Refuse an option that is none of the choices, and guess which one was meant."""
+    """Check an option against its choices; the error suggests the closest name."""
     if value is choices[0] or any(type(value) is type(choice) and value == choice for choice in choices):
         return
     hint = did_you_mean(value, choices)
@@ -34,7 +34,7 @@ def one_of(op: str, name: str, value: Any, choices: Sequence[Any]) -> None:
 
 
 def flag(op: str, name: str, value: Any) -> bool:
-    """A truth value given as an option; an array or a string in its place is a slip."""
+    """Check a bool; arrays and strings are rejected, whatever their truth value."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{op}: {name} is {described(value)}, expected True or False")
     return bool(value)

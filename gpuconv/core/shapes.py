@@ -1,7 +1,7 @@
-"""Shape arithmetic that operations share, and its errors.
+"""Shape arithmetic shared by the operations, and its errors.
 
-The shape of a problem is a frozen record of integers (`conv.shape`, `pool.shape`). The kernels read it as it is: Numba
-takes a named tuple as an argument, and the CUDA launchers unpack it into uint32 scalars.
+The shape of a problem is a frozen record of integers (`conv.shape`, `pool.shape`). CPU kernels take it as an
+argument (Numba supports named tuples); CUDA launchers unpack it into uint32 scalars.
 """
 
 import math
@@ -14,7 +14,7 @@ Pair: TypeAlias = tuple[int, int]
 Size: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]] | Literal["same", "valid", "full"]
 
-# Words for error messages.
+# number words of error messages
 COUNTS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
 GROUPS = {1: "sequence of one", 2: "pair", 3: "triple"}
 _PADDINGS = {
@@ -37,16 +37,16 @@ class Axis(NamedTuple):
 
     @property
     def pointwise(self) -> bool:
-        """Whether each window is the one input at the same position: two such neighbors are one axis."""
+        """Whether each window is exactly one input, at the same index; adjacent pointwise axes can be merged."""
         return self.size == self.windows and (self.taps, self.stride, self.before) == (1, 1, 0)
 
 
 POINT = Axis(1, 1, 1, 1, 0, 0, 1)
-"""An axis that the arrays lack."""
+"""Stand-in for a spatial axis that the arrays do not have."""
 
 
 def several(op: str, name: str, value: Any, count: int) -> tuple[int, ...]:
-    """Positive integers, one for each axis, from an int or a sequence of so many."""
+    """Positive integers, one for each axis, from an int or a sequence of `count` ints."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         if len(value) != count:
             raise ValueError(f"{op}: {name} is {described(value)}, expected an int or a {GROUPS[count]} of int")
@@ -55,21 +55,21 @@ def several(op: str, name: str, value: Any, count: int) -> tuple[int, ...]:
 
 
 def shape_of(op: str, name: str, value: Any, layout: str) -> tuple[int, ...]:
-    """A shape given by the caller, such as input_shape, as integers; layout is like "(N, C, H, W)"."""
+    """A shape argument such as input_shape, as integers; layout is like "(N, C, H, W)"."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise _no_shape(op, name, value, f"a shape {layout}")
     return sizes(op, name, value, layout)
 
 
 def any_shape(op: str, name: str, value: Any) -> tuple[int, ...]:
-    """A shape of any length given by the caller, as integers."""
+    """A shape argument of any length, as integers."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise _no_shape(op, name, value, "a shape, a sequence of int")
     return tuple(integer(op, f"{name}[{axis}]", size, at_least=0) for axis, size in enumerate(value))
 
 
 def _no_shape(op: str, name: str, value: Any, expected: str) -> TypeError:
-    """Error for what is no shape; an array is described, not printed."""
+    """Error for a value that is not a shape; an array is described, not printed."""
     shape = getattr(value, "shape", None)
     if shape is None:
         return TypeError(f"{op}: {name} is {described(value)}, expected {expected}")
@@ -79,7 +79,7 @@ def _no_shape(op: str, name: str, value: Any, expected: str) -> TypeError:
 
 
 def split_axis(op: str, shape: tuple[int, ...], axis: int, name: str = "x") -> tuple[int, int, int]:
-    """The shape (outer, classes, inner) that brings one axis into the middle."""
+    """(outer, size, inner): the sizes before, of and after an axis."""
     rank, axis = len(shape), integer(op, "axis", axis, at_least=-(2**31))
     if not -rank <= axis < rank:
         raise ValueError(f"{op}: axis is {axis}, expected {-rank} <= axis < {rank} for {name} of shape {shape}")
@@ -88,7 +88,7 @@ def split_axis(op: str, shape: tuple[int, ...], axis: int, name: str = "x") -> t
 
 
 def sizes(op: str, name: str, shape: Sequence[int], layout: str) -> tuple[int, ...]:
-    """The sizes of a shape, as many as the layout names."""
+    """Check the number of dimensions of a shape against a layout and return its sizes."""
     rank = layout.count(",") + 1
     if len(shape) != rank:
         hint = f"; one sample is x[None], of shape {(1, *shape)}" if name == "x" and len(shape) == rank - 1 else ""
@@ -101,7 +101,7 @@ def sizes(op: str, name: str, shape: Sequence[int], layout: str) -> tuple[int, .
 def sides_of(
     op: str, padding: Any, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
 ) -> tuple[Pair, ...]:
-    """((before, after), ...) for each axis, from every form the public functions take."""
+    """((before, after), ...) for each axis, from every form of the `padding` argument."""
     if isinstance(padding, str):
         return _named_padding(op, padding, kernel, stride, dilation)
     rank = len(kernel)
@@ -143,34 +143,34 @@ def output_size(
 ) -> int:
     """Number of windows along one axis; with `ceil`, PyTorch's rule for the last one."""
     extent = dilation * (kernel - 1) + 1
-    if size + before + after >= 2**31:  # kernels keep positions in 32 bits
+    if size + before + after >= 2**31:  # kernels use 32-bit positions
         raise ValueError(
             f"{op}: padding {before} and {after} makes the {axis} {size + before + after}, expected less than 2**31"
         )
-    room = size + before + after - extent
-    if room < 0:
+    slack = size + before + after - extent
+    if slack < 0:
         raise ValueError(
             f"{op}: the dilated kernel is larger than the padded input: {axis} {extent} > {size + before + after} "
             f"(kernel {kernel}, dilation {dilation}, padding {before} and {after})"
         )
     if not ceil:
-        return room // stride + 1
-    count = -(-room // stride) + 1
+        return slack // stride + 1
+    count = -(-slack // stride) + 1
     return count - 1 if (count - 1) * stride >= size + before else count
 
 
 def positive(op: str, name: str, value: Any) -> int:
-    """One positive integer."""
+    """Check a positive integer."""
     return integer(op, name, value, at_least=1)
 
 
 def natural(op: str, name: str, value: Any) -> int:
-    """One integer, at least 0."""
+    """Check an integer, at least 0."""
     return integer(op, name, value, at_least=0)
 
 
 def integer(op: str, name: str, value: Any, *, at_least: int) -> int:
-    """One integer that fits 32 bits."""
+    """Check an integer that fits 32 bits."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{op}: {name} is {described(value)}, expected an integer")
     try:

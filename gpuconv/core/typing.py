@@ -1,13 +1,13 @@
-"""Static types of what the public functions take."""
+"""Static type of array arguments."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, SupportsIndex, overload
 
 
 class Array(Protocol):
-    """What gpuconv uses of an array: a NumPy or a CuPy array, for neither library has a static type for both.
+    """The part of the array interface that gpuconv uses, for annotations of NumPy and CuPy arrays.
 
-    A type for annotations, not a base class: the functions take NumPy and CuPy arrays alone.
+    Not a base class: functions accept NumPy and CuPy arrays only.
     """
 
     @property
@@ -16,7 +16,7 @@ class Array(Protocol):
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """Bytes between neighbors along each axis."""
+        """Bytes between adjacent elements along each axis."""
 
     @property
     def ndim(self) -> int:
@@ -47,13 +47,13 @@ class Array(Protocol):
     @overload
     def reshape(self, size: SupportsIndex, /, *sizes: SupportsIndex) -> Any: ...
     def reshape(self, *sizes: Any) -> Any:
-        """The elements in another shape."""
+        """The array in another shape."""
 
     def astype(self, dtype: Any, /) -> Any:
-        """The elements converted to another type."""
+        """The array converted to another dtype."""
 
     def copy(self) -> Any:
-        """The elements in memory of their own."""
+        """A copy of the array."""
 
     def argmax(self, axis: Any, /) -> Any:
         """Position of the largest element."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..core.arrays import require_array
 from ..core.device import array_module
-from ..core.graph import every_time, recording
+from ..core.graph import host_callback, recording
 from ..core.options import number
 from ..core.typing import Array
 from ..dropout.functional import dropout, dropout2d, dropout2d_grad, dropout_grad
@@ -57,7 +57,7 @@ class Dropout(Module):
         if not recording():
             return self._drop(x, out)
         y: Array = array_module(x).empty_like(x) if out is None else out
-        every_time(lambda: self._drop(x, y))  # the seed is drawn on the host
+        host_callback(lambda: self._drop(x, y))  # the seed is drawn on the host
         return y
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
@@ -67,7 +67,7 @@ class Dropout(Module):
         if not recording():
             return self._drop_grad(dy, None)
         dx: Array = array_module(dy).empty_like(dy)
-        every_time(lambda: self._drop_grad(dy, dx))
+        host_callback(lambda: self._drop_grad(dy, dx))
         return dx
 
     def extra_repr(self) -> str:

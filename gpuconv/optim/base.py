@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from ..core.arrays import check_arrays, shaped
 from ..core.device import array_module, device_of, is_cupy, kernels_for, on_device_of, to_device
 from ..core.dtypes import store, wide, widened
-from ..core.graph import every_time
+from ..core.graph import host_callback
 from ..core.typing import Array
 from ..nn.parameter import Parameter
 from .parameters import checked_parameters
@@ -69,7 +69,7 @@ class Optimizer:
             If it has another shape, or a parameter's array is not C-contiguous or is read-only; nothing is updated.
         """
         gradients = [self._gradient(i) for i in range(len(self.parameters))]
-        every_time(lambda: self._update(gradients))  # the host counts steps and reads rates
+        host_callback(lambda: self._update(gradients))  # the host counts steps and reads rates
 
     def _update(self, gradients: list[Array | None]) -> None:
         """Multi-tensor apply: one launch updates all parameters of one device, dtype and set of constants."""

@@ -201,7 +201,7 @@ def test_a_step_of_cupy_arrays_becomes_graphs_around_the_hosts_work(monkeypatch)
 
     def step(x):
         cupy.said.append("step")
-        gpuconv.core.graph.every_time(lambda: cupy.said.append("work"))
+        gpuconv.core.graph.host_callback(lambda: cupy.said.append("work"))
 
     play = gpuconv.cuda_graph(step)
     play(_FakeArray())

@@ -50,7 +50,7 @@ def test_short_ones_and_those_of_others_are_not_announced():
     notice = Notice(told.append, PATIENCE)
     compile_for(notice, 0.001)
     compile_for(notice, 0.3, fake_event("somebody.else"))
-    with notice.withheld():
+    with notice.silenced():
         compile_for(notice, 0.3)
     assert told == []
 
