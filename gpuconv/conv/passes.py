@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from ..core.call import Call
+from ..core.call import Call, run
 from ..core.device import Array
 from ..core.options import one_of
 from ..core.plan import Plan, run_known
@@ -95,15 +95,9 @@ def weight_grad(
     return call.finish(dw)
 
 
-def bias_grad(op: str, layout: str, dy: Array, out: Array | None) -> Array:
+def bias_grad(op: str, layout: str, dy: Array, out: Array | None) -> Any:
     """The output gradient summed over batch and positions."""
-    call = Call(op, dy=dy)
-    (dy,) = call.arrays
-    n, k, *positions = sizes(op, "dy", dy.shape, layout)
-    with call.device:
-        db = call.output((k,), out)
-        call.kernels.conv.bias_grad(dy.reshape(n, k, math.prod(positions), 1), db)
-    return call.finish(db)
+    return run(op, _bias_grad_plan, {"dy": dy}, (layout,), out=out)
 
 
 def transposed(op: str, rank: int, x: Array, w: Array, b: Array | None, windows: Any, out: Array | None) -> Array:
@@ -175,6 +169,12 @@ def _weight_grad_plan(call: Call, rank: int, weight_shape: Any, algorithm: str, 
     s = _shape(call.op, rank, x.shape, w_shape, windows)
     call.require_shape("dy", dy, s.y_shape, "the forward result's shape for x and weight_shape")
     return Plan(s.w_shape, _launcher(call, s, "wgrad", algorithm))
+
+
+def _bias_grad_plan(call: Call, layout: str) -> Plan:
+    n, k, *positions = sizes(call.op, "dy", call.like.shape, layout)
+    view, launch = (n, k, math.prod(positions), 1), call.kernels.conv.bias_grad
+    return Plan((k,), lambda dy, db: launch(dy.reshape(view), db))
 
 
 def _transposed_plan(call: Call, rank: int, *windows: Any) -> Plan:

@@ -28,7 +28,7 @@ from .arrays import INDEX_LIMIT
 from .device import Array, Target, is_cupy, kernels_for
 from .dtypes import FLOAT32, FLOAT64, is_half, rounded, store, widened
 from .options import number
-from .plan import Plan, find_plan, keep_plan
+from .plan import Plan, find_plan, keep_plan, run_known
 
 P = TypeVar("P")
 
@@ -233,3 +233,45 @@ class Call:
                 store(made, out)
                 return out
         return rounded(result, self.dtype)
+
+
+def run(
+    op: str,
+    build: Callable[..., Plan],
+    given: dict[str, Any],
+    options: tuple[Any, ...] = (),
+    *,
+    optional: Sequence[str] = (),
+    in_place: Sequence[str] = (),
+    out: Array | None = None,
+) -> Any:
+    """A call with one result: by its known plan, or checked, planned and launched.
+
+    Parameters
+    ----------
+    op : str
+        Name of the public function, for error messages.
+    build : function
+        build(call, *options) is the plan; its launcher takes the arrays, then the result.
+    given : dict of array or None
+        By the name of the argument.
+    options : tuple
+    optional : sequence of str
+        Names of the arrays that may be None.
+    in_place : sequence of str
+        Names of the arrays that `out` may be.
+    out : array, optional
+
+    Returns
+    -------
+    array
+    """
+    if out is None and (known := run_known(build, tuple(given.values()), options)) is not None:
+        return known
+    call = Call(op, optional, **given)
+    plan = call.plan(build, *options)
+    with call.device:
+        coinciding = [a for name, a in zip(given, call.arrays, strict=True) if name in in_place]
+        result = call.output(plan.result_shape, out, coinciding=coinciding)
+        plan.launch(*call.arrays, result)
+    return call.finish(result)

@@ -1,7 +1,8 @@
 """The fully connected layer and its gradients, for NumPy and CuPy arrays."""
 
-from ..core.call import Call
+from ..core.call import Call, run
 from ..core.device import Array
+from ..core.plan import Plan
 
 
 def linear(x: Array, w: Array, b: Array | None = None, *, out: Array | None = None) -> Array:
@@ -29,16 +30,7 @@ def linear(x: Array, w: Array, b: Array | None = None, *, out: Array | None = No
     >>> gpuconv.linear(x, w, np.array([0.0, 0.5, 0.0]))
     array([[ 1. ,  3.5, -2. ]])
     """
-    call = Call("linear", ("b",), x=x, w=w, b=b)
-    x, w, b = call.arrays
-    _require_matrices(call.op, x=x, w=w)
-    if x.shape[1] != w.shape[1]:
-        raise ValueError(f"{call.op}: x has {x.shape[1]} features, w expects {w.shape[1]} (w.shape={w.shape})")
-    call.require_shape("b", b, w.shape[:1], "one bias for each row of w")
-    with call.device:
-        y = call.output((x.shape[0], w.shape[0]), out)
-        call.kernels.linear.linear(x, w, b, y)
-    return call.finish(y)
+    return run("linear", _forward_plan, {"x": x, "w": w, "b": b}, optional=("b",), out=out)
 
 
 def linear_input_grad(dy: Array, w: Array, *, out: Array | None = None) -> Array:
@@ -63,15 +55,7 @@ def linear_input_grad(dy: Array, w: Array, *, out: Array | None = None) -> Array
     >>> gpuconv.linear_input_grad(np.array([[1.0, 1.0, 1.0]]), np.array([[1.0, 0.0], [1.0, 1.0], [0.0, -1.0]]))
     array([[2., 0.]])
     """
-    call = Call("linear_input_grad", dy=dy, w=w)
-    dy, w = call.arrays
-    _require_matrices(call.op, dy=dy, w=w)
-    if dy.shape[1] != w.shape[0]:
-        raise ValueError(f"{call.op}: dy has {dy.shape[1]} columns, w has {w.shape[0]} rows, expected as many")
-    with call.device:
-        dx = call.output((dy.shape[0], w.shape[1]), out)
-        call.kernels.linear.linear_input_grad(dy, w, dx)
-    return call.finish(dx)
+    return run("linear_input_grad", _input_grad_plan, {"dy": dy, "w": w}, out=out)
 
 
 def linear_weight_grad(x: Array, dy: Array, *, out: Array | None = None) -> Array:
@@ -98,15 +82,7 @@ def linear_weight_grad(x: Array, dy: Array, *, out: Array | None = None) -> Arra
            [ 0.,  0.],
            [-1., -2.]])
     """
-    call = Call("linear_weight_grad", x=x, dy=dy)
-    x, dy = call.arrays
-    _require_matrices(call.op, x=x, dy=dy)
-    if x.shape[0] != dy.shape[0]:
-        raise ValueError(f"{call.op}: x has {x.shape[0]} rows, dy has {dy.shape[0]}, expected as many")
-    with call.device:
-        dw = call.output((dy.shape[1], x.shape[1]), out)
-        call.kernels.linear.linear_weight_grad(x, dy, dw)
-    return call.finish(dw)
+    return run("linear_weight_grad", _weight_grad_plan, {"x": x, "dy": dy}, out=out)
 
 
 def linear_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
@@ -130,13 +106,38 @@ def linear_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
     >>> gpuconv.linear_bias_grad(np.array([[1.0, 2.0], [3.0, 4.0]]))
     array([4., 6.])
     """
-    call = Call("linear_bias_grad", dy=dy)
+    return run("linear_bias_grad", _bias_grad_plan, {"dy": dy}, out=out)
+
+
+def _forward_plan(call: Call) -> Plan:
+    x, w, b = call.arrays
+    _require_matrices(call.op, x=x, w=w)
+    if x.shape[1] != w.shape[1]:
+        raise ValueError(f"{call.op}: x has {x.shape[1]} features, w expects {w.shape[1]} (w.shape={w.shape})")
+    call.require_shape("b", b, w.shape[:1], "one bias for each row of w")
+    return Plan((x.shape[0], w.shape[0]), call.kernels.linear.linear)
+
+
+def _input_grad_plan(call: Call) -> Plan:
+    dy, w = call.arrays
+    _require_matrices(call.op, dy=dy, w=w)
+    if dy.shape[1] != w.shape[0]:
+        raise ValueError(f"{call.op}: dy has {dy.shape[1]} columns, w has {w.shape[0]} rows, expected as many")
+    return Plan((dy.shape[0], w.shape[1]), call.kernels.linear.linear_input_grad)
+
+
+def _weight_grad_plan(call: Call) -> Plan:
+    x, dy = call.arrays
+    _require_matrices(call.op, x=x, dy=dy)
+    if x.shape[0] != dy.shape[0]:
+        raise ValueError(f"{call.op}: x has {x.shape[0]} rows, dy has {dy.shape[0]}, expected as many")
+    return Plan((dy.shape[1], x.shape[1]), call.kernels.linear.linear_weight_grad)
+
+
+def _bias_grad_plan(call: Call) -> Plan:
     (dy,) = call.arrays
     _require_matrices(call.op, dy=dy)
-    with call.device:
-        db = call.output(dy.shape[1:], out)
-        call.kernels.linear.linear_bias_grad(dy, db)
-    return call.finish(db)
+    return Plan(dy.shape[1:], call.kernels.linear.linear_bias_grad)
 
 
 def _require_matrices(op: str, **arrays: Array) -> None:

@@ -1,7 +1,10 @@
 """Softmax and its logarithm along an axis, and their gradients."""
 
-from ..core.call import Call
+from typing import Any
+
+from ..core.call import Call, run
 from ..core.device import Array
+from ..core.plan import Plan
 from ..core.shapes import split_axis
 
 
@@ -116,22 +119,21 @@ def log_softmax_grad(dy: Array, x: Array, axis: int = -1, *, out: Array | None =
     return _backward("log_softmax_grad", dy, x, axis, out)
 
 
-def _forward(op: str, x: Array, axis: int, out: Array | None) -> Array:
-    call = Call(op, x=x)
-    (x,) = call.arrays
-    view = split_axis(op, x.shape or (1,), axis)
-    with call.device:
-        y = call.output(x.shape, out, coinciding=(x,))
-        getattr(call.kernels.loss, op)(x.reshape(view), y.reshape(view))
-    return call.finish(y)
+def _forward(op: str, x: Array, axis: int, out: Array | None) -> Any:
+    return run(op, _forward_plan, {"x": x}, (op, axis), in_place=("x",), out=out)
 
 
-def _backward(op: str, dy: Array, x: Array, axis: int, out: Array | None) -> Array:
-    call = Call(op, dy=dy, x=x)
+def _backward(op: str, dy: Array, x: Array, axis: int, out: Array | None) -> Any:
+    return run(op, _backward_plan, {"dy": dy, "x": x}, (op, axis), in_place=("dy", "x"), out=out)
+
+
+def _forward_plan(call: Call, op: str, axis: int) -> Plan:
+    view, launch = split_axis(op, call.like.shape or (1,), axis), getattr(call.kernels.loss, op)
+    return Plan(call.like.shape, lambda x, y: launch(x.reshape(view), y.reshape(view)))
+
+
+def _backward_plan(call: Call, op: str, axis: int) -> Plan:
     dy, x = call.arrays
     call.require_shape("dy", dy, x.shape, "the shape of x")
-    view = split_axis(op, x.shape or (1,), axis)
-    with call.device:
-        dx = call.output(x.shape, out, coinciding=(dy, x))
-        getattr(call.kernels.loss, op)(dy.reshape(view), x.reshape(view), dx.reshape(view))
-    return call.finish(dx)
+    view, launch = split_axis(op, x.shape or (1,), axis), getattr(call.kernels.loss, op)
+    return Plan(x.shape, lambda dy, x, dx: launch(dy.reshape(view), x.reshape(view), dx.reshape(view)))

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..core.call import Call
+from ..core.call import Call, run
 from ..core.device import Array
 from ..core.options import flag
+from ..core.plan import Plan
 from ..core.shapes import Padding, Size, integer
-from .shape import PoolShape, backward_shape, forward_shape
+from .shape import backward_shape, forward_shape
 
 
 def avg_pool2d(
@@ -60,7 +61,7 @@ def avg_pool2d(
              [10.5, 12.5]]]])
     """
     options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    return _avg_pool("avg_pool2d", 2, x, *options, out)
+    return _avg_pool("avg_pool2d", 2, x, out, *options)
 
 
 def avg_pool2d_input_grad(
@@ -101,7 +102,7 @@ def avg_pool2d_input_grad(
              [1., 1., 2., 2.]]]])
     """
     options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    return _avg_pool_input_grad("avg_pool2d_input_grad", 2, dy, input_shape, *options, out)
+    return _avg_pool_input_grad("avg_pool2d_input_grad", 2, dy, input_shape, out, *options)
 
 
 def avg_pool1d(
@@ -138,7 +139,7 @@ def avg_pool1d(
     >>> gpuconv.avg_pool1d(np.array([[[1.0, 3.0, 2.0, 0.0]]]), 2)
     array([[[2., 1.]]])
     """
-    return _avg_pool("avg_pool1d", 1, x, kernel_size, stride, padding, ceil_mode, count_include_pad, None, out)
+    return _avg_pool("avg_pool1d", 1, x, out, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
 def avg_pool1d_input_grad(
@@ -160,7 +161,7 @@ def avg_pool1d_input_grad(
     array([[[1., 1., 2., 2.]]])
     """
     options = kernel_size, stride, padding, ceil_mode, count_include_pad, None
-    return _avg_pool_input_grad("avg_pool1d_input_grad", 1, dy, input_shape, *options, out)
+    return _avg_pool_input_grad("avg_pool1d_input_grad", 1, dy, input_shape, out, *options)
 
 
 def avg_pool3d(
@@ -200,7 +201,7 @@ def avg_pool3d(
     array([[[[[3.5]]]]])
     """
     options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    return _avg_pool("avg_pool3d", 3, x, *options, out)
+    return _avg_pool("avg_pool3d", 3, x, out, *options)
 
 
 def avg_pool3d_input_grad(
@@ -223,52 +224,42 @@ def avg_pool3d_input_grad(
     array([1., 1., 1., 1., 1., 1., 1., 1.])
     """
     options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    return _avg_pool_input_grad("avg_pool3d_input_grad", 3, dy, input_shape, *options, out)
+    return _avg_pool_input_grad("avg_pool3d_input_grad", 3, dy, input_shape, out, *options)
 
 
-def _avg_pool(
-    op: str,
-    rank: int,
-    x: Array,
-    kernel_size: Size,
-    stride: Size | None,
-    padding: Padding,
-    ceil_mode: bool,
-    count_include_pad: bool,
-    divisor_override: int | None,
-    out: Array | None,
-) -> Array:
-    call = Call(op, x=x)
-    divisor, padded = _divisor(op, divisor_override), flag(op, "count_include_pad", count_include_pad)
-    s: PoolShape = call.plan(forward_shape, rank, kernel_size, stride, padding, 1, ceil_mode)
-    (x,) = call.arrays
-    with call.device:
-        y = call.output(s.y_shape, out)
-        call.kernels.pool.avg_pool(s, x, padded, divisor, y)
-    return call.finish(y)
+def _avg_pool(op: str, rank: int, x: Array, out: Array | None, *options: Any) -> Any:
+    return run(op, _forward_plan, {"x": x}, (rank, *options), out=out)
 
 
 def _avg_pool_input_grad(
-    op: str,
+    op: str, rank: int, dy: Array, input_shape: Sequence[int], out: Array | None, *options: Any
+) -> Any:
+    return run(op, _input_grad_plan, {"dy": dy}, (rank, input_shape, *options), out=out)
+
+
+def _forward_plan(
+    call: Call,
     rank: int,
-    dy: Array,
-    input_shape: Sequence[int],
-    kernel_size: Size,
-    stride: Size | None,
-    padding: Padding,
-    ceil_mode: bool,
-    count_include_pad: bool,
-    divisor_override: int | None,
-    out: Array | None,
-) -> Array:
-    call = Call(op, dy=dy)
-    divisor, padded = _divisor(op, divisor_override), flag(op, "count_include_pad", count_include_pad)
-    s: PoolShape = call.plan(backward_shape, rank, input_shape, kernel_size, stride, padding, 1, ceil_mode)
-    (dy,) = call.arrays
-    with call.device:
-        dx = call.output(s.x_shape, out)
-        call.kernels.pool.avg_pool_input_grad(s, dy, padded, divisor, dx)
-    return call.finish(dx)
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: Any,
+    count_include_pad: Any,
+    divisor: Any,
+) -> Plan:
+    counting = flag(call.op, "count_include_pad", count_include_pad), _divisor(call.op, divisor)
+    s, launch = forward_shape(call, rank, kernel_size, stride, padding, 1, ceil_mode), call.kernels.pool.avg_pool
+    return Plan(s.y_shape, lambda x, y: launch(s, x, *counting, y))
+
+
+def _input_grad_plan(
+    call: Call, rank: int, input_shape: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: Any,
+    count_include_pad: Any, divisor: Any,
+) -> Plan:  # fmt: skip
+    counting = flag(call.op, "count_include_pad", count_include_pad), _divisor(call.op, divisor)
+    s = backward_shape(call, rank, input_shape, kernel_size, stride, padding, 1, ceil_mode)
+    launch = call.kernels.pool.avg_pool_input_grad
+    return Plan(s.x_shape, lambda dy, dx: launch(s, dy, *counting, dx))
 
 
 def _divisor(op: str, divisor_override: Any) -> int:

@@ -9,7 +9,7 @@ from ..core import arrays
 from ..core.arrays import contiguous, require_array, same_device, shaped
 from ..core.device import Array, kernels_for, on_device_of
 from ..core.shapes import Padding, Size, shape_of
-from .shape import LAYOUTS, PoolShape, pool_shape
+from .shape import LAYOUTS, pool_shape
 
 
 def pool_indices(
@@ -61,21 +61,21 @@ def pool_indices(
         raise ValueError(f"{op}: input_shape is {tuple(input_shape)}, expected one of {expected}")
     x_shape = shape_of(op, "input_shape", input_shape, LAYOUTS[rank])
     s = pool_shape(op, rank, x_shape, kernel_size, stride, padding, dilation, ceil_mode)
-    mask = mask_of(op, mask, s)
+    mask = mask_of(op, mask, s.mask_dtype, s.y_shape)
     with on_device_of(mask):
         indices = arrays.empty(s.y_shape, np.int64, mask)
         kernels_for(mask).pool.pool_indices(s, mask, indices)
     return indices
 
 
-def mask_of(op: str, mask: Array, s: PoolShape, like: Array | None = None) -> Array:
+def mask_of(op: str, mask: Any, dtype: Any, shape: Sequence[int], like: Array | None = None) -> Any:
     """Check a mask given by the caller and make it C-contiguous."""
     require_array(op, "mask", mask)
     if like is not None:
         same_device(op, dy=like, mask=mask)
-    if mask.dtype != s.mask_dtype:
-        raise TypeError(f"{op}: mask has dtype {mask.dtype}, expected {s.mask_dtype} as the pooling returns")
-    shaped(op, "mask", mask, s.y_shape, "the forward result's shape for input_shape")
+    if mask.dtype != dtype:
+        raise TypeError(f"{op}: mask has dtype {mask.dtype}, expected {dtype} as the pooling returns")
+    shaped(op, "mask", mask, shape, "the forward result's shape for input_shape")
     return contiguous(mask)
 
 

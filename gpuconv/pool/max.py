@@ -1,7 +1,7 @@
 """Maximum pooling with masks, and its gradient."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..core.call import Call
 from ..core.device import Array
@@ -225,14 +225,23 @@ def max_pool3d_input_grad(
     return _max_pool_input_grad("max_pool3d_input_grad", 3, dy, mask, input_shape, out, *windows)
 
 
+class _MaxPlan(NamedTuple):
+    """What follows from the shapes and options of a call."""
+
+    shape: PoolShape
+    x_shape: tuple[int, ...]
+    y_shape: tuple[int, ...]
+    mask_dtype: Any
+
+
 def _max_pool(op: str, rank: int, x: Array, *windows: Any) -> tuple[Array, Array]:
     """Both results; `windows` as `pool_shape` takes them."""
     call = Call(op, x=x)
-    s: PoolShape = call.plan(forward_shape, rank, *windows)
+    plan = call.plan(_forward_plan, rank, *windows)
     (x,) = call.arrays
     with call.device:
-        y, mask = call.output(s.y_shape), call.output(s.y_shape, dtype=s.mask_dtype)
-        call.kernels.pool.max_pool(s, x, y, mask)
+        y, mask = call.output(plan.y_shape), call.output(plan.y_shape, dtype=plan.mask_dtype)
+        call.kernels.pool.max_pool(plan.shape, x, y, mask)
     return call.finish(y), mask
 
 
@@ -240,10 +249,20 @@ def _max_pool_input_grad(
     op: str, rank: int, dy: Array, mask: Array, input_shape: Sequence[int], out: Array | None, *windows: Any
 ) -> Array:
     call = Call(op, dy=dy)
-    s: PoolShape = call.plan(backward_shape, rank, input_shape, *windows)
+    plan = call.plan(_input_grad_plan, rank, input_shape, *windows)
     (dy,) = call.arrays
-    mask = mask_of(op, mask, s, dy)
+    mask = mask_of(op, mask, plan.mask_dtype, plan.y_shape, dy)
     with call.device:
-        dx = call.output(s.x_shape, out, inputs=(mask,))
-        call.kernels.pool.max_pool_input_grad(s, dy, mask, dx)
+        dx = call.output(plan.x_shape, out, inputs=(mask,))
+        call.kernels.pool.max_pool_input_grad(plan.shape, dy, mask, dx)
     return call.finish(dx)
+
+
+def _forward_plan(call: Call, rank: int, *windows: Any) -> _MaxPlan:
+    s = forward_shape(call, rank, *windows)
+    return _MaxPlan(s, s.x_shape, s.y_shape, s.mask_dtype)
+
+
+def _input_grad_plan(call: Call, rank: int, input_shape: Any, *windows: Any) -> _MaxPlan:
+    s = backward_shape(call, rank, input_shape, *windows)
+    return _MaxPlan(s, s.x_shape, s.y_shape, s.mask_dtype)
