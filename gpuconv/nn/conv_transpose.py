@@ -20,7 +20,7 @@ from ..conv import (
 from ..core.shapes import Padding, Size, natural
 from ..core.typing import Array
 from .checks import only, require_input
-from .conv_layer import ConvLayer, Passes
+from .conv_layer import ConvLayer, Passes, as_one
 from .init import Initializer, Seed
 
 
@@ -47,7 +47,7 @@ class _Transposed(ConvLayer):
     ) -> None:
         only(type(self).__name__, "padding_mode", padding_mode, "zeros")
         channels = in_channels, out_channels
-        self.set_options(channels, kernel_size, stride, padding, dilation, groups, padding_mode)
+        self._set_options(channels, kernel_size, stride, padding, dilation, groups, padding_mode)
         shape = in_channels, out_channels // groups, *self.kernel_size
         super().__init__(shape, out_channels, bias, init, seed, device, dtype)
         self.output_padding = self._output_padding(output_padding)
@@ -61,12 +61,11 @@ class _Transposed(ConvLayer):
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
         """Compute the gradients, which are those of a convolution with x and dy exchanged."""
-        return self.gradients(self.saved(self._x), dy, input_grad, self._options())
+        return self._gradients(self.saved(self._x), dy, input_grad, self._options())
 
     def _options(self) -> dict[str, Any]:
         """Options of the functions."""
-        options = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation, "groups": self.groups}
-        return {**options, "output_padding": self.output_padding}
+        return {**super()._options(), "output_padding": as_one(self.output_padding)}
 
     def _output_padding(self, value: Any) -> tuple[int, ...]:
         """One size for each axis."""

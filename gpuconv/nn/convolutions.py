@@ -49,7 +49,7 @@ class _Convolution(ConvLayer):
     ) -> None:
         one_of(type(self).__name__, "padding_mode", padding_mode, PADDING_MODES)
         channels = in_channels, out_channels
-        self.set_options(channels, kernel_size, stride, padding, dilation, groups, padding_mode)
+        self._set_options(channels, kernel_size, stride, padding, dilation, groups, padding_mode)
         shape = out_channels, in_channels // groups, *self.kernel_size
         super().__init__(shape, out_channels, bias, init, seed, device, dtype)
 
@@ -65,16 +65,15 @@ class _Convolution(ConvLayer):
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
         """Compute the gradients, equations (13) and (20)."""
-        dx = self.gradients(self.saved(self._x), dy, input_grad, self._options())
+        dx = self._gradients(self.saved(self._x), dy, input_grad, self._options())
         if dx is None or self.padding_mode == "zeros":
             return dx
-        unpadded: Array = pad_input_grad(dx, self._shape, self._margins(), self.padding_mode)
-        return unpadded
+        return pad_input_grad(dx, self._shape, self._margins(), self.padding_mode)
 
     def _options(self) -> dict[str, Any]:
         """Options of the functions; an input padded before needs no padding."""
-        padding = self.padding if self.padding_mode == "zeros" else 0
-        return {"stride": self.stride, "padding": padding, "dilation": self.dilation, "groups": self.groups}
+        options = super()._options()
+        return options if self.padding_mode == "zeros" else {**options, "padding": 0}
 
     def _margins(self) -> tuple[int, ...]:
         """The padding as `pad` takes it: both sides of the last axis, then of the one before it."""

@@ -104,8 +104,7 @@ class Linear(Weighted):
         """Compute y (N, out_features) from x (N, in_features)."""
         require_features("Linear", x, self.weight.data, self.in_features)
         self._x = x
-        y: Array = linear(x, self.weight.data, self.bias_data)
-        return y
+        return linear(x, self.weight.data, self.bias_data)
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
         """Compute dW = dy^T x, db = the sum of dy's rows, dx = dy W."""

@@ -219,8 +219,7 @@ class GroupNorm(_Normalization):
         mean, var = group.group_norm_statistics(x, self.num_groups)
         self._saved = x, mean, var
         affine = _data(self.weight), _data(self.bias)
-        y: Array = group.group_norm(x, self.num_groups, *affine, self.eps, mean=mean, var=var)
-        return y
+        return group.group_norm(x, self.num_groups, *affine, self.eps, mean=mean, var=var)
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
         """Compute the gradients of `gpuconv.group_norm_grad`."""

@@ -44,8 +44,7 @@ class PReLU(Module):
     def forward(self, x: Array) -> Array:
         """Compute x where x > 0, the channel's slope times x elsewhere."""
         self._x = x
-        y: Array = f.prelu(x, self.weight.data)
-        return y
+        return f.prelu(x, self.weight.data)
 
     def backward(self, dy: Array, *, input_grad: bool = True) -> Array | None:
         """Compute the gradients; a slope's is the sum of dy x over its channel where x <= 0."""
