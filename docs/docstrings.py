@@ -1,11 +1,17 @@
 """Docstrings are plain text with numpydoc sections; formulas in them would be markup to RST."""
 
 import re
-from pathlib import Path
 
 import gpuconv
 
-PAGES = Path(__file__).parent
+TITLES = {
+    "backprop": "the derivation",
+    "concepts": "the concepts",
+    "emulator": "the emulator's page",
+    "errors": "what is refused",
+}
+"""Words that link to a page where a docstring names its file."""
+
 CODE = re.compile(r"(``[^`]*``|`[^`]*`)")
 MARKUP = re.compile(r"[*|]|(?<=\w)_(?!\w)")
 ITEM = re.compile(r"^\s*\*{0,2}\w+(, \*{0,2}\w+)* : ")
@@ -32,4 +38,5 @@ def code(text: str) -> str:
 
 def page_link(match: re.Match) -> str:
     """A file of this folder, as a link to its page."""
-    return f":doc:`/{match[1]}`" if (PAGES / f"{match[1]}.md").exists() else match[0]
+    title = TITLES.get(match[1])
+    return f":doc:`{title} </{match[1]}>`" if title else match[0]

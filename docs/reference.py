@@ -126,8 +126,8 @@ def link(name: str) -> str:
 
 
 def operation_page(page: str, names: list[str]) -> str:
-    """All functions of one operation: forward passes first, gradients after them."""
-    ordered = sorted(names, key=lambda name: ("grad" in name, names.index(name)))
+    """All functions of one operation: forward passes first, each after the one whose contract it refers to."""
+    ordered = sorted(names, key=lambda name: ("grad" in name, "Parameters\n" not in getattr(gpuconv, name).__doc__))
     title = "Devices, compilation and graphs" if page == "devices" else page
     return "\n".join([heading(title), *(directive(f"gpuconv.{name}", getattr(gpuconv, name)) for name in ordered)])
 

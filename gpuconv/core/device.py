@@ -80,7 +80,7 @@ class use_device:  # noqa: N801  used like a function
     Parameters
     ----------
     name : {"auto", "cpu", "cuda", "emulator"}
-        "emulator" runs the PTX of the CUDA kernels on NumPy arrays and checks every access (docs/emulator.md);
+        "emulator" runs the PTX of the CUDA kernels on NumPy arrays and checks every access (docs/emulator.md).
 
     Raises
     ------

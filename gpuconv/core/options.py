@@ -27,10 +27,15 @@ def finite(op: str, name: str, value: Any, *, at_least: float = -math.inf) -> fl
 
 def one_of(op: str, name: str, value: Any, choices: Sequence[Any]) -> None:
     """Check an option against its choices; the error suggests the closest name."""
-    if value is choices[0] or any(type(value) is type(choice) and value == choice for choice in choices):
+    if value is choices[0] or any(_same_kind(value, choice) and value == choice for choice in choices):
         return
     hint = did_you_mean(value, choices)
     raise ValueError(f"{op}: {name} is {described(value)}, expected one of {', '.join(map(repr, choices))}{hint}")
+
+
+def _same_kind(value: Any, choice: Any) -> bool:
+    """Return whether a value may equal a choice: True is not 1, but a member of a StrEnum is a string."""
+    return type(value) is type(choice) or (isinstance(choice, str) and isinstance(value, str))
 
 
 def flag(op: str, name: str, value: Any) -> bool:

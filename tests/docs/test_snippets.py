@@ -16,7 +16,7 @@ import pytest
 
 from .snippets import PAGES, ROOT, blocks, commands
 
-OTHER_PROGRAMS = {"git", "cd", "nsys", "ncu", "curl"}
+OTHER_PROGRAMS = {"git", "cd", "ls", "nsys", "ncu", "curl"}
 """Programs that are not of this project: their options are theirs."""
 
 WORKED_EXAMPLE = [block.note.split()[1] for block in blocks("docs/extending.md", "python")]
