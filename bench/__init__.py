@@ -1,1 +1,1 @@
-"""Measurement: problems, peers in processes of their own, alternating timings, rooflines, as gpuconv.bench."""
+"""Benchmarks: problem lists, peers in separate processes, alternating timing, rooflines; installed as gpuconv.bench."""

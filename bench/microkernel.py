@@ -1,9 +1,9 @@
-"""How near the CPU's micro-kernels come to the machine's multiply-add peak, on packed panels in the first-level cache.
+"""CPU micro-kernels against the FMA peak, on packed panels in the L1 cache.
 
-    python -m gpuconv.bench.microkernel                # on every thread of Numba's
+    python -m gpuconv.bench.microkernel                # on all Numba threads
     python -m gpuconv.bench.microkernel --threads 1
 
-The peak is that of as many independent multiply-adds in registers, without any access to memory.
+The peak is measured with as many independent FMAs on registers, without memory accesses.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from rich.table import Table
 
 
 def shares(threads, dtype, **options):
-    """(the peak in GFLOP/s, {micro-kernel: its share of the peak}); `options` are peak.measure's."""
+    """(peak in GFLOP/s, {micro-kernel: fraction of the peak}); `options` are passed to fma_peak.measure."""
     from gpuconv.kernels.cpu import fma_peak
 
     reached = {kernel: fma_peak.measure(threads, dtype, kernel, **options) for kernel in fma_peak.KERNELS}
@@ -24,7 +24,7 @@ def shares(threads, dtype, **options):
 
 
 def main(arguments=None):
-    """Measure and print."""
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=numba.get_num_threads())
     threads = parser.parse_args(arguments).threads

@@ -1,4 +1,4 @@
-"""What is measured: lists of problems, by the names `gpuconv bench --problems` takes."""
+"""Problem lists of `gpuconv bench --problems`."""
 
 import csv
 from pathlib import Path
@@ -46,12 +46,12 @@ class ConvProblem(NamedTuple):
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of one pass of the plain algorithm."""
+        """Floating-point operations of one pass of the direct algorithm."""
         n, k, p, q = self.y_shape
         return 2 * n * k * p * q * (self.c // self.groups) * self.r * self.s
 
 
-# A LeNet's layers, VGG- and ResNet-like ones of falling map size, a bottleneck, a strided layer, a stem.
+# layers of LeNet, VGG- and ResNet-like layers of decreasing map size, a bottleneck, a strided layer, a stem
 STANDARD = [
     ConvProblem(64, 1, 28, 28, 32, 5, 5),
     ConvProblem(64, 32, 12, 12, 64, 5, 5),
@@ -80,12 +80,12 @@ DEPTHWISE = [ConvProblem(32, 128, 56, 56, 128, 3, 3, 1, 1, 128)]
 
 
 class TrainProblem(NamedTuple):
-    """A network to train at one batch size, so many steps at a time."""
+    """A network to train at one batch size, for a number of steps."""
 
     network: str
-    """A name that the workers know."""
+    """Name of a network of worker_data.py."""
     layers: list[ConvProblem]
-    """Its convolutions, fully connected layers among them as convolutions of one pixel."""
+    """Convolutions and fully connected layers, the latter as 1x1 convolutions of one pixel."""
     classes: int = 10
     steps: int = 20
 
@@ -94,7 +94,7 @@ class TrainProblem(NamedTuple):
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of the three passes of all layers; the first has no input gradient."""
+        """Floating-point operations of all passes of all layers; the first layer has no input gradient."""
         return self.steps * (3 * sum(layer.flops for layer in self.layers) - self.layers[0].flops)
 
 
@@ -116,12 +116,12 @@ NETWORKS = [TrainProblem("LeNet-5", LENET_5), TrainProblem("ResNet-8", RESNET_8)
 
 
 def conv_problems(name: str) -> list[ConvProblem]:
-    """The problems of a list, or of a file with DeepBench's columns.
+    """Problems of a named list, or of a file with DeepBench's columns.
 
     Parameters
     ----------
     name : {"standard", "lenet", "resnet", "depthwise", "deepbench"} or path
-        DeepBench's training list comes at batch 8.
+        "deepbench" is DeepBench's training list at batch size 8.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def conv_problems(name: str) -> list[ConvProblem]:
     Raises
     ------
     ValueError
-        If there is neither a list nor a file of that name, or a row of the file is no problem.
+        If no list or file has that name, or a row of the file is invalid.
     """
     lists = {"standard": STANDARD, "lenet": LENET, "resnet": RESNET, "depthwise": DEPTHWISE}
     if name in lists:
@@ -143,7 +143,7 @@ def conv_problems(name: str) -> list[ConvProblem]:
 
 
 def read_problems(path: Path) -> list[ConvProblem]:
-    """Problems from a file of tab-separated columns N C H W K R S stride pad."""
+    """Read problems from a file of tab-separated columns N C H W K R S stride pad."""
     with path.open(newline="") as lines:
         rows = csv.DictReader((line for line in lines if not line.startswith("#")), delimiter="\t")
         if missing := set(COLUMNS) - set(rows.fieldnames or ()):

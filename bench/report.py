@@ -1,4 +1,4 @@
-"""What a bench prints and leaves behind: a table, a JSON file keyed by commit and device, a roofline plot."""
+"""Output of a benchmark: a table, a JSON file with commit and machine, a roofline plot."""
 
 import json
 import platform
@@ -13,8 +13,9 @@ from .timing import Limits
 
 
 def table(rows: list[Row], limits: Limits, peer: str | None) -> Table:
-    """One row for each case; times in milliseconds, medians with quartiles."""
+    """Table with one row per case: medians and quartiles in milliseconds."""
     result = Table("operation", "problem", "ms", "quartiles", "GFLOP/s", "of the limit")
+    # host times are shown if they differ from device times
     queued = any(host != device for row in rows for host, device in zip(row.hosts, (row.ours, row.peer), strict=False))
     if queued:
         result.add_column("host, ms")
@@ -33,14 +34,14 @@ def table(rows: list[Row], limits: Limits, peer: str | None) -> Table:
             *([f"{row.hosts[0].median * 1e3:.3f}"] if queued else []),
         ]
         if row.peer is not None and row.ratio is not None:
-            theirs = f"{row.peer.median * 1e3:.3f}" + (f" (host {row.hosts[1].median * 1e3:.3f})" if queued else "")
-            cells += [theirs, f"[{'green' if row.ratio >= 1 else 'red'}]{row.ratio:.2f}[/]"]
+            peer_time = f"{row.peer.median * 1e3:.3f}" + (f" (host {row.hosts[1].median * 1e3:.3f})" if queued else "")
+            cells += [peer_time, f"[{'green' if row.ratio >= 1 else 'red'}]{row.ratio:.2f}[/]"]
         result.add_row(*cells)
     return result
 
 
 def machine(threads: int, device: str = "cpu") -> dict[str, Any]:
-    """Processor, GPU, threads and versions: what a figure means nothing without."""
+    """Processor, GPU, threads and versions, without which a timing means nothing."""
     import llvmlite.binding as llvm
     import numba
     import numpy
@@ -57,7 +58,7 @@ def machine(threads: int, device: str = "cpu") -> dict[str, Any]:
 
 
 def _gpu() -> dict[str, Any]:
-    """Name, driver and CuPy."""
+    """Name, driver and CuPy version."""
     import cupy
 
     runtime = cupy.cuda.runtime
@@ -65,12 +66,14 @@ def _gpu() -> dict[str, Any]:
     return {"name": name, "driver": runtime.driverGetVersion(), "cupy": cupy.__version__}
 
 
-def commit() -> str | None:
-    """The commit of the source tree this runs from, with a plus where its kernels were changed; None outside one.
+BENCH = Path(__file__).resolve().parent
 
-    An installed gpuconv may lie in somebody else's repository, whose commit would say nothing.
+
+def commit(folder: Path = BENCH) -> str | None:
+    """Commit of the source tree whose bench/ is `folder`, with a plus if its kernels have changes; None outside of one.
+
+    An installed gpuconv may be inside another repository, whose commit would be meaningless.
     """
-    folder = Path(__file__).resolve().parent
     try:
         answers = [
             subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
@@ -97,9 +100,9 @@ def write_json(
     peer_version: str | None = None,
     repeats: int | None = None,
 ) -> None:
-    """Everything measured, for a later comparison; a peer's version is what its own process says of it.
+    """Write all measurements for later comparison; the peer's version is reported by its process.
 
-    Older files have neither "peer_version" nor "repeats", and "unknown" in the place of a commit of None.
+    Older files have neither "peer_version" nor "repeats", and "unknown" instead of a null commit.
     """
     record = {
         "commit": commit(),
@@ -127,7 +130,7 @@ def write_json(
 
 
 def roofline(path: Path, rows: list[Row], limits: Limits, peer: str | None) -> None:
-    """FLOP/s over FLOPs a byte, under what the machine can do; what has no count of either is left out."""
+    """Roofline plot: FLOP/s over FLOPs per byte, without cases that have no count of either."""
     import numpy as np
     from matplotlib.figure import Figure
 
@@ -136,12 +139,12 @@ def roofline(path: Path, rows: list[Row], limits: Limits, peer: str | None) -> N
     rows = [row for row in rows if row.case.flops and row.case.bytes]
     intensity = np.array([row.case.flops / row.case.bytes for row in rows])
     span = np.geomspace(0.5, max(1000.0, intensity.max(initial=1.0)), 100)
-    axes.loglog(span, np.minimum(limits.gflops, span * limits.gbytes), "k-", label="limit of the machine")
+    axes.loglog(span, np.minimum(limits.gflops, span * limits.gbytes), "k-", label="roofline")
     axes.plot(intensity, [row.case.flops / row.ours.median / 1e9 for row in rows], "o", label="gpuconv")
     if peer:
         times = [row.peer.median if row.peer else np.nan for row in rows]
         axes.plot(intensity, [row.case.flops / t / 1e9 for row, t in zip(rows, times, strict=True)], "x", label=peer)
-    axes.set(xlabel="FLOPs a byte", ylabel="GFLOP/s of the plain algorithm")
+    axes.set(xlabel="FLOPs per byte", ylabel="GFLOP/s (direct algorithm)")
     axes.grid(alpha=0.3, which="both")
     axes.legend()
     figure.savefig(path, dpi=120)

@@ -1,4 +1,4 @@
-"""The suites of `gpuconv bench`: what is run, how much work and memory it is, and how it compares."""
+"""Suites of `gpuconv bench`: cases with their FLOPs and bytes, comparison of results, timing."""
 
 import math
 import statistics
@@ -21,35 +21,35 @@ LARGE, SMALL = (64, 64, 64, 64), (1, 16, 32, 32)  # 64 MB and 64 KB of float32
 
 
 class Case(NamedTuple):
-    """One operation on one problem, as the workers take it."""
+    """One operation on one problem, as the workers run it."""
 
     name: str
     problem: str
     operation: str
     arguments: dict[str, Any]
     flops: int
-    """Of the plain algorithm."""
+    """Of the direct algorithm."""
     bytes: int
-    """Least possible: every array read or written once."""
+    """Minimum traffic: every array read or written once."""
     terms: int
-    """Products summed for one element, for the comparison of results."""
+    """Products summed per result element, for the tolerance."""
     relative: float | None = None
-    """Largest difference allowed, relative to each element."""
+    """Tolerance relative to each element."""
     bound: float | None = None
-    """Largest difference allowed, relative to the largest element; by default one that follows from the terms."""
+    """Tolerance relative to the largest element; by default it follows from `terms`."""
 
 
 class Row(NamedTuple):
-    """What was measured of one case."""
+    """Measurements of one case."""
 
     case: Case
     ours: Sample
     peer: Sample | None
-    """Both of the device, where there is one."""
+    """Device time of ours and of the peer; on the CPU the wall-clock time."""
     hosts: tuple[Sample, ...]
-    """What the libraries' calls cost on the host: the same on the CPU, the time until all is queued on a GPU."""
+    """Host time of each library: on the CPU the same, on a GPU the time to queue the work."""
     error: float | None
-    """Of our result against the peer's, relative to its largest element."""
+    """Difference of the results, relative to the peer's largest element."""
 
     @property
     def ratio(self) -> float | None:
@@ -57,30 +57,30 @@ class Row(NamedTuple):
         return None if self.peer is None else self.peer.median / self.ours.median
 
     def limit(self, limits: Limits) -> float:
-        """Seconds the machine needs at least: the slower of its arithmetic and its memory."""
+        """Roofline bound in seconds: the larger of FLOPs over peak and bytes over bandwidth."""
         return max(self.case.flops / limits.gflops, self.case.bytes / limits.gbytes) / 1e9
 
     def share(self, limits: Limits) -> float:
-        """How much of what the machine can do was reached; above 1 where the algorithm saves arithmetic."""
+        """Fraction of the roofline reached; above 1 if the algorithm saves arithmetic."""
         return self.limit(limits) / self.ours.median
 
 
 def conv_cases(problems: list[ConvProblem], dtype: str = "float32", algorithm: str = "auto") -> Iterator[Case]:
-    """All three passes of each problem; the input gradient of a network's first layer is nobody's, so not at C <= 3.
+    """All three passes of each problem; no input gradient for C <= 3, the first layer of a network.
 
     Parameters
     ----------
     problems : list of ConvProblem
     dtype : {"float32", "float16", "bfloat16"}
     algorithm : str
-        One that `conv2d` knows, or "each": all that there are for a problem on the present device, "auto" first.
+        An algorithm of `conv2d`, or "each": "auto", then all that support the problem on the current device.
 
     Raises
     ------
     ValueError
-        If there is no such algorithm for any pass of any problem.
+        If the algorithm supports no pass of any problem.
     """
-    served = False
+    supported = False
     for p in problems:
         shapes = {"x_shape": p.x_shape, "w_shape": p.w_shape, "y_shape": p.y_shape}
         options = {"dtype": dtype, "stride": p.stride, "padding": p.pad, "groups": p.groups}
@@ -95,34 +95,34 @@ def conv_cases(problems: list[ConvProblem], dtype: str = "float32", algorithm: s
             if name == "input_grad" and p.c <= 3:
                 continue
             for chosen in _algorithms(p, name, dtype, algorithm):
-                served = True
+                supported = True
                 arguments = {**shapes, **options, "algorithm": chosen}
                 title = f"conv {name}" + ("" if chosen == "auto" else f", {chosen}")
                 bound = _bound(dtype, chosen, terms[name])
                 yield Case(title, str(p), f"conv_{name}", arguments, p.flops, size, terms[name], bound=bound)
-    if not served:
-        raise ValueError(f"algorithm is {algorithm!r}, which serves none of these problems here")
+    if not supported:
+        raise ValueError(f"algorithm is {algorithm!r}, which supports none of these problems on this device")
 
 
 def _algorithms(p: ConvProblem, name: str, dtype: str, algorithm: str) -> list[str]:
-    """Those asked for that there are for a pass on the present device."""
+    """The requested algorithms that support a pass on the current device."""
     if algorithm == "auto":
         return [algorithm]
     like = devices.to_device(np.empty(0, numpy_type(dtype)))
     shape = conv_shape("bench", p.x_shape, p.w_shape, stride=p.stride, padding=p.pad, groups=p.groups)
     operation = {"forward": "fprop", "input_grad": "dgrad", "weight_grad": "wgrad"}[name]
     conv = devices.kernels_for(like).conv
-    offered = [name for name in conv.ALGORITHMS if conv.unsupported(name, shape, operation, like.dtype) is None]
-    return ["auto", *offered] if algorithm == "each" else [algorithm] * (algorithm in offered)
+    available = [name for name in conv.ALGORITHMS if conv.unsupported(name, shape, operation, like.dtype) is None]
+    return ["auto", *available] if algorithm == "each" else [algorithm] * (algorithm in available)
 
 
 def _bound(dtype: str, algorithm: str, terms: int) -> float:
-    """Largest difference of two results, each with its own rounding; "auto" may be Winograd's."""
+    """Tolerance of the difference of two rounded results; "auto" may select Winograd."""
     return 2 * tolerance(numpy_type(dtype), terms, algorithm if algorithm == "tf32" else "winograd")
 
 
 def pool_cases() -> Iterator[Case]:
-    """Maximum and average pooling, both passes, 2x2/2 and 3x3/2, out of the cache and in it."""
+    """Max and average pooling, both passes, 2x2 and 3x3 with stride 2, arrays larger and smaller than the cache."""
     for shape in (LARGE, SMALL):
         for kernel in (2, 3):
             outputs = math.prod(shape[:2]) * ((shape[2] - kernel) // 2 + 1) ** 2
@@ -137,7 +137,7 @@ def pool_cases() -> Iterator[Case]:
 
 
 def elementwise_cases() -> Iterator[Case]:
-    """Activations, cross-entropy and the update, out of the cache and in it."""
+    """Activations, cross-entropy and optimizer steps, arrays larger and smaller than the cache."""
     passes = {"relu": 2, "relu_grad": 3, "leaky_relu": 2, "sgd": 5, "adam": 7}
     for shape in (LARGE, SMALL):
         for name, count in passes.items():
@@ -149,7 +149,7 @@ def elementwise_cases() -> Iterator[Case]:
 
 
 def train_cases(folder: Path) -> Iterator[Case]:
-    """Steps of training: forward, loss, backward, update. The weights to start from are left in the folder."""
+    """Training steps: forward, loss, backward, update. The initial weights are written to the folder."""
     for problem in NETWORKS:
         weights = folder / f"{problem.network}.npz"
         np.savez(weights, **network(problem.network, problem.classes, seed=0).state_dict())
@@ -170,19 +170,19 @@ def measure(
     report: Callable[[Case], None] = lambda case: None,
     referee: Worker | None = None,
 ) -> list[Row]:
-    """Compare results, then time: the first worker is ours, the second, if there is one, the peer.
+    """Compare results, then time: the first worker is gpuconv, the optional second one the peer.
 
     Parameters
     ----------
     cases : list of Case
     workers : list of Worker
     repeats : int
-        Timings of each; the median is reported.
+        Samples per case; the median is reported.
     report : callable
         Called before each case.
     referee : Worker, optional
-        Our CPU kernels, which compute in float64 where a convolution's results differ: among the algorithms that cuDNN
-        tries are some that lose digits (5x5 weight gradients: 1.5e-3, H200 2026-11), and the error may be the peer's.
+        gpuconv on the CPU, which computes in float64 if the results of a convolution differ: some algorithms that cuDNN
+        tries are inaccurate (5x5 weight gradients: 1.5e-3, H200 2026-11), so the error may be the peer's.
 
     Returns
     -------
@@ -191,7 +191,7 @@ def measure(
     Raises
     ------
     AssertionError
-        If our result is not the peer's, nor the referee's: a wrong answer is not timed.
+        If our result matches neither the peer's nor the referee's: wrong results are not timed.
     """
     rows = []
     for case in cases:
@@ -207,7 +207,7 @@ def measure(
 def _compare(
     case: Case, ours: np.ndarray[Any, Any], peer: np.ndarray[Any, Any], referee: Worker | None = None
 ) -> float:
-    """How far our result is from the peer's, or from the referee's where that is too far; each has its own rounding."""
+    """Difference of our result from the peer's or, if that exceeds the tolerance, from the referee's."""
     if case.relative is None:
         error, bound = relative_error(ours, peer), case.bound or _bound("float32", "auto", case.terms)
     else:
@@ -221,6 +221,6 @@ def _compare(
 
 
 def geometric_mean(rows: list[Row]) -> float | None:
-    """Of the ratios to the peer."""
+    """Geometric mean of the ratios to the peer."""
     ratios = [row.ratio for row in rows if row.ratio is not None]
     return statistics.geometric_mean(ratios) if ratios else None

@@ -1,4 +1,4 @@
-"""Timing: the machine's limits, and two libraries measured in turn."""
+"""Timing: worker processes, alternating samples of two libraries, the machine's peak rates."""
 
 import contextlib
 import json
@@ -15,16 +15,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 WORKER = Path(__file__).with_name("worker.py")
-SHORTEST = 2e-3
-"""Seconds one sample lasts at least: shorter operations are called several times in one."""
+MIN_SAMPLE_SECONDS = 2e-3
+"""Minimum length of a sample: shorter operations are called several times per sample."""
 
-PAUSE = 0.03
-"""Seconds between the turns: an OpenMP thread spins for some milliseconds after its last work (GCC's for 300,000
-rounds) before it sleeps, and would take a core from the other library."""
+PAUSE_SECONDS = 0.03
+"""Pause between samples: an idle OpenMP thread spins for some milliseconds (GCC's for 300,000 rounds) before it
+sleeps, and would take a core from the other library."""
 
 
 class Sample(NamedTuple):
-    """Seconds a call took, over the repeats."""
+    """Seconds per call: median and quartiles over the samples."""
 
     median: float
     low: float
@@ -32,7 +32,7 @@ class Sample(NamedTuple):
 
     @classmethod
     def of(cls, seconds: list[float]) -> "Sample":
-        """Median and the quartiles around it."""
+        """Median and quartiles of a list."""
         if len(seconds) < 2:
             return cls(*(seconds * 3))
         low, median, high = statistics.quantiles(seconds, n=4, method="inclusive")
@@ -40,31 +40,31 @@ class Sample(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What the machine can do at best, measured."""
+    """Measured peak rates of the machine."""
 
     gflops: float
-    """Fused multiply-adds in registers on all threads, in 1e9 FLOP/s."""
+    """FMA peak in registers on all threads, in 1e9 FLOP/s."""
     gbytes: float
-    """Copying arrays far larger than the cache, bytes read and written, in 1e9 B/s."""
+    """Copy bandwidth of arrays far larger than the cache, bytes read and written, in 1e9 B/s."""
 
 
 class Worker:
-    """A library in a process of its own.
+    """A library in a separate process.
 
     Parameters
     ----------
     library : {"gpuconv", "torch"}
     threads : int
     folder : Path
-        Where it leaves results for comparison.
+        Folder for results to compare.
     python : str, optional
-        Interpreter of the environment the library lives in.
+        Python interpreter of the library's environment.
     device : {"cpu", "cuda"}
 
     Raises
     ------
     RuntimeError
-        If the process does not start; the message holds what it printed.
+        If the process does not start.
     """
 
     def __init__(
@@ -82,13 +82,13 @@ class Worker:
         self.version = str(self._answer()["version"])
 
     def prepare(self, operation: str, arguments: dict[str, Any]) -> np.ndarray[Any, Any]:
-        """Make the arrays, run once, and return the result."""
+        """Create the arrays, run the operation once and return its result."""
         self._ask({"operation": operation, "arguments": arguments, "result": str(self.result)})
         result: np.ndarray[Any, Any] = np.load(self.result)
         return result
 
     def time(self, repeats: int, calls: int = 1) -> tuple[list[float], list[float]]:
-        """Seconds a call of the device and of the host, for each of the repeats, after a call that does not count."""
+        """Device and host seconds per call, for each repeat, after a warm-up."""
         answer = self._ask({"repeats": repeats, "calls": calls})
         return answer["seconds"], answer["host"]
 
@@ -110,7 +110,7 @@ class Worker:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"a library's process ended with status {self.process.wait()}; see its output above")
+            raise RuntimeError(f"a worker process ended with status {self.process.wait()}; see its output above")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -119,7 +119,7 @@ class Worker:
 def workers(
     libraries: list[str], threads: int, python: str | None = None, device: str = "cpu"
 ) -> Iterator[list[Worker]]:
-    """A process for each library, the first with this interpreter, ended when the block ends."""
+    """Start a worker for each library; `python` is torch's interpreter. The workers end with the block."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         started = []
         for library in libraries:
@@ -129,13 +129,13 @@ def workers(
         yield started
 
 
-def alternate(several: list[Worker], repeats: int) -> list[tuple[Sample, Sample]]:
-    """Time the workers in turn, so that a change of the machine's speed meets them all; (device, host) of each."""
-    calls = [max(1, int(SHORTEST / max(worker.time(1)[0][0], 1e-7))) for worker in several]
-    taken: list[tuple[list[float], list[float]]] = [([], []) for _ in several]
+def alternate(workers: list[Worker], repeats: int) -> list[tuple[Sample, Sample]]:
+    """Time the workers alternately, so that clock changes affect all; returns (device, host) samples of each."""
+    calls = [max(1, int(MIN_SAMPLE_SECONDS / max(worker.time(1)[0][0], 1e-7))) for worker in workers]
+    taken: list[tuple[list[float], list[float]]] = [([], []) for _ in workers]
     for _ in range(repeats):
-        for worker, count, (devices, hosts) in zip(several, calls, taken, strict=True):
-            time.sleep(PAUSE)
+        for worker, count, (devices, hosts) in zip(workers, calls, taken, strict=True):
+            time.sleep(PAUSE_SECONDS)
             seconds, host = worker.time(1, count)
             devices.extend(seconds)
             hosts.extend(host)
@@ -143,7 +143,7 @@ def alternate(several: list[Worker], repeats: int) -> list[tuple[Sample, Sample]
 
 
 def measure_limits(threads: int, device: str = "cpu", kind: str = "float32") -> Limits:
-    """The peak of multiply-adds and of copying, on this machine with so many threads, or on its GPU for a kind."""
+    """FMA peak and copy bandwidth of the CPU with `threads` threads, or of the GPU for a dtype."""
     if device == "cuda":
         return _gpu_limits(kind)
     from gpuconv.kernels.cpu import fma_peak
@@ -152,30 +152,30 @@ def measure_limits(threads: int, device: str = "cpu", kind: str = "float32") -> 
 
 
 def _copy_bandwidth(threads: int, size: int = 1 << 26) -> float:
-    """Bytes a second, read and written, of copying 64 MB with the same number of threads; the best of several."""
+    """Bytes per second, read and written, of a 64 MB copy on all threads; the best of 15 runs."""
     from concurrent.futures import ThreadPoolExecutor
 
     x = np.ones(size // 4, np.float32)
     y = np.zeros_like(x)
-    parts = list(zip(np.array_split(y, threads), np.array_split(x, threads), strict=True))
+    slices = list(zip(np.array_split(y, threads), np.array_split(x, threads), strict=True))
     seconds = []
     with ThreadPoolExecutor(threads) as pool:
         for _ in range(15):
             start = time.perf_counter()
-            list(pool.map(lambda part: np.copyto(*part), parts))
+            list(pool.map(lambda pair: np.copyto(*pair), slices))
             seconds.append(time.perf_counter() - start)
     return 2 * x.nbytes / min(seconds)
 
 
-LANES = {70: 64, 75: 64, 80: 64}
-"""Multiply-adds in float32 that a multiprocessor begins in a cycle, by compute capability; 128 on all others."""
+FMAS_PER_CYCLE = {70: 64, 75: 64, 80: 64}
+"""float32 FMAs per cycle and multiprocessor by compute capability; 128 on all others."""
 
-TENSOR_LANES = {80: 1024, 90: 2048, 100: 4096}
-"""The same in float16 and bfloat16 with float32 sums, on tensor cores; 256 on all others. tf32 has half of it."""
+TENSOR_FMAS_PER_CYCLE = {80: 1024, 90: 2048, 100: 4096}
+"""Tensor-core FMAs per cycle in float16 and bfloat16 with float32 accumulation; 256 on all others, tf32 half of it."""
 
 
 def _gpu_limits(kind: str, size: int = 1 << 28) -> Limits:
-    """Multiprocessors times lanes times clock, as the data sheet has it; and copying 256 MB, the best of several."""
+    """Data-sheet peak, multiprocessors * FMAs per cycle * clock, and the best of five copies of 256 MB."""
     import cupy
 
     from .worker_data import EventClock
@@ -183,10 +183,10 @@ def _gpu_limits(kind: str, size: int = 1 << 28) -> Limits:
     device = cupy.cuda.Device()
     properties, capability = device.attributes, int(device.compute_capability)
     if kind == "float32":
-        lanes = LANES.get(capability, 128)
+        fmas = FMAS_PER_CYCLE.get(capability, 128)
     else:
-        lanes = TENSOR_LANES.get(capability, 256) // (2 if kind == "tf32" else 1)
-    gflops = 2 * lanes * properties["MultiProcessorCount"] * properties["ClockRate"] / 1e6  # of kHz
+        fmas = TENSOR_FMAS_PER_CYCLE.get(capability, 256) // (2 if kind == "tf32" else 1)
+    gflops = 2 * fmas * properties["MultiProcessorCount"] * properties["ClockRate"] / 1e6  # the clock rate is in kHz
     x = cupy.ones(size // 4, cupy.float32)
     y = cupy.empty_like(x)
     clock = EventClock(cupy.cuda.Event, cupy.cuda.get_elapsed_time)

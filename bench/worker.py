@@ -1,8 +1,8 @@
-"""One library in a process of its own: it makes arrays, runs one operation, and says how long each run took.
+"""Worker process of one library: creates arrays, runs an operation, reports timings.
 
-Two OpenMP pools in one process starve each other and falsify every figure, so the library measured and its peer never
-share one. This file is run by its path, in whatever environment the peer lives in: it imports numpy and the library
-named on its command line, nothing else. It reads one JSON request a line and answers each with one line.
+Two OpenMP pools in one process compete for cores and distort the timings, so gpuconv and its peer run in separate
+processes. The file is run by path in the peer's environment and imports only numpy and the library named on the command
+line. It reads JSON requests, one per line, and answers each with one line.
 """
 
 import json
@@ -12,13 +12,13 @@ import time
 
 import numpy as np
 
-SETTLE = 0.02
-"""Seconds until threads that slept have processors of their own again: a woken one shares its waker's for up to two of
-the scheduler's ticks, of 4 ms, and what takes half a millisecond takes five (one call was not enough, 2026-11)."""
+WARMUP_SECONDS = 0.02
+"""Warm-up before a sample: a woken thread shares a core with its waker for up to two scheduler ticks of 4 ms, so that
+0.5 ms of work takes 5 ms (a single warm-up call was not enough, 2026-11)."""
 
 
 def operations_of(library, threads, device):
-    """The library's operations, on a device."""
+    """Operations of a library on a device."""
     if library == "torch":
         from worker_torch import TorchOperations
 
@@ -28,8 +28,8 @@ def operations_of(library, threads, device):
     return GpuconvOperations(threads, device)
 
 
-def settle(run, seconds=SETTLE):
-    """Run for some time: wakes the threads, and brings back to the caches what the peer displaced."""
+def warm_up(run, seconds=WARMUP_SECONDS):
+    """Warm up: wake the threads and refill the caches after the peer's turn."""
     end = time.perf_counter() + seconds
     run()
     while time.perf_counter() < end:
@@ -37,7 +37,7 @@ def settle(run, seconds=SETTLE):
 
 
 def serve(library, threads, device):
-    """Answer requests until the input ends."""
+    """Answer requests until stdin is closed."""
     operations = operations_of(library, threads, device)
     run = None
     print(json.dumps({"library": library, "version": operations.version}), flush=True)
@@ -49,7 +49,7 @@ def serve(library, threads, device):
             run()
             answer = {"done": True}
         else:
-            settle(run)
+            warm_up(run)
             taken = [operations.clock.time(run, request["calls"]) for _ in range(request["repeats"])]
             answer = {"seconds": [seconds for seconds, _ in taken], "host": [host for _, host in taken]}
         print(json.dumps(answer), flush=True)

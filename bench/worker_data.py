@@ -1,12 +1,12 @@
-"""What both libraries are given: the same numbers, networks of the same shape, and a clock."""
+"""Inputs shared by the workers: arrays, networks, training batches, and clocks."""
 
 import time
 
 import numpy as np
 
-RATE = 0.01
-"""Of training. At 0.05 PyTorch's 20 losses of a ResNet-8 in float32 are 8e-4 from its own in float64: rounding grows
-from step to step, and the comparison would be one of chances. In float64 the two libraries agree to 4e-16 at either."""
+LEARNING_RATE = 0.01
+"""At 0.05 PyTorch's float32 losses of a ResNet-8 differ after 20 steps by 8e-4 from its own in float64: rounding errors
+grow from step to step, so a comparison would be meaningless. In float64 the libraries agree to 4e-16 at either rate."""
 
 
 def arrays(shapes, dtype="float32", seed=0):
@@ -16,7 +16,7 @@ def arrays(shapes, dtype="float32", seed=0):
 
 
 def numpy_type(dtype):
-    """NumPy's type of a name; ValueError where bfloat16, that of ml_dtypes, is not installed."""
+    """NumPy dtype of a name; ValueError for bfloat16 if ml_dtypes is not installed."""
     if dtype == "bfloat16":
         try:
             import ml_dtypes
@@ -27,13 +27,13 @@ def numpy_type(dtype):
 
 
 def batch(x_shape, classes):
-    """Images of noise and labels to be learned by heart."""
+    """A batch of random images and labels."""
     rng = np.random.default_rng(0)
     return rng.standard_normal(x_shape, dtype=np.float32), rng.integers(0, classes, x_shape[0])
 
 
 def network(name, classes, seed=None):
-    """The network of that name as gpuconv has it; its state has the keys of the peer's."""
+    """A network by name, built with gpuconv; its state dict has the peer's keys."""
     from gpuconv.training.networks import lenet, resnet8
 
     make, image_shape = {"LeNet-5": (lenet, (1, 28, 28)), "ResNet-8": (resnet8, (3, 32, 32))}[name]
@@ -41,10 +41,10 @@ def network(name, classes, seed=None):
 
 
 class HostClock:
-    """For libraries that return when the work is done."""
+    """Wall clock, for calls that return when the work is done."""
 
     def time(self, run, calls):
-        """(seconds, seconds) a call: of the work, and of the host."""
+        """(device, host) seconds per call; both are the wall-clock time."""
         start = time.perf_counter()
         for _ in range(calls):
             run()
@@ -53,32 +53,32 @@ class HostClock:
 
 
 class EventClock:
-    """For libraries that return when the work is queued: a GPU's events around it.
+    """GPU events around the work, for calls that return when it is queued.
 
     Parameters
     ----------
     event : callable
-        Makes an event that can be recorded.
+        Creates an event.
     milliseconds : callable
-        Between two events, once the second has happened.
+        Elapsed time between two events, after the second has completed.
     graph : callable, optional
-        Makes what plays some calls of a function without the host, which is slower than most kernels here. None for a
-        function that cannot be recorded: it is queued call by call.
+        Captures some calls of a function in a CUDA graph, because queueing takes longer than most kernels here. Returns
+        None for a function that cannot be captured; its calls are then queued one by one.
     """
 
     def __init__(self, event, milliseconds, graph=lambda run, calls: None):
         self.event, self.milliseconds, self.graph, self.made = event, milliseconds, graph, {}
 
     def time(self, run, calls):
-        """(seconds, seconds) a call: of the device from the first kernel to the last, and of the host queueing them."""
+        """(device, host) seconds per call: from the first kernel to the last, and of the host to queue them."""
         device, host = self._between(run, calls)
-        play = self._graph_of(run, calls)
-        if play is not None:
-            device = self._between(play, 1)[0] / calls
+        replay = self._graph_of(run, calls)
+        if replay is not None:
+            device = self._between(replay, 1)[0] / calls
         return device, host
 
     def _between(self, run, calls):
-        run()  # so that the device is busy when the first event is queued, and is not waited for
+        run()  # keeps the device busy until the first event is queued
         first, last = self.event(), self.event()
         start = time.perf_counter()
         first.record()
@@ -90,7 +90,7 @@ class EventClock:
         return self.milliseconds(first, last) / 1e3 / calls, host
 
     def _graph_of(self, run, calls):
-        """The last function's graph is kept, and no other's memory."""
+        """Graph of a function; only the latest one is cached, to free the memory of the others."""
         if (run, calls) not in self.made:
             self.made.clear()
             self.made[run, calls] = self.graph(run, calls)

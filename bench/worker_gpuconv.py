@@ -1,15 +1,15 @@
-"""The operations as gpuconv runs them, on the CPU or on a GPU."""
+"""Benchmark operations in gpuconv, on the CPU or on a GPU."""
 
 import numpy as np
 
 try:
-    from .worker_data import RATE, EventClock, HostClock, arrays, batch, network
-except ImportError:  # run by its path
-    from worker_data import RATE, EventClock, HostClock, arrays, batch, network
+    from .worker_data import LEARNING_RATE, EventClock, HostClock, arrays, batch, network
+except ImportError:  # run by path
+    from worker_data import LEARNING_RATE, EventClock, HostClock, arrays, batch, network
 
 
 class GpuconvOperations:
-    """The operations as gpuconv runs them."""
+    """Benchmark operations in gpuconv; each method returns a function to time."""
 
     def __init__(self, threads, device="cpu"):
         import numba
@@ -27,7 +27,7 @@ class GpuconvOperations:
             self.clock = EventClock(cupy.cuda.Event, cupy.cuda.get_elapsed_time, self._graph)
 
     def _graph(self, run, calls):
-        """The calls as a graph; training reads its losses back, which none can hold."""
+        """Capture calls in a CUDA graph; None for training, which reads its losses back."""
         if run in self.unrecorded:
             return None
 
@@ -36,12 +36,12 @@ class GpuconvOperations:
                 result = run()
             return result
 
-        play = self.g.cuda_graph(step)
-        play()  # runs the step, the next call records it
-        return play
+        replay = self.g.cuda_graph(step)
+        replay()  # runs the step; the next call records it
+        return replay
 
     def result(self, y):
-        """On the host, in a type that files hold."""
+        """Copy a result to the host, as a dtype that .npy files support."""
         y = self.g.to_host(y) if hasattr(y, "dtype") else np.asarray(y)
         return y.astype(np.float32) if y.dtype.itemsize == 2 else y
 
@@ -122,7 +122,7 @@ class GpuconvOperations:
         images, labels = map(self.g.to_device, batch(x_shape, classes))
         model, loss = network(name, classes), self.g.nn.CrossEntropyLoss()
         model.load_state_dict(np.load(weights))
-        optimizer = self.g.SGD(model.parameters(), lr=RATE, momentum=0.9)
+        optimizer = self.g.SGD(model.parameters(), lr=LEARNING_RATE, momentum=0.9)
 
         def step():
             value = loss(model(images), labels)

@@ -1,15 +1,15 @@
-"""The same operations as PyTorch runs them, in eager mode without gradients recorded, on the CPU or with cuDNN."""
+"""Benchmark operations in PyTorch, in eager mode without autograd, on the CPU or with cuDNN."""
 
 import numpy as np
 
 try:
-    from .worker_data import RATE, EventClock, HostClock, arrays, batch
-except ImportError:  # run by its path, where gpuconv is not installed
-    from worker_data import RATE, EventClock, HostClock, arrays, batch
+    from .worker_data import LEARNING_RATE, EventClock, HostClock, arrays, batch
+except ImportError:  # run by path, where gpuconv is not installed
+    from worker_data import LEARNING_RATE, EventClock, HostClock, arrays, batch
 
 
 class TorchOperations:
-    """The same as PyTorch runs them, in eager mode without gradients recorded."""
+    """Benchmark operations in PyTorch; each method returns a function to time."""
 
     def __init__(self, threads, device="cpu"):
         import torch
@@ -20,13 +20,13 @@ class TorchOperations:
         self.version, self.device = torch.__version__, device
         self.clock, self.unrecorded = HostClock(), set()
         if device == "cuda":
-            torch.backends.cudnn.benchmark = True  # let cuDNN try its algorithms, as its users do
+            torch.backends.cudnn.benchmark = True  # let cuDNN search its algorithms, as users do
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # float32 against float32
             event = lambda: torch.cuda.Event(enable_timing=True)  # noqa: E731
             self.clock = EventClock(event, lambda a, b: a.elapsed_time(b), self._graph)
 
     def _graph(self, run, calls):
-        """The calls as a graph, but for what reads values back, or keeps its steps on the host."""
+        """Capture calls in a CUDA graph; None for operations that read values back or keep state on the host."""
         if run in self.unrecorded:
             return None
         graph = self.t.cuda.CUDAGraph()
@@ -36,7 +36,7 @@ class TorchOperations:
         return graph.replay
 
     def result(self, y):
-        """On the host."""
+        """Copy a result to the host."""
         return y.float().cpu().numpy() if hasattr(y, "cpu") else np.asarray(y)
 
     def _tensors(self, *shapes, dtype="float32"):
@@ -48,7 +48,7 @@ class TorchOperations:
         return lambda: self.f.conv2d(x, w, b, **options)
 
     def _choose(self, algorithm):
-        """Allow tf32 where it was asked for; nothing else can be."""
+        """Allow TF32 if requested; cuDNN offers no other choice."""
         self.t.backends.cudnn.allow_tf32 = algorithm == "tf32"
 
     def _conv_backward(self, dy, x, w, mask, stride, padding, groups):
@@ -106,7 +106,7 @@ class TorchOperations:
         return lambda: self.f.cross_entropy(x, target)
 
     def cross_entropy_grad(self, x_shape):
-        """From the logits, as a training step has it: log-softmax, then both backward passes."""
+        """Gradient with respect to the logits, as in a training step."""
         (x,) = self._tensors(x_shape)
         target = self.t.arange(x_shape[0], device=self.device) % x_shape[1]
 
@@ -167,7 +167,7 @@ class TorchOperations:
         images, labels = (self.t.from_numpy(a).to(self.device) for a in batch(x_shape, classes))
         model, loss = {"LeNet-5": self._lenet, "ResNet-8": self._resnet}[name](classes), self.t.nn.CrossEntropyLoss()
         model.to(self.device).load_state_dict({name: self.t.from_numpy(a) for name, a in np.load(weights).items()})
-        optimizer = self.t.optim.SGD(model.parameters(), lr=RATE, momentum=0.9)
+        optimizer = self.t.optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum=0.9)
 
         @self.t.enable_grad()
         def step():

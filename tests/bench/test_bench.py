@@ -1,4 +1,4 @@
-"""The bench's own side: what it times is the real thing."""
+"""The benchmark: cases and their results, clocks, tables and records."""
 
 import contextlib
 import io
@@ -19,10 +19,11 @@ from gpuconv.core.device import missing_for_cuda, use_device
 from gpuconv.kernels.cuda import launch
 
 
+@pytest.mark.usefixtures("threads")  # the operations set the number of threads
 @pytest.mark.parametrize("network", ["LeNet-5", "ResNet-8"])
-def test_training_starts_from_the_weights_it_is_given(network, tmp_path):
+def test_training_starts_from_the_weights_of_its_case(network, tmp_path):
     (case,) = (case for case in run.train_cases(tmp_path) if network in case.name)
-    with use_device("cpu"):  # a worker chooses for its process
+    with use_device("cpu"):  # a worker selects the device of its process
         losses = [worker_gpuconv.GpuconvOperations(1).train(**{**case.arguments, "steps": 3})() for _ in range(2)]
     assert losses[0] == losses[1]
     assert abs(losses[0][0] - np.log(10)) < 0.5
@@ -31,7 +32,7 @@ def test_training_starts_from_the_weights_it_is_given(network, tmp_path):
 
 
 class _Events:
-    """Stands for a GPU that takes 2 ms for each call that is queued; its events tell its own time."""
+    """A fake GPU that takes 2 ms per queued call, with events on its simulated time."""
 
     def __init__(self):
         self.queued, self.recorded, self.waited = 0.0, [], 0
@@ -53,7 +54,7 @@ class _Events:
         return Event()
 
 
-def test_a_gpus_clock_tells_the_time_of_the_device_and_of_the_host_apart():
+def test_event_clock_measures_device_and_host_time_separately():
     gpu = _Events()
     clock = worker_data.EventClock(gpu.event, lambda first, last: last.at - first.at)
     device, host = clock.time(gpu.call, 5)
@@ -63,25 +64,26 @@ def test_a_gpus_clock_tells_the_time_of_the_device_and_of_the_host_apart():
     assert len(gpu.recorded) == 2
 
 
-def test_what_can_be_recorded_is_played_and_timed_without_the_host():
-    gpu, made = _Events(), []
+def test_event_clock_times_a_graph_if_the_function_can_be_captured():
+    gpu, captured = _Events(), []
 
     def graph(run, calls):
-        made.append(calls)
-        return None if run is unrecorded else gpu.call  # all the calls at once, in 2 ms
+        captured.append(calls)
+        return None if run is uncapturable else gpu.call  # all calls in one replay of 2 ms
 
-    def unrecorded():
+    def uncapturable():
         gpu.call()
 
     clock = worker_data.EventClock(gpu.event, lambda first, last: last.at - first.at, graph)
     assert [clock.time(gpu.call, 5)[0] for _ in range(2)] == pytest.approx([4e-4] * 2)
-    assert made == [5]
-    assert clock.time(unrecorded, 5)[0] == pytest.approx(2e-3)
+    assert captured == [5]
+    assert clock.time(uncapturable, 5)[0] == pytest.approx(2e-3)
 
 
-def test_a_result_that_is_not_the_peers_has_to_be_the_referees():
+@pytest.mark.usefixtures("threads")
+def test_a_result_that_differs_from_the_peers_must_match_the_referees():
     [case] = (c for c in run.conv_cases([problems.ConvProblem(1, 4, 8, 8, 4, 3, 3)]) if c.name == "conv forward")
-    with use_device("cpu"):  # a worker chooses for its process
+    with use_device("cpu"):  # a worker selects the device of its process
         exact = worker_gpuconv.GpuconvOperations(1).conv_forward(**{**case.arguments, "dtype": "float64"})()
     asked = []
 
@@ -107,11 +109,12 @@ def test_each_algorithm_of_a_problem_is_a_case():
         assert names[:2] == ["conv forward", "conv forward, direct"]
         assert {"conv forward, winograd", "conv input_grad, col2im", "conv weight_grad, winograd"} <= set(names)
         assert len(list(run.conv_cases([problem], algorithm="winograd"))) == 3
-        with pytest.raises(ValueError, match="algorithm is 'tf32', which serves none of these problems"):
+        with pytest.raises(ValueError, match="algorithm is 'tf32', which supports none of these problems"):
             list(run.conv_cases([problem], algorithm="tf32"))
 
 
-def test_every_plan_of_a_tile_is_timed(emulated):
+@pytest.mark.usefixtures("threads")
+def test_every_plan_of_a_gemm_tile_is_timed(emulated):
     ran = []
 
     class Clock:
@@ -136,7 +139,7 @@ def test_every_plan_of_a_tile_is_timed(emulated):
     assert choices.table(found).row_count == 3
 
 
-def test_the_hosts_time_is_shown_where_it_is_another_one():
+def test_the_table_shows_host_times_if_they_differ_from_device_times():
     case = next(iter(run.pool_cases()))
     one, two, three = (Sample(seconds, seconds, seconds) for seconds in (1e-3, 2e-3, 5e-4))
     for hosts, expected in (((one, two), False), ((three, three), True)):
@@ -147,11 +150,11 @@ def test_the_hosts_time_is_shown_where_it_is_another_one():
 
 
 @pytest.mark.parametrize(("against", "version"), [("torch", "2.9.1+cu130"), (None, None)])
-def test_what_a_run_leaves_names_the_commit_the_repeats_and_the_peers_version(against, version, tmp_path, monkeypatch):
+def test_the_json_record_names_commit_repeats_and_peer_version(against, version, tmp_path, monkeypatch):
     case, one = next(iter(run.pool_cases())), Sample(1e-3, 1e-3, 2e-3)
 
     @contextlib.contextmanager
-    def workers(libraries, *_):  # each process says what it runs
+    def workers(libraries, *_):  # each process reports its library's version
         yield [types.SimpleNamespace(version={"gpuconv": "0.1.0", "torch": version}[name]) for name in libraries]
 
     def measure(cases, several, repeats, *_):
@@ -161,35 +164,30 @@ def test_what_a_run_leaves_names_the_commit_the_repeats_and_the_peers_version(ag
     monkeypatch.setattr(timing, "measure_limits", lambda *_: Limits(100, 10))
     monkeypatch.setattr(run, "measure", measure)
     monkeypatch.setattr(report, "commit", lambda: "0123abc")
-    left = tmp_path / "pool.json"
-    bench.execute(bench.Settings("pool", "cpu", against, "standard", "float32", "auto", 1, 7, None, left, None))
-    record = json.loads(left.read_text())
+    path = tmp_path / "pool.json"
+    bench.execute(bench.Settings("pool", "cpu", against, "standard", "float32", "auto", 1, 7, None, path, None))
+    record = json.loads(path.read_text())
     asked = {"peer": against, "peer_version": version, "commit": "0123abc", "repeats": 7}
     assert {name: record[name] for name in asked} == asked
 
 
-def test_outside_a_repository_there_is_no_commit(monkeypatch):
-    def no_repository(*_, **__):
-        raise subprocess.CalledProcessError(128, "git")
-
-    monkeypatch.setattr(report.subprocess, "run", no_repository)
-    assert report.commit() is None
+def test_commit_is_none_outside_a_repository(tmp_path):
+    assert report.commit(tmp_path) is None
 
 
-def test_the_commit_of_another_repository_is_not_gpuconvs(tmp_path, monkeypatch):
-    """Such as that of a project with gpuconv in its virtual environment."""
+def test_commit_is_none_inside_another_repository(tmp_path):
+    """Such as a project with gpuconv in its virtual environment."""
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(tmp_path)]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "theirs"], check=True)
     installed = tmp_path / "site-packages" / "gpuconv" / "bench"
     (installed.parent / "kernels").mkdir(parents=True)
     installed.mkdir()
-    monkeypatch.setattr(report, "__file__", str(installed / "report.py"))
-    assert report.commit() is None
+    assert report.commit(installed) is None
 
 
-@pytest.mark.skipif(not missing_for_cuda(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_said_before_anything_is_timed(capsys, monkeypatch):
+@pytest.mark.skipif(not missing_for_cuda(), reason="needs a machine without a GPU")
+def test_a_missing_gpu_is_reported_before_anything_is_timed(capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["gpuconv", "bench", "pool", "--device", "cuda"])
     with pytest.raises(SystemExit) as ended:
         main()
