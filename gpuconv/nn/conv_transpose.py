@@ -99,7 +99,7 @@ class ConvTranspose2d(_Transposed):
     in_channels, out_channels : int
         K and C.
     kernel_size, stride : int or one for each axis
-    padding : int, one for each axis, (before, after) for each axis, "same" or "valid"
+    padding : int, one for each axis, (before, after) for each axis, "same", "valid" or "full"
     output_padding : int or one for each axis
     groups : int
     bias : bool

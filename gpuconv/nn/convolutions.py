@@ -101,7 +101,7 @@ class Conv2d(_Convolution):
     ----------
     in_channels, out_channels : int
     kernel_size, stride : int or one for each axis
-    padding : int, one for each axis, (before, after) for each axis, "same" or "valid"
+    padding : int, one for each axis, (before, after) for each axis, "same", "valid" or "full"
     dilation : int or one for each axis
     groups : int
     bias : bool

@@ -69,7 +69,7 @@ def test_the_default_folder_is_numbered(tmp_path, monkeypatch):
     ("arguments", "message"),
     [
         (["--data", "nowhere"], "nowhere: no such folder"),
-        (["--out", "there"], "there exists"),
+        (["--out", "taken"], "taken exists"),
         (["--lr", "nan"], "--lr is nan"),
         (["--lr", "-1"], "--lr is -1.0"),
         (["--lr", "1e30"], "a smaller learning rate may help"),
@@ -79,7 +79,7 @@ def test_the_default_folder_is_numbered(tmp_path, monkeypatch):
 )
 def test_a_users_mistake_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "there").mkdir()
+    (tmp_path / "taken").mkdir()
     (write_mnist(tmp_path / "damaged") / "train-images-idx3-ubyte").write_bytes(b"not an image")
     write_mnist(tmp_path / "tiny", size=2)
     with np.errstate(all="ignore"):
@@ -142,10 +142,10 @@ def test_check_fails_on_a_wrong_gradient(monkeypatch):
 
 
 def test_asking_for_a_gpu_that_is_not_there_is_one_line(monkeypatch):
-    monkeypatch.setattr("gpuconv.core.device.missing_for_cuda", lambda: "there is none")
+    monkeypatch.setattr("gpuconv.core.device.missing_for_cuda", lambda: "none was found")
     code, output = run("train", "--device", "cuda")
     assert code == 2
-    assert "'cuda' was asked for, but there is none" in output
+    assert "'cuda' was asked for, but none was found" in output
 
 
 @pytest.fixture
@@ -158,11 +158,11 @@ def device_not_yet_read():
 
 def test_the_environment_chooses_where_no_option_does(monkeypatch, tmp_path, device_not_yet_read):
     monkeypatch.setenv("GPUCONV_DEVICE", "cuda")
-    monkeypatch.setattr("gpuconv.core.device.missing_for_cuda", lambda: "there is none")
+    monkeypatch.setattr("gpuconv.core.device.missing_for_cuda", lambda: "none was found")
     for command in ("train", "check"):
         code, output = run(command)
         assert code == 2
-        assert "GPUCONV_DEVICE: device 'cuda' was asked for, but there is none" in output
+        assert "GPUCONV_DEVICE: device 'cuda' was asked for, but none was found" in output
     assert run("train", *FAST, "--out", tmp_path / "run")[0] == 0
 
 

@@ -1,5 +1,8 @@
 """gpuconv.nn.functional where it differs from PyTorch's: in-place results, seeds, refusals."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -47,6 +50,12 @@ def test_upsample_is_interpolate():
 def test_options_that_are_missing_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_subpackages_are_reached_after_importing_gpuconv_alone():
+    names = "nn.init.zeros nn.functional.relu optim.SGD optim.lr_scheduler.StepLR training.fit testing.check_gradients"
+    code = "import gpuconv, operator; " + "; ".join(f"operator.attrgetter({n!r})(gpuconv)" for n in names.split())
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_it_is_reached_from_gpuconv_and_lists_public_names_alone():

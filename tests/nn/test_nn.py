@@ -126,8 +126,8 @@ def test_a_state_that_does_not_fit_is_described_whole():
         model.load_state_dict(state)
 
 
-def test_a_module_cannot_stand_in_two_places():
-    """It keeps one input: the gradient of the first place would be that of the second."""
+def test_a_module_occurs_once():
+    """It keeps one input: the second pass would overwrite that of the first."""
     relu = nn.ReLU()
     with pytest.raises(ValueError, match="modules 0 and 2 are the same ReLU"):
         nn.Sequential(relu, nn.Linear(1, 1), relu)

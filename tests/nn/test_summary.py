@@ -71,7 +71,7 @@ def test_the_model_is_left_as_it_was():
     nn.summary(network, (1, 3, 8, 8))
     assert network.training
     assert all(np.array_equal(a, before[name]) for name, a in network.state_dict().items())
-    assert network.backward(dy).shape == x.shape  # what the forward pass kept is still there
+    assert network.backward(dy).shape == x.shape  # the forward pass is still remembered
     assert "forward" not in vars(network[0])
 
 

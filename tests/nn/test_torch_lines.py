@@ -23,10 +23,12 @@ LAYERS = sorted(n for n in nn.__all__ if n[0].isupper() and hasattr(torch.nn, n)
 
 
 def arguments(function):
-    """(name, default) of each argument but gpuconv's own."""
+    """(name, default) of each argument, without those of gpuconv alone."""
     parameters = inspect.signature(function).parameters.values()
-    own = [p for p in parameters if p.name in EXTRA and p.kind is p.KEYWORD_ONLY]
-    return [(p.name, p.default) for p in parameters if p not in own and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    extra = [p for p in parameters if p.name in EXTRA and p.kind is p.KEYWORD_ONLY]
+    return [
+        (p.name, p.default) for p in parameters if p not in extra and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+    ]
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -62,7 +62,9 @@ def test_a_run_goes_on_from_its_state_with_the_same_bits(name, options):
         optimizer = getattr(gpuconv, name)(parameters, **options)
         for step in range(4):
             parameters[0].grad = rng.standard_normal((2, 3)).astype(np.float32)
-            parameters[1].grad = parameters[0].grad if step > 2 else None  # joins late: its steps are counted apart
+            parameters[1].grad = (
+                parameters[0].grad if step > 2 else None
+            )  # joins late: its steps are counted separately
             if restart and step:
                 state = optimizer.state_dict()
                 optimizer = getattr(gpuconv, name)(parameters, lr=7.0)
