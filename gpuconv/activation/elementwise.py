@@ -11,14 +11,15 @@ from ..core.plan import Plan, run_known
 def forward(op: str, x: Array, out: Array | None, *, kernel: str | None = None, **parameters: float) -> Array:
     """y = f(x, parameters), by the kernel of the operation's name unless another is given."""
     options = kernel or op, len(parameters)
-    if out is None and (known := run_known(_forward_plan, (x,), options, tuple(parameters.values()))) is not None:
+    scalars = tuple(parameters.values()) if parameters else ()
+    if out is None and (known := run_known(_forward_plan, (x,), options, scalars)) is not None:
         return known
     call = Call(op, x=x)
     plan = call.plan(_forward_plan, *options)
-    scalars = [call.scalar(name, value) for name, value in parameters.items()]
+    numbers = [call.scalar(name, value) for name, value in parameters.items()]
     with call.device:
         y = call.output(plan.result_shape, out, coinciding=call.arrays)
-        plan.launch(*call.arrays, *scalars, y)
+        plan.launch(*call.arrays, *numbers, y)
     return call.finish(y)
 
 
@@ -27,14 +28,15 @@ def backward(
 ) -> Array:
     """dx = dy f'(x, parameters), by the kernel of the forward operation's name unless another is given."""
     options = kernel or op.removesuffix("_grad"), len(parameters)
-    if out is None and (known := run_known(_backward_plan, (dy, x), options, tuple(parameters.values()))) is not None:
+    scalars = tuple(parameters.values()) if parameters else ()
+    if out is None and (known := run_known(_backward_plan, (dy, x), options, scalars)) is not None:
         return known
     call = Call(op, dy=dy, x=x)
     plan = call.plan(_backward_plan, *options)
-    scalars = [call.scalar(name, value) for name, value in parameters.items()]
+    numbers = [call.scalar(name, value) for name, value in parameters.items()]
     with call.device:
         dx = call.output(plan.result_shape, out, coinciding=call.arrays)
-        plan.launch(*call.arrays, *scalars, dx)
+        plan.launch(*call.arrays, *numbers, dx)
     return call.finish(dx)
 
 

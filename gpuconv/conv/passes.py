@@ -95,7 +95,7 @@ def weight_grad(
     return call.finish(dw)
 
 
-def bias_grad(op: str, layout: str, dy: Array, out: Array | None) -> Any:
+def bias_grad(op: str, layout: str, dy: Array, out: Array | None) -> Array:
     """The output gradient summed over batch and positions."""
     return run(op, _bias_grad_plan, {"dy": dy}, (layout,), out=out)
 

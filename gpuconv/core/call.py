@@ -244,7 +244,7 @@ def run(
     optional: Sequence[str] = (),
     in_place: Sequence[str] = (),
     out: Array | None = None,
-) -> Any:
+) -> Array:
     """A call with one result: by its known plan, or checked, planned and launched.
 
     Parameters

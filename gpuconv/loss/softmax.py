@@ -119,11 +119,11 @@ def log_softmax_grad(dy: Array, x: Array, axis: int = -1, *, out: Array | None =
     return _backward("log_softmax_grad", dy, x, axis, out)
 
 
-def _forward(op: str, x: Array, axis: int, out: Array | None) -> Any:
+def _forward(op: str, x: Array, axis: int, out: Array | None) -> Array:
     return run(op, _forward_plan, {"x": x}, (op, axis), in_place=("x",), out=out)
 
 
-def _backward(op: str, dy: Array, x: Array, axis: int, out: Array | None) -> Any:
+def _backward(op: str, dy: Array, x: Array, axis: int, out: Array | None) -> Array:
     return run(op, _backward_plan, {"dy": dy, "x": x}, (op, axis), in_place=("dy", "x"), out=out)
 
 

@@ -227,13 +227,13 @@ def avg_pool3d_input_grad(
     return _avg_pool_input_grad("avg_pool3d_input_grad", 3, dy, input_shape, out, *options)
 
 
-def _avg_pool(op: str, rank: int, x: Array, out: Array | None, *options: Any) -> Any:
+def _avg_pool(op: str, rank: int, x: Array, out: Array | None, *options: Any) -> Array:
     return run(op, _forward_plan, {"x": x}, (rank, *options), out=out)
 
 
 def _avg_pool_input_grad(
     op: str, rank: int, dy: Array, input_shape: Sequence[int], out: Array | None, *options: Any
-) -> Any:
+) -> Array:
     return run(op, _input_grad_plan, {"dy": dy}, (rank, input_shape, *options), out=out)
 
 
