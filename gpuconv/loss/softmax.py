@@ -1,7 +1,5 @@
 """Softmax and its logarithm along an axis, and their gradients."""
 
-from typing import Any
-
 from ..core.call import Call, run
 from ..core.device import Array
 from ..core.plan import Plan
