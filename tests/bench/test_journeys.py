@@ -12,7 +12,11 @@ from gpuconv.bench import journeys
 @pytest.fixture(scope="module")
 def traced():
     """The steps of each journey, from a process of its own: poisoned memory would be a detour."""
-    code = "import json; from gpuconv.bench import journeys as j; print(json.dumps({n: f() for n, f in j.JOURNEYS.items()}))"
+    code = """if True:
+        import json
+        from gpuconv.bench.journeys import JOURNEYS
+        print(json.dumps({name: journey() for name, journey in JOURNEYS.items()}))
+    """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
     steps = json.loads(run.stdout.splitlines()[-1])
     return {name: [journeys.Step(*step) for step in found] for name, found in steps.items()}
