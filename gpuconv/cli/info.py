@@ -61,11 +61,11 @@ def _cpu() -> list[tuple[str, str]]:
     import numba
     from numba.core import config
 
-    from gpuconv.kernels.cpu import microkernel
+    from gpuconv.kernels.cpu import registers
 
     wanted = ("avx512f", "avx2", "fma", "f16c", "neon", "sve")
     features = [name for name in wanted if llvm.get_host_cpu_features().get(name)]
-    blocking = f"{microkernel.MR} rows x {microkernel.NV} vectors of {microkernel.VECTOR_BYTES} bytes"
+    blocking = f"{registers.MR} rows x {registers.NV} vectors of {registers.VECTOR_BYTES} bytes"
     return [
         ("cpu", f"{llvm.get_host_cpu_name()}: {', '.join(features) or 'no known vector extensions'}"),
         ("micro-kernel", blocking),
@@ -73,7 +73,7 @@ def _cpu() -> list[tuple[str, str]]:
         ("memory", _memory()),
         (
             "kernel cache",
-            config.CACHE_DIR or f"next to the kernels, in {os.path.dirname(microkernel.__file__)}/__pycache__",
+            config.CACHE_DIR or f"next to the kernels, in {os.path.dirname(registers.__file__)}/__pycache__",
         ),
     ]
 

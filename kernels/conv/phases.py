@@ -28,7 +28,7 @@ class AxisPhase(NamedTuple):
 
     @property
     def tap_step(self):
-        """Distance of neighboring taps, which is the same for all; 1 where there are no two."""
+        """Distance of neighboring taps, which is the same for all; 1 if fewer than two reach the phase."""
         return self.taps[1][0] - self.taps[0][0] if len(self.taps) > 1 else 1
 
     @property
@@ -38,7 +38,7 @@ class AxisPhase(NamedTuple):
 
     @property
     def shift_step(self):
-        """Distance of neighboring shifts, negative; 0 where there are no two."""
+        """Distance of neighboring shifts, negative; 0 if fewer than two taps reach the phase."""
         return self.taps[1][1] - self.taps[0][1] if len(self.taps) > 1 else 0
 
 
@@ -78,7 +78,7 @@ def dgrad_phases(shape):
     phases : tuple of Phase
         Those that a tap reaches; the elements of the others are zero.
     complete : bool
-        Whether there are no others.
+        Whether that is all of them.
     """
     rows = axis_phases(shape.h, shape.r, shape.stride_h, shape.dilation_h, shape.pad_top)
     columns = axis_phases(shape.w, shape.s, shape.stride_w, shape.dilation_w, shape.pad_left)

@@ -1,4 +1,4 @@
-"""Convolutions of volumes as convolutions of images: the taps of the depth are channels.
+"""Three-dimensional convolution as two-dimensional ones: the taps of the depth become channels.
 
 The input frames under the T taps of output frame o are an image of C T channels, and with the weights (K, C, T, R, S)
 read as (K, C T, R, S)
@@ -6,14 +6,14 @@ read as (K, C T, R, S)
     y[n, k, o] = sum_{c, t} w[k, (c, t)] * x[n, c, o stride + t dilation - before]
 
 is a two-dimensional convolution of N O images. The input gradient is the same with the roles changed: frame i of dx is
-computed from the frames of dy that read it. Frames that meet the same taps are computed together, so that no tap is
-multiplied by frames that are not there, unless they are too small for that to pay. Images are gathered a chunk at a
-time, so memory stays bounded, and where images and volume are the same memory nothing moves: a line or an image is a
+computed from the frames of dy that read it. Frames that meet the same taps are one run and computed together, so that
+no tap is multiplied by padding, unless the frames are too small for that to pay. Images are gathered a chunk at a time,
+so memory stays bounded, and where images and volume are the same memory nothing is copied: a line or an image is a
 volume of one frame.
 
 Both targets share this file: `target` is kernels.conv.cpu or kernels.conv.cuda, which compute images and whose `frames`
-move them. Results have the same bits every time if the target's convolutions have, as chunks and their order are a
-function of the geometry.
+gather and scatter them. Results have the same bits every time if the target's convolutions have, as chunks and their
+order are a function of the shape.
 """
 
 from functools import lru_cache
@@ -25,8 +25,8 @@ import numpy as np
 
 from .phases import axis_phases
 
-COPY = 100
-"""Products that take as long as moving one weight to a run's own and back into its pack (Zen 3, 2026-11)."""
+WEIGHT_COPY_PRODUCTS = 100
+"""Products that take as long as gathering one weight for a run and scattering its gradient (Zen 3, 2026-11)."""
 
 
 class Frames(NamedTuple):
@@ -72,11 +72,11 @@ def dgrad(target, g, dy, w, pre_activation, activation, slope, dx, algorithm):
     for run in _input_grad_runs(g.depth, g.image.n * g.image.h * g.image.w):
         images, results = _Images(target, dy, run.read), _Images(target, dx, run.written)
         weights = _Images(target, w, run.taps_as_filters).load()
-        before = None if pre_activation is None else _Images(target, _inputs(g, pre_activation), run.written)
+        factors = None if pre_activation is None else _Images(target, _inputs(g, pre_activation), run.written)
         for part in _chunks(target, images, results):
             image = g.image._replace(n=part.stop - part.start, c=dx.shape[1], k=images.shape[1])
             gradients, maps = images.load(part), results.memory(part)
-            factor = None if before is None else before.load(part)
+            factor = None if factors is None else factors.load(part)
             target.dgrad(image, gradients, weights, factor, activation, slope, maps, algorithm=algorithm)
             results.store(maps, part)
 
@@ -90,14 +90,14 @@ def wgrad(target, g, x, dy, dw, algorithm):
         work += [
             (images, gradients, _Images(target, dw, run.taps), part) for part in _chunks(target, images, gradients)
         ]
-    alone = len(work) == 1 and not work[0][2].moved
-    if not alone:
+    single = len(work) == 1 and not work[0][2].moved
+    if not single:
         dw.fill(0)
     for images, gradients, weights, part in work:
         image = g.image._replace(n=part.stop - part.start, c=images.shape[1])
-        partial = weights.memory() if alone else _beside(dw, weights.shape)
+        partial = weights.memory() if single else _empty_like_on(dw, weights.shape)
         target.wgrad(image, images.load(part), gradients.load(part), partial, algorithm=algorithm)
-        if not alone:
+        if not single:
             target.frames.scatter(partial, weights.frames, 0, True, dw)
 
 
@@ -128,16 +128,16 @@ class _Images:
 
     @property
     def bytes(self):
-        """What an image takes besides the volume's own memory."""
+        """Of an image that is a copy; 0 where images and volume are the same memory."""
         return prod(self.shape[1:]) * self.volumes.dtype.itemsize if self.moved else 0
 
     def memory(self, part=slice(None)):
-        """Memory for these images, or the volume's where it is the same; the first part is the largest."""
+        """Memory for these images: the volume's if it is the same, else a buffer, sized by the first part."""
         if not self.moved:
             return self.volumes.reshape(self.shape)[part]
         first, last, _ = part.indices(self.shape[0])
         if self.buffer is None:
-            self.buffer = _beside(self.volumes, (last - first, *self.shape[1:]))
+            self.buffer = _empty_like_on(self.volumes, (last - first, *self.shape[1:]))
         return self.buffer[: last - first]
 
     def load(self, part=slice(None)):
@@ -148,20 +148,20 @@ class _Images:
         return images
 
     def store(self, images, part):
-        """Put these images where they belong."""
+        """Scatter these images to the volume."""
         if self.moved:
             self.target.frames.scatter(images, self.frames, part.start, False, self.volumes)
 
 
-def _beside(like, shape):
-    """New memory where an array is, and of its type: NumPy hands the call on to CuPy."""
+def _empty_like_on(like, shape):
+    """New memory on the device of an array, and of its type: NumPy hands the call on to CuPy."""
     return np.empty_like(like, shape=shape)
 
 
 def _chunks(target, *batches):
-    """Slices of images that take about CHUNK bytes of memory in each batch, or of all where they take none."""
+    """Slices of images that take about CHUNK_BYTES in each batch, or of all where nothing is copied."""
     total, each = batches[0].shape[0], max(batch.bytes for batch in batches)
-    length = max(1, target.frames.CHUNK // each) if each else max(1, total)
+    length = max(1, target.frames.CHUNK_BYTES // each) if each else max(1, total)
     return [slice(first, min(first + length, total)) for first in range(0, total, length)]
 
 
@@ -195,7 +195,7 @@ def _runs(frames, reads, size, positions):
     every = sorted(set(chain.from_iterable(met.values())))
     every = tuple(tap for tap in reads(frames[0]) if every and every[0] <= tap <= every[-1])
     spared = positions * sum(len(every) - len(taps) for taps in met.values())
-    if spared <= COPY * (sum(len(taps) for taps, _ in runs) - len(every)):
+    if spared <= WEIGHT_COPY_PRODUCTS * (sum(len(taps) for taps, _ in runs) - len(every)):
         runs = [(every, list(frames))]
     for taps, run in runs:
         written = Frames(len(run), run[0], frames.step)

@@ -1,4 +1,4 @@
-"""Memory for results on the CPU: blocks that nobody holds any more are used again.
+"""A memory pool for results on the CPU: blocks that nothing refers to are reused.
 
 The C library gives large blocks back to the system when they are freed, and gets them anew, page by page: 660 page
 faults and a fifth of the time of a LeNet's training step (Zen 3, one thread, 2026-11). A block is free again once no
@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 POOLED_MIN_BYTES, POOLED_MAX_BYTES = 1 << 17, 1 << 26
-"""Of blocks worth keeping: smaller ones are not given back, and what is far larger costs more than its pages."""
+"""Sizes of pooled blocks: the C library keeps smaller ones itself, and page faults are a small part of larger ones."""
 POOL_BYTES = 1 << 28
-"""Kept at most, in use or not: as much as training a ResNet-8 at batch 64 goes through twice over."""
+"""Limit of the pool, blocks in use included: twice what training a ResNet-8 at batch 64 allocates."""
 LINE_BYTES = 64
 """Of a cache line, and of the longest vectors."""
 MAX_TRIES = 4
-"""Blocks looked at before a new one is made; the ones handed out first, which are mostly free first, come first."""
+"""Blocks looked at before a new one is allocated, in the order in which they were handed out."""
 
 provider: Callable[[tuple[int, ...], Any], np.ndarray[Any, Any]] | None = None
 """What `new` takes memory from instead of the pool; `provided_by` sets it."""
@@ -32,7 +32,7 @@ _changing = threading.Lock()
 
 
 def new(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
-    """An array like numpy.empty's, in a block that was used before where there is one.
+    """An array like numpy.empty's, in a free block of the pool if it has one.
 
     Parameters
     ----------
@@ -71,13 +71,13 @@ def is_small(shape: tuple[int, ...], dtype: Any) -> bool:
 
 
 def forget() -> None:
-    """Let go of every block; those in use live on with their arrays."""
+    """Empty the pool; blocks in use live on with their arrays."""
     with _changing:
         _blocks.clear()
 
 
 def _take(size: int) -> np.ndarray[Any, Any]:
-    """A block of so many bytes and a line. A thread that looks at a block refers to it, so no two find it free."""
+    """A block of so many bytes and a cache line. To look at a block is to refer to it: no two threads find it free."""
     queue = _blocks.get(size) or deque()
     for _ in range(min(MAX_TRIES, len(queue))):
         try:
@@ -93,7 +93,7 @@ def _take(size: int) -> np.ndarray[Any, Any]:
 
 
 def _keep(size: int, block: np.ndarray[Any, Any]) -> None:
-    """Remember a block; where that is too much, all of the sizes first seen are let go."""
+    """Add a block to the pool; where that exceeds its limit, drop all blocks of the sizes that were first used."""
     with _changing:
         kept = sum(bytes_each * len(queue) for bytes_each, queue in _blocks.items())
         while kept + size > POOL_BYTES:
@@ -103,13 +103,13 @@ def _keep(size: int, block: np.ndarray[Any, Any]) -> None:
 
 
 def _first(queue: deque[np.ndarray[Any, Any]]) -> tuple[np.ndarray[Any, Any], int]:
-    """The first block of a queue, taken out, and how many refer to it."""
+    """Pop the first block of a queue; the block and its reference count."""
     block = queue.popleft()
     return block, sys.getrefcount(block)
 
 
 UNUSED = _first(deque([np.empty(1, np.uint8)]))[1]
-"""References to a free block, as this very interpreter counts them: versions differ in what a local variable adds."""
+"""Reference count of a free block in this interpreter: versions differ in what a local variable adds."""
 
 COUNTED: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
-"""Whether the counts can be relied on: without the interpreter's lock another thread may refer to a block unseen."""
+"""Whether the counts can be relied on: without the GIL another thread may refer to a block unseen."""

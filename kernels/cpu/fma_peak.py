@@ -1,4 +1,4 @@
-"""How fast the machine multiplies and adds at best, and how near the micro-kernel comes: nothing leaves the caches."""
+"""The FMA peak of the machine, and the share of it that the micro-kernels reach; nothing leaves the caches."""
 
 import time
 
@@ -7,11 +7,12 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from .emitter import MR, NV, Emitter, lanes, tile_columns
+from .emitter import Emitter
 from .microkernel import multiply_packed, multiply_tile
 from .parallel import SERIAL_ELEMENTS, streaming
+from .registers import MR, NV, lanes, tile_columns
 
-STEPS = 256
+REDUCTION_STEPS = 256
 """Length of the reduction: both panels then fit the first-level cache."""
 
 
@@ -24,12 +25,12 @@ def _multiply_registers(typingctx, a, steps, c):
         a, steps, c = args
         emit = Emitter(context, builder, sig.args[0].dtype)
         a, c = emit.pointer(sig.args[0], a), emit.pointer(sig.args[2], c)
-        row = [emit.load(emit.shifted(a, j * emit.width)) for j in range(NV)]
-        factor = emit.broadcast(emit.shifted(a, NV * emit.width))
+        row = [emit.load(emit.at(a, j * emit.width)) for j in range(NV)]
+        factor = emit.broadcast(emit.at(a, NV * emit.width))
         tile = emit.accumulate(
             steps, MR, NV, lambda step: ((i, j, factor, row[j]) for i in range(MR) for j in range(NV))
         )
-        emit.write(tile, c, emit.constant(NV * emit.width))
+        emit.write_tile(tile, c, emit.constant(NV * emit.width))
         return context.get_dummy_value()
 
     return signature, codegen
@@ -62,13 +63,13 @@ def run(kernel, arguments, threads):
 
 
 def panels(threads, dtype):
-    """(a, b, starts, offsets, c): packed panels of ones, where multiply_tile finds B's vectors, a tile a thread."""
+    """(a, b, starts, offsets, c): packed panels of ones, offset tables of B's vectors, a tile for each thread."""
     columns = tile_columns(dtype)
-    offsets = (np.arange(STEPS) * columns).astype(np.int32)
+    offsets = (np.arange(REDUCTION_STEPS) * columns).astype(np.int32)
     starts = (np.arange(NV) * lanes(dtype)).astype(np.int32)
     return (
-        np.ones(STEPS * MR, dtype),
-        np.ones(STEPS * columns, dtype),
+        np.ones(REDUCTION_STEPS * MR, dtype),
+        np.ones(REDUCTION_STEPS * columns, dtype),
         starts,
         offsets,
         np.zeros((threads, MR * columns), dtype),
@@ -94,7 +95,7 @@ def measure(threads, dtype=np.float32, kernel="registers", repeats=20_000, sampl
     float
     """
     arguments = (*panels(threads, dtype), repeats)
-    before = numba.get_num_threads()
+    found = numba.get_num_threads()
     numba.set_num_threads(threads)
     try:
         seconds = []
@@ -103,5 +104,5 @@ def measure(threads, dtype=np.float32, kernel="registers", repeats=20_000, sampl
             run(kernel, arguments, threads)
             seconds.append(time.perf_counter() - start)
     finally:
-        numba.set_num_threads(before)
-    return 2 * MR * tile_columns(dtype) * STEPS * repeats * threads / min(seconds[1:])
+        numba.set_num_threads(found)
+    return 2 * MR * tile_columns(dtype) * REDUCTION_STEPS * repeats * threads / min(seconds[1:])

@@ -9,14 +9,14 @@ from typing import NamedTuple
 from numba import njit
 
 from . import parallel
-from .emitter import MR, tile_columns
 from .microkernel import multiply_packed
 from .parallel import on_threads, share, workspace, zeros
 from .plan import Plan, cached, pack_tables, record, scratch_or_new
+from .registers import MR, tile_columns
 from .simd_rows import copy_row
 
 STEP_ROWS = 256  # of B at once: with a panel of A they fill three quarters of the first-level cache (Zen 3, 2026-11)
-SERIAL_PRODUCTS = 1 << 19  # multiplications: fewer take less than two threads gain (Zen 3, 2 cores, 2026-11)
+GEMM_SERIAL_PRODUCTS = 1 << 19  # multiplications: fewer take less than two threads gain (Zen 3, 2 cores, 2026-11)
 
 
 class Gemm(NamedTuple):
@@ -43,32 +43,32 @@ def multiply(a, b, bias, c, *, transposed_a=False, transposed_b=False):
     bias : array (N,), or None
     c : array (M, N)
     """
-    plan = _plan(c.shape, b.shape[transposed_b], transposed_a, transposed_b, c.dtype)
+    plan = _gemm_plan(c.shape, b.shape[transposed_b], transposed_a, transposed_b, c.dtype)
     plan.launch(a, b, plan.empty if bias is None else bias, c)
 
 
 @cached
-def _plan(shape, length, transposed_a, transposed_b, dtype):
+def _gemm_plan(shape, length, transposed_a, transposed_b, dtype):
     (rows, columns), width = shape, tile_columns(dtype)
     return Plan(
-        _launch, Gemm(rows, columns, length, width, transposed_a, transposed_b), pack_tables()[0], dtype,
+        _run_gemm, Gemm(rows, columns, length, width, transposed_a, transposed_b), pack_tables()[0], dtype,
         tasks=-(-columns // width),
-        serial=parallel.is_serial(rows * columns * length < SERIAL_PRODUCTS),
+        serial=parallel.is_serial(rows * columns * length < GEMM_SERIAL_PRODUCTS),
         scratch=-(-rows // MR) * length * MR,
     )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _launch(sizes, tables, scratch, a, b, bias, c, threads):
+def _run_gemm(sizes, tables, scratch, a, b, bias, c, threads):
     """Pack A, then multiply."""
     g, a, b, c = record(Gemm, sizes, 0), a.reshape(-1), b.reshape(-1), c.reshape(-1)
     panels = scratch_or_new(scratch, 0, (g.rows + MR - 1) // MR * g.length * MR, c)
-    on_threads(_pack, (g, a, panels), threads)
-    on_threads(_multiply, (g, panels, b, bias, c), threads)
+    on_threads(_pack_rows, (g, a, panels), threads)
+    on_threads(_multiply_columns, (g, panels, b, bias, c), threads)
 
 
 @njit(cache=True, nogil=True)
-def _pack(g, a, panels, thread, threads):
+def _pack_rows(g, a, panels, thread, threads):
     """panels[block, l, i] = A[block * MR + i, l]; zero past the last row."""
     first, last = share((g.rows + MR - 1) // MR, thread, threads)
     row_stride, step_stride = (1, g.rows) if g.transposed_a else (g.length, 1)
@@ -83,7 +83,7 @@ def _pack(g, a, panels, thread, threads):
 
 
 @njit(cache=True, nogil=True)
-def _multiply(g, panels, b, bias, c, thread, threads):
+def _multiply_columns(g, panels, b, bias, c, thread, threads):
     """C[i, j] = sum_l A[i, l] B[l, j] + bias[j], of one thread's tiles of columns.
 
     FLOPs: 2 M N L. Bytes: B and C once, A once a tile.

@@ -1,25 +1,16 @@
-"""The micro-kernel every matrix-like CPU kernel is built on: LLVM intrinsics, as in winograd_transforms.py.
+"""The micro-kernels that every GEMM-like CPU kernel is built on, as LLVM intrinsics.
 
-A tile of MR rows x NV vectors is held in registers while the reduction runs: each step broadcasts MR elements of A and
-multiplies them with NV vectors of B. B is read where it lies, at an offset looked up for each step: that is what lets a
-convolution run on it without an im2col buffer.
+A register tile of MR rows x NV vectors is accumulated over the reduction: each step broadcasts MR elements of A and
+multiplies them with NV vectors of B. Offset tables let a factor be read from the tensor itself, without an im2col
+buffer.
 """
 
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .emitter import DOT_COLUMNS, DOT_ROWS, MR, NV, VECTOR_BYTES, Emitter
-
-__all__ = [
-    "MR",
-    "NV",
-    "VECTOR_BYTES",
-    "add_dots",
-    "multiply_biased",
-    "multiply_gathered",
-    "multiply_packed",
-    "multiply_tile",
-]
+from .emitter import Emitter
+from .registers import DOT_COLUMNS, DOT_ROWS, MR, NV
 
 
 @intrinsic
@@ -31,7 +22,7 @@ def multiply_tile(typingctx, a, a_start, b, b_start, starts, tile, offsets, step
     a : array, with A[l, i] = a[a_start + l * MR + i]
     b : array, with vector v of B[l] = b[b_start + starts[tile * NV + v] + offsets[l] :]
     starts, offsets : int32 arrays
-        Where the vectors of the columns lie, and by how much each step moves them.
+        Offset of each vector of the columns, and of each step from it.
     tile : int
         Number of the tile: its vectors are tile * NV to tile * NV + NV - 1 of starts.
     steps : int
@@ -44,24 +35,26 @@ def multiply_tile(typingctx, a, a_start, b, b_start, starts, tile, offsets, step
     signature = types.void(a, index, b, index, starts, index, offsets, index, c, index, index, types.boolean)
 
     def codegen(context, builder, sig, args):
+        # addresses of A, C, the tables and the tile's NV vectors of B
         a, a_start, b, b_start, starts, tile, offsets, steps, c, c_start, c_stride, accumulate = args
         emit = Emitter(context, builder, sig.args[0].dtype)
         a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[2], b, b_start)
         starts, offsets = emit.pointer(sig.args[4], starts), emit.pointer(sig.args[6], offsets)
         c = emit.pointer(sig.args[8], c, c_start)
         first = builder.mul(tile, emit.constant(NV))
-        vectors = [emit.shifted(b, emit.entry_of(starts, builder.add(first, emit.constant(v)))) for v in range(NV)]
+        vectors = [emit.at(b, emit.table_entry(starts, builder.add(first, emit.constant(v)))) for v in range(NV)]
 
+        # a step: NV vectors of B, MR broadcast elements of A
         def products(step):
-            offset = emit.entry_of(offsets, step)
-            row = [emit.load(emit.shifted(vector, offset)) for vector in vectors]
-            column = emit.shifted(a, MR, step)
+            offset = emit.table_entry(offsets, step)
+            row = [emit.load(emit.at(vector, offset)) for vector in vectors]
+            column = emit.at(a, MR, step)
             for i in range(MR):
-                factor = emit.broadcast(emit.shifted(column, i))
+                factor = emit.broadcast(emit.at(column, i))
                 for j in range(NV):
                     yield i, j, factor, row[j]
 
-        emit.put(emit.accumulate(steps, MR, NV, products), c, c_stride, accumulate)
+        emit.store_tile(emit.accumulate(steps, MR, NV, products), c, c_stride, accumulate)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -71,10 +64,10 @@ def _packed_products(emit, a, a_stride, b):
     """The products of multiply_packed, from the addresses of A and B."""
 
     def products(step):
-        line, column = emit.shifted(b, NV * emit.width, step), emit.shifted(a, a_stride, step)
-        row = [emit.load(emit.shifted(line, j * emit.width)) for j in range(NV)]
+        line, column = emit.at(b, NV * emit.width, step), emit.at(a, a_stride, step)
+        row = [emit.load(emit.at(line, j * emit.width)) for j in range(NV)]
         for i in range(MR):
-            factor = emit.broadcast(emit.shifted(column, i))
+            factor = emit.broadcast(emit.at(column, i))
             for j in range(NV):
                 yield i, j, factor, row[j]
 
@@ -103,7 +96,7 @@ def multiply_packed(typingctx, a, a_start, a_stride, b, b_start, steps, c, c_sta
         emit = Emitter(context, builder, sig.args[0].dtype)
         a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[3], b, b_start)
         c = emit.pointer(sig.args[6], c, c_start)
-        emit.put(emit.accumulate(steps, MR, NV, _packed_products(emit, a, a_stride, b)), c, c_stride, accumulate)
+        emit.store_tile(emit.accumulate(steps, MR, NV, _packed_products(emit, a, a_stride, b)), c, c_stride, accumulate)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -120,8 +113,8 @@ def multiply_biased(typingctx, a, a_start, a_stride, b, b_start, steps, bias, fi
         emit = Emitter(context, builder, sig.args[0].dtype)
         a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[3], b, b_start)
         bias, c = emit.pointer(sig.args[6], bias, first), emit.pointer(sig.args[8], c, c_start)
-        biases = [emit.broadcast(emit.shifted(bias, i)) for i in range(MR)]
-        emit.write(emit.accumulate(steps, MR, NV, _packed_products(emit, a, a_stride, b), biases), c, c_stride)
+        biases = [emit.broadcast(emit.at(bias, i)) for i in range(MR)]
+        emit.write_tile(emit.accumulate(steps, MR, NV, _packed_products(emit, a, a_stride, b), biases), c, c_stride)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -129,15 +122,15 @@ def multiply_biased(typingctx, a, a_start, a_stride, b, b_start, steps, bias, fi
 
 @intrinsic
 def multiply_gathered(
-    typingctx, a, a_start, rows, row, moves, step0, steps, b, b_start, c, c_start, c_stride, accumulate
+    typingctx, a, a_start, row_offsets, row, step_offsets, step0, steps, b, b_start, c, c_start, c_stride, accumulate
 ):
-    """C[i, j] (+)= sum_l a[a_start + rows[row + i] + moves[step0 + l]] B[l, j] for i < MR, j < NR = NV vectors.
+    """C[i, j] (+)= sum_l a[a_start + row_offsets[row + i] + step_offsets[step0 + l]] B[l, j] for i < MR, j < NR.
 
     Parameters
     ----------
-    a : array, read where it lies
-    rows, moves : int32 arrays
-        Where the rows of A lie, and by how much each step moves them.
+    a : array
+    row_offsets, step_offsets : int32 arrays
+        Offset of each row of A, and of each step from it.
     row, step0 : int
         The first entry of each that is read.
     steps : int
@@ -149,26 +142,29 @@ def multiply_gathered(
     """
     index = types.intp
     signature = types.void(
-        a, index, rows, index, moves, index, index, b, index, c, index, index, types.boolean
+        a, index, row_offsets, index, step_offsets, index, index, b, index, c, index, index, types.boolean
     )  # fmt: skip
 
     def codegen(context, builder, sig, args):
-        a, a_start, rows, row, moves, step0, steps, b, b_start, c, c_start, c_stride, accumulate = args
+        # addresses of A's MR rows, B, C and the step offsets
+        a, a_start, row_offsets, row, step_offsets, step0, steps, b, b_start, c, c_start, c_stride, accumulate = args
         emit = Emitter(context, builder, sig.args[0].dtype)
         a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[7], b, b_start)
-        rows, moves = emit.pointer(sig.args[2], rows), emit.pointer(sig.args[4], moves, step0)
+        row_offsets = emit.pointer(sig.args[2], row_offsets)
+        step_offsets = emit.pointer(sig.args[4], step_offsets, step0)
         c = emit.pointer(sig.args[9], c, c_start)
-        places = [emit.shifted(a, emit.entry_of(rows, builder.add(row, emit.constant(i)))) for i in range(MR)]
+        rows = [emit.at(a, emit.table_entry(row_offsets, builder.add(row, emit.constant(i)))) for i in range(MR)]
 
+        # a step: NV vectors of B, MR broadcast elements of A
         def products(step):
-            move, line = emit.entry_of(moves, step), emit.shifted(b, NV * emit.width, step)
-            vectors = [emit.load(emit.shifted(line, j * emit.width)) for j in range(NV)]
-            for i, place in enumerate(places):
-                factor = emit.broadcast(emit.shifted(place, move))
+            offset, line = emit.table_entry(step_offsets, step), emit.at(b, NV * emit.width, step)
+            vectors = [emit.load(emit.at(line, j * emit.width)) for j in range(NV)]
+            for i, address in enumerate(rows):
+                factor = emit.broadcast(emit.at(address, offset))
                 for j, vector in enumerate(vectors):
                     yield i, j, factor, vector
 
-        emit.put(emit.accumulate(steps, MR, NV, products), c, c_stride, accumulate)
+        emit.store_tile(emit.accumulate(steps, MR, NV, products), c, c_stride, accumulate)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -199,30 +195,33 @@ def add_dots(
     )  # fmt: skip
 
     def codegen(context, builder, sig, args):
+        # addresses of the tile's rows and columns
         a, a_start, a_stride, b, b_start, starts, offsets, first, steps, c, c_start, c_stride, accumulate = args
         emit = Emitter(context, builder, sig.args[0].dtype)
         a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[3], b, b_start)
         starts, offsets = emit.pointer(sig.args[5], starts), emit.pointer(sig.args[6], offsets)
         c = emit.pointer(sig.args[9], c, c_start)
-        rows = [emit.shifted(a, i, a_stride) for i in range(DOT_ROWS)]
+        rows = [emit.at(a, i, a_stride) for i in range(DOT_ROWS)]
         columns = [
-            emit.shifted(b, emit.entry_of(offsets, builder.add(first, emit.constant(j)))) for j in range(DOT_COLUMNS)
+            emit.at(b, emit.table_entry(offsets, builder.add(first, emit.constant(j)))) for j in range(DOT_COLUMNS)
         ]
 
+        # a step: a vector of each row times one of each column
         def products(step):
-            start, position = emit.entry_of(starts, step), builder.mul(step, emit.constant(emit.width))
-            right = [emit.load(emit.shifted(column, start)) for column in columns]
+            start, position = emit.table_entry(starts, step), builder.mul(step, emit.constant(emit.width))
+            right = [emit.load(emit.at(column, start)) for column in columns]
             for i, row in enumerate(rows):
-                left = emit.load(emit.shifted(row, position))
+                left = emit.load(emit.at(row, position))
                 for j in range(DOT_COLUMNS):
                     yield i, j, left, right[j]
 
+        # sum over the lanes, and store or add a column's rows at a time
         results = emit.accumulate(steps, DOT_ROWS, DOT_COLUMNS, products)
         for j in range(DOT_COLUMNS):
-            place = emit.shifted(c, j, c_stride)
-            sums = emit.sum_quad([results[i][j] for i in range(DOT_ROWS)])
-            before = builder.select(accumulate, emit.load_quad(place), emit.zero_quad)
-            emit.store_few(builder.fadd(before, sums), place)
+            target = emit.at(c, j, c_stride)
+            sums = emit.reduce_lanes([results[i][j] for i in range(DOT_ROWS)])
+            before = builder.select(accumulate, emit.load(target, 4), ir.Constant(emit.vector_of(4), None))
+            emit.store(builder.fadd(before, sums), target)
         return context.get_dummy_value()
 
     return signature, codegen

@@ -1,4 +1,4 @@
-"""Kernels on Numba's own thread pool, the shares of work they compute, and their thread-local workspaces.
+"""Kernels on Numba's thread pool, the shares of work they compute, and their thread-local workspaces.
 
 A parallel kernel is an ordinary njit function that ends in `thread, threads` and computes the share of that thread.
 `on_threads` hands the compiled kernel to the pool as it is: prange would compile its body into a generalized ufunc and
@@ -35,7 +35,7 @@ def threads_for(tasks):
     """Threads for so many tasks, at most as many as numba.set_num_threads allows.
 
     One where the pool cannot be had: in a child that was forked after the pool had started, as its threads stayed
-    behind, and beside the main thread where Numba has its own layer, which serves one caller at a time.
+    behind, and outside the main thread under the workqueue layer, which serves one caller at a time.
     """
     available = start_pool()
     if pool.left_behind or (_is_exclusive() and threading.current_thread() is not threading.main_thread()):
@@ -95,7 +95,7 @@ def _is_exclusive():
 
 @intrinsic
 def on_threads(typingctx, kernel, arguments, threads):
-    """Call kernel(*arguments, thread, threads) for each thread from 0 to threads - 1, at once.
+    """Call kernel(*arguments, thread, threads) for each thread from 0 to threads - 1, concurrently.
 
     One thread is the caller's: a parallel region would cost a small problem more than the work, and a forked child has
     no pool to ask.
@@ -219,7 +219,7 @@ def streaming(body, **options):
     return launch
 
 
-kernel = None  # each copy of _run has its own
+kernel = None  # set in each copy of _run
 
 
 def _run(arguments, threads):

@@ -1,4 +1,4 @@
-"""Sums on the CPU: blocks in the arrays' own type, their sums in float64, in a fixed order.
+"""Sums on the CPU: blocks in the arrays' type, the sum of the blocks in float64, in a fixed order.
 
 Accurate, and the same bits for any number of threads.
 """
@@ -7,7 +7,7 @@ import numpy as np
 
 from .parallel import share, streaming
 
-BLOCK = 4096  # terms summed in the arrays' own type
+BLOCK_TERMS = 4096  # summed in the arrays' type
 
 
 def total(values):
@@ -24,13 +24,13 @@ def sum_columns(values, sums):
 
 def block_sums(values):
     """Memory for a sum for each block."""
-    return np.empty(-(-values.size // BLOCK))
+    return np.empty(-(-values.size // BLOCK_TERMS))
 
 
 def _sums_body(values, sums, thread, threads):
     first, last = share(sums.size, thread, threads)
     for block in range(first, last):
-        terms, partial = values[block * BLOCK : (block + 1) * BLOCK], values.dtype.type(0)
+        terms, partial = values[block * BLOCK_TERMS : (block + 1) * BLOCK_TERMS], values.dtype.type(0)
         for i in range(terms.size):
             partial += terms[i]
         sums[block] = partial
@@ -41,8 +41,8 @@ def _column_sums_body(values, sums, thread, threads):
     for k in range(first, last):
         column = 0.0
         for n in range(values.shape[0]):
-            for start in range(0, values.shape[2], BLOCK):
-                terms, partial = values[n, k, start : start + BLOCK], sums.dtype.type(0)
+            for start in range(0, values.shape[2], BLOCK_TERMS):
+                terms, partial = values[n, k, start : start + BLOCK_TERMS], sums.dtype.type(0)
                 for i in range(terms.size):
                     partial += terms[i]
                 column += partial

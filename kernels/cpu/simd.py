@@ -1,6 +1,6 @@
-"""Vectors of the host's width as values, for kernels over rows too short for LLVM's vectoriser.
+"""Vectors of the host's width as values, for kernels over rows too short for LLVM's vectorizer.
 
-The vectoriser takes 32 elements at a time and leaves up to 31 to a scalar loop: most of a row of 55 windows. A kernel
+The vectorizer takes 32 elements at a time and leaves up to 31 to a scalar loop: most of a row of 55 windows. A kernel
 written with these takes one vector at a time, and lets the last one end where the row ends, over the one before it.
 Indices are not checked. A load reads nothing but the elements it returns.
 """
@@ -12,12 +12,12 @@ from numba import njit, types
 from numba.core.datamodel import models
 from numba.extending import intrinsic, overload, register_model
 
-from . import vector_code as code
-from .emitter import lanes
+from .emitter import Emitter
+from .registers import lanes
 
 
 class Vector(types.Type):
-    """The type of a vector: its elements' type, and how many there are."""
+    """The type of a vector: the type and number of its elements."""
 
     def __init__(self, element, count):
         self.element, self.count = element, count
@@ -34,22 +34,35 @@ def _vector_of(array):
     return Vector(array.dtype, lanes(array.dtype.name))
 
 
+def _intrinsic_on(array_type, vector_type, body):
+    """A code generator body(emit, address, *arguments), the address being that of an array's element.
+
+    The signature begins with the array and the index of the element; `emit` emits code on vectors of that many
+    elements of the array's type.
+    """
+
+    def codegen(context, builder, sig, args):
+        emit = Emitter(context, builder, array_type.dtype, vector_type.count)
+        result = body(emit, emit.pointer(array_type, *args[:2]), *args[2:])
+        return context.get_dummy_value() if result is None else result
+
+    return codegen
+
+
 @intrinsic
 def lanes_of(typingctx, a):
     """Elements of a vector of an array's type, a constant to the compiler."""
     count = _vector_of(a).count
-    return types.intp(a), lambda context, builder, sig, args: code.index(count)
+    return types.intp(a), lambda context, builder, sig, args: context.get_constant(types.intp, count)
 
 
 @intrinsic
-def copies(typingctx, a, value):
+def splat(typingctx, a, value):
     """A vector of an array's type, every element the value."""
     kind = _vector_of(a)
 
     def codegen(context, builder, sig, args):
-        undefined = ir.Constant(context.get_value_type(kind), ir.Undefined)
-        one = builder.insert_element(undefined, args[1], code.lane(0))
-        return builder.shuffle_vector(one, undefined, code.lanes([0] * kind.count))
+        return Emitter(context, builder, kind.element, kind.count).splat(args[1])
 
     return kind(a, kind.element), codegen
 
@@ -58,11 +71,7 @@ def copies(typingctx, a, value):
 def load(typingctx, a, start):
     """The vector a[start], a[start + 1], ..."""
     kind = _vector_of(a)
-
-    def codegen(context, builder, sig, args):
-        return code.load(builder, code.place(context, builder, a, *args), kind.count)
-
-    return kind(a, types.intp), codegen
+    return kind(a, types.intp), _intrinsic_on(a, kind, lambda emit, address: emit.load(address))
 
 
 @intrinsic
@@ -70,40 +79,36 @@ def _load_every_other(typingctx, a, start):
     """The vector a[start], a[start + 2], ..., from two loads, the second of which ends with the last element."""
     kind = _vector_of(a)
 
-    def codegen(context, builder, sig, args):
-        place, count = code.place(context, builder, a, *args), kind.count
-        halves = (
-            code.load(builder, place, count),
-            code.load(builder, builder.gep(place, [code.index(count - 1)]), count),
-        )
-        return builder.shuffle_vector(*halves, code.lanes([i if i < count else i + 1 for i in range(0, 2 * count, 2)]))
+    def body(emit, address):
+        count = kind.count
+        halves = emit.load(address), emit.load(emit.at(address, count - 1))
+        return emit.shuffle(*halves, [i if i < count else i + 1 for i in range(0, 2 * count, 2)])
 
-    return kind(a, types.intp), codegen
+    return kind(a, types.intp), _intrinsic_on(a, kind, body)
 
 
 @intrinsic
-def load_in_turns(typingctx, a, start):
+def load_deinterleaved(typingctx, a, start):
     """Two vectors: a[start], a[start + 2], ... and a[start + 1], a[start + 3], ..."""
     kind = _vector_of(a)
     result = types.UniTuple(kind, 2)
 
-    def codegen(context, builder, sig, args):
-        place, count = code.place(context, builder, a, *args), kind.count
-        halves = code.load(builder, place, count), code.load(builder, builder.gep(place, [code.index(count)]), count)
-        turns = [builder.shuffle_vector(*halves, code.lanes(range(side, 2 * count, 2))) for side in (0, 1)]
-        return context.make_tuple(builder, result, turns)
+    def body(emit, address):
+        halves = emit.load(address), emit.load(emit.at(address, kind.count))
+        turns = [emit.shuffle(*halves, range(side, 2 * kind.count, 2)) for side in (0, 1)]
+        return emit.context.make_tuple(emit.builder, result, turns)
 
-    return result(a, types.intp), codegen
+    return result(a, types.intp), _intrinsic_on(a, kind, body)
 
 
 @intrinsic
-def moved_up(typingctx, vector, a, start):
-    """vector[1], vector[2], ... and last a[start], of a vector that lies in a."""
+def shift_in(typingctx, vector, a, start):
+    """vector[1], vector[2], ... and last a[start]; a[start] begins a vector."""
 
     def codegen(context, builder, sig, args):
-        vector, *place = args
-        following = code.load(builder, code.place(context, builder, a, *place), sig.args[0].count)
-        return builder.shuffle_vector(vector, following, code.lanes(range(1, sig.args[0].count + 1)))
+        emit = Emitter(context, builder, a.dtype, vector.count)
+        following = emit.load(emit.pointer(a, *args[1:]))
+        return emit.shuffle(args[0], following, range(1, vector.count + 1))
 
     return vector(vector, a, types.intp), codegen
 
@@ -113,20 +118,14 @@ def _load_one_by_one(typingctx, a, start, step):
     """The vector a[start], a[start + step], ..., of single loads."""
     kind = _vector_of(a)
 
-    def codegen(context, builder, sig, args):
-        array, start, step = args
-        place = code.place(context, builder, a, array, start)
-        vector = ir.Constant(context.get_value_type(kind), ir.Undefined)
-        for lane in range(kind.count):
-            element = builder.load(builder.gep(place, [builder.mul(step, code.index(lane))]))
-            vector = builder.insert_element(vector, element, code.lane(lane))
-        return vector
+    def body(emit, address, step):
+        return emit.vector_from([emit.builder.load(emit.at(address, lane, step)) for lane in range(kind.count)])
 
-    return kind(a, types.intp, types.intp), codegen
+    return kind(a, types.intp, types.intp), _intrinsic_on(a, kind, body)
 
 
 @njit(inline="always")
-def load_apart(a, start, step):
+def load_strided(a, start, step):
     """The vector a[start], a[start + step], a[start + 2 step], ..."""
     if step == 1:
         return load(a, start)
@@ -137,94 +136,86 @@ def load_apart(a, start, step):
 
 @intrinsic
 def store(typingctx, a, start, vector):
-    """a[start], a[start + 1], ... = the vector; integers are cut to the array's type."""
+    """a[start], a[start + 1], ... = the vector; integers are truncated to the array's type."""
 
-    def codegen(context, builder, sig, args):
-        array, start, value = args
-        code.store(builder, code.cut(context, builder, a, value), code.place(context, builder, a, array, start))
-        return context.get_dummy_value()
+    def body(emit, address, value):
+        emit.store(emit.truncated(value), address)
 
-    return types.void(a, types.intp, vector), codegen
+    return types.void(a, types.intp, vector), _intrinsic_on(a, vector, body)
 
 
 @intrinsic
 def store_row(typingctx, a, start, vector, count, end):
-    """The same of a row's `count` elements, or more. What a vector has too much falls on what is written later.
+    """The same of a row's last `count` elements. Excess lanes overwrite elements that are stored afterwards.
 
-    That is, where it lies before a[end]; otherwise it is left out.
+    That is, where the whole vector lies before a[end]; otherwise they are masked.
     """
 
     def codegen(context, builder, sig, args):
         array, start, value, count, end = args
-        value, place = code.cut(context, builder, a, value), code.place(context, builder, a, array, start)
-        lanes = value.type.count
-        fits = builder.icmp_signed("<=", builder.add(start, code.index(lanes)), end)
-        fits = builder.or_(fits, builder.icmp_signed(">=", count, code.index(lanes)))
+        emit = Emitter(context, builder, a.dtype, vector.count)
+        value, address, width = emit.truncated(value), emit.pointer(a, array, start), emit.constant(vector.count)
+        fits = builder.icmp_signed("<=", builder.add(start, width), end)
+        fits = builder.or_(fits, builder.icmp_signed(">=", count, width))
         with builder.if_else(fits) as (whole, part):
             with whole:
-                code.store(builder, value, place)
+                emit.store(value, address)
             with part:
-                code.store_first(builder, value, place, count)
+                emit.store_first(value, address, count)
         return context.get_dummy_value()
 
     return types.void(a, types.intp, vector, types.intp, types.intp), codegen
 
 
 @intrinsic
-def store_in_turns(typingctx, a, start, even, odd):
+def store_interleaved(typingctx, a, start, even, odd):
     """a[start], a[start + 1], ... = even[0], odd[0], even[1], odd[1], ..."""
-    return _in_turns(a, even, odd, lambda builder, value, place: value)
+    return _interleaved(a, even, odd, lambda emit, value, address: value)
 
 
 @intrinsic
-def add_in_turns(typingctx, a, start, even, odd):
+def add_interleaved(typingctx, a, start, even, odd):
     """a[start], a[start + 1], ... += even[0], odd[0], even[1], odd[1], ..."""
-
-    def added(builder, value, place):
-        return builder.fadd(code.load(builder, place, even.count), value)
-
-    return _in_turns(a, even, odd, added)
+    return _interleaved(a, even, odd, lambda emit, value, address: emit.builder.fadd(emit.load(address), value))
 
 
-def _in_turns(a, even, odd, stored):
-    """Store stored(builder, value, place) for both vectors of values that lie in turns."""
+def _interleaved(a, even, odd, stored):
+    """Store stored(emit, value, address) for both vectors of interleaved values."""
 
-    def codegen(context, builder, sig, args):
-        array, start, *pair = args
-        count, place = even.count, code.place(context, builder, a, array, start)
-        turns = [lane + half for lane in range(count) for half in (0, count)]
+    def body(emit, address, *pair):
+        count = even.count
+        order = [lane + half for lane in range(count) for half in (0, count)]
         for part in range(2):
-            mixed = builder.shuffle_vector(*pair, code.lanes(turns[part * count : (part + 1) * count]))
-            there = builder.gep(place, [code.index(part * count)])
-            code.store(builder, stored(builder, mixed, there), there)
-        return context.get_dummy_value()
+            target = emit.at(address, part * count)
+            mixed = emit.shuffle(*pair, order[part * count : (part + 1) * count])
+            emit.store(stored(emit, mixed, target), target)
 
-    return types.void(a, types.intp, even, odd), codegen
+    return types.void(a, types.intp, even, odd), _intrinsic_on(a, even, body)
 
 
 @intrinsic
-def larger(typingctx, a, b):
+def maximum(typingctx, a, b):
     """The larger of each lane's two, b's if either is NaN."""
     return a(a, b), lambda context, builder, sig, args: builder.select(builder.fcmp_ordered(">", *args), *args)
 
 
 @intrinsic
-def largest_lane(typingctx, a):
-    """The largest of a vector's elements, of which there is a power of two; not always NaN if one is."""
+def reduce_max(typingctx, a):
+    """The largest element of a vector of 2^n elements. NaN does not propagate reliably."""
 
     def codegen(context, builder, sig, args):
-        (vector,), count = args, a.count
+        emit, (vector,), count = Emitter(context, builder, a.element, a.count), args, a.count
         while count > 1:
             count //= 2
-            halves = [builder.shuffle_vector(vector, vector, code.lanes(range(n, n + count))) for n in (0, count)]
+            halves = [emit.shuffle(vector, vector, range(n, n + count)) for n in (0, count)]
             vector = builder.select(builder.fcmp_ordered(">", *halves), *halves)
-        return builder.extract_element(vector, code.lane(0))
+        return emit.element(vector, 0)
 
     return a.element(a), codegen
 
 
 @intrinsic
-def first_of(typingctx, best, winner, value, position):
+def update_max(typingctx, best, winner, value, position):
     """(best, winner), but (value, position) where the value is larger, or the first NaN."""
     result = types.Tuple((best, winner))
 
@@ -239,21 +230,16 @@ def first_of(typingctx, best, winner, value, position):
 
 
 @intrinsic
-def where_equal(typingctx, a, start, number, value):
+def select_equal(typingctx, a, start, number, value):
     """The value where a[start], a[start + 1], ... is the number, 0 elsewhere; a is an array of integers."""
 
-    def codegen(context, builder, sig, args):
-        array, start, number, vector = args
-        keys, zeros = (
-            code.load(builder, code.place(context, builder, a, array, start), value.count),
-            [0.0] * value.count,
-        )
-        one = number if keys.type.element == number.type else builder.trunc(number, keys.type.element)
-        wanted = builder.insert_element(ir.Constant(keys.type, ir.Undefined), one, code.lane(0))
-        wanted = builder.shuffle_vector(wanted, wanted, code.lanes([0] * value.count))
-        return builder.select(builder.icmp_unsigned("==", keys, wanted), vector, ir.Constant(vector.type, zeros))
+    def body(emit, address, number, vector):
+        keys = emit.load(address)
+        one = number if emit.element_type == number.type else emit.builder.trunc(number, emit.element_type)
+        equal = emit.builder.icmp_unsigned("==", keys, emit.splat(one))
+        return emit.builder.select(equal, vector, ir.Constant(vector.type, None))
 
-    return value(a, types.intp, types.intp, value), codegen
+    return value(a, types.intp, types.intp, value), _intrinsic_on(a, value, body)
 
 
 def _arithmetic(function, of_floats, of_integers):

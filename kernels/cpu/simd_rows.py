@@ -1,8 +1,9 @@
-"""Moving rows of a few dozen elements, which is half the time of a small convolution: whole vectors, no scalar rest.
+"""Copy, add, sum and interleave rows of a few dozen elements in whole vectors, without a scalar remainder.
 
-A row's last vector overlaps the one before it, so a copy of 28 elements is four vectors and nothing else; of a loop
-that the compiler vectorises by itself, 28 elements would all be the rest. Rows shorter than a vector are moved in
-halves and quarters of one by the same rule. The source and the target do not overlap.
+Moving such rows is half the time of a small convolution. A row's last vector overlaps the one before it, so a copy of
+28 elements is four vectors and nothing else; in a loop that the compiler vectorizes by itself all 28 would be
+remainder. Rows shorter than a vector are moved in halves and quarters of one by the same rule. The source and the
+target do not overlap.
 """
 
 from functools import reduce
@@ -11,15 +12,16 @@ from numba import njit, types
 from numba.core.cgutils import alloca_once, for_range_slice
 from numba.extending import intrinsic
 
-from .emitter import NV, Emitter
+from .emitter import Emitter
+from .registers import NV
 
-AHEAD = 4096
-"""Elements: what is asked for so early has come when its turn has (Zen 5, 2026-11)."""
+PREFETCH_DISTANCE = 4096
+"""In elements (Zen 5, 2026-11)."""
 
 
 @intrinsic
-def copy_row(typingctx, target, place, source, first, count):
-    """target[place + j] = source[first + j] for j < count."""
+def copy_row(typingctx, target, start, source, first, count):
+    """target[start + j] = source[first + j] for j < count."""
     index = types.intp
 
     def codegen(context, builder, sig, args):
@@ -28,8 +30,8 @@ def copy_row(typingctx, target, place, source, first, count):
         _along(
             emit,
             args[4],
-            lambda emit, j: emit.load(emit.shifted(source, j)),
-            lambda emit, j, value: emit.store(value, emit.shifted(target, j)),
+            lambda emit, j: emit.load(emit.at(source, j)),
+            lambda emit, j, value: emit.store(value, emit.at(target, j)),
         )
         return context.get_dummy_value()
 
@@ -37,25 +39,25 @@ def copy_row(typingctx, target, place, source, first, count):
 
 
 @intrinsic
-def copy_columns(typingctx, target, place, source, first, apart, rows):
-    """target[place + i * NR + j] = source[first + i * apart + j] for i < rows (one at least), j < NR: NV vectors."""
+def copy_columns(typingctx, target, start, source, first, row_stride, rows):
+    """target[start + i * NR + j] = source[first + i * row_stride + j] for i < rows, at least one, and j < NR."""
     index = types.intp
 
     def codegen(context, builder, sig, args):
         emit = Emitter(context, builder, sig.args[0].dtype)
         target, source = emit.pointer(sig.args[0], *args[:2]), emit.pointer(sig.args[2], *args[2:4])
         with for_range_slice(builder, emit.constant(0), args[5], emit.constant(1)) as (i, _):
-            there, here = emit.shifted(target, NV * emit.width, i), emit.shifted(source, args[4], i)
-            for value, j in [(emit.load(emit.shifted(here, j * emit.width)), j) for j in range(NV)]:
-                emit.store(value, emit.shifted(there, j * emit.width))
+            to, row = emit.at(target, NV * emit.width, i), emit.at(source, args[4], i)
+            for value, j in [(emit.load(emit.at(row, j * emit.width)), j) for j in range(NV)]:
+                emit.store(value, emit.at(to, j * emit.width))
         return context.get_dummy_value()
 
     return types.void(target, index, source, index, index, index), codegen
 
 
 @intrinsic
-def add_row(typingctx, target, place, source, first, count):
-    """target[place + j] += source[first + j] for j < count."""
+def add_row(typingctx, target, start, source, first, count):
+    """target[start + j] += source[first + j] for j < count."""
     index = types.intp
 
     def codegen(context, builder, sig, args):
@@ -64,8 +66,8 @@ def add_row(typingctx, target, place, source, first, count):
         _along(
             emit,
             args[4],
-            lambda emit, j: builder.fadd(emit.load(emit.shifted(target, j)), emit.load(emit.shifted(source, j))),
-            lambda emit, j, value: emit.store(value, emit.shifted(target, j)),
+            lambda emit, j: builder.fadd(emit.load(emit.at(target, j)), emit.load(emit.at(source, j))),
+            lambda emit, j, value: emit.store(value, emit.at(target, j)),
         )
         return context.get_dummy_value()
 
@@ -73,34 +75,37 @@ def add_row(typingctx, target, place, source, first, count):
 
 
 @intrinsic
-def sum_rows(typingctx, target, place, source, first, volume, depths, apart, rows, count):
-    """target[place + j] = sum_{t < depths, r < rows} source[first + t * volume + r * apart + j] for j < count."""
+def sum_rows(typingctx, target, start, source, first, depth_stride, depths, row_stride, rows, count):
+    """target[start + j] = sum over t < depths, r < rows of source[first + t * depth_stride + r * row_stride + j]."""
     index = types.intp
 
     def codegen(context, builder, sig, args):
         emit = Emitter(context, builder, sig.args[0].dtype)
         target, source = emit.pointer(sig.args[0], *args[:2]), emit.pointer(sig.args[2], *args[2:4])
-        volume, depths, apart, rows, count = args[4:]
+        depth_stride, depths, row_stride, rows, count = args[4:]
 
+        # the general case: loops over depths and rows
         def loop(emit, j):
             total, one = alloca_once(builder, emit.vector), emit.constant(1)
             builder.store(emit.zeros, total)
             with for_range_slice(builder, emit.constant(0), depths, one) as (t, _):
-                here = emit.shifted(emit.shifted(source, j), t, volume)
+                plane = emit.at(emit.at(source, j), t, depth_stride)
                 with for_range_slice(builder, emit.constant(0), rows, one) as (r, _):
-                    builder.store(builder.fadd(builder.load(total), emit.load(emit.shifted(here, r, apart))), total)
+                    builder.store(builder.fadd(builder.load(total), emit.load(emit.at(plane, r, row_stride))), total)
             return builder.load(total)
 
+        # one depth of one, two or three rows, which most windows are
         def unrolled(count):
             def value(emit, j):
-                terms = [emit.load(emit.shifted(emit.shifted(source, j), r, apart)) for r in range(count)]
+                terms = [emit.load(emit.at(emit.at(source, j), r, row_stride)) for r in range(count)]
                 return reduce(builder.fadd, terms)
 
             return value
 
         def store(emit, j, total):
-            emit.store(total, emit.shifted(target, j))
+            emit.store(total, emit.at(target, j))
 
+        # switch between them
         several = builder.select(builder.icmp_signed("==", depths, emit.constant(1)), rows, emit.constant(0))
         done = builder.append_basic_block("added")
         others = builder.append_basic_block("others")
@@ -120,8 +125,8 @@ def sum_rows(typingctx, target, place, source, first, volume, depths, apart, row
 
 
 @intrinsic
-def clear_row(typingctx, target, place, count):
-    """target[place + j] = 0 for j < count."""
+def clear_row(typingctx, target, start, count):
+    """target[start + j] = 0 for j < count."""
     index = types.intp
 
     def codegen(context, builder, sig, args):
@@ -131,7 +136,7 @@ def clear_row(typingctx, target, place, count):
             emit,
             args[2],
             lambda emit, j: emit.zeros,
-            lambda emit, j, zeros: emit.store(zeros, emit.shifted(target, j)),
+            lambda emit, j, zeros: emit.store(zeros, emit.at(target, j)),
         )
         return context.get_dummy_value()
 
@@ -140,22 +145,22 @@ def clear_row(typingctx, target, place, count):
 
 @intrinsic
 def prefetch_row(typingctx, source, first, count):
-    """Ask for source[first : first + count], which need not lie inside: what reads it later waits less."""
+    """Prefetch source[first : first + count], which need not lie inside the array."""
     index = types.intp
 
     def codegen(context, builder, sig, args):
         emit = Emitter(context, builder, sig.args[0].dtype)
-        place = emit.pointer(sig.args[0], *args[:2])
+        address = emit.pointer(sig.args[0], *args[:2])
         with for_range_slice(builder, emit.constant(0), args[2], emit.constant(64 // emit.size)) as (j, _):
-            emit.prefetch(emit.shifted(place, j))
+            emit.prefetch(emit.at(address, j))
         return context.get_dummy_value()
 
     return types.void(source, index, index), codegen
 
 
 @intrinsic
-def zip_rows(typingctx, target, place, even, even_first, odd, odd_first, count):
-    """target[place + 2 j] = even[even_first + j], target[place + 2 j + 1] = odd[odd_first + j] for j < count."""
+def zip_rows(typingctx, target, start, even, even_first, odd, odd_first, count):
+    """target[start + 2 j] = even[even_first + j], target[start + 2 j + 1] = odd[odd_first + j] for j < count."""
     index = types.intp
 
     def codegen(context, builder, sig, args):
@@ -164,20 +169,20 @@ def zip_rows(typingctx, target, place, even, even_first, odd, odd_first, count):
         sides = emit.pointer(sig.args[2], *args[2:4]), emit.pointer(sig.args[4], *args[4:6])
 
         def store(emit, j, values):
-            place, width = emit.shifted(target, 2, j), emit.width
+            pair, width = emit.at(target, 2, j), emit.width
             order = [lane + side * width for lane in range(width) for side in (0, 1)]
             for half in (0, width):
-                emit.store(emit.shuffle(*values, order[half : half + width]), emit.shifted(place, half))
+                emit.store(emit.shuffle(*values, order[half : half + width]), emit.at(pair, half))
 
-        _along(emit, args[6], lambda emit, j: [emit.load(emit.shifted(side, j)) for side in sides], store)
+        _along(emit, args[6], lambda emit, j: [emit.load(emit.at(side, j)) for side in sides], store)
         return context.get_dummy_value()
 
     return types.void(target, index, even, index, odd, index, index), codegen
 
 
 @intrinsic
-def unzip_row(typingctx, even, even_place, odd, odd_place, source, first, count):
-    """even[even_place + j] = source[first + 2 j], odd[odd_place + j] = source[first + 2 j + 1] for j < count."""
+def unzip_row(typingctx, even, even_start, odd, odd_start, source, first, count):
+    """even[even_start + j] = source[first + 2 j], odd[odd_start + j] = source[first + 2 j + 1] for j < count."""
     index = types.intp
 
     def codegen(context, builder, sig, args):
@@ -186,12 +191,12 @@ def unzip_row(typingctx, even, even_place, odd, odd_place, source, first, count)
         source = emit.pointer(sig.args[4], *args[4:6])
 
         def halves(emit, j):
-            place = emit.shifted(source, 2, j)
-            return emit.load(place), emit.load(emit.shifted(place, emit.width))
+            pair = emit.at(source, 2, j)
+            return emit.load(pair), emit.load(emit.at(pair, emit.width))
 
         def store(emit, j, halves):
             for offset, side in enumerate(sides):
-                emit.store(emit.shuffle(*halves, range(offset, 2 * emit.width, 2)), emit.shifted(side, j))
+                emit.store(emit.shuffle(*halves, range(offset, 2 * emit.width, 2)), emit.at(side, j))
 
         _along(emit, args[6], halves, store)
         return context.get_dummy_value()
@@ -200,7 +205,7 @@ def unzip_row(typingctx, even, even_place, odd, odd_place, source, first, count)
 
 
 def _along(emit, count, value, store):
-    """Emit store(emit, j, value(emit, j)) for vectors that cover count elements, the last ending there.
+    """Emit store(emit, j, value(emit, j)) for vectors that cover count elements, the last one ending with them.
 
     Too few for a vector are moved in vectors half as long, from four elements on one by one. The last vector's value is
     formed first: it shares elements with the vector before it, which value may read.
@@ -222,8 +227,8 @@ def _along(emit, count, value, store):
 
 
 @njit(inline="always")
-def fill_row(target, place, length, source, first, j0, j1):
-    """target[place + j] = source[first + j] for j0 <= j < j1, else 0, for j < length."""
-    clear_row(target, place, j0)
-    copy_row(target, place + j0, source, first + j0, j1 - j0)
-    clear_row(target, place + j1, length - j1)
+def fill_row(target, start, length, source, first, j0, j1):
+    """target[start + j] = source[first + j] for j0 <= j < j1, else 0, for j < length."""
+    clear_row(target, start, j0)
+    copy_row(target, start + j0, source, first + j0, j1 - j0)
+    clear_row(target, start + j1, length - j1)

@@ -3,7 +3,8 @@
 from numba import njit, types
 from numba.extending import intrinsic
 
-from .emitter import Emitter, lanes
+from .emitter import Emitter
+from .registers import lanes
 
 
 @intrinsic
@@ -14,9 +15,9 @@ def _transpose_block(typingctx, source, first, source_stride, target, start, tar
     def codegen(context, builder, sig, args):
         emit = Emitter(context, builder, sig.args[0].dtype)
         source, target = emit.pointer(sig.args[0], *args[:2]), emit.pointer(sig.args[3], *args[3:5])
-        quads = [emit.load_quad(emit.shifted(source, i, args[2])) for i in range(emit.width)]
+        quads = [emit.load(emit.at(source, i, args[2]), 4) for i in range(emit.width)]
         for j, column in enumerate(emit.columns(quads)):
-            emit.store(column, emit.shifted(target, j, args[5]))
+            emit.store(column, emit.at(target, j, args[5]))
         return context.get_dummy_value()
 
     return types.void(source, index, index, target, index, index), codegen

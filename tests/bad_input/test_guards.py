@@ -8,7 +8,7 @@ import pytest
 
 import gpuconv
 from gpuconv.kernels.core import memory
-from gpuconv.kernels.cpu import emitter
+from gpuconv.kernels.cpu import registers
 from tests.bad_input.guarded import guarded, room
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect")
@@ -53,4 +53,4 @@ def test_workspaces_and_results_are_guarded():
     x, w = np.ones((1, 3, 8, 8), np.float32), np.ones((4, 3, 3, 3), np.float32)
     with memory.provided_by(provide):
         gpuconv.conv2d(x, w, algorithm="direct")
-    assert (3 * 9 * emitter.MR,) in handed
+    assert (3 * 9 * registers.MR,) in handed

@@ -83,8 +83,8 @@ def test_chunks_of_a_few_images_and_runs_of_a_few_frames_agree_too(name, data, s
     """Small problems are computed whole; here they are cut up, and with zeros in the padding's place or without."""
     _forget_runs()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(frames, "CHUNK", chunk)
-        patch.setattr(by_frames, "COPY", copy)
+        patch.setattr(frames, "CHUNK_BYTES", chunk)
+        patch.setattr(by_frames, "WEIGHT_COPY_PRODUCTS", copy)
         _compare(name, data.draw(volumes(3, "transpose" in name)), np.float32, "cpu", seed)
     _forget_runs()
 

@@ -67,7 +67,7 @@ def test_frames_that_meet_the_same_taps_are_one_run():
 def test_memory_beside_the_result_is_bounded(run, shares, monkeypatch):
     """A chunk of images and one of results, not a volume of either."""
     x, w = (np.ones(shape, np.float32) for shape in ((2, 8, 24, 48, 48), (8, 8, 3, 3, 3)))
-    monkeypatch.setattr(frames, "CHUNK", 1 << 18)
+    monkeypatch.setattr(frames, "CHUNK_BYTES", 1 << 18)
     run(x, w, x)
     tracemalloc.start()
     run(x, w, x)

@@ -62,11 +62,14 @@ def test_warmup_leaves_nothing_to_compile():
         from numba.core.dispatcher import Dispatcher
         seconds = gpuconv.warmup("cpu", progress=False)
         assert seconds > 0
-        from gpuconv.kernels.conv.cpu import col2im, direct, filter_vectorized, filter_vectorized_wgrad
-        from gpuconv.kernels.conv.cpu import direct_wgrad, pointwise, winograd, winograd_wgrad
-        modules = col2im, direct, filter_vectorized, filter_vectorized_wgrad
-        modules += direct_wgrad, pointwise, winograd, winograd_wgrad
-        launched = [len(m._launch.signatures) for m in modules]
+        from gpuconv.conv.shape import conv_shape
+        from gpuconv.kernels.conv.cpu.select import PLANS
+        shapes = [conv_shape("test", (1, 2, 8, 8), (3, 2, r, r)) for r in (1, 3)]
+        kernels = {
+            make_plan(shapes[name != "pointwise"], np.dtype(np.float32)).kernel
+            for plans in PLANS.values() for name, make_plan in plans.items()
+        }
+        launched = [len(kernel.signatures) for kernel in kernels]
         assert launched == [1] * 8, launched
 
         def specialisations():

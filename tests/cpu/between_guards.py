@@ -1,4 +1,4 @@
-"""Arrays between elements that are NaN: what a kernel touches beside its own is seen."""
+"""Arrays between guard elements that are NaN: an access outside them shows."""
 
 import numpy as np
 

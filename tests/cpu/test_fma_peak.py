@@ -14,7 +14,7 @@ def test_every_tile_that_is_timed_is_the_product(kernel, dtype):
     threads = threads_for(2)
     panels = fma_peak.panels(threads, dtype)
     fma_peak.run(kernel, (*panels, 1), threads)
-    assert np.array_equal(panels[-1], np.full_like(panels[-1], fma_peak.STEPS))
+    assert np.array_equal(panels[-1], np.full_like(panels[-1], fma_peak.REDUCTION_STEPS))
 
 
 def test_shares_are_of_the_peak_in_registers():

@@ -1,10 +1,10 @@
-"""What the CPU's convolutions multiply and turn with: products of panels in registers, transposed blocks."""
+"""Micro-kernels and in-register transposes: the products, and nothing around a target touched."""
 
 import numba
 import numpy as np
 import pytest
 
-from gpuconv.kernels.cpu import emitter, microkernel
+from gpuconv.kernels.cpu import microkernel, registers
 from gpuconv.kernels.cpu.transpose import transpose
 from gpuconv.testing import assert_close
 from tests.cpu.between_guards import ROOM, between_guards, target_of
@@ -19,9 +19,9 @@ def multiply(a, b, starts, tile, offsets, c, accumulate):
 
 
 @numba.njit
-def multiply_gathered(a, start, rows, row, moves, step0, steps, b, c, c_start, c_stride, accumulate):
+def multiply_gathered(a, start, row_offsets, row, step_offsets, step0, steps, b, c, c_start, c_stride, accumulate):
     multiply = microkernel.multiply_gathered
-    multiply(a, start, rows, row, moves, step0, steps, b, 0, c, c_start, c_stride, accumulate)
+    multiply(a, start, row_offsets, row, step_offsets, step0, steps, b, 0, c, c_start, c_stride, accumulate)
 
 
 @numba.njit
@@ -47,19 +47,19 @@ def rng():
     return np.random.default_rng(7)
 
 
-def _tile_places(apart, columns):
-    """Where the elements of a tile lie in a target, its rows so far apart."""
-    return ROOM + np.arange(emitter.MR)[:, None] * apart + np.arange(columns)
+def _tile_offsets(row_stride, columns):
+    """Offsets of the elements of a tile in a target."""
+    return ROOM + np.arange(registers.MR)[:, None] * row_stride + np.arange(columns)
 
 
 @DTYPES
 def test_tile_multiplies_panels(rng, dtype):
-    steps, columns, lanes = 37, emitter.tile_columns(dtype), emitter.lanes(dtype)
-    a, b = rng.standard_normal((steps, emitter.MR)).astype(dtype), rng.standard_normal((steps, 2 * columns))
+    steps, columns, lanes = 37, registers.tile_columns(dtype), registers.lanes(dtype)
+    a, b = rng.standard_normal((steps, registers.MR)).astype(dtype), rng.standard_normal((steps, 2 * columns))
     b = b.astype(dtype)
     starts = np.arange(0, 2 * columns, lanes, dtype=np.int32)
     offsets = (np.arange(steps) * 2 * columns).astype(np.int32)
-    c = np.full((emitter.MR, columns), np.nan, dtype)
+    c = np.full((registers.MR, columns), np.nan, dtype)
     for tile in range(2):
         expected = a.T.astype(np.float64) @ b[:, tile * columns : (tile + 1) * columns]
         multiply(a.ravel(), b.ravel(), starts, tile, offsets, c, False)
@@ -69,56 +69,57 @@ def test_tile_multiplies_panels(rng, dtype):
 
 
 @DTYPES
-def test_tile_multiplies_a_matrix_read_where_it_lies(rng, dtype):
-    steps, rows, columns = 23, 2 * emitter.MR, emitter.tile_columns(dtype)
+def test_tile_multiplies_a_matrix_read_by_offsets(rng, dtype):
+    steps, rows, columns = 23, 2 * registers.MR, registers.tile_columns(dtype)
     a, b = rng.standard_normal(999).astype(dtype), rng.standard_normal((steps, columns)).astype(dtype)
-    places, moves = rng.integers(0, 400, rows, np.int32), rng.integers(0, 500, steps + 3, np.int32)
-    c, inside = target_of(emitter.MR * (columns + 3), dtype), _tile_places(columns + 3, columns)
-    for row in (0, emitter.MR):
-        unrolled = a[90 + places[row : row + emitter.MR, None] + moves[3:]]
+    row_offsets, step_offsets = rng.integers(0, 400, rows, np.int32), rng.integers(0, 500, steps + 3, np.int32)
+    c, inside = target_of(registers.MR * (columns + 3), dtype), _tile_offsets(columns + 3, columns)
+    for row in (0, registers.MR):
+        unrolled = a[90 + row_offsets[row : row + registers.MR, None] + step_offsets[3:]]
         expected = unrolled.astype(np.float64) @ b
         for accumulate in (False, True):
-            multiply_gathered(a, 90, places, row, moves, 3, steps, b.ravel(), c, ROOM, columns + 3, accumulate)
+            offsets = row_offsets, row, step_offsets, 3
+            multiply_gathered(a, 90, *offsets, steps, b.ravel(), c, ROOM, columns + 3, accumulate)
             assert_close(c[inside], (1 + accumulate) * expected, terms=steps)
             assert np.isnan(np.delete(c, inside)).all()
 
 
-def _panels(rng, dtype, steps, apart):
-    """A, with NaN between its rows, and B, between guards; their product in float64, and where it lies in C."""
-    rows, columns = emitter.MR, emitter.tile_columns(dtype)
-    a, b = np.full((steps, apart), np.nan, dtype), rng.standard_normal((steps, columns)).astype(dtype)
+def _panels(rng, dtype, steps, stride):
+    """A, with NaN between its rows, and B, between guards; their product in float64, and its offsets in C."""
+    rows, columns = registers.MR, registers.tile_columns(dtype)
+    a, b = np.full((steps, stride), np.nan, dtype), rng.standard_normal((steps, columns)).astype(dtype)
     a[:, :rows] = rng.standard_normal((steps, rows))
     product = a[:, :rows].T.astype(np.float64) @ b
-    return between_guards(a), between_guards(b), product, _tile_places(columns + 3, columns)
+    return between_guards(a), between_guards(b), product, _tile_offsets(columns + 3, columns)
 
 
 @DTYPES
 @pytest.mark.parametrize("steps", [1, 2, 29])
-@pytest.mark.parametrize("apart", [emitter.MR, emitter.MR + 5])
-def test_tile_multiplies_packed_panels_and_touches_nothing_else(rng, dtype, steps, apart):
-    a, b, expected, places = _panels(rng, dtype, steps, apart)
-    c, columns = target_of(places.max(), dtype), emitter.tile_columns(dtype)
+@pytest.mark.parametrize("stride", [registers.MR, registers.MR + 5])
+def test_tile_multiplies_packed_panels_and_touches_nothing_else(rng, dtype, steps, stride):
+    a, b, expected, offsets = _panels(rng, dtype, steps, stride)
+    c, columns = target_of(offsets.max(), dtype), registers.tile_columns(dtype)
     for accumulate in (False, True):
-        multiply_packed(a, ROOM, apart, b, ROOM, steps, c, ROOM, columns + 3, accumulate)
-        assert_close(c[places], (1 + accumulate) * expected, terms=steps)
-        assert np.isnan(np.delete(c, places)).all()
+        multiply_packed(a, ROOM, stride, b, ROOM, steps, c, ROOM, columns + 3, accumulate)
+        assert_close(c[offsets], (1 + accumulate) * expected, terms=steps)
+        assert np.isnan(np.delete(c, offsets)).all()
 
 
 @DTYPES
 @pytest.mark.parametrize("steps", [1, 2, 29])
-@pytest.mark.parametrize("apart", [emitter.MR, emitter.MR + 5])
-def test_tile_begins_with_its_biases_and_reads_nothing_of_the_target(rng, dtype, steps, apart):
-    a, b, expected, places = _panels(rng, dtype, steps, apart)
-    c, columns = target_of(places.max(), dtype), emitter.tile_columns(dtype)
-    bias = rng.standard_normal(emitter.MR).astype(dtype)
-    multiply_biased(a, ROOM, apart, b, ROOM, steps, between_guards(bias), ROOM, c, ROOM, columns + 3)
-    assert_close(c[places], expected + bias[:, None].astype(np.float64), terms=steps + 1)
-    assert np.isnan(np.delete(c, places)).all()
+@pytest.mark.parametrize("stride", [registers.MR, registers.MR + 5])
+def test_tile_begins_with_its_biases_and_reads_nothing_of_the_target(rng, dtype, steps, stride):
+    a, b, expected, offsets = _panels(rng, dtype, steps, stride)
+    c, columns = target_of(offsets.max(), dtype), registers.tile_columns(dtype)
+    bias = rng.standard_normal(registers.MR).astype(dtype)
+    multiply_biased(a, ROOM, stride, b, ROOM, steps, between_guards(bias), ROOM, c, ROOM, columns + 3)
+    assert_close(c[offsets], expected + bias[:, None].astype(np.float64), terms=steps + 1)
+    assert np.isnan(np.delete(c, offsets)).all()
 
 
 @DTYPES
 def test_dots_add_inner_products(rng, dtype):
-    rows, columns, lanes = emitter.DOT_ROWS, emitter.DOT_COLUMNS, emitter.lanes(dtype)
+    rows, columns, lanes = registers.DOT_ROWS, registers.DOT_COLUMNS, registers.lanes(dtype)
     length = 5 * lanes
     a, b = rng.standard_normal((rows, length)).astype(dtype), rng.standard_normal((columns, length)).astype(dtype)
     before = rng.standard_normal((columns, rows)).astype(dtype)

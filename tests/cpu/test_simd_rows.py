@@ -1,4 +1,4 @@
-"""What the CPU kernels move rows and vectors with: every element arrives, and nothing around a target is touched."""
+"""SIMD rows and vectors: every element arrives, and nothing around a target is touched."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from gpuconv.kernels.cpu import emitter, simd, simd_rows
+from gpuconv.kernels.cpu import registers, simd, simd_rows
 from tests.cpu.between_guards import ROOM, assert_holds, between_guards, target_of
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -14,65 +14,65 @@ COUNTS = pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17
 
 
 @numba.njit
-def copy_columns(target, place, source, first, apart, rows):
-    simd_rows.copy_columns(target, place, source, first, apart, rows)
+def copy_columns(target, start, source, first, row_stride, rows):
+    simd_rows.copy_columns(target, start, source, first, row_stride, rows)
 
 
 @numba.njit
-def copy_row(target, place, source, first, count):
-    simd_rows.copy_row(target, place, source, first, count)
+def copy_row(target, start, source, first, count):
+    simd_rows.copy_row(target, start, source, first, count)
 
 
 @numba.njit
-def add_row(target, place, source, first, count):
-    simd_rows.add_row(target, place, source, first, count)
+def add_row(target, start, source, first, count):
+    simd_rows.add_row(target, start, source, first, count)
 
 
 @numba.njit
-def sum_rows(target, place, source, first, volume, depths, apart, rows, count):
-    simd_rows.sum_rows(target, place, source, first, volume, depths, apart, rows, count)
+def sum_rows(target, start, source, first, depth_stride, depths, row_stride, rows, count):
+    simd_rows.sum_rows(target, start, source, first, depth_stride, depths, row_stride, rows, count)
 
 
 @numba.njit
-def zip_rows(target, place, even, even_first, odd, odd_first, count):
-    simd_rows.zip_rows(target, place, even, even_first, odd, odd_first, count)
+def zip_rows(target, start, even, even_first, odd, odd_first, count):
+    simd_rows.zip_rows(target, start, even, even_first, odd, odd_first, count)
 
 
 @numba.njit
-def unzip_row(even, even_place, odd, odd_place, source, first, count):
-    simd_rows.unzip_row(even, even_place, odd, odd_place, source, first, count)
+def unzip_row(even, even_start, odd, odd_start, source, first, count):
+    simd_rows.unzip_row(even, even_start, odd, odd_start, source, first, count)
 
 
 @numba.njit
-def store_row(target, place, source, first, count, end):
-    simd.store_row(target, place, simd.load(source, first), count, end)
+def store_row(target, start, source, first, count, end):
+    simd.store_row(target, start, simd.load(source, first), count, end)
 
 
 @numba.njit
-def load_in_turns(a, start, even, odd, place):
-    first, second = simd.load_in_turns(a, start)
-    simd.store(even, place, first)
-    simd.store(odd, place, second)
+def load_deinterleaved(a, start, even, odd, target_start):
+    first, second = simd.load_deinterleaved(a, start)
+    simd.store(even, target_start, first)
+    simd.store(odd, target_start, second)
 
 
 @numba.njit
-def load_apart(target, place, a, start, step):
-    simd.store(target, place, simd.load_apart(a, start, step))
+def load_strided(target, target_start, a, start, step):
+    simd.store(target, target_start, simd.load_strided(a, start, step))
 
 
 @numba.njit
-def moved_up(target, place, a, start, following):
-    simd.store(target, place, simd.moved_up(simd.load(a, start), a, following))
+def shift_in(target, target_start, a, start, following):
+    simd.store(target, target_start, simd.shift_in(simd.load(a, start), a, following))
 
 
 @numba.njit
-def store_in_turns(target, place, even, odd, first):
-    simd.store_in_turns(target, place, simd.load(even, first), simd.load(odd, first))
+def store_interleaved(target, start, even, odd, first):
+    simd.store_interleaved(target, start, simd.load(even, first), simd.load(odd, first))
 
 
 @numba.njit
-def add_in_turns(target, place, even, odd, first):
-    simd.add_in_turns(target, place, simd.load(even, first), simd.load(odd, first))
+def add_interleaved(target, start, even, odd, first):
+    simd.add_interleaved(target, start, simd.load(even, first), simd.load(odd, first))
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def whole_numbers(rng, *shape):
 @pytest.mark.parametrize("rows", [1, 2, 11])
 @pytest.mark.parametrize("between", [0, 9])
 def test_columns_are_copied_side_by_side(rng, dtype, rows, between):
-    columns = emitter.tile_columns(dtype)
+    columns = registers.tile_columns(dtype)
     source = rng.standard_normal((rows, columns + between)).astype(dtype)
     target = target_of(rows * columns, dtype)
     copy_columns(target, ROOM, between_guards(source), ROOM, columns + between, rows)
@@ -140,7 +140,7 @@ def test_rows_are_zipped_and_unzipped(rng, dtype, count):
 )
 def test_a_row_is_stored_no_further_than_its_end(rng, dtype, stored):
     """Elements past the row's last one are written only where they lie before the end: integers are cut."""
-    lanes, guard = emitter.lanes(dtype), 99
+    lanes, guard = registers.lanes(dtype), 99
     source = rng.integers(0, 99, lanes).astype(dtype)
     for count in range(1, lanes + 3):
         for end in range(count, lanes + 3):
@@ -152,38 +152,38 @@ def test_a_row_is_stored_no_further_than_its_end(rng, dtype, stored):
 
 
 @DTYPES
-def test_vectors_are_loaded_in_turns(rng, dtype):
-    lanes = emitter.lanes(dtype)
+def test_vectors_are_loaded_deinterleaved(rng, dtype):
+    lanes = registers.lanes(dtype)
     source, even, odd = rng.standard_normal(2 * lanes).astype(dtype), target_of(lanes, dtype), target_of(lanes, dtype)
-    load_in_turns(between_guards(source), ROOM, even, odd, ROOM)
+    load_deinterleaved(between_guards(source), ROOM, even, odd, ROOM)
     assert_holds(even, source[::2])
     assert_holds(odd, source[1::2])
 
 
 @DTYPES
 @pytest.mark.parametrize("step", [1, 2, 3, 5])
-def test_vectors_are_loaded_from_elements_apart(rng, dtype, step):
-    lanes = emitter.lanes(dtype)
+def test_vectors_are_loaded_strided(rng, dtype, step):
+    lanes = registers.lanes(dtype)
     source, target = rng.standard_normal(lanes * step).astype(dtype), target_of(lanes, dtype)
-    load_apart(target, ROOM, between_guards(source), ROOM, step)
+    load_strided(target, ROOM, between_guards(source), ROOM, step)
     assert_holds(target, source[::step])
 
 
 @DTYPES
-def test_a_vector_is_moved_up_by_one(rng, dtype):
-    lanes = emitter.lanes(dtype)
+def test_an_element_is_shifted_in(rng, dtype):
+    lanes = registers.lanes(dtype)
     source, target = rng.standard_normal(4 * lanes).astype(dtype), target_of(lanes, dtype)
     for following in (lanes, 2 * lanes + 1):
-        moved_up(target, ROOM, source, 0, following)
+        shift_in(target, ROOM, source, 0, following)
         assert_holds(target, [*source[1:lanes], source[following]])
 
 
 @DTYPES
-def test_vectors_are_stored_and_added_in_turns(rng, dtype):
-    lanes = emitter.lanes(dtype)
+def test_vectors_are_stored_and_added_interleaved(rng, dtype):
+    lanes = registers.lanes(dtype)
     even, odd = whole_numbers(rng, 2, lanes).astype(dtype)
     target, turns = target_of(2 * lanes, dtype), np.stack((even, odd), 1)
-    store_in_turns(target, ROOM, between_guards(even), between_guards(odd), ROOM)
+    store_interleaved(target, ROOM, between_guards(even), between_guards(odd), ROOM)
     assert_holds(target, turns)
-    add_in_turns(target, ROOM, between_guards(odd), between_guards(even), ROOM)
+    add_interleaved(target, ROOM, between_guards(odd), between_guards(even), ROOM)
     assert_holds(target, turns + turns[:, ::-1])

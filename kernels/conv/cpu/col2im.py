@@ -15,14 +15,14 @@ from numba import njit
 
 from ...core.scalar import activate_grad
 from ...cpu import parallel
-from ...cpu.emitter import MR, NV, lanes, tile_columns
 from ...cpu.microkernel import multiply_tile
 from ...cpu.parallel import on_threads, share, workspace, zeros
 from ...cpu.plan import pack_tables, record, scratch_or_new, table
+from ...cpu.registers import MR, NV, lanes, tile_columns
 from ...cpu.simd_rows import add_row, clear_row, copy_row, zip_rows
 from .correlation import SERIAL_PRODUCTS, CorrelationPlan
 
-MIN_TASKS = 16  # if there are channels enough
+COL2IM_MIN_TASKS = 16  # if the shape has channels enough
 TAP_ENTRIES = 5  # of the table of taps, for each tap
 
 
@@ -60,7 +60,7 @@ def dgrad_plan(shape, dtype):
     columns, channels, filters = tile_columns(dtype), shape.c // shape.groups, shape.k // shape.groups
     products = shape.n * shape.k * shape.p * shape.q * channels * shape.r * shape.s
     serial = parallel.is_serial(products < SERIAL_PRODUCTS)
-    parts = -(-(1 if serial else MIN_TASKS) // (shape.n * shape.groups))
+    parts = -(-(1 if serial else COL2IM_MIN_TASKS) // (shape.n * shape.groups))
     task_channels = -(-channels // max(1, min(channels, parts)))
     parts, vectors = -(-channels // task_channels), np.arange(-(-shape.p * shape.q // columns) * NV)
     starts = vectors // NV * filters * columns + vectors % NV * lanes(dtype)
@@ -70,7 +70,7 @@ def dgrad_plan(shape, dtype):
         shape.groups, channels, filters, task_channels, parts, columns,
     )  # fmt: skip
     return CorrelationPlan(
-        _launch, [*g, *bounds], tables, dtype, shape.c,
+        _run_col2im, [*g, *bounds], tables, dtype, shape.c,
         tasks=shape.n * shape.groups * parts,
         serial=serial,
         scratch=shape.groups * parts * _panel_count(g) * filters * MR,
@@ -90,14 +90,14 @@ def _taps(shape):
 
 
 @njit(cache=True, nogil=True)
-def _launch(sizes, tables, scratch, dy, w, bias, activation, slope, pre_activation, dx, threads):
+def _run_col2im(sizes, tables, scratch, dy, w, bias, activation, slope, pre_activation, dx, threads):
     """Pack the filters, then multiply and scatter."""
     dy, w, pre_activation, dx = dy.reshape(-1), w.reshape(-1), pre_activation.reshape(-1), dx.reshape(-1)
     g = record(Scatter, sizes, 0)
     taps, starts = table(tables, sizes, TABLES), table(tables, sizes, TABLES + 1)
     offsets = table(tables, sizes, TABLES + 2)
     panels = scratch_or_new(scratch, 0, g.groups * g.parts * _panel_count(g) * g.filters * MR, dy)
-    on_threads(_pack, (g, w, panels), threads)
+    on_threads(_pack_pairs, (g, w, panels), threads)
     problem = (g, panels, taps, starts, offsets, dy, pre_activation, activation, slope, dx)
     on_threads(_scatter, problem, threads)
 
@@ -109,7 +109,7 @@ def _panel_count(g):
 
 
 @njit(cache=True, nogil=True)
-def _pack(g, w, panels, thread, threads):
+def _pack_pairs(g, w, panels, thread, threads):
     """panels[task, panel, k, i] = w[k] of (channel, tap) pair panel * MR + i of the task; zero past the last."""
     count, row = _panel_count(g), g.channels * g.taps
     first_task, last_task = share(g.groups * g.parts, thread, threads)
@@ -156,7 +156,7 @@ def _scatter(g, panels, taps, starts, offsets, dy, pre_activation, activation, s
                 _add_tap(g, taps, tap, rows, i * tiles * columns, width, sums)
                 if tap == g.taps - 1:
                     channel = (n * g.groups + group) * g.channels + part * g.share + c
-                    _store(g, sums, width, channel, pre_activation, activation, slope, dx)
+                    _store_channel(g, sums, width, channel, pre_activation, activation, slope, dx)
 
 
 @njit(cache=True, nogil=True)
@@ -181,7 +181,7 @@ def _add_tap(g, taps, tap, rows, first, width, sums):
 
 
 @njit(cache=True, nogil=True)
-def _store(g, sums, width, channel, pre_activation, activation, slope, dx):
+def _store_channel(g, sums, width, channel, pre_activation, activation, slope, dx):
     """dx of one channel from its column phases, times f'(pre_activation)."""
     first = channel * g.h * g.w
     for i in range(g.h):

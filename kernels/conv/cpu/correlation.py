@@ -18,6 +18,10 @@ SERIAL_PRODUCTS = 1 << 20
 """Multiplications: fewer take less than two threads gain (Zen 3, 2 cores, 2026-11)."""
 
 
+MIN_TASKS = 8
+"""Tasks of a problem that threads share, where the shape allows it: a few for each thread."""
+
+
 class Lattice(NamedTuple):
     """Which elements of y (N, k, height, width) are written: row0 + p row_step, col0 + q col_step."""
 

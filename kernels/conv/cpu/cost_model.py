@@ -11,10 +11,10 @@ from functools import lru_cache
 import numpy as np
 
 from ...core.memory import POOLED_MAX_BYTES
-from ...cpu.emitter import tile_columns
+from ...cpu.registers import tile_columns
 from ..phases import dgrad_phases
 from . import winograd_taps
-from .winograd import LIMITS, STEP_CHANNELS
+from .winograd import LIMITS, PRODUCT_CHANNELS
 from .winograd_taps import taps_of
 from .winograd_transforms import POSITIONS, outputs_of
 from .winograd_wgrad import STEP_TILES, UNIT_CHANNELS
@@ -26,34 +26,31 @@ PREFERENCE = {
 }
 """The order in which algorithms are asked whether they are profitable; "direct" is what is left."""
 
-POINTWISE_OUTPUTS = 768
-"""Outputs of a map: larger ones of 1x1 kernels fill vectors by themselves (Xeon with AVX-512, 2026-11)."""
-SCATTERED_OUTPUTS = 128
-"""Outputs of a map: fewer of strided 1x1 kernels are not worth scattering (Xeon with AVX-512, 2026-11)."""
-SPARE_ELEMENTS = 1 << 23
-"""Elements that a padded copy may have beyond as many as x and y have."""
-WGRAD_PAIRS = 96
-"""(channel, tap) pairs: with fewer, transposing dy takes longer than is gained (Xeon with AVX-512, 2026-11)."""
+# direct, filter_vectorized, pointwise (Xeon with AVX-512, 2026-11)
+POINTWISE_MIN_OUTPUTS = 769  # of a map of 1x1 kernels, whose rows then fill vectors by themselves
+SPARE_ELEMENTS = 1 << 23  # that a padded copy may have beyond as many as x and y have
+FILTER_WGRAD_MIN_PAIRS = 96  # (channel, tap) pairs, for which transposing dy pays
 
-COL2IM_MAP = 4096  # elements of a map: a channel's sums and a panel's rows then stay in the second-level cache
-ADDITION = 5  # cycles for a vector of additions, where a multiply-add takes half of one (Zen 3, 2026-11)
-SPREADING = 160  # cycles for a vector of a strided dx, stored apart and dy copied for each phase (Zen 3, 2026-11)
+# col2im: cycles for a vector, where a multiply-add takes half of one (Zen 3, 2026-11)
+COL2IM_MAX_MAP = 4096  # elements: a channel's sums and a panel's rows then stay in the second-level cache
+COL2IM_MIN_OUTPUTS = 129  # of a map of strided 1x1 kernels (Xeon with AVX-512, 2026-11)
+COL2IM_ADDITION = 5
+STRIDED_STORE = 160  # of a strided dx by phases, and dy copied for each phase
 
-TILE = 800  # for a tile of a channel: gathered, transformed, stored
-OUTPUT = 400  # for a tile of a filter's outputs
-GRADIENT = 700  # for a tile of a filter's gradient
-FILTER = {3: 600, 5: 1100}  # for a filter's taps in a channel, by taps along an axis
-SUM = {3: 900, 5: 1600}  # for the sums of a filter and a channel
-MEMORY = 40  # for an element that is read and written in memory
-PRODUCTS, DIRECT = 0.87, 0.88  # of the peak
-RESULT = 60  # for a result of direct convolution: copied to where it belongs
-MARGIN = 0.9  # of its cost, below which the algorithm is worth its digits
-START = 6  # steps in whose time a product of few steps begins and ends
-LANES = 16  # channels and filters are transformed so many at a time in the weight gradient
-FILTERS, TILES = 8, 32  # filters and tiles are multiplied so many at a time; summing over tiles, channels and filters
-WINOGRAD_MIN_PRODUCTS = (
-    1 << 22
-)  # N P Q C K: up to there a call gains less than 0.3 ms (Zen 3, 2 cores), and must be compiled
+# Winograd: multiply-adds of one lane
+WINOGRAD_MIN_PRODUCTS = (1 << 22) + 1  # N P Q C K: fewer gain less than 0.3 ms a call (Zen 3, 2 cores)
+WINOGRAD_MARGIN = 0.9  # of the direct cost, below which the algorithm is worth its lost digits
+INPUT_TILE = 800  # a tile of a channel: gathered, transformed, stored
+OUTPUT_TILE = 400  # a tile of a filter's outputs
+GRADIENT_TILE = 700  # a tile of a filter's gradient
+FILTER_TRANSFORM = {3: 600, 5: 1100}  # a filter's taps in a channel, by taps along an axis
+SUM_TRANSFORM = {3: 900, 5: 1600}  # the sums of a filter and a channel
+MEMORY_ELEMENT = 40  # read and written in memory
+DIRECT_OUTPUT = 60  # an output of direct convolution: its epilogue
+WINOGRAD_PEAK, DIRECT_PEAK = 0.87, 0.88  # share of the FMA peak that the products reach
+START_STEPS = 6  # in whose time a product of few steps begins and ends
+TRANSFORM_LANES = 16  # channels and filters that a transform of the weight gradient takes at a time
+TILE_FILTERS, TILE_COLUMNS = 8, 32  # filters and tiles that a register tile has; in wgrad channels and filters
 
 
 def is_profitable(algorithm, shape, operation, dtype):
@@ -63,7 +60,7 @@ def is_profitable(algorithm, shape, operation, dtype):
 
 def _pointwise(shape, operation, dtype):
     """Rows of pixels fill vectors."""
-    return shape.p * shape.q > POINTWISE_OUTPUTS
+    return shape.p * shape.q >= POINTWISE_MIN_OUTPUTS
 
 
 def _filter_vectorized(shape, operation, dtype):
@@ -72,20 +69,20 @@ def _filter_vectorized(shape, operation, dtype):
     if not fills_lanes(shape, filters, dtype):
         return False
     if operation == "wgrad":
-        return shape.c * shape.r * shape.s >= WGRAD_PAIRS
-    few_pixels = shape.r * shape.s > 1 or shape.p * shape.q <= POINTWISE_OUTPUTS
+        return shape.c * shape.r * shape.s >= FILTER_WGRAD_MIN_PAIRS
+    few_pixels = shape.r * shape.s > 1 or shape.p * shape.q < POINTWISE_MIN_OUTPUTS
     return few_pixels or (operation == "fprop" and shape.stride_h * shape.stride_w > 1)
 
 
 def _col2im(shape, operation, dtype):
     """Scattering takes fewer cycles than gathering, both counted in elements of a vector."""
-    if shape.h * shape.w > COL2IM_MAP or shape.p * shape.q > COL2IM_MAP:
+    if shape.h * shape.w > COL2IM_MAX_MAP or shape.p * shape.q > COL2IM_MAX_MAP:
         return False
     strided, taps, filters = shape.stride_h * shape.stride_w, shape.r * shape.s, shape.k // shape.groups
-    if taps == 1 and shape.p * shape.q <= SCATTERED_OUTPUTS and fills_lanes(shape, shape.c, dtype):
+    if taps == 1 and shape.p * shape.q < COL2IM_MIN_OUTPUTS and fills_lanes(shape, shape.c, dtype):
         return False  # filter_vectorized is faster
-    gathered = shape.h * shape.w * (filters * taps / strided / 2 + (SPREADING if strided > 1 else 0))
-    scattered = -(-shape.p * shape.q // 16) * 16 * taps * (filters / 2 + ADDITION)
+    gathered = shape.h * shape.w * (filters * taps / strided / 2 + (STRIDED_STORE if strided > 1 else 0))
+    scattered = -(-shape.p * shape.q // 16) * 16 * taps * (filters / 2 + COL2IM_ADDITION)
     return taps * strided > 1 and filters >= 8 and scattered < gathered
 
 
@@ -93,9 +90,9 @@ def _col2im(shape, operation, dtype):
 def _winograd(shape, operation, dtype):
     """Its cost is below that of direct convolution, by a margin; float32 alone."""
     products = shape.n * shape.p * shape.q * shape.c * shape.k
-    if dtype != np.float32 or not winograd_taps.supports(shape) or products <= WINOGRAD_MIN_PRODUCTS:
+    if dtype != np.float32 or not winograd_taps.supports(shape) or products < WINOGRAD_MIN_PRODUCTS:
         return False
-    return cost(shape, operation) < MARGIN * direct_cost(shape)
+    return cost(shape, operation) < WINOGRAD_MARGIN * direct_cost(shape)
 
 
 _PROFITABLE = {
@@ -129,29 +126,37 @@ def is_one_correlation(shape):
 
 def direct_cost(shape):
     """What direct convolution costs."""
-    return shape.n * shape.p * shape.q * shape.k * (shape.c * shape.r * shape.s / DIRECT + RESULT)
+    return shape.n * shape.p * shape.q * shape.k * (shape.c * shape.r * shape.s / DIRECT_PEAK + DIRECT_OUTPUT)
 
 
 def cost(shape, operation):
-    """What Winograd's algorithm costs; infinitely much where sums over several tasks would take too much memory."""
+    """What Winograd's algorithm costs; infinity where sums over several tasks would take too much memory."""
     taps, phases, backward = taps_of(shape), shape.stride_h**2, operation == "dgrad"
     height, width = (-(-shape.h // shape.stride_h), -(-shape.w // shape.stride_w)) if backward else (shape.p, shape.q)
     edge = outputs_of(taps)
     tiles = shape.n * -(-height // edge) * -(-width // edge)
     channels, filters = (shape.k, shape.c * phases) if backward else (shape.c * phases, shape.k)
     if operation == "wgrad":
-        few = _whole(channels, UNIT_CHANNELS) * _whole(filters, TILES) <= LIMITS.private_products
-        several = 0 if few else POSITIONS * tiles * (channels + filters) // LIMITS.at_once_elements
-        if several and 4 * POSITIONS * channels * filters > POOLED_MAX_BYTES:
-            return math.inf
-        products = tiles * _whole(channels, FILTERS) * _whole(filters, TILES) * (1 + START / min(tiles, STEP_TILES))
-        sums = channels * filters * (SUM[taps] + several * POSITIONS * MEMORY)
-        transforms = _whole(channels, LANES) * TILE + _whole(filters, LANES if few else TILES) * GRADIENT
-        return POSITIONS / PRODUCTS * products + tiles * transforms + sums
+        return _wgrad_cost(taps, tiles, channels, filters)
     times = max(1, POSITIONS * tiles * channels // LIMITS.shared_elements)
-    products = _whole(tiles, TILES) * channels * _whole(filters, FILTERS) * (1 + START / min(channels, STEP_CHANNELS))
-    transforms = tiles * (channels * TILE + filters * OUTPUT) + times * channels * filters * FILTER[taps]
-    return POSITIONS / PRODUCTS * products + transforms
+    start = 1 + START_STEPS / min(channels, PRODUCT_CHANNELS)
+    products = _whole(tiles, TILE_COLUMNS) * channels * _whole(filters, TILE_FILTERS) * start
+    transforms = tiles * (channels * INPUT_TILE + filters * OUTPUT_TILE)
+    return POSITIONS / WINOGRAD_PEAK * products + transforms + times * channels * filters * FILTER_TRANSFORM[taps]
+
+
+def _wgrad_cost(taps, tiles, channels, filters):
+    """The cost of a weight gradient, by tiles and phases of channels and filters."""
+    private = _whole(channels, UNIT_CHANNELS) * _whole(filters, TILE_COLUMNS) <= LIMITS.private_products
+    several = 0 if private else POSITIONS * tiles * (channels + filters) // LIMITS.at_once_elements
+    if several and 4 * POSITIONS * channels * filters > POOLED_MAX_BYTES:
+        return math.inf
+    start = 1 + START_STEPS / min(tiles, STEP_TILES)
+    products = tiles * _whole(channels, TILE_FILTERS) * _whole(filters, TILE_COLUMNS) * start
+    sums = channels * filters * (SUM_TRANSFORM[taps] + several * POSITIONS * MEMORY_ELEMENT)
+    gradients = _whole(filters, TRANSFORM_LANES if private else TILE_COLUMNS)
+    transforms = _whole(channels, TRANSFORM_LANES) * INPUT_TILE + gradients * GRADIENT_TILE
+    return POSITIONS / WINOGRAD_PEAK * products + tiles * transforms + sums
 
 
 def _whole(size, multiple):

@@ -8,10 +8,10 @@ planes through offset tables.
 from numba import njit
 
 from ...cpu import parallel
-from ...cpu.emitter import MR, NV, lanes
 from ...cpu.microkernel import multiply_tile
 from ...cpu.parallel import on_threads, share, workspace, zeros
 from ...cpu.plan import pack_tables, record, scratch_or_new, table
+from ...cpu.registers import MR, NV, lanes
 from .correlation import SERIAL_PRODUCTS, CorrelationPlan, Lattice, dgrad_correlations, fprop_correlation
 from .epilogue import epilogue
 from .padded_planes import TileShape, fill_planes, planes_size, task_bounds, task_count, task_vectors, tile
@@ -30,15 +30,15 @@ RECORD = TABLES + 4
 
 def fprop_plan(shape, dtype):
     """The plan of a forward pass."""
-    return _plan((fprop_correlation(shape),), True, dtype, shape.k)
+    return _direct_plan((fprop_correlation(shape),), True, dtype, shape.k)
 
 
 def dgrad_plan(shape, dtype):
     """The plan of an input gradient."""
-    return _plan(*dgrad_correlations(shape), dtype, shape.c)
+    return _direct_plan(*dgrad_correlations(shape), dtype, shape.c)
 
 
-def _plan(correlations, complete, dtype, filters):
+def _direct_plan(correlations, complete, dtype, filters):
     """The plan of some correlations into one array."""
     serial = parallel.is_serial(max((c.products for c in correlations), default=0) < SERIAL_PRODUCTS)
     tiled = [tile(c, PANEL_ELEMENTS // MR, lanes(dtype), serial=serial) for c in correlations]
@@ -49,7 +49,7 @@ def _plan(correlations, complete, dtype, filters):
     blocks = [-(-c.lattice.k // c.groups // MR) * c.groups for c in correlations]
     panels = [count * MR * (g.c // g.groups) * g.taps for count, (g, _) in zip(blocks, tiled, strict=True)]
     return CorrelationPlan(
-        _launch, sizes, tables, dtype, filters,
+        _run_direct, sizes, tables, dtype, filters,
         tasks=max((task_count(g) for g, _ in tiled), default=1),
         serial=serial,
         scratch=max(panels, default=0),
@@ -57,7 +57,7 @@ def _plan(correlations, complete, dtype, filters):
 
 
 @njit(cache=True, nogil=True)
-def _launch(sizes, tables, scratch, x, w, bias, activation, slope, pre_activation, y, threads):
+def _run_direct(sizes, tables, scratch, x, w, bias, activation, slope, pre_activation, y, threads):
     """Pack the filters, then correlate; phase by phase."""
     x, w, pre_activation, y = x.reshape(-1), w.reshape(-1), pre_activation.reshape(-1), y.reshape(-1)
     if not sizes[1]:
@@ -67,9 +67,9 @@ def _launch(sizes, tables, scratch, x, w, bias, activation, slope, pre_activatio
         taps, offsets = table(tables, sizes, first + TABLES), table(tables, sizes, first + TABLES + 1)
         starts = table(tables, sizes, first + TABLES + 2)
         panels = scratch_or_new(scratch, 0, _blocks(g, lattice) * g.groups * _panel_size(g), x)
-        on_threads(_pack, (g, lattice, w, taps, sizes[first + TRANSPOSED] != 0, panels), threads)
+        on_threads(_pack_panels, (g, lattice, w, taps, sizes[first + TRANSPOSED] != 0, panels), threads)
         problem = (g, offsets, starts, lattice, x, panels, bias, activation, slope, pre_activation, y)
-        on_threads(_correlate, problem, threads)
+        on_threads(_correlate_planes, problem, threads)
 
 
 @njit(inline="always")
@@ -85,7 +85,7 @@ def _panel_size(g):
 
 
 @njit(cache=True, nogil=True)
-def _pack(g, lattice, w, taps, transposed, panels, thread, threads):
+def _pack_panels(g, lattice, w, taps, transposed, panels, thread, threads):
     """panels[block, c * T + t, i] = w of tap t, channel c and filter block * MR + i; zero past a group's last one."""
     filters, channels, blocks, size = lattice.k // g.groups, g.c // g.groups, _blocks(g, lattice), _panel_size(g)
     field = w.size // (g.groups * filters * channels)
@@ -105,7 +105,7 @@ def _pack(g, lattice, w, taps, transposed, panels, thread, threads):
 
 
 @njit(cache=True, nogil=True)
-def _correlate(
+def _correlate_planes(
     g, offsets, starts, lattice, x, panels, bias, activation, slope, pre_activation, y, thread, threads
 ):  # fmt: skip
     """The equation at the head of correlation.py, for one thread's tasks.

@@ -3,8 +3,8 @@
 For one tap t, dw[k, c, t] = sum over positions of dy[k, position] x[c, position + tap]. Along a row of outputs both
 factors are contiguous in memory (x in the planes of padded_planes.py), so the micro-kernel multiplies vectors of
 positions: a tile of filters x (channel, tap) pairs holds one partial sum a lane, and nothing is transposed. dy is
-copied with zeros where the planes' rows are longer than the rows of dy. Each thread sums into a buffer of its own; the
-buffers are added in a fixed order, so the bits depend on nothing but the number of threads.
+copied with zeros where the planes' rows are longer than the rows of dy. Each thread sums into a buffer;
+the buffers are added in a fixed order, so the bits depend on nothing but the number of threads.
 """
 
 from typing import NamedTuple
@@ -12,10 +12,10 @@ from typing import NamedTuple
 from numba import njit
 
 from ...cpu import parallel
-from ...cpu.emitter import DOT_COLUMNS, DOT_ROWS, lanes
 from ...cpu.microkernel import add_dots
 from ...cpu.parallel import on_threads, share, zeros
 from ...cpu.plan import Plan, pack_tables, record, scratch_or_new, table
+from ...cpu.registers import DOT_COLUMNS, DOT_ROWS, lanes
 from ...cpu.simd_rows import fill_row
 from .correlation import SERIAL_PRODUCTS, fprop_correlation
 from .padded_planes import TileShape, fill_planes, planes_size, task_bounds, task_count, task_vectors, tile
@@ -25,7 +25,7 @@ TASK_FILTERS = 64  # as many outputs a task as a forward pass with so many filte
 STEP_PAIRS = 1 << 12  # (channel, tap) pairs at once; the planes' size is the tighter bound
 
 
-class Sums(NamedTuple):
+class ThreadSums(NamedTuple):
     """How a thread's sums lie: (groups, steps, columns, rows)."""
 
     filters: int
@@ -38,8 +38,8 @@ class Sums(NamedTuple):
     """Filters of a group, in whole tiles."""
 
 
-SUMS = len(TileShape._fields)
-TABLES = SUMS + len(Sums._fields)
+THREAD_SUMS = len(TileShape._fields)
+TABLES = THREAD_SUMS + len(ThreadSums._fields)
 
 
 def wgrad_plan(shape, dtype):
@@ -50,19 +50,19 @@ def wgrad_plan(shape, dtype):
     tables, bounds = pack_tables(*offset_tables[1:])
     channels, filters = shape.c // shape.groups, shape.k // shape.groups
     columns, rows = -(-g.step * g.taps // DOT_COLUMNS) * DOT_COLUMNS, -(-filters // DOT_ROWS) * DOT_ROWS
-    sums = Sums(filters, -(-channels // g.step), columns, rows)
+    sums = ThreadSums(filters, -(-channels // g.step), columns, rows)
     return Plan(
-        _launch, [*g, *sums, *bounds], tables, dtype,
+        _run_direct_wgrad, [*g, *sums, *bounds], tables, dtype,
         tasks=task_count(g), serial=serial,
         scratch_per_thread=g.groups * sums.steps * columns * rows,
     )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _launch(sizes, tables, scratch, x, dy, dw, threads):
+def _run_direct_wgrad(sizes, tables, scratch, x, dy, dw, threads):
     """Sum each thread's tasks, then add the threads' sums."""
     x, dy, dw = x.reshape(-1), dy.reshape(-1), dw.reshape(-1)
-    g, shape = record(TileShape, sizes, 0), record(Sums, sizes, SUMS)
+    g, shape = record(TileShape, sizes, 0), record(ThreadSums, sizes, THREAD_SUMS)
     offsets, starts = table(tables, sizes, TABLES), table(tables, sizes, TABLES + 1)
     sums = scratch_or_new(scratch, 0, threads * _sums_size(g, shape), x)
     on_threads(_sum_tasks, (g, shape, offsets, starts, x, dy, sums), threads)
@@ -91,7 +91,7 @@ def _sum_tasks(g, shape, offsets, starts, x, dy, sums, thread, threads):
     for task in range(first_task, last_task):
         n, images, group, p0, p1 = task_bounds(g, task)
         vectors = task_vectors(g, images, p1 - p0)
-        # rows of dy that fill their vectors are read in place
+        # rows of dy that fill their vectors need no copy
         in_place = images == 1 and g.pitch == g.q and (p1 - p0) * g.q == vectors * g.lanes and filters % DOT_ROWS == 0
         rows_of_k, row_stride = (dy, outputs) if in_place else (gradient, stride)
         for step in range(shape.steps):

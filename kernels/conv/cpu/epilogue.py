@@ -28,7 +28,7 @@ def epilogue(
             target = ((n + m) * lattice.k + k + i) * lattice.height * lattice.width + corner
             # bias and activation, or the activation's derivative
             if (activation != IDENTITY and not pre_activation.size) or bias[k + i] != 0:
-                _activate(sums, source, (rows - 1) * pitch + lattice.q, bias[k + i], activation, slope)
+                _activate_rows(sums, source, (rows - 1) * pitch + lattice.q, bias[k + i], activation, slope)
             if pre_activation.size:
                 _scale(lattice, sums, source, pitch, rows, pre_activation, target, activation, slope)
             # store: strided columns, all rows at once, or row by row
@@ -42,7 +42,7 @@ def epilogue(
 
 
 @njit(cache=True, nogil=True)
-def _activate(sums, first, count, bias, activation, slope):
+def _activate_rows(sums, first, count, bias, activation, slope):
     """sums = f(sums + bias), gaps between the rows included."""
     first = np.uint64(first)  # unsigned: no test for a negative index, which would keep the loops from vectors
     for j in range(np.uint64(count)):

@@ -2,7 +2,7 @@
 
     y[n, k, row0 + p * row_step, col0 + q * col_step] = sum_l w[k, l] x[position(n, p, q) + pair(l)],    l = (c, r, s)
 
-A matrix product, one factor of which is read in place through offset tables (offset_tables.py): the micro-kernel
+A matrix product, one factor of which is read from x itself by offset tables (offset_tables.py): the micro-kernel
 broadcasts MR elements of x and multiplies them with NV vectors of filters. Weights are transposed into panels as they
 are needed, a part that stays in the first-level cache; sums are transposed back as they are stored. The forward pass,
 and the input gradient from dy with the taps of the rotated kernel, where one correlation has them all: at stride 1, and
@@ -14,10 +14,10 @@ from numba import njit
 
 from ...core.scalar import IDENTITY, activate
 from ...cpu import parallel
-from ...cpu.emitter import MR, tile_columns
 from ...cpu.microkernel import multiply_gathered
 from ...cpu.parallel import on_threads, share, workspace, zeros
 from ...cpu.plan import pack_tables, record, scratch_or_new, table
+from ...cpu.registers import MR, tile_columns
 from ...cpu.simd_rows import copy_row
 from ...cpu.transpose import transpose
 from .correlation import SERIAL_PRODUCTS, CorrelationPlan, Lattice, dgrad_correlations, fprop_correlation
@@ -36,19 +36,19 @@ WIDTH, TABLES = TRANSPOSED + 1, TRANSPOSED + 2
 
 def fprop_plan(shape, dtype):
     """The plan of a forward pass."""
-    return _plan((fprop_correlation(shape),), True, dtype, shape.k)
+    return _filter_vectorized_plan((fprop_correlation(shape),), True, dtype, shape.k)
 
 
 def dgrad_plan(shape, dtype):
     """The plan of an input gradient."""
-    return _plan(*dgrad_correlations(shape), dtype, shape.c)
+    return _filter_vectorized_plan(*dgrad_correlations(shape), dtype, shape.c)
 
 
-def _plan(correlations, complete, dtype, filters):
+def _filter_vectorized_plan(correlations, complete, dtype, filters):
     """The plan of one correlation into an array; of none, where no tap reaches it."""
     if not correlations:
         sizes, (tables, _) = [0, complete] + [0] * (TABLES + 1), pack_tables()
-        return CorrelationPlan(_launch, sizes, tables, dtype, filters, tasks=1, serial=True)
+        return CorrelationPlan(_run_filter_vectorized, sizes, tables, dtype, filters, tasks=1, serial=True)
     (correlation,) = correlations
     width = tile_columns(dtype)
     blocks = -(-filters // width)
@@ -57,7 +57,7 @@ def _plan(correlations, complete, dtype, filters):
     tables, bounds = pack_tables(*offset_tables)
     sizes = [1, complete, *g, *correlation.lattice, correlation.transposed, width, *bounds]
     return CorrelationPlan(
-        _launch, sizes, tables, dtype, filters,
+        _run_filter_vectorized, sizes, tables, dtype, filters,
         tasks=-(-g.n // g.images) * -(-g.p // g.rows) * blocks,
         serial=serial,
         scratch=copy_size(g),
@@ -65,7 +65,7 @@ def _plan(correlations, complete, dtype, filters):
 
 
 @njit(cache=True, nogil=True)
-def _launch(sizes, tables, scratch, x, w, bias, activation, slope, pre_activation, y, threads):
+def _run_filter_vectorized(sizes, tables, scratch, x, w, bias, activation, slope, pre_activation, y, threads):
     """Pad the input if taps reach outside, then multiply."""
     x, w, pre_activation, y = x.reshape(-1), w.reshape(-1), pre_activation.reshape(-1), y.reshape(-1)
     if not sizes[1]:
@@ -79,11 +79,11 @@ def _launch(sizes, tables, scratch, x, w, bias, activation, slope, pre_activatio
         on_threads(pad, (g, x, copy), threads)
     weights = w, sizes[TRANSPOSED] != 0, sizes[WIDTH]
     problem = (g, copy if g.copied else x, positions, pairs, *weights, lattice)
-    on_threads(_correlate, (*problem, bias, activation, slope, pre_activation, y), threads)
+    on_threads(_correlate_filters, (*problem, bias, activation, slope, pre_activation, y), threads)
 
 
 @njit(cache=True, nogil=True)
-def _pack(g, w, transposed, filters, k, count, c0, c1, panel, width):
+def _transpose_filters(g, w, transposed, filters, k, count, c0, c1, panel, width):
     """panel[(c - c0) * T + t, i] = w of filter k + i, channel c and tap t for c0 <= c < c1, i < count."""
     if not transposed:
         transpose(w, (k * g.c + c0) * g.taps, g.c * g.taps, count, (c1 - c0) * g.taps, panel, 0, width)
@@ -96,7 +96,7 @@ def _pack(g, w, transposed, filters, k, count, c0, c1, panel, width):
 
 
 @njit(cache=True, nogil=True)
-def _correlate(
+def _correlate_filters(
     g, x, positions, pairs, w, transposed, width, lattice, bias, activation, slope, pre_activation, y, thread, threads
 ):
     """The equation at the head of this file, for one thread's strips and blocks of filters.
@@ -123,7 +123,7 @@ def _correlate(
         # multiply, some channels at a time
         for c0 in range(0, g.c, step):
             c1 = min(c0 + step, g.c)
-            _pack(g, w, transposed, lattice.k, k, filters, c0, c1, panel, width)
+            _transpose_filters(g, w, transposed, lattice.k, k, filters, c0, c1, panel, width)
             for j in range(0, count, MR):
                 multiply_gathered(
                     x, image, local, j, pairs, c0 * g.taps, (c1 - c0) * g.taps, panel, 0,
@@ -131,7 +131,7 @@ def _correlate(
                 )  # fmt: skip
         # epilogue: transpose to rows of pixels, bias, activation, store
         if lattice.row_step == 1 and lattice.col_step == 1 and not pre_activation.size:
-            _activate(sums, count, width, bias, k, filters, activation, slope)
+            _activate_lanes(sums, count, width, bias, k, filters, activation, slope)
             for m in range(images):
                 target = (((n + m) * lattice.k + k) * g.p + p0) * g.q
                 transpose(sums, m * g.p * g.q * width, width, (p1 - p0) * g.q, filters, y, target, g.p * g.q)
@@ -144,7 +144,7 @@ def _correlate(
 
 
 @njit(cache=True, nogil=True)
-def _activate(sums, count, width, bias, k, filters, activation, slope):
+def _activate_lanes(sums, count, width, bias, k, filters, activation, slope):
     """sums[j, i] = f(sums[j, i] + bias[k + i]); the lanes are filters."""
     biased = False
     for i in range(k, k + filters):

@@ -12,19 +12,18 @@ from typing import NamedTuple
 from numba import njit
 
 from ...cpu import parallel
-from ...cpu.emitter import MR, tile_columns
 from ...cpu.microkernel import multiply_gathered
 from ...cpu.parallel import on_threads, share, workspace, zeros
 from ...cpu.plan import Plan, pack_tables, record, scratch_or_new, table
+from ...cpu.registers import MR, tile_columns
 from ...cpu.simd_rows import copy_row
 from ...cpu.transpose import transpose
-from .correlation import SERIAL_PRODUCTS, fprop_correlation
+from .correlation import MIN_TASKS, SERIAL_PRODUCTS, fprop_correlation
 from .filter_vectorized import STEP_PAIRS
 from .offset_tables import InputLayout, balanced_step, copy_size, lay_out, pad
 
 TASK_PAIRS = 256  # at most: transposing dy for them takes a fortieth of multiplying
 CACHED_BLOCKS = 4  # of NR filters, at most, that a task multiplies while x is in the first-level cache
-MIN_TASKS = 8  # where there are pairs enough, a few for each thread
 
 
 class Blocking(NamedTuple):
@@ -63,13 +62,13 @@ def wgrad_plan(shape, dtype):
     min_tasks = 1 if serial else MIN_TASKS
     task_pairs = -(-pairs // max(-(-pairs // TASK_PAIRS), -(-min_tasks // blocks)) // MR) * MR
     return Plan(
-        _launch, [*g, *Blocking(filters, width, task_pairs, exchanged), *bounds], tables, dtype,
+        _run_filter_vectorized_wgrad, [*g, *Blocking(filters, width, task_pairs, exchanged), *bounds], tables, dtype,
         tasks=blocks * -(-pairs // task_pairs), serial=serial, scratch=copy_size(g),
     )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _launch(sizes, tables, scratch, x, dy, dw, threads):
+def _run_filter_vectorized_wgrad(sizes, tables, scratch, x, dy, dw, threads):
     """Pad the input if taps reach outside, then multiply."""
     x, dy, dw = x.reshape(-1), dy.reshape(-1), dw.reshape(-1)
     g, blocking = record(InputLayout, sizes, 0), record(Blocking, sizes, BLOCKING)
@@ -79,7 +78,7 @@ def _launch(sizes, tables, scratch, x, dy, dw, threads):
     copy = scratch_or_new(scratch, 0, copy_size(g), x)
     if g.copied:
         on_threads(pad, (g, x, copy), threads)
-    on_threads(_correlate, (g, blocking, copy if g.copied else x, positions, pairs, dy, dw), threads)
+    on_threads(_correlate_pairs, (g, blocking, copy if g.copied else x, positions, pairs, dy, dw), threads)
 
 
 @njit(cache=True, nogil=True)
@@ -95,7 +94,7 @@ def _transpose_gradient(g, dy, filters, k, valid, n, j, count, panel, start, wid
 
 
 @njit(cache=True, nogil=True)
-def _correlate(g, blocking, x, positions, pairs, dy, dw, thread, threads):
+def _correlate_pairs(g, blocking, x, positions, pairs, dy, dw, thread, threads):
     """The equation at the head of this file, for one thread's pairs and filters.
 
     Every sum is one thread's, over the positions in order: the bits do not depend on the number of threads.

@@ -1,12 +1,12 @@
-"""Frames on the CPU: gathered from volumes into images, scattered back; and a bias for each channel.
+"""Frames of volumes on the CPU: gather them as images, scatter them back; add a bias for each channel.
 
 One pass over memory, a frame at a time. Bytes a call: 2 x images.nbytes, and images.nbytes more where a scatter adds.
 """
 
 from ...cpu.parallel import share, streaming
 
-CHUNK = 1 << 22
-"""Bytes gathered at once: they stay in the second and third-level caches (Zen 3, 2026-11); one image at least."""
+CHUNK_BYTES = 1 << 22
+"""Gathered at once: they stay in the second and third-level caches (Zen 3, 2026-11); one image at least."""
 
 
 def gather(volumes, frames, start, images):
@@ -18,7 +18,7 @@ def gather(volumes, frames, start, images):
 
 
 def scatter(images, frames, start, add, volumes):
-    """volumes[n, c, first + u step + j reach] = images[m, (c, j)], or += where it is to add; as in gather."""
+    """volumes[n, c, first + u step + j reach] = images[m, (c, j)], or += with `add`; n and u as in gather."""
     _, channels, depth, height, width = volumes.shape
     size = height * width
     tasks = images.size // size
@@ -32,14 +32,15 @@ def add_bias(b, y):
 
 @streaming
 def _gather(volumes, channels, depth, size, frames, start, images, thread, threads):
-    first, last = share(images.size // size, thread, threads)
-    for i in range(first, last):
+    """`gather` for one thread's frames; flat arrays."""
+    start_task, end_task = share(images.size // size, thread, threads)
+    for i in range(start_task, end_task):
         m, c, j = start + i // (channels * frames.taps), i // frames.taps % channels, i % frames.taps
         frame = frames.first + m % frames.count * frames.step + j * frames.reach
         to = images[i * size : (i + 1) * size]
         if 0 <= frame < depth:
-            place = ((m // frames.count * channels + c) * depth + frame) * size
-            source = volumes[place : place + size]
+            first = ((m // frames.count * channels + c) * depth + frame) * size
+            source = volumes[first : first + size]
             for e in range(size):
                 to[e] = source[e]
         else:
@@ -49,12 +50,13 @@ def _gather(volumes, channels, depth, size, frames, start, images, thread, threa
 
 @streaming
 def _scatter(images, channels, depth, size, frames, start, add, volumes, thread, threads):
-    first, last = share(images.size // size, thread, threads)
-    for i in range(first, last):
+    """`scatter` for one thread's frames; flat arrays."""
+    start_task, end_task = share(images.size // size, thread, threads)
+    for i in range(start_task, end_task):
         m, c, j = start + i // (channels * frames.taps), i // frames.taps % channels, i % frames.taps
         frame = frames.first + m % frames.count * frames.step + j * frames.reach
-        place = ((m // frames.count * channels + c) * depth + frame) * size
-        source, to = images[i * size : (i + 1) * size], volumes[place : place + size]
+        first = ((m // frames.count * channels + c) * depth + frame) * size
+        source, to = images[i * size : (i + 1) * size], volumes[first : first + size]
         if add:
             for e in range(size):
                 to[e] += source[e]
@@ -65,6 +67,7 @@ def _scatter(images, channels, depth, size, frames, start, add, volumes, thread,
 
 @streaming
 def _add_bias(b, y, thread, threads):
+    """`add_bias` for one thread's planes."""
     first, last = share(y.shape[0] * y.shape[1], thread, threads)
     for i in range(first, last):
         k = i % y.shape[1]

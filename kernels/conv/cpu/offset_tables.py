@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from ...cpu.emitter import MR
 from ...cpu.parallel import share, workspace
+from ...cpu.registers import MR
 from ...cpu.simd_rows import fill_row, unzip_row
+from .correlation import MIN_TASKS
 
 TASK_POSITIONS = 392  # about: packing their weights takes a thirtieth of multiplying with them
-MIN_TASKS = 8  # where the shape allows it, a few for each thread
 TABLE_LIMIT = 1 << 31  # elements that entries of 32 bits reach
 
 
@@ -60,9 +60,9 @@ def lay_out(correlation, blocks, *, serial):
     correlation : Correlation
         Of one group, with its taps in the order of the weights.
     blocks : int
-        Of filters; each makes tasks of its own.
+        Of filters; a task has one.
     serial : bool
-        Whether one thread computes all tasks, so that there need not be many.
+        Whether one thread computes all tasks, so that a few will do.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def lay_out(correlation, blocks, *, serial):
 
 @njit(inline="always")
 def copy_size(g):
-    """Elements of the copy that `pad` fills; none if x is read in place."""
+    """Elements of the copy that `pad` fills; none if x needs no copy."""
     return g.n * g.c * g.height * g.width if g.copied else 0
 
 

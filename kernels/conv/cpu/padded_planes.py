@@ -17,10 +17,10 @@ import numpy as np
 from numba import njit
 
 from ...cpu.simd_rows import copy_row, fill_row, prefetch_row, unzip_row
+from .correlation import MIN_TASKS
 
 TASK_OUTPUTS = 512  # of a task, about: its planes and its results then share the second-level cache
 TASK_PLANE_ELEMENTS = 1 << 16  # of a task, about: half the second-level cache (Zen 3, 2026-11)
-MIN_TASKS = 8  # where the shape allows it, a few for each thread
 TASK_MULTIPLE = 4  # tasks of whole images come to a multiple of it, so that threads have as many each
 SPARE_ENTRIES = 8  # of an offset table: a last tile is read whole
 
@@ -86,7 +86,7 @@ def tile(correlation, panel_pairs, lanes, *, serial, filters=None):
     lanes : int
         Elements of a vector.
     serial : bool
-        Whether one thread computes all tasks, so that there need not be many.
+        Whether one thread computes all tasks, so that a few will do.
     filters : int, optional
         Of a group, that tasks are sized for; default: the correlation's.
 
@@ -133,18 +133,25 @@ def _tile(x_shape, filters, taps, field, stride, groups, size, panel_pairs, lane
         p, q, stride_h, stride_w, top, left, phases_h, phases_w, groups, len(taps),
         batch, rows, height, width, step, pitch, run, batch * run, lanes,
     )  # fmt: skip
+    return shape, _offset_tables(shape, taps, field, each)
 
-    # offset tables
-    starts = [m * step * plane + v // each * width + v % each * lanes for m in range(batch) for v in range(run)]
+
+def _offset_tables(g, taps, field, each):
+    """The tables of a tiling with so many vectors from one row of the planes to the next."""
+    plane = g.phases_h * g.phases_w * g.height * g.width
+    starts = [
+        m * g.step * plane + v // each * g.width + v % each * g.lanes for m in range(g.images) for v in range(g.run)
+    ]
     offsets = [
-        ((c * phases_h + (dh - top) % stride_h) * phases_w + (dw - left) % stride_w) * height * width
-        + (dh - top) // stride_h * width
-        + (dw - left) // stride_w
-        for c in range(step)
+        c * plane
+        + ((dh - g.top) % g.stride_h * g.phases_w + (dw - g.left) % g.stride_w) * g.height * g.width
+        + (dh - g.top) // g.stride_h * g.width
+        + (dw - g.left) // g.stride_w
+        for c in range(g.step)
         for _, _, dh, dw in taps
     ]
     spare, weights = [0] * SPARE_ENTRIES, [tap.r * field[1] + tap.s for tap in taps]
-    return shape, OffsetTables(*(np.array(table, np.int32) for table in (weights, offsets + spare, starts + spare)))
+    return OffsetTables(*(np.array(table, np.int32) for table in (weights, offsets + spare, starts + spare)))
 
 
 @njit(cache=True, nogil=True)

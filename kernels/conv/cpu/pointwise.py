@@ -13,21 +13,21 @@ from numba import njit
 
 from ...core.scalar import IDENTITY, activate, activate_grad
 from ...cpu import parallel
-from ...cpu.emitter import MR, tile_columns
 from ...cpu.microkernel import multiply_biased, multiply_packed
 from ...cpu.parallel import on_threads, share, workspace, zeros
 from ...cpu.plan import pack_tables, record, scratch_or_new
+from ...cpu.registers import MR, tile_columns
 from ...cpu.simd_rows import clear_row, copy_columns, copy_row
 from ...cpu.transpose import transpose
 from .correlation import SERIAL_PRODUCTS, CorrelationPlan, Lattice
 from .epilogue import epilogue
 
-BLOCK_FILTERS = 16 // MR * MR  # whose weights for a channel lie side by side: a cache line
-STEP_CHANNELS = 128  # multiplied at once, at most
+LINE_FILTERS = 16 // MR * MR  # whose weights for a channel lie side by side: a cache line
+CACHED_CHANNELS = 128  # multiplied at once, at most
 TASK_ELEMENTS = 8192  # of the pixels' channels that are multiplied at once: two thirds of the first-level cache
 
 
-class Gemm(NamedTuple):
+class PixelGemm(NamedTuple):
     """One product for each image, and how it is cut into tasks."""
 
     images: int
@@ -45,61 +45,61 @@ class Gemm(NamedTuple):
 
 def fprop_plan(shape, dtype):
     """The plan of a forward pass."""
-    return _plan(shape.n, shape.c, shape.k, shape.h * shape.w, False, dtype)
+    return _pointwise_plan(shape.n, shape.c, shape.k, shape.h * shape.w, False, dtype)
 
 
 def dgrad_plan(shape, dtype):
     """The plan of an input gradient."""
-    return _plan(shape.n, shape.k, shape.c, shape.h * shape.w, True, dtype)
+    return _pointwise_plan(shape.n, shape.k, shape.c, shape.h * shape.w, True, dtype)
 
 
-def _plan(images, channels, filters, pixels, transposed, dtype):
-    columns, steps = tile_columns(dtype), min(channels, STEP_CHANNELS)
+def _pointwise_plan(images, channels, filters, pixels, transposed, dtype):
+    columns, steps = tile_columns(dtype), min(channels, CACHED_CHANNELS)
     tiles = max(1, min(TASK_ELEMENTS // (steps * columns), -(-pixels // columns)))
-    g = Gemm(images, channels, filters, pixels, steps, tiles, columns, transposed)
+    g = PixelGemm(images, channels, filters, pixels, steps, tiles, columns, transposed)
     return CorrelationPlan(
-        _launch, g, pack_tables()[0], dtype, filters,
+        _run_pointwise, g, pack_tables()[0], dtype, filters,
         tasks=images * -(-pixels // (tiles * columns)),
         serial=parallel.is_serial(images * pixels * channels * filters < SERIAL_PRODUCTS),
-        scratch=_blocks(g) * channels * BLOCK_FILTERS,
+        scratch=_blocks(g) * channels * LINE_FILTERS,
     )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _launch(sizes, tables, scratch, x, w, bias, activation, slope, pre_activation, y, threads):
+def _run_pointwise(sizes, tables, scratch, x, w, bias, activation, slope, pre_activation, y, threads):
     """Pack the weights, then multiply."""
     x, w, pre_activation, y = x.reshape(-1), w.reshape(-1), pre_activation.reshape(-1), y.reshape(-1)
-    g = record(Gemm, sizes, 0)
-    packed = scratch_or_new(scratch, 0, _blocks(g) * g.channels * BLOCK_FILTERS, x)
-    on_threads(_pack, (g, w, packed), threads)
-    on_threads(_correlate, (g, x, packed, bias, activation, slope, pre_activation, y), threads)
+    g = record(PixelGemm, sizes, 0)
+    packed = scratch_or_new(scratch, 0, _blocks(g) * g.channels * LINE_FILTERS, x)
+    on_threads(_pack_weights, (g, w, packed), threads)
+    on_threads(_multiply_pixels, (g, x, packed, bias, activation, slope, pre_activation, y), threads)
 
 
 @njit(cache=True, nogil=True)
 def _blocks(g):
     """Blocks of filters."""
-    return (g.filters + BLOCK_FILTERS - 1) // BLOCK_FILTERS
+    return (g.filters + LINE_FILTERS - 1) // LINE_FILTERS
 
 
 @njit(cache=True, nogil=True)
-def _pack(g, w, packed, thread, threads):
-    """packed[block, c * BLOCK_FILTERS + i] = w[k, c], k = block * BLOCK_FILTERS + i; zero past the last filter."""
-    size = g.channels * BLOCK_FILTERS
+def _pack_weights(g, w, packed, thread, threads):
+    """packed[block, c * LINE_FILTERS + i] = w[k, c], k = block * LINE_FILTERS + i; zero past the last filter."""
+    size = g.channels * LINE_FILTERS
     first, last = share(_blocks(g), thread, threads)
     for block in range(first, last):
-        k, target = block * BLOCK_FILTERS, block * size
-        valid = min(BLOCK_FILTERS, g.filters - k)
-        if valid < BLOCK_FILTERS:
+        k, target = block * LINE_FILTERS, block * size
+        valid = min(LINE_FILTERS, g.filters - k)
+        if valid < LINE_FILTERS:
             clear_row(packed, target, size)
         if g.transposed:
             for c in range(g.channels):
-                copy_row(packed, target + c * BLOCK_FILTERS, w, c * g.filters + k, valid)
+                copy_row(packed, target + c * LINE_FILTERS, w, c * g.filters + k, valid)
         else:
-            transpose(w, k * g.channels, g.channels, valid, g.channels, packed, target, BLOCK_FILTERS)
+            transpose(w, k * g.channels, g.channels, valid, g.channels, packed, target, LINE_FILTERS)
 
 
 @njit(cache=True, nogil=True)
-def _correlate(g, x, packed, bias, activation, slope, pre_activation, y, thread, threads):
+def _multiply_pixels(g, x, packed, bias, activation, slope, pre_activation, y, thread, threads):
     """The equation at the head of this file, for one thread's pixels.
 
     Whole tiles are stored to y from registers: while memory takes them the next ones are multiplied. What is left of a
@@ -120,26 +120,26 @@ def _correlate(g, x, packed, bias, activation, slope, pre_activation, y, thread,
         for c0 in range(0, channels, g.steps):
             # copy some channels of the task's pixels, then multiply them with all filters
             length = min(g.steps, channels - c0)
-            _copy(x, (n * channels + c0) * pixels + j, pixels, length, count, part, g.steps, columns)
+            _copy_channels(x, (n * channels + c0) * pixels + j, pixels, length, count, part, g.steps, columns)
             for k in range(0, filters, MR):
-                weights = (k // BLOCK_FILTERS * channels + c0) * BLOCK_FILTERS + k % BLOCK_FILTERS
+                weights = (k // LINE_FILTERS * channels + c0) * LINE_FILTERS + k % LINE_FILTERS
                 for tile in range((count + columns - 1) // columns):
                     column = tile * g.steps * columns
                     if tile >= stored_tiles:
                         sums = k * width + tile * columns
-                        multiply_packed(packed, weights, BLOCK_FILTERS, part, column, length, rest, sums, width, c0 > 0)
+                        multiply_packed(packed, weights, LINE_FILTERS, part, column, length, rest, sums, width, c0 > 0)
                     else:
                         row = target + k * pixels + tile * columns
                         if c0 == 0:
                             multiply_biased(
-                                packed, weights, BLOCK_FILTERS, part, column, length, bias, k, y, row, pixels
+                                packed, weights, LINE_FILTERS, part, column, length, bias, k, y, row, pixels
                             )
                         else:
-                            multiply_packed(packed, weights, BLOCK_FILTERS, part, column, length, y, row, pixels, True)
-        # epilogue: activation in place, then what is left of the map
+                            multiply_packed(packed, weights, LINE_FILTERS, part, column, length, y, row, pixels, True)
+        # epilogue: activation of what was stored, then what is left of the map
         done = stored_tiles * columns
         if activation != IDENTITY and done:
-            _activate(y, target, pixels, filters, done, activation, slope, pre_activation)
+            _activate_pixels(y, target, pixels, filters, done, activation, slope, pre_activation)
         if done < count:
             lattice = Lattice(filters, 1, pixels, 1, count - done, 0, 1, j + done, 1)
             epilogue(
@@ -149,7 +149,7 @@ def _correlate(g, x, packed, bias, activation, slope, pre_activation, y, thread,
 
 
 @njit(cache=True, nogil=True)
-def _copy(x, source, pixels, length, count, part, steps, columns):
+def _copy_channels(x, source, pixels, length, count, part, steps, columns):
     """part[(tile * steps + c) * columns + i] = x[source + c * pixels + tile * columns + i] for some channels."""
     for tile in range(0, count, columns):
         if count - tile >= columns:
@@ -160,7 +160,7 @@ def _copy(x, source, pixels, length, count, part, steps, columns):
 
 
 @njit(cache=True, nogil=True)
-def _activate(y, first, row_stride, rows, count, activation, slope, pre_activation):
+def _activate_pixels(y, first, row_stride, rows, count, activation, slope, pre_activation):
     """y = f(y), or y f'(pre_activation), of some pixels of all filters."""
     for k in range(rows):
         row = np.uint64(first + k * row_stride)  # unsigned: no test for a negative index, as in epilogue.py

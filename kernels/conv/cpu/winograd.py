@@ -10,8 +10,8 @@ stride 2 is four of half the taps, one for each phase of what is read or written
 
 Tiles are transformed first, as many as fit the third-level cache. Then each thread transforms a few filters at a time
 and multiplies with all of the tiles: neither the transformed filters, which are up to four times as large as the
-filters, nor the products reach memory. Where filters and channels are few, each thread keeps all filters and has tasks
-of its own, whose transformed tiles do not leave its second-level cache either.
+filters, nor the products reach memory. Where filters and channels are few, threads work alone: each
+keeps all filters, and the transformed tiles of a task do not leave its second-level cache either.
 
 In float32 the error is some 1e-5 of the largest output: the matrices multiply by up to 8 and cancel. NaN and infinity
 spread over the tiles they touch, and come out as NaN.
@@ -21,14 +21,14 @@ from typing import NamedTuple
 
 from numba import njit
 
-from ...cpu.emitter import MR, NV, lanes, tile_columns
 from ...cpu.microkernel import multiply_packed
 from ...cpu.parallel import on_threads, share, workspace, zeros
 from ...cpu.plan import pack_tables, record, scratch_or_new, table
+from ...cpu.registers import MR, NV, lanes, tile_columns
 from .correlation import CorrelationPlan, Lattice
 from .epilogue import epilogue
 from .winograd_filters import (
-    PADDING,
+    MATRIX_GAP,
     Filters,
     block_filters,
     block_size,
@@ -42,7 +42,7 @@ from .winograd_tiles import Tiles, cut, fill_inputs, input_size, output_size, pl
 from .winograd_transforms import INPUT, POSITIONS, gather_sandwich, output_matrix, scatter_sandwich
 
 BLOCK_FILTERS = 16  # about: of 512 channels they take 1.2 MB in all positions (Zen 5, 2026-11)
-STEP_CHANNELS = 256  # multiplied at once, at most: a tile's part then fills two thirds of the first-level cache
+PRODUCT_CHANNELS = 256  # multiplied at once, at most: a tile's part then fills two thirds of the first-level cache
 TASK_TILES = 512  # at most: their products with a block of filters then fill the second-level cache
 
 
@@ -52,7 +52,7 @@ class Limits(NamedTuple):
     private_products: int = 1 << 11
     """Products of phases of filters and channels, at most, where threads work alone."""
     private_fill: float = 1.2
-    """Tiles multiplied for each that there is, at most, where threads work alone."""
+    """Tiles multiplied over tiles needed, at most, where threads work alone; the others only fill up vectors."""
     private_elements: int = 3 << 16
     """Transformed tiles, and filters or sums, of a thread: fit the second-level cache."""
     shared_elements: int = 3 << 20
@@ -75,15 +75,15 @@ _transform_output_4, _transform_output_2 = scatter_sandwich(output_matrix(3)), s
 
 def fprop_plan(shape, dtype, limits=LIMITS):
     """The plan of a forward pass."""
-    return _plan(shape.x_shape, shape.y_shape, False, shape, *fprop_taps(shape), dtype, limits)
+    return _winograd_plan(shape.x_shape, shape.y_shape, False, shape, *fprop_taps(shape), dtype, limits)
 
 
 def dgrad_plan(shape, dtype, limits=LIMITS):
     """The plan of an input gradient."""
-    return _plan(shape.y_shape, shape.x_shape, True, shape, *dgrad_taps(shape), dtype, limits)
+    return _winograd_plan(shape.y_shape, shape.x_shape, True, shape, *dgrad_taps(shape), dtype, limits)
 
 
-def _plan(read_shape, written_shape, transposed, shape, correlation, tap_table, dtype, limits):
+def _winograd_plan(read_shape, written_shape, transposed, shape, correlation, tap_table, dtype, limits):
     """The plan of a pass from an array of one shape to one of another."""
     (n, k, p, q), channels, step = written_shape, read_shape[1], correlation.writes
 
@@ -99,7 +99,7 @@ def _plan(read_shape, written_shape, transposed, shape, correlation, tap_table, 
     batch = 0 if private else max(1, min(task_count(g), limits.shared_elements // _task_size(g)))
     tables, bounds = pack_tables(tap_table, *offsets)
     return CorrelationPlan(
-        _launch, [*g, *f, *Lattice(k, p, q, g.p, g.q, 0, step, 0, step), batch, *bounds], tables, dtype, k,
+        _run_winograd, [*g, *f, *Lattice(k, p, q, g.p, g.q, 0, step, 0, step), batch, *bounds], tables, dtype, k,
         tasks=task_count(g) if private else batch * -(-k // block_filters(f)), serial=False,
         scratch=batch * _task_size(g),
     )  # fmt: skip
@@ -117,8 +117,8 @@ def _block(read_shape, k, size, taps, transposed, correlation, dtype, private, l
 
 
 @njit(cache=True, nogil=True)
-def _launch(sizes, tables, scratch, x, w, bias, activation, slope, pre_activation, y, threads):
-    """Transform the tiles of some tasks, then multiply; or all of it in each thread for tasks of its own."""
+def _run_winograd(sizes, tables, scratch, x, w, bias, activation, slope, pre_activation, y, threads):
+    """Transform the tiles of some tasks, then multiply; or both in each thread, for its share of the tasks."""
     x, w, pre_activation, y = x.reshape(-1), w.reshape(-1), pre_activation.reshape(-1), y.reshape(-1)
     g, f, lattice = record(Tiles, sizes, 0), record(Filters, sizes, FILTERS), record(Lattice, sizes, LATTICE)
     taps, inputs = table(tables, sizes, TABLES), table(tables, sizes, TABLES + 1)
@@ -132,13 +132,13 @@ def _launch(sizes, tables, scratch, x, w, bias, activation, slope, pre_activatio
     for first in range(0, tasks, batch):
         count = min(batch, tasks - first)
         on_threads(_transform_tiles, (g, inputs, x, v, first, count), threads)
-        on_threads(_correlate, (*problem, first, count), threads)
+        on_threads(_correlate_shared, (*problem, first, count), threads)
 
 
 @njit(cache=True, nogil=True)
 def _tile_stride(g):
     """Elements from one position's transformed inputs to the next one's."""
-    return g.c * g.reads * g.reads * g.count + PADDING
+    return g.c * g.reads * g.reads * g.count + MATRIX_GAP
 
 
 @njit(cache=True, nogil=True)
@@ -150,11 +150,11 @@ def _task_size(g):
 @njit(cache=True, nogil=True)
 def _product_stride(g, f):
     """Elements from one position's products to the next one's."""
-    return (row_size(f) + MR - 1) // MR * MR * g.count + PADDING
+    return (row_size(f) + MR - 1) // MR * MR * g.count + MATRIX_GAP
 
 
 @njit(cache=True, nogil=True)
-def _tiles_of(g, task):
+def _padded_tiles(g, task):
     """Tiles of a task, filled up to what is multiplied at once."""
     _, images, first, last = task_bounds(g, task)
     columns = NV * g.lanes
@@ -166,7 +166,7 @@ def _multiplied(g):
     """Tiles that are multiplied in all tasks, those included that only fill up."""
     tiles = 0
     for task in range(task_count(g)):
-        tiles += _tiles_of(g, task)
+        tiles += _padded_tiles(g, task)
     return tiles
 
 
@@ -184,13 +184,13 @@ def _transform_tiles(g, sources, x, v, task0, count, thread, threads):
         fill_inputs(g, x, n, images, c, top, inputs, 0)
         for phase in range(phases):
             row = (task - task0) * _task_size(g) + (c * phases + phase) * columns
-            for tile in range(0, _tiles_of(g, task), g.lanes):
+            for tile in range(0, _padded_tiles(g, task), g.lanes):
                 target = row + tile // columns * g.c * phases * columns + tile % columns
                 transform_input(inputs, phase * size, sources, tile, g.width, v, target, _tile_stride(g))
 
 
 @njit(cache=True, nogil=True)
-def _correlate(
+def _correlate_shared(
     g, f, inputs, targets, x, taps, w, v, lattice, bias, activation, slope, pre_activation, y, task0, count, thread,
     threads,
 ):  # fmt: skip
@@ -208,8 +208,8 @@ def _correlate(
             block = unit // count
             transform_filters(f, w, taps, block, a, work)
         task = task0 + unit % count
-        _multiply(g, f, task, block, a, v, unit % count * _task_size(g), m)
-        _store(g, f, targets, task, block, m, outputs, lattice, bias, activation, slope, pre_activation, y)
+        _multiply_filters(g, f, task, block, a, v, unit % count * _task_size(g), m)
+        _store_tiles(g, f, targets, task, block, m, outputs, lattice, bias, activation, slope, pre_activation, y)
 
 
 @njit(cache=True, nogil=True)
@@ -227,19 +227,19 @@ def _correlate_private(
     first, last = share(task_count(g), thread, threads)
     for task in range(first, last):
         _transform_tiles(g, inputs, x, v, task, 1, 0, 1)
-        _multiply(g, f, task, 0, a, v, 0, m)
-        _store(g, f, targets, task, 0, m, outputs, lattice, bias, activation, slope, pre_activation, y)
+        _multiply_filters(g, f, task, 0, a, v, 0, m)
+        _store_tiles(g, f, targets, task, 0, m, outputs, lattice, bias, activation, slope, pre_activation, y)
 
 
 @njit(cache=True, nogil=True)
-def _multiply(g, f, task, block, a, v, start, m):
+def _multiply_filters(g, f, task, block, a, v, start, m):
     """M of a task and a block: m[position, (i, j, k), tile]."""
     channels, columns, width = g.c * g.reads * g.reads, NV * g.lanes, row_size(f)
-    tiles, m_stride = _tiles_of(g, task), _product_stride(g, f)
+    tiles, m_stride = _padded_tiles(g, task), _product_stride(g, f)
     rows = width if f.writes > 1 else min(width, f.count - block * block_filters(f))
     for position in range(POSITIONS):
-        for c in range(0, channels, STEP_CHANNELS):
-            matrix, steps = position * matrix_size(f) + c * width, min(STEP_CHANNELS, channels - c)
+        for c in range(0, channels, PRODUCT_CHANNELS):
+            matrix, steps = position * matrix_size(f) + c * width, min(PRODUCT_CHANNELS, channels - c)
             for tile in range(0, tiles, columns):
                 column = start + position * _tile_stride(g) + tile * channels + c * columns
                 for k in range(0, rows, MR):
@@ -250,11 +250,11 @@ def _multiply(g, f, task, block, a, v, start, m):
 
 
 @njit(cache=True, nogil=True)
-def _store(g, f, targets, task, block, m, outputs, lattice, bias, activation, slope, pre_activation, y):
+def _store_tiles(g, f, targets, task, block, m, outputs, lattice, bias, activation, slope, pre_activation, y):
     """Results of a task and a block: of every filter, the phases one after the other."""
     n, images, first, last = task_bounds(g, task)
     stride, pitch, k0, step = _product_stride(g, f), g.edge * g.across, block * block_filters(f), lattice.row_step
-    tiles, image_stride = _tiles_of(g, task), g.rows * g.edge * pitch
+    tiles, image_stride = _padded_tiles(g, task), g.rows * g.edge * pitch
     for k in range(k0, min(k0 + block_filters(f), f.count)):
         for phase in range(f.writes):
             # inverse transform

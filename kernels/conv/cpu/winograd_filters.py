@@ -14,8 +14,8 @@ from ...cpu.simd_rows import clear_row, copy_row
 from ...cpu.transpose import transpose
 from .winograd_transforms import POSITIONS, filter_matrix, sandwich
 
-STEP_CHANNELS = 32  # whose taps are transposed at once: 9 of them fill a third of the first-level cache
-PADDING = 16  # elements between matrices, so that they do not fall into one set of the first-level cache
+TRANSPOSED_CHANNELS = 32  # whose taps are transposed at once: 9 of them fill a third of the first-level cache
+MATRIX_GAP = 16  # elements between matrices, so that they do not fall into one set of the first-level cache
 
 _transform_3, _transform_5 = sandwich(filter_matrix(3)), sandwich(filter_matrix(5))
 
@@ -56,7 +56,7 @@ def row_size(f):
 @njit(cache=True, nogil=True)
 def matrix_size(f):
     """Elements from one position's matrix to the next one's."""
-    return f.channels * f.reads * row_size(f) + PADDING
+    return f.channels * f.reads * row_size(f) + MATRIX_GAP
 
 
 @njit(cache=True, nogil=True)
@@ -68,7 +68,7 @@ def block_size(f):
 @njit(cache=True, nogil=True)
 def scratch_size(f):
     """Elements that transform_filters works in."""
-    return (STEP_CHANNELS * f.taps + f.side * f.side) * f.lanes
+    return (TRANSPOSED_CHANNELS * f.taps + f.side * f.side) * f.lanes
 
 
 @njit(cache=True, nogil=True)
@@ -85,15 +85,15 @@ def transform_filters(f, w, table, block, a, work):
     a : flat array of block_size elements
     work : flat array of scratch_size elements
     """
-    width, stride, tile = row_size(f), matrix_size(f), STEP_CHANNELS * f.taps * f.lanes
+    width, stride, tile = row_size(f), matrix_size(f), TRANSPOSED_CHANNELS * f.taps * f.lanes
     for vector in range(f.vectors):
         k = block * block_filters(f) + vector * f.lanes
         valid = max(0, min(f.lanes, f.count - k))
         if valid < f.lanes:
             clear_row(work, 0, work.size)
-        for c0 in range(0, f.channels, STEP_CHANNELS):
+        for c0 in range(0, f.channels, TRANSPOSED_CHANNELS):
             # the filters' taps, one filter a lane
-            c1 = min(c0 + STEP_CHANNELS, f.channels)
+            c1 = min(c0 + TRANSPOSED_CHANNELS, f.channels)
             if valid:
                 _transpose_taps(f, w, k, valid, c0, c1, work)
             for row in range((c1 - c0) * f.reads):

@@ -13,7 +13,7 @@ import numpy as np
 from ..phases import taps_of_phase
 
 PHASE_TAPS = (3, 5)
-"""Taps of a phase along an axis that there are transforms for."""
+"""Taps of a phase along an axis for which transforms exist."""
 
 
 class PhaseCorrelation(NamedTuple):

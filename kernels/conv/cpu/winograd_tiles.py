@@ -1,9 +1,9 @@
-"""Where Winograd's algorithm reads and writes: tiles of some outputs, any of which may share a vector.
+"""Tiling of Winograd's algorithm: tiles of 4x4 or 2x2 outputs, any of which may share a vector.
 
 A task is some rows of tiles of one image or, where maps are small, several whole images. A channel of its input is
 copied into zero-padded planes, one for each phase that is read; tile (ty, tx) of image m reads 6 x 6 elements at
-(m, edge ty, edge tx), and its outputs are joined in planes of whole tiles. The lanes of a vector are the tiles in
-order, whatever rows and images they are of.
+(m, edge ty, edge tx), and its outputs are assembled in planes of whole tiles. The lanes of a vector are
+consecutive tiles, from whatever rows and images.
 """
 
 from functools import lru_cache
@@ -28,7 +28,7 @@ class Tiles(NamedTuple):
     """Rows and columns of a phase of the result."""
     q: int
     reads: int
-    """Step of the rows and columns that are read: there are reads x reads phases."""
+    """Step of the rows and columns that are read, in reads x reads phases."""
     top: int
     """Row and column that output (0, 0) reads first."""
     left: int
@@ -165,7 +165,7 @@ def fill_inputs(g, x, n, images, c, first, planes, start):
     channel, top = (n * g.c + c) * g.h * g.w, g.edge * first * g.reads + g.top
     # one phase: plain rows
     if g.reads == 1:
-        _fill(planes, start, x, channel, g.c, images, top, g.left, g.h, g.w, g.height, g.width)
+        _fill_planes(planes, start, x, channel, g.c, images, top, g.left, g.h, g.w, g.height, g.width)
         return
     # two phases: a line, then its even and its odd columns
     size, line, length = plane_size(g), planes.size - g.reads * g.width, g.reads * g.width
@@ -186,11 +186,11 @@ def fill_outputs(g, dy, n, images, k, filters, first, planes, start):
     """planes[m, i, j] = dy[n + m, k, edge first + i, j], zero outside; from planes[start] on."""
     height, width = g.edge * g.rows, g.edge * g.across
     channel = (n * filters + k) * g.p * g.q
-    _fill(planes, start, dy, channel, filters, images, g.edge * first, 0, g.p, g.q, height, width)
+    _fill_planes(planes, start, dy, channel, filters, images, g.edge * first, 0, g.p, g.q, height, width)
 
 
 @njit(cache=True, nogil=True)
-def _fill(planes, start, x, channel, channels, images, top, left, h, w, height, width):
+def _fill_planes(planes, start, x, channel, channels, images, top, left, h, w, height, width):
     """planes[m, i, j] = x[channel + m channels h w + (i + top) w + j + left], zero outside of h x w.
 
     The columns left and right of w are never written: they are zero since the planes were made.

@@ -25,7 +25,7 @@ TILE_SIDE = 6
 """Points, and inputs of a tile, along an axis."""
 
 POSITIONS = TILE_SIDE * TILE_SIDE
-"""Points of a tile: each is a matrix product of its own."""
+"""Points of a tile: the products at each are one GEMM."""
 
 INPUT = (
     (4, 0, -5, 0, 1, 0), (0, -4, -4, 1, 1, 0), (0, 4, -4, -1, 1, 0),
@@ -79,9 +79,7 @@ def sandwich(matrix):
             x, x_start, x_stride, y, y_start, y_stride = args
             emit = Emitter(context, builder, sig.args[0].dtype)
             x, y = emit.pointer(sig.args[0], x, x_start), emit.pointer(sig.args[3], y, y_start)
-            elements = [
-                [emit.load(emit.shifted(x, i * across + j, x_stride)) for j in range(across)] for i in range(across)
-            ]
+            elements = [[emit.load(emit.at(x, i * across + j, x_stride)) for j in range(across)] for i in range(across)]
             _store_matrix(emit, _products(emit, matrix, elements), y, y_stride, size)
             return context.get_dummy_value()
 
@@ -139,12 +137,10 @@ def scatter_sandwich(matrix):
             emit = Emitter(context, builder, sig.args[0].dtype)
             x, y = emit.pointer(sig.args[0], x, x_start), emit.pointer(sig.args[3], y)
             tiles = _tile_addresses(emit, y, emit.pointer(sig.args[4], offsets, first))
-            elements = [
-                [emit.load(emit.shifted(x, i * across + j, x_stride)) for j in range(across)] for i in range(across)
-            ]
+            elements = [[emit.load(emit.at(x, i * across + j, x_stride)) for j in range(across)] for i in range(across)]
             for i, row in enumerate(_products(emit, matrix, elements)):
                 for tile, few in zip(tiles, emit.quads(row) if len(row) == 4 else emit.pairs(row), strict=True):
-                    emit.store_few(few, emit.shifted(tile, i, row_stride))
+                    emit.store(few, emit.at(tile, i, row_stride))
             return context.get_dummy_value()
 
         return types.void(x, index, index, y, offsets, index, index), codegen
@@ -154,26 +150,26 @@ def scatter_sandwich(matrix):
 
 def _products(emit, matrix, elements):
     """M X M^T of vectors, rows first: no more than one row of X and one of M X M^T is in registers."""
-    rows = [emit.apply(matrix, row) for row in elements]
-    columns = [emit.apply(matrix, [row[j] for row in rows]) for j in range(len(matrix))]
+    rows = [emit.multiply_matrix(matrix, row) for row in elements]
+    columns = [emit.multiply_matrix(matrix, [row[j] for row in rows]) for j in range(len(matrix))]
     return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _store_matrix(emit, elements, y, y_stride, size):
     for i in range(size):
         for j in range(size):
-            emit.store(elements[i][j], emit.shifted(y, i * size + j, y_stride))
+            emit.store(elements[i][j], emit.at(y, i * size + j, y_stride))
 
 
 def _tile_addresses(emit, base, offsets):
     """Address of each lane's tile."""
-    return [emit.shifted(base, emit.entry_of(offsets, emit.constant(lane))) for lane in range(emit.width)]
+    return [emit.at(base, emit.table_entry(offsets, emit.constant(lane))) for lane in range(emit.width)]
 
 
 def _gather_row(emit, tiles, row, row_stride, across):
     """Row `row` of every tile, as `across` vectors."""
     columns = []
     for start in range(0, across, 4):
-        quads = [emit.load_quad(emit.shifted(emit.shifted(tile, row, row_stride), start)) for tile in tiles]
+        quads = [emit.load(emit.at(emit.at(tile, row, row_stride), start), 4) for tile in tiles]
         columns += emit.columns(quads)
     return columns[:across]

@@ -9,21 +9,21 @@ Tiles are transformed as many at a time as fit the third-level cache, the lanes 
 thread sums over them for some channels and filters, all 36 positions, each a matrix product. The sums are up to four
 times as large as dw: where all tiles are summed at once they never leave the second-level cache. Every sum is formed
 by one thread, tile after tile: the bits do not depend on the number of threads. Where filters and channels are few,
-each thread has tasks of its own, whose transformed tiles stay in its second-level cache, and sums of its own, which are
-added in the threads' order: the same bits on every run with so many threads.
+threads work alone: the transformed tiles of a task stay in one second-level cache, and each thread's partial sums are
+added in the order of the threads: the same bits on every run with so many threads.
 """
 
 from typing import NamedTuple
 
 from numba import njit
 
-from ...cpu.emitter import MR, NV, lanes, tile_columns
 from ...cpu.microkernel import multiply_packed
 from ...cpu.parallel import on_threads, share, workspace, zeros
 from ...cpu.plan import Plan, pack_tables, record, scratch_or_new, table
+from ...cpu.registers import MR, NV, lanes, tile_columns
 from ...cpu.simd_rows import add_row, copy_row
 from ...cpu.transpose import transpose
-from .winograd import LIMITS, PADDING, transform_input
+from .winograd import LIMITS, MATRIX_GAP, transform_input
 from .winograd_taps import fprop_taps
 from .winograd_tiles import Tiles, cut, fill_inputs, fill_outputs, input_size, plane_size, task_bounds, task_count
 from .winograd_transforms import (
@@ -41,7 +41,7 @@ UNIT_CHANNELS = 32  # phases of channels that are summed at once: with NR filter
 STEP_TILES = 256  # multiplied at once, at most: their channels then fill two thirds of the first-level cache
 
 
-class Sums(NamedTuple):
+class TileSums(NamedTuple):
     """Sizes of the sums over tiles."""
 
     channels: int
@@ -49,15 +49,15 @@ class Sums(NamedTuple):
     filters: int
     """In whole vectors."""
     count: int
-    """Filters that there are."""
+    """Filters without that padding."""
     private: int
-    """Whether each thread has sums of its own."""
+    """Whether threads work alone, each with partial sums."""
     kept: int
     """Units of sums that stay in memory from task to task, of all threads; 0 where one task has all tiles."""
 
 
-SUMS = len(Tiles._fields)
-TABLES = SUMS + len(Sums._fields)
+TILE_SUMS = len(Tiles._fields)
+TABLES = TILE_SUMS + len(TileSums._fields)
 
 _transform_gradient_4, _transform_gradient_2 = (gather_sandwich(transposed(output_matrix(taps))) for taps in (3, 5))
 _transform_sums_3, _transform_sums_5 = (sandwich(transposed(filter_matrix(taps))) for taps in (3, 5))
@@ -80,11 +80,11 @@ def wgrad_plan(shape, dtype, limits=LIMITS):
     # working memory: transformed tiles, which threads may have for themselves, and sums
     units = channels // UNIT_CHANNELS * (filters // columns)
     kept = units if private or task_count(t) > 1 else 0
-    v, u = (0 if private else POSITIONS * (size * t.count + PADDING) for size in (channels, filters))
+    v, u = (0 if private else POSITIONS * (size * t.count + MATRIX_GAP) for size in (channels, filters))
     by_lane = [[lane * size for lane in range(vector)] for size in (plane_size(t), _gradient_size(t))]
     tables, bounds = pack_tables(taps, *offsets, *by_lane)
     return Plan(
-        _launch, [*t, *Sums(channels, filters, shape.k, private, kept), *bounds], tables, dtype,
+        _run_winograd_wgrad, [*t, *TileSums(channels, filters, shape.k, private, kept), *bounds], tables, dtype,
         tasks=task_count(t) if private else max(2, units), serial=False,
         scratch=v + u + (0 if private else kept * _unit_size(t)),
         scratch_per_thread=kept * _unit_size(t) if private else 0,
@@ -92,10 +92,10 @@ def wgrad_plan(shape, dtype, limits=LIMITS):
 
 
 @njit(cache=True, nogil=True)
-def _launch(sizes, tables, scratch, x, dy, dw, threads):
-    """Task by task: transform, then sum. Where there are few sums: each thread its tasks, then all sums together."""
+def _run_winograd_wgrad(sizes, tables, scratch, x, dy, dw, threads):
+    """Task by task: transform, then sum. Where threads work alone: each its tasks, then add their partial sums."""
     x, dy, dw = x.reshape(-1), dy.reshape(-1), dw.reshape(-1)
-    t, shape = record(Tiles, sizes, 0), record(Sums, sizes, SUMS)
+    t, shape = record(Tiles, sizes, 0), record(TileSums, sizes, TILE_SUMS)
     taps, sources = table(tables, sizes, TABLES), table(tables, sizes, TABLES + 1)
     targets = table(tables, sizes, TABLES + 2)
     by_channel, by_filter = table(tables, sizes, TABLES + 3), table(tables, sizes, TABLES + 4)
@@ -106,7 +106,10 @@ def _launch(sizes, tables, scratch, x, dy, dw, threads):
         on_threads(_sum_private, (*layout, x, dy, sums), threads)
         _add_private(t, shape, taps, sums, threads, dw)
         return
-    v_size, u_size = POSITIONS * (shape.channels * t.count + PADDING), POSITIONS * (shape.filters * t.count + PADDING)
+    v_size, u_size = (
+        POSITIONS * (shape.channels * t.count + MATRIX_GAP),
+        POSITIONS * (shape.filters * t.count + MATRIX_GAP),
+    )
     v, u = scratch_or_new(scratch, 0, v_size, x), scratch_or_new(scratch, v_size, u_size, x)
     sums = scratch_or_new(scratch, v_size + u_size, kept, x)
     for task in range(task_count(t)):
@@ -120,8 +123,8 @@ def _sum_private(t, shape, sources, targets, by_channel, by_filter, x, dy, sums,
 
     FLOPs: 72 K C for each tile. Bytes: x and dy once.
     """
-    v = workspace(POSITIONS * (shape.channels * t.count + PADDING), x)
-    u = zeros(POSITIONS * (shape.filters * t.count + PADDING), x)
+    v = workspace(POSITIONS * (shape.channels * t.count + MATRIX_GAP), x)
+    u = zeros(POSITIONS * (shape.filters * t.count + MATRIX_GAP), x)
     units = _unit_count(t, shape)
     first, last = share(task_count(t), thread, threads)
     for task in range(first, last):
@@ -129,7 +132,7 @@ def _sum_private(t, shape, sources, targets, by_channel, by_filter, x, dy, sums,
         for unit in range(units):
             k, c0 = _unit_start(t, shape, unit)
             target = (thread * units + unit) * _unit_size(t)
-            _multiply(t, shape, v, u, task, task > first, k, c0, sums, target)
+            _multiply_tiles(t, shape, v, u, task, task > first, k, c0, sums, target)
 
 
 @njit(cache=True, nogil=True)
@@ -161,7 +164,7 @@ def _unit_start(t, shape, unit):
 @njit(cache=True, nogil=True)
 def _unit_size(t):
     """Elements of a unit's sums."""
-    return POSITIONS * ((UNIT_CHANNELS + MR - 1) // MR * MR * NV * t.lanes + PADDING)
+    return POSITIONS * ((UNIT_CHANNELS + MR - 1) // MR * MR * NV * t.lanes + MATRIX_GAP)
 
 
 @njit(cache=True, nogil=True)
@@ -171,7 +174,7 @@ def _gradient_size(t):
 
 
 @njit(cache=True, nogil=True)
-def _tiles_of(t, task):
+def _task_tiles(t, task):
     """Tiles of a task."""
     _, images, first, last = task_bounds(t, task)
     return images * (last - first) * t.across
@@ -186,16 +189,16 @@ def _transform(t, shape, sources, targets, by_channel, by_filter, x, dy, task, c
     """
     n, images, first, _ = task_bounds(t, task)
     channels, filters, count, columns = shape.channels, shape.filters, shape.count, NV * t.lanes
-    size, gradient_size, tiles = plane_size(t), _gradient_size(t), _tiles_of(t, task)
-    # V: inputs of as many channels' phases as there are lanes
+    size, gradient_size, tiles = plane_size(t), _gradient_size(t), _task_tiles(t, task)
+    # V: inputs, a channel's phase a lane
     inputs = zeros(t.lanes * size + input_size(t), x)
     start, stop = share((t.c * t.reads * t.reads + t.lanes - 1) // t.lanes, thread, threads)
     for c0 in range(start * t.lanes, stop * t.lanes, t.lanes):
         _fill_channels(t, x, n, images, c0, first, inputs)
         for tile in range(tiles):
             target = (c0 // UNIT_CHANNELS * t.count + tile) * UNIT_CHANNELS + c0 % UNIT_CHANNELS
-            transform_input(inputs, sources[tile], by_channel, 0, t.width, v, target, channels * t.count + PADDING)
-    # U: gradients of as many filters as there are lanes
+            transform_input(inputs, sources[tile], by_channel, 0, t.width, v, target, channels * t.count + MATRIX_GAP)
+    # U: output gradients, a filter a lane
     outputs = zeros(t.lanes * gradient_size, x)
     start, stop = share(((count if cleared else filters) + t.lanes - 1) // t.lanes, thread, threads)
     for k0 in range(start * t.lanes, stop * t.lanes, t.lanes):
@@ -205,7 +208,7 @@ def _transform(t, shape, sources, targets, by_channel, by_filter, x, dy, task, c
             else:
                 outputs[(k - k0) * gradient_size : (k - k0 + 1) * gradient_size] = 0
         for tile in range(tiles):
-            target, stride = (k0 // columns * t.count + tile) * columns + k0 % columns, filters * t.count + PADDING
+            target, stride = (k0 // columns * t.count + tile) * columns + k0 % columns, filters * t.count + MATRIX_GAP
             if t.edge == 4:
                 _transform_gradient_4(outputs, targets[tile], by_filter, 0, 4 * t.across, u, target, stride)
             else:
@@ -214,7 +217,7 @@ def _transform(t, shape, sources, targets, by_channel, by_filter, x, dy, task, c
 
 @njit(cache=True, nogil=True)
 def _fill_channels(t, x, n, images, c0, first, inputs):
-    """Planes of as many channels' phases as there are lanes, zeros past the last one."""
+    """Planes of one phase of a channel for each lane, zeros past the last one."""
     phases, size = t.reads * t.reads, plane_size(t)
     for c in range(c0, c0 + t.lanes, phases):
         if c // phases < t.c:
@@ -228,7 +231,7 @@ def _sum(t, shape, taps, v, u, task, sums, dw, thread, threads):
     """The equation at the head of this file, a task of it, for one thread's channels and filters.
 
     FLOPs: 72 K C for each tile. Bytes: v once for NR filters and u once for UNIT_CHANNELS channels, from the
-    third-level cache; dw once, and the sums once a task if there are several.
+    third-level cache; dw once, and the sums once a task if several.
     """
     count, kept, done = shape.count, sums.size > 0, task == task_count(t) - 1
     local = workspace(0 if kept else _unit_size(t), v)
@@ -239,24 +242,24 @@ def _sum(t, shape, taps, v, u, task, sums, dw, thread, threads):
     for unit in range(first, last):
         k, c0 = _unit_start(t, shape, unit)
         if kept:
-            _multiply(t, shape, v, u, task, task > 0, k, c0, sums, unit * _unit_size(t))
+            _multiply_tiles(t, shape, v, u, task, task > 0, k, c0, sums, unit * _unit_size(t))
             if done:
                 _transform_sums(t, taps, count, k, c0, sums, unit * _unit_size(t), tile, rows, dw)
         else:
-            _multiply(t, shape, v, u, task, False, k, c0, local, 0)
+            _multiply_tiles(t, shape, v, u, task, False, k, c0, local, 0)
             _transform_sums(t, taps, count, k, c0, local, 0, tile, rows, dw)
 
 
 @njit(cache=True, nogil=True)
-def _multiply(t, shape, v, u, task, adds, k, c0, sums, start):
+def _multiply_tiles(t, shape, v, u, task, adds, k, c0, sums, start):
     """sums[position, c, i] = (sums[position, c, i] +) sum_tile v[position, tile, c0 + c] u[position, tile, k + i]."""
-    channels, filters, columns, tiles = shape.channels, shape.filters, NV * t.lanes, _tiles_of(t, task)
+    channels, filters, columns, tiles = shape.channels, shape.filters, NV * t.lanes, _task_tiles(t, task)
     stride, end = _unit_size(t) // POSITIONS, t.c * t.reads * t.reads
     for position in range(POSITIONS):
         for tile in range(0, tiles, STEP_TILES):
             steps = min(STEP_TILES, tiles - tile)
-            column = position * (filters * t.count + PADDING) + k * t.count + tile * columns
-            row = position * (channels * t.count + PADDING) + c0 * t.count + tile * UNIT_CHANNELS
+            column = position * (filters * t.count + MATRIX_GAP) + k * t.count + tile * columns
+            row = position * (channels * t.count + MATRIX_GAP) + c0 * t.count + tile * UNIT_CHANNELS
             for c in range(0, min(UNIT_CHANNELS, end - c0), MR):
                 target = start + position * stride + c * columns
                 multiply_packed(v, row + c, UNIT_CHANNELS, u, column, steps, sums, target, columns, adds or tile > 0)

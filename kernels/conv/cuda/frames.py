@@ -7,8 +7,8 @@ images.nbytes, and images.nbytes more where a scatter adds.
 from ...cuda.launch import cuda, each, int32, uint32
 from ...cuda.vectorized import FOUR, launch_vectorized, load4, scalar_index, store4
 
-CHUNK = 1 << 24
-"""Bytes gathered at once, one image at least; not tuned: enough threads for a whole GPU."""
+CHUNK_BYTES = 1 << 24
+"""Gathered at once, one image at least; not tuned: enough threads for a whole GPU."""
 
 
 def gather(volumes, frames, start, images):

@@ -12,8 +12,8 @@ from numba import njit
 
 from ...core.scalar_math import ZERO, exp_nonpositive
 from ...cpu import simd
-from ...cpu.simd import lanes_of, larger, largest_lane
-from ...cpu.simd_rows import AHEAD, copy_row, prefetch_row
+from ...cpu.simd import lanes_of, maximum, reduce_max
+from ...cpu.simd_rows import PREFETCH_DISTANCE, copy_row, prefetch_row
 
 ELEMENTS_PER_EXPONENTIAL = 4
 """Work of an exponential, in elements copied (Zen 3, 2026-11)."""
@@ -36,8 +36,8 @@ def scratch_row(classes, like):
 
 @njit(inline="always")
 def _prefetch(x, start, classes, inner):
-    """Prefetch the row that starts AHEAD elements further on, if the array reaches that far."""
-    ahead = np.intp(start) + AHEAD
+    """Prefetch the row that starts PREFETCH_DISTANCE elements further on, if the array reaches that far."""
+    ahead = np.intp(start) + PREFETCH_DISTANCE
     prefetch_row(x, ahead, classes if (inner == 1) & (ahead < x.size) else 0)
 
 
@@ -71,9 +71,9 @@ def row_maximum(row):
     lanes = lanes_of(row)
     best, other = simd.load(row, 0), simd.load(row, row.size - lanes)
     for c in range(lanes, row.size - lanes, 2 * lanes):  # two independent chains
-        best = larger(simd.load(row, c), best)
-        other = larger(simd.load(row, min(c + lanes, row.size - lanes)), other)
-    return largest_lane(larger(best, other))
+        best = maximum(simd.load(row, c), best)
+        other = maximum(simd.load(row, min(c + lanes, row.size - lanes)), other)
+    return reduce_max(maximum(best, other))
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})

@@ -18,7 +18,7 @@ from numba import njit
 
 from ...core.scalar_math import ONE, ZERO
 from ...cpu.parallel import on_threads, share, thread_count
-from ...cpu.reduce import BLOCK
+from ...cpu.reduce import BLOCK_TERMS
 from .. import scalar
 from .class_rows import (
     ELEMENTS_PER_EXPONENTIAL,
@@ -114,8 +114,8 @@ def _label_weight(target, weight, ignore_index):
 def _blocked_sum(values):
     """Sum in float64 of blocks that are summed in the values' type."""
     total = 0.0
-    for block in range((values.size + BLOCK - 1) // BLOCK):
-        total += row_sum(values[block * BLOCK : (block + 1) * BLOCK])
+    for block in range((values.size + BLOCK_TERMS - 1) // BLOCK_TERMS):
+        total += row_sum(values[block * BLOCK_TERMS : (block + 1) * BLOCK_TERMS])
     return total
 
 

@@ -8,7 +8,7 @@ from numba import njit
 
 from ...core.templates import instance
 from ...cpu.parallel import on_threads, part, share, streaming, thread_count
-from ...cpu.reduce import BLOCK, total
+from ...cpu.reduce import BLOCK_TERMS, total
 from ..scalar import PAIRWISE, bce_with_logits, bce_with_logits_grad
 
 f = add_blocks = None  # globals that each instance of a template binds
@@ -21,7 +21,8 @@ def pairwise_each(name, x, target, parameter, losses):
 
 def pairwise_sum(name, x, target, parameter, scale, loss):
     """loss[0] = scale sum_i f(x[i], target[i], parameter), in one pass."""
-    SUMS[name](x.reshape(-1), target.reshape(-1), parameter, scale, loss, thread_count(-(-x.size // BLOCK), x.size))
+    threads = thread_count(-(-x.size // BLOCK_TERMS), x.size)
+    SUMS[name](x.reshape(-1), target.reshape(-1), parameter, scale, loss, threads)
 
 
 def pairwise_grad(name, x, target, parameter, dloss, scale, dx):
@@ -55,7 +56,8 @@ def _each(x, target, parameter, losses, thread, threads):
 def _add_blocks(x, target, parameter, sums, thread, threads):
     first, last = share(sums.size, thread, threads)
     for block in range(first, last):
-        xs, targets = x[block * BLOCK : (block + 1) * BLOCK], target[block * BLOCK : (block + 1) * BLOCK]
+        start = block * BLOCK_TERMS
+        xs, targets = x[start : start + BLOCK_TERMS], target[start : start + BLOCK_TERMS]
         partial = x.dtype.type(0)
         for i in range(xs.size):
             partial += f(xs[i], targets[i], parameter)
@@ -64,7 +66,7 @@ def _add_blocks(x, target, parameter, sums, thread, threads):
 
 def _sum(x, target, parameter, scale, loss, threads):
     """loss[0] = scale times the sum of the blocks' sums, in float64 and in order."""
-    sums, total = np.empty((x.size + BLOCK - 1) // BLOCK), 0.0
+    sums, total = np.empty((x.size + BLOCK_TERMS - 1) // BLOCK_TERMS), 0.0
     on_threads(add_blocks, (x, target, parameter, sums), threads)
     for block in range(sums.size):
         total += sums[block]

@@ -7,13 +7,13 @@ from numba import njit
 
 from ...core.scalar import sum_or_max
 from ...cpu.parallel import part, share, streaming
-from ...cpu.reduce import BLOCK
+from ...cpu.reduce import BLOCK_TERMS
 from .. import scalar
 
 
 def norm_power(g, p, total):
     """total[0] = sum |g|^p, or max |g| for p = infinity. Bytes a call: g once."""
-    partials = np.empty(-(-g.size // BLOCK), g.dtype)
+    partials = np.empty(-(-g.size // BLOCK_TERMS), g.dtype)
     infinite = math.isinf(p)
     _norm_powers(partials.size, g.size, g.reshape(-1), g.dtype.type(1 if infinite else p), infinite, partials)
     total[0] = partials.max(initial=0) if infinite else partials.sum(dtype=np.float64)
@@ -38,7 +38,7 @@ def clip(g, bound):
 def _norm_powers_body(g, p, infinite, partials, thread, threads):
     first, last = share(partials.size, thread, threads)
     for block in range(first, last):
-        terms, total = g[block * BLOCK : (block + 1) * BLOCK], g.dtype.type(0)
+        terms, total = g[block * BLOCK_TERMS : (block + 1) * BLOCK_TERMS], g.dtype.type(0)
         for i in range(terms.size):
             total = sum_or_max(total, scalar.power(terms[i], p), infinite)
         partials[block] = total

@@ -12,17 +12,17 @@ from numba import njit
 
 from ...cpu.parallel import share, streaming, workspace, zeros
 from ...cpu.simd import (
-    copies,
     lanes_of,
     load,
-    load_apart,
-    load_in_turns,
-    moved_up,
+    load_deinterleaved,
+    load_strided,
+    shift_in,
+    splat,
     store,
-    store_in_turns,
+    store_interleaved,
     store_row,
 )
-from ...cpu.simd_rows import AHEAD, prefetch_row, sum_rows
+from ...cpu.simd_rows import PREFETCH_DISTANCE, prefetch_row, sum_rows
 from . import global_avg, pool2x2
 from .windows import (
     axis_of,
@@ -97,7 +97,7 @@ def _avg_pool(planes, axes, count_include_pad, divisor, x, y, thread, threads):
                     source = d * area + ((p0 + i) * height.stride - height.before + r0) * width.size
                     offset = i * line + width.before
                     sum_rows(sums, offset, x, source, area, t1 - t0, width.size, r1 - r0, width.size)
-                    prefetch_row(x, source + AHEAD, height.stride * width.size)
+                    prefetch_row(x, source + PREFETCH_DISTANCE, height.stride * width.size)
                 # add the taps along each scratch row, and divide
                 counts = row_counts[z, p0 : p0 + count]
                 _means_of_lines(width, sums, line, counts, column_counts, y, out * height.windows + p0, end)
@@ -118,7 +118,7 @@ def _means_of_lines(width, sums, line, row_counts, column_counts, y, row, end):
 def _means(stride, taps, windows, sums, line, row_counts, column_counts, y, row, end):
     """_means_of_lines, a vector of windows at a time; the last vector overlaps the one before."""
     for i in range(row_counts.size):
-        count = copies(sums, row_counts[i])
+        count = splat(sums, row_counts[i])
         for part in range(vector_count(sums, windows)):
             start = part * lanes_of(sums)
             q = max(0, min(start, windows - lanes_of(sums)))
@@ -130,14 +130,14 @@ def _means(stride, taps, windows, sums, line, row_counts, column_counts, y, row,
 def _sum_along(sums, at, stride, taps):
     """A vector of windows' sums: window j adds `taps` elements from sums[at + j stride] on."""
     if stride == 2 and taps > 1:
-        total, odd = load_in_turns(sums, at)
+        total, odd = load_deinterleaved(sums, at)
         even, total = total, total + odd
         for s in range(2, taps):
-            total = total + (moved_up(even, sums, at + 2 * lanes_of(sums)) if s == 2 else load_apart(sums, at + s, 2))
+            total = total + (shift_in(even, sums, at + 2 * lanes_of(sums)) if s == 2 else load_strided(sums, at + s, 2))
         return total
-    total = load_apart(sums, at, stride)
+    total = load_strided(sums, at, stride)
     for s in range(1, taps):
-        total = total + load_apart(sums, at + s, stride)
+        total = total + load_strided(sums, at + s, stride)
     return total
 
 
@@ -172,14 +172,14 @@ def _avg_pool_grad(planes, axes, count_include_pad, divisor, dy, dx, thread, thr
                 row, source = (slice_ * height.size + h) * width.size, (first_p - p0) * pitch
                 covered_by = max(0, last_p - first_p)
                 sum_rows(dx, row, spread, source, layer * pitch, z1 - z0, pitch, covered_by, width.size)
-                prefetch_row(dx, row + AHEAD, width.size)
+                prefetch_row(dx, row + PREFETCH_DISTANCE, width.size)
 
 
 @njit(cache=True, nogil=True)
 def _divide(width, dy, window, row_counts, column_counts, quotients, offset, line):
     """quotients[offset + i * line + q] = dy[window + i * windows + q] / divisor."""
     for i in range(row_counts.size):
-        count, source, target = copies(dy, row_counts[i]), window + i * width.windows, offset + i * line
+        count, source, target = splat(dy, row_counts[i]), window + i * width.windows, offset + i * line
         for part in range(vector_count(dy, width.windows)):
             start = part * lanes_of(dy)
             q = min(start, width.windows - lanes_of(dy))
@@ -217,15 +217,15 @@ def _spread_stride_2(taps, width, quotients, source, spread, row):
     for part in range(vector_pair_count(quotients, width.size)):
         w = 2 * part * lanes_of(quotients)
         at = source + (w + width.before) // 2
-        even, odd = load(quotients, at + odd_first), copies(quotients, 0)
+        even, odd = load(quotients, at + odd_first), splat(quotients, 0)
         for s in range(2, taps, 2):
             even = even + load(quotients, at + odd_first - s // 2)
         for s in range(1, taps, 2):
             odd = odd + load(quotients, at - s // 2)
         if odd_first:
-            store_in_turns(spread, row + w, odd, even)
+            store_interleaved(spread, row + w, odd, even)
         else:
-            store_in_turns(spread, row + w, even, odd)
+            store_interleaved(spread, row + w, even, odd)
 
 
 @njit(cache=True, nogil=True)

@@ -14,8 +14,8 @@ import numpy as np
 from numba import njit
 
 from ...cpu.parallel import share, streaming, workspace
-from ...cpu.simd import copies, first_of, lanes_of, load, load_apart, load_in_turns, moved_up, store, store_row
-from ...cpu.simd_rows import AHEAD, copy_row, prefetch_row
+from ...cpu.simd import lanes_of, load, load_deinterleaved, load_strided, shift_in, splat, store, store_row, update_max
+from ...cpu.simd_rows import PREFETCH_DISTANCE, copy_row, prefetch_row
 from . import pool2x2
 from .max_grad import gather_gradients, gather_is_profitable, scatter_gradients
 from .windows import axis_of, forward_strip, line_length, packed_axes, rounded_to_vectors, valid_taps, vector_count
@@ -88,7 +88,7 @@ def _max_pool(planes, axes, position_like, x, y, mask, thread, threads):
                         offset = (h - h0) * line + width.before
                         row = (d * height.size + h) * width.size
                         copy_row(padded, offset, x, row, width.size)
-                        prefetch_row(x, row + AHEAD, width.size)
+                        prefetch_row(x, row + PREFETCH_DISTANCE, width.size)
                     offset = (t * lines + h0 - top) * pitch
                     _best_of_columns(width, h1 - h0, padded, line, leftmost, best, winner, offset)
                 # pass 3: join the rows under each row of windows
@@ -117,15 +117,15 @@ def _best_in_vectors(stride, taps, dilation, rows, padded, line, leftmost, best,
             q = part * lanes_of(padded)
             at, position = i * line + q * stride, load(leftmost, q)
             if stride == 2 and dilation == 1 and taps == 3:
-                even, odd = load_in_turns(padded, at)
-                value, position = first_of(even, position, odd, copies(winner, 1))
-                third = moved_up(even, padded, at + 2 * lanes_of(padded))
-                value, position = first_of(value, position, third, copies(winner, 2))
+                even, odd = load_deinterleaved(padded, at)
+                value, position = update_max(even, position, odd, splat(winner, 1))
+                third = shift_in(even, padded, at + 2 * lanes_of(padded))
+                value, position = update_max(value, position, third, splat(winner, 2))
             else:
-                value = load_apart(padded, at, stride)
+                value = load_strided(padded, at, stride)
                 for s in range(1, taps):
-                    other = load_apart(padded, at + s * dilation, stride)
-                    value, position = first_of(value, position, other, copies(winner, s))
+                    other = load_strided(padded, at + s * dilation, stride)
+                    value, position = update_max(value, position, other, splat(winner, s))
             store(best, offset + i * leftmost.size + q, value)
             store(winner, offset + i * leftmost.size + q, position)
 
@@ -157,12 +157,12 @@ def _join(block, numbers, depths, rows, best, winner, row, windows, y, mask, end
     for part in range(vector_count(best, windows)):
         start = part * lanes_of(best)
         q = max(0, min(start, windows - lanes_of(best)))
-        value, position = load(best, offset + q), load(winner, offset + q) + copies(winner, number)
+        value, position = load(best, offset + q), load(winner, offset + q) + splat(winner, number)
         for t in range(depths):
             for r in range(0 if t else 1, rows):
                 line = offset + t * volume + r * step + q
-                other = load(winner, line) + copies(winner, number + t * layer + r * taps)
-                value, position = first_of(value, position, load(best, line), other)
+                other = load(winner, line) + splat(winner, number + t * layer + r * taps)
+                value, position = update_max(value, position, load(best, line), other)
         store_row(y, row + q, value, windows, end)
         store_row(mask, row + q, position, windows, end)
 

@@ -9,8 +9,8 @@ import numpy as np
 from numba import njit
 
 from ...cpu.parallel import share, streaming, workspace, zeros
-from ...cpu.simd import add_in_turns, copies, lanes_of, load, store, where_equal
-from ...cpu.simd_rows import AHEAD, clear_row, copy_row, prefetch_row
+from ...cpu.simd import add_interleaved, lanes_of, load, select_equal, splat, store
+from ...cpu.simd_rows import PREFETCH_DISTANCE, clear_row, copy_row, prefetch_row
 from .windows import (
     axis_of,
     covering_windows,
@@ -72,7 +72,7 @@ def gather_gradients(planes, axes, dy, mask, dx, thread, threads):
             for h in range(h0, h1):
                 row = (slice_ * height.size + h) * width.size
                 copy_row(dx, row, gathered, (h - h0) * pitch, width.size)
-                prefetch_row(dx, row + AHEAD, width.size)
+                prefetch_row(dx, row + PREFETCH_DISTANCE, width.size)
 
 
 @njit(cache=True, nogil=True)
@@ -95,7 +95,7 @@ def _add_stride_1(width, number, r0, r1, gradients, winners, offset, gathered, r
             total, tap = load(gathered, row + r * pitch + w), number + r * width.taps
             for s in range(width.taps):
                 at = offset + w + width.before - s
-                total = total + where_equal(winners, at, tap + s, load(gradients, at))
+                total = total + select_equal(winners, at, tap + s, load(gradients, at))
             store(gathered, row + r * pitch + w, total)
 
 
@@ -107,16 +107,16 @@ def _add_stride_2(width, taps, number, r0, r1, gradients, winners, offset, gathe
         w = 2 * part * lanes_of(gradients)
         at = offset + (w + width.before) // 2
         for r in range(r0, r1):
-            even, odd, tap = copies(gradients, 0), copies(gradients, 0), number + r * taps
+            even, odd, tap = splat(gradients, 0), splat(gradients, 0), number + r * taps
             for k in range((taps + 1) // 2):
                 q = at + odd_first - k
-                even = even + where_equal(winners, q, tap + 2 * k, load(gradients, q))
+                even = even + select_equal(winners, q, tap + 2 * k, load(gradients, q))
             for k in range(taps // 2):
-                odd = odd + where_equal(winners, at - k, tap + 2 * k + 1, load(gradients, at - k))
+                odd = odd + select_equal(winners, at - k, tap + 2 * k + 1, load(gradients, at - k))
             if odd_first:
-                add_in_turns(gathered, row + r * pitch + w, odd, even)
+                add_interleaved(gathered, row + r * pitch + w, odd, even)
             else:
-                add_in_turns(gathered, row + r * pitch + w, even, odd)
+                add_interleaved(gathered, row + r * pitch + w, even, odd)
 
 
 @streaming

@@ -10,7 +10,7 @@ Bytes a call: x and y once, and the mask.
 from numba import njit
 
 from ...cpu.parallel import share, streaming
-from ...cpu.simd import copies, first_of, lanes_of, load, load_apart, store, store_in_turns, where_equal
+from ...cpu.simd import lanes_of, load, load_strided, select_equal, splat, store, store_interleaved, update_max
 from ..scalar import is_new_maximum
 
 
@@ -53,10 +53,10 @@ def max_pool(planes, h, w, p_count, q_count, numbers, x, y, mask, thread, thread
             q = 0
             while q < fitting:
                 q = max(0, min(q, q_count - lanes_of(x)))
-                value, position = load_apart(x, top + 2 * q, 2), copies(numbers, 0)
-                value, position = first_of(value, position, load_apart(x, top + 2 * q + 1, 2), copies(numbers, 1))
-                value, position = first_of(value, position, load_apart(x, low + 2 * q, 2), copies(numbers, 2))
-                value, position = first_of(value, position, load_apart(x, low + 2 * q + 1, 2), copies(numbers, 3))
+                value, position = load_strided(x, top + 2 * q, 2), splat(numbers, 0)
+                value, position = update_max(value, position, load_strided(x, top + 2 * q + 1, 2), splat(numbers, 1))
+                value, position = update_max(value, position, load_strided(x, low + 2 * q, 2), splat(numbers, 2))
+                value, position = update_max(value, position, load_strided(x, low + 2 * q + 1, 2), splat(numbers, 3))
                 store(y, out + q, value)
                 store(mask, out + q, position)
                 q += lanes_of(x)
@@ -86,8 +86,8 @@ def max_pool_grad(planes, h, w, p_count, q_count, dy, mask, dx, thread, threads)
                 while q < fitting:
                     q = max(0, min(q, q_count - lanes_of(dx)))
                     value = load(dy, out + q)
-                    left, right = where_equal(mask, out + q, tap, value), where_equal(mask, out + q, tap + 1, value)
-                    store_in_turns(dx, row + 2 * q, left, right)
+                    left, right = select_equal(mask, out + q, tap, value), select_equal(mask, out + q, tap + 1, value)
+                    store_interleaved(dx, row + 2 * q, left, right)
                     q += lanes_of(dx)
                 # one window at a time where vectors do not fit
                 for q in range(fitting, q_count):
@@ -112,9 +112,9 @@ def avg_pool(planes, h, w, p_count, q_count, x, divisor, y, thread, threads):
             q = 0
             while q < fitting:
                 q = max(0, min(q, q_count - lanes_of(x)))
-                upper = load_apart(x, top + 2 * q, 2) + load_apart(x, top + 2 * q + 1, 2)
-                lower = load_apart(x, low + 2 * q, 2) + load_apart(x, low + 2 * q + 1, 2)
-                store(y, out + q, (upper + lower) / copies(x, divisor))
+                upper = load_strided(x, top + 2 * q, 2) + load_strided(x, top + 2 * q + 1, 2)
+                lower = load_strided(x, low + 2 * q, 2) + load_strided(x, low + 2 * q + 1, 2)
+                store(y, out + q, (upper + lower) / splat(x, divisor))
                 q += lanes_of(x)
             # one window at a time where vectors do not fit
             for q in range(fitting, q_count):
@@ -137,8 +137,8 @@ def avg_pool_grad(planes, h, w, p_count, q_count, dy, divisor, dx, thread, threa
                 q = 0
                 while q < fitting:
                     q = max(0, min(q, q_count - lanes_of(dx)))
-                    value = load(dy, out + q) / copies(dy, divisor)
-                    store_in_turns(dx, row + 2 * q, value, value)
+                    value = load(dy, out + q) / splat(dy, divisor)
+                    store_interleaved(dx, row + 2 * q, value, value)
                     q += lanes_of(dx)
                 # one window at a time where vectors do not fit
                 for q in range(fitting, q_count):

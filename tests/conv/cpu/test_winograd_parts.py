@@ -1,4 +1,4 @@
-"""What Winograd's algorithm on the CPU is put together from: taps, tiles, transforms, and the choice of it by costs."""
+"""The parts of Winograd's algorithm on the CPU: taps, tiles, transforms, and the cost model that selects it."""
 
 import itertools
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gpuconv.conv.shape import conv_shape
 from gpuconv.kernels.conv.cpu import cost_model, winograd_taps, winograd_tiles, winograd_transforms
 from gpuconv.kernels.conv.cpu.winograd_transforms import INPUT, TILE_SIDE, gather_sandwich, sandwich, scatter_sandwich
-from gpuconv.kernels.cpu import emitter
+from gpuconv.kernels.cpu import registers
 from gpuconv.testing import assert_close
 from tests import reference
 from tests.strategies import winograd_convolutions
@@ -116,7 +116,7 @@ def _transposes(matrices):
 
 def _vectors(rng, dtype, side):
     """side x side vectors, and the same as (i, j, lane) in float64."""
-    x = rng.standard_normal((side, side, emitter.lanes(dtype))).astype(dtype)
+    x = rng.standard_normal((side, side, registers.lanes(dtype))).astype(dtype)
     return x.ravel(), x.astype(np.float64)
 
 
@@ -128,7 +128,7 @@ def _product(matrix, x):
 @DTYPES
 @pytest.mark.parametrize("matrix", _transposes([winograd_transforms.filter_matrix(taps) for taps in (3, 5)]))
 def test_vectors_are_transformed(matrix, dtype):
-    transform, lanes = sandwich(matrix), emitter.lanes(dtype)
+    transform, lanes = sandwich(matrix), registers.lanes(dtype)
     x, expected = _vectors(np.random.default_rng(0), dtype, len(matrix[0]))
 
     @numba.njit
@@ -149,18 +149,18 @@ def test_vectors_are_transformed(matrix, dtype):
     "matrix", [INPUT, *(winograd_transforms.transposed(winograd_transforms.output_matrix(taps)) for taps in (3, 5))]
 )
 def test_tiles_are_gathered_and_transformed(matrix, dtype):
-    transform, lanes, side = gather_sandwich(matrix), emitter.lanes(dtype), len(matrix[0])
+    transform, lanes, side = gather_sandwich(matrix), registers.lanes(dtype), len(matrix[0])
     rng, pitch = np.random.default_rng(0), 40
     image = rng.standard_normal((30, pitch)).astype(dtype)
     rows, columns = rng.integers(0, 30 - side, lanes), rng.integers(0, pitch - side - 2, lanes)
-    places = np.append([0, 0], rows * pitch + columns - 5).astype(np.int32)
+    offsets = np.append([0, 0], rows * pitch + columns - 5).astype(np.int32)
 
     @numba.njit
-    def run(x, places, y):
-        transform(x, 5, places, 2, pitch, y, 0, lanes)
+    def run(x, offsets, y):
+        transform(x, 5, offsets, 2, pitch, y, 0, lanes)
 
     y = np.full(len(matrix) ** 2 * lanes, np.nan, dtype)
-    run(image.ravel(), places, y)
+    run(image.ravel(), offsets, y)
     tiles = [image[i : i + side, j : j + side] for i, j in zip(rows, columns, strict=True)]
     expected = _product(matrix, np.stack(tiles, 2).astype(np.float64))
     assert_close(y.reshape(expected.shape), expected, terms=side**2, algorithm="winograd")
@@ -170,18 +170,18 @@ def test_tiles_are_gathered_and_transformed(matrix, dtype):
 @pytest.mark.parametrize("taps", winograd_taps.PHASE_TAPS)
 def test_tiles_are_transformed_and_scattered(taps, dtype):
     matrix = winograd_transforms.output_matrix(taps)
-    transform, lanes, edge = scatter_sandwich(matrix), emitter.lanes(dtype), len(matrix)
+    transform, lanes, edge = scatter_sandwich(matrix), registers.lanes(dtype), len(matrix)
     x, expected = _vectors(np.random.default_rng(0), dtype, TILE_SIDE)
     pitch, rows = 3 * edge + 1, -(-lanes // 3) * edge
     corners = [(tile // 3 * edge, tile % 3 * edge) for tile in range(lanes)][::-1]
-    places = np.array([0, *(i * pitch + j for i, j in corners)], np.int32)
+    offsets = np.array([0, *(i * pitch + j for i, j in corners)], np.int32)
 
     @numba.njit
-    def run(x, y, places):
-        transform(x, 0, lanes, y, places, 1, pitch)
+    def run(x, y, offsets):
+        transform(x, 0, lanes, y, offsets, 1, pitch)
 
     y, wanted = np.full((rows, pitch), np.nan, dtype), np.full((rows, pitch), np.nan)
-    run(x, y.reshape(-1), places)
+    run(x, y.reshape(-1), offsets)
     for lane, (i, j) in enumerate(corners):
         wanted[i : i + edge, j : j + edge] = _product(matrix, expected)[:, :, lane]
     assert_close(y, wanted, terms=TILE_SIDE**2, algorithm="winograd")
@@ -219,14 +219,14 @@ def test_the_choice_depends_on_the_geometry_alone_and_is_supports(n, channels, s
         chosen = cost_model.is_profitable("winograd", g, name, np.float32)
         cost_model._winograd.cache_clear()
         assert cost_model.is_profitable("winograd", again, name, np.float32) == chosen
-        large = g.n * g.p * g.q * g.c * g.k > cost_model.WINOGRAD_MIN_PRODUCTS
+        large = g.n * g.p * g.q * g.c * g.k >= cost_model.WINOGRAD_MIN_PRODUCTS
         assert not chosen or (winograd_taps.supports(g) and large)
 
 
 @pytest.mark.parametrize(("images", "chosen"), [(16, False), (17, True)])
 def test_small_problems_are_direct(images, chosen):
-    """Up to WINOGRAD_MIN_PRODUCTS multiplications for each tap."""
+    """Below WINOGRAD_MIN_PRODUCTS multiplications for each tap."""
     g = _geometry((images, 16, 32, 32), (16, 16, 3, 3), padding=1)
-    assert (g.n * g.p * g.q * g.c * g.k > cost_model.WINOGRAD_MIN_PRODUCTS) == chosen
+    assert (g.n * g.p * g.q * g.c * g.k >= cost_model.WINOGRAD_MIN_PRODUCTS) == chosen
     assert [cost_model.is_profitable("winograd", g, name, np.float32) for name in PASSES] == [chosen] * 3
     assert not any(cost_model.is_profitable("winograd", g, name, np.float64) for name in PASSES)
