@@ -1,4 +1,4 @@
-"""What every elementwise activation does: check its arguments, take memory for the result, call one kernel."""
+"""Shared part of elementwise activations: check arguments, allocate the result, call one kernel."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,7 +9,7 @@ from ..core.plan import Plan, run_known
 
 
 def forward(op: str, x: Array, out: Array | None, *, kernel: str | None = None, **parameters: float) -> Array:
-    """y = f(x, parameters), by the kernel of the operation's name unless another is given."""
+    """y = f(x, parameters); `kernel` defaults to the name of the operation."""
     options = kernel or op, len(parameters)
     scalars = tuple(parameters.values()) if parameters else ()
     if out is None and (known := run_known(_forward_plan, (x,), options, scalars)) is not None:
@@ -26,7 +26,7 @@ def forward(op: str, x: Array, out: Array | None, *, kernel: str | None = None, 
 def backward(
     op: str, dy: Array, x: Array, out: Array | None, *, kernel: str | None = None, **parameters: float
 ) -> Array:
-    """dx = dy f'(x, parameters), by the kernel of the forward operation's name unless another is given."""
+    """dx = dy f'(x, parameters); `kernel` defaults to the name of the forward operation."""
     options = kernel or op.removesuffix("_grad"), len(parameters)
     scalars = tuple(parameters.values()) if parameters else ()
     if out is None and (known := run_known(_backward_plan, (dy, x), options, scalars)) is not None:
@@ -53,5 +53,5 @@ def _backward_plan(call: Call, kernel: str, parameters: int) -> Plan:
 
 
 def _result_last(launch: Callable[..., None], inputs: int) -> Callable[..., None]:
-    """A launcher of (*inputs, result, *parameters), called with the result last."""
+    """Adapt a launcher of (*inputs, result, *parameters) to arguments with the result last."""
     return lambda *a: launch(*a[:inputs], a[-1], *a[inputs:-1])

@@ -1,4 +1,4 @@
-"""Activations that take an exponential and are bounded on one side."""
+"""Exponential activations: elu, selu, softplus."""
 
 from ..core.device import Array
 from .elementwise import backward, forward

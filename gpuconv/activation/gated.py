@@ -1,10 +1,10 @@
-"""Activations that multiply x by a gate between 0 and 1, and the gate made of straight lines."""
+"""Gated activations, x times a gate between 0 and 1: silu, mish, gelu, hardswish; and hardsigmoid."""
 
 from ..core.device import Array
 from ..core.options import one_of
 from .elementwise import backward, forward
 
-APPROXIMATIONS = {"none": "gelu", "tanh": "gelu_tanh"}  # the kernel of each
+APPROXIMATIONS = {"none": "gelu", "tanh": "gelu_tanh"}  # kernel of each
 
 
 def silu(x: Array, *, out: Array | None = None) -> Array:
@@ -111,7 +111,7 @@ def mish_grad(dy: Array, x: Array, *, out: Array | None = None) -> Array:
 
 
 def hardsigmoid(x: Array, *, out: Array | None = None) -> Array:
-    """min(max(0, x + 3), 6) / 6: straight lines in place of sigmoid.
+    """min(max(0, x + 3), 6) / 6: a piecewise linear sigmoid.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""PReLU: a leaky relu that learns its slopes, one for all channels or one for each."""
+"""PReLU: leaky relu with learned slopes, one per channel or one for all."""
 
 import math
 from collections.abc import Sequence
@@ -84,7 +84,7 @@ def prelu_grad(dy: Array, x: Array, weight: Array, *, out: Array | None = None) 
 
 
 def prelu_weight_grad(dy: Array, x: Array, weight_shape: Sequence[int], *, out: Array | None = None) -> Array:
-    """The sum of dy x where x <= 0, over all that a slope serves: the gradient with respect to the slopes.
+    """Sum of dy x where x <= 0, over the elements of each slope: the gradient with respect to the slopes.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def prelu_weight_grad(dy: Array, x: Array, weight_shape: Sequence[int], *, out: 
 
 
 def _channels(op: str, shape: tuple[int, ...], weight_shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """x as (outer, channels, inner), the channels one slope each."""
+    """View (outer, channels, inner) of x with one slope per channel."""
     if len(weight_shape) > 1:
         raise ValueError(f"{op}: weight has shape {weight_shape}, expected one dimension or none")
     slopes = math.prod(weight_shape)

@@ -1,4 +1,4 @@
-"""Activations made of straight lines: relu and its relatives."""
+"""Piecewise linear activations: relu, leaky_relu, relu6, hardtanh."""
 
 from ..core.device import Array
 from ..core.options import number

@@ -1,4 +1,4 @@
-"""Sigmoid and hyperbolic tangent: activations between two limits."""
+"""Sigmoid and hyperbolic tangent."""
 
 from ..core.device import Array
 from .elementwise import backward, forward

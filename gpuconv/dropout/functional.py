@@ -1,4 +1,4 @@
-"""Dropout with random numbers that follow from a seed, for NumPy and CuPy arrays."""
+"""Dropout with a counter-based random number generator (Philox), for NumPy and CuPy arrays."""
 
 import math
 import operator
@@ -87,7 +87,7 @@ def dropout_grad(
 def dropout2d(
     x: Array, p: float = 0.5, *, training: bool = True, seed: int, offset: int = 0, out: Array | None = None
 ) -> Array:
-    """Whole channels of x (N, C, H, W) dropped or kept, n C + c in the place of an element; else as `dropout`.
+    """Dropout of whole channels of x (N, C, H, W): n C + c is the element index; else as `dropout`.
 
     Examples
     --------
@@ -117,10 +117,10 @@ def dropout2d_grad(
 
 
 def _dropout(op: str, x: Array, p: float, training: bool, seed: int, offset: int, out: Array | None) -> Array:
-    """All four: the gradient does to dy what the forward pass did to x."""
+    """Shared by all four: the gradient masks dy as the forward pass masks x."""
     name, channels = "dy" if op.endswith("_grad") else "x", op.startswith("dropout2d")
     named: dict[str, Any] = {name: x}
-    call, given = Call(op, **named), x
+    call, original = Call(op, **named), x
     (x,) = call.arrays
     if channels and x.ndim != 4:
         raise ValueError(f"{op}: {name} has shape {x.shape}, expected four dimensions (N, C, H, W)")
@@ -129,14 +129,14 @@ def _dropout(op: str, x: Array, p: float, training: bool, seed: int, offset: int
         raise ValueError(f"{op}: p is {p}, expected 0 <= p <= 1")
     key, counter = _word64(op, "seed", seed), _word64(op, "offset", offset)
     if (not flag(op, "training", training) or probability == 0) and out is None:
-        return given if call.dtype is not call.compute_dtype else x
-    share = probability if training else 0.0
-    scale = call.scalar("p", 1 / (1 - share) if share < 1 else 0.0)
+        return original if call.dtype is not call.compute_dtype else x
+    rate = probability if training else 0.0
+    scale = call.scalar("p", 1 / (1 - rate) if rate < 1 else 0.0)
     rows = (math.prod(x.shape[:2]), math.prod(x.shape[2:])) if channels else (x.size, 1)
     with call.device:
         y = call.output(x.shape, out, coinciding=(x,))
         if x.size:
-            drawn = np.uint64(round(share * 2**32)), scale, key, counter
+            drawn = np.uint64(round(rate * 2**32)), scale, key, counter
             call.kernels.dropout.dropout(x.reshape(rows), *drawn, y.reshape(rows))
     return call.finish(y)
 

@@ -1,4 +1,4 @@
-"""Joining arrays: sums and concatenation, and the gradient that takes them apart, for NumPy and CuPy arrays."""
+"""Elementwise sum and concatenation of arrays, and its gradient, for NumPy and CuPy arrays."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from ..core.shapes import any_shape, split_axis
 
 
 def add(a: Array, b: Array, *, out: Array | None = None) -> Array:
-    """a + b: where two branches of a network meet. Each branch's gradient is that of the sum.
+    """a + b, as at the end of a residual block. The gradient of a and of b is that of the sum.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def add(a: Array, b: Array, *, out: Array | None = None) -> Array:
 
 
 def concatenate(arrays: Sequence[Array], axis: int = 1, *, out: Array | None = None) -> Array:
-    """The arrays one behind the other along an axis; by default the channels.
+    """Concatenate arrays along an axis, by default the channels.
 
     Parameters
     ----------
@@ -81,27 +81,28 @@ def concatenate(arrays: Sequence[Array], axis: int = 1, *, out: Array | None = N
         raise ValueError(f"{op}: arrays is empty, expected at least one array")
     given: dict[str, Any] = {f"arrays[{i}]": a for i, a in enumerate(arrays)}
     call = Call(op, **given)
-    parts = call.arrays
-    shape = parts[0].shape
+    inputs = call.arrays
+    shape = inputs[0].shape
     outer, _, inner = split_axis(op, shape, axis, "arrays[0]")
     axis %= len(shape)
-    for i, a in enumerate(parts):
+    for i, a in enumerate(inputs):
         if a.ndim != len(shape):
             raise ValueError(f"{op}: arrays[{i}] has shape {a.shape}, expected {len(shape)} dimensions like arrays[0]")
         expected = (*shape[:axis], a.shape[axis], *shape[axis + 1 :])
         shaped(op, f"arrays[{i}]", a, expected, f"that of arrays[0] but for axis {axis}")
-    sizes = [a.shape[axis] for a in parts]
+    # copy each array into its columns of the result
+    sizes = [a.shape[axis] for a in inputs]
     with call.device:
         y = call.output((*shape[:axis], sum(sizes), *shape[axis + 1 :]), out)
         rows, start = y.reshape(outer, sum(sizes) * inner), 0
-        for a, size in zip(parts, sizes, strict=True):
+        for a, size in zip(inputs, sizes, strict=True):
             call.kernels.join.copy_columns(a.reshape(outer, size * inner), 0, rows, start, size * inner)
             start += size * inner
     return call.finish(y)
 
 
 def concatenate_grad(dy: Array, sizes: Sequence[int], axis: int = 1) -> tuple[Array, ...]:
-    """The gradient of each array that `concatenate` joined: its stretch of dy.
+    """Gradients of the inputs of `concatenate`: slices of dy.
 
     Parameters
     ----------
@@ -134,12 +135,12 @@ def concatenate_grad(dy: Array, sizes: Sequence[int], axis: int = 1) -> tuple[Ar
     (dy,) = call.arrays
     outer, total, inner = split_axis(op, dy.shape, axis, "dy")
     axis %= dy.ndim
-    parts = any_shape(op, "sizes", sizes)
-    if sum(parts) != total:
-        raise ValueError(f"{op}: sizes is {parts}, expected {total} in sum (dy.shape[{axis}])")
+    lengths = any_shape(op, "sizes", sizes)
+    if sum(lengths) != total:
+        raise ValueError(f"{op}: sizes is {lengths}, expected {total} in sum (dy.shape[{axis}])")
     gradients, first = [], 0
     with call.device:
-        for size in parts:
+        for size in lengths:
             dx = call.output((*dy.shape[:axis], size, *dy.shape[axis + 1 :]))
             columns = size * inner
             call.kernels.join.copy_columns(

@@ -1,4 +1,4 @@
-"""The fully connected layer and its gradients, for NumPy and CuPy arrays."""
+"""Fully connected layer and its gradients, for NumPy and CuPy arrays."""
 
 from ..core.call import Call, run
 from ..core.device import Array

@@ -1,6 +1,6 @@
 """Losses and their gradients, for NumPy and CuPy arrays.
 
-A loss is an array of no dimensions on the input's device: nothing waits for the device until someone reads it.
+A loss is a zero-dimensional array on the input's device: reading it synchronizes, computing it does not.
 """
 
 from .binary import bce_with_logits, bce_with_logits_grad

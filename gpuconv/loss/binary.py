@@ -1,4 +1,4 @@
-"""The binary cross-entropy of logits: each element is a decision of its own."""
+"""Binary cross-entropy of logits: an independent binary decision per element."""
 
 from typing import Any
 
@@ -108,12 +108,12 @@ def _call(op: str, x: Array, target: Array, weight: Array | None, pos_weight: Ar
 
 
 def _operands(call: Call) -> tuple[Any, ...]:
-    """Logits and targets, and weights of one element or as many as there are logits."""
+    """Logits, targets, and both weights, of one element or of the shape of the logits."""
     x, target, weight, pos_weight = call.arrays
-    return x, target, _spread(call.op, "weight", weight, x), _spread(call.op, "pos_weight", pos_weight, x)
+    return x, target, _broadcast(call.op, "weight", weight, x), _broadcast(call.op, "pos_weight", pos_weight, x)
 
 
-def _spread(op: str, name: str, weight: Array | None, x: Array) -> Any:
+def _broadcast(op: str, name: str, weight: Array | None, x: Array) -> Any:
     library = array_module(x)
     if weight is None:
         return library.ones(1, x.dtype)

@@ -1,4 +1,4 @@
-"""Losses of a choice among classes: cross-entropy of logits, negative log-likelihood of log-probabilities."""
+"""Classification losses: cross-entropy of logits, negative log-likelihood of log-probabilities."""
 
 from typing import Any
 
@@ -214,7 +214,7 @@ def nll_loss_grad(
 
 
 def _are_probabilities(target: Array, x: Array) -> bool:
-    """Floating, with an axis of classes; without one they are labels of a wrong type."""
+    """Whether targets are class probabilities: floating and with an axis of classes (else labels of a wrong dtype)."""
     dtype = getattr(target, "dtype", None)
     return dtype is not None and (dtype.kind == "f" or dtype.name == "bfloat16") and target.ndim == x.ndim
 
@@ -222,7 +222,7 @@ def _are_probabilities(target: Array, x: Array) -> bool:
 def _of_probabilities(
     op: str, x: Array, weight: Array | None, reduction: str, ignore_index: int, label_smoothing: float
 ) -> tuple[Call, tuple[int, int, int], Any]:
-    """The call, the shape (outer, classes, inner) of its input, and the smoothing."""
+    """Call, shape (outer, classes, inner) of its input, and label smoothing."""
     call = Call(op, ("weight",), input=x, weight=weight)
     view, ignored = require_logits(call, reduction), checked_ignore_index(call, ignore_index)
     if ignored >= 0:
@@ -231,7 +231,7 @@ def _of_probabilities(
 
 
 def _probabilities(call: Call, target: Array, view: tuple[int, int, int]) -> Any:
-    """Class probabilities as (outer, classes, inner)."""
+    """Check class probabilities; returns them as (outer, classes, inner)."""
     target = call.floating("target", target)
     shaped(call.op, "target", target, call.like.shape, "the shape of input, as target holds probabilities of classes")
     return target.reshape(view)

@@ -1,4 +1,4 @@
-"""Losses of class labels: what cross-entropy and the negative log-likelihood share where targets are class indices."""
+"""Losses of class indices: the shared part of cross-entropy and negative log-likelihood."""
 
 import math
 from collections.abc import Callable
@@ -73,8 +73,7 @@ def label_loss_grad(
 def checked_labels(call: Call, target: Array, ignore_index: int) -> Any:
     """Class indices as C-contiguous int64, one for each row of classes in the call's input.
 
-    On the CPU the kernels look at the range of the labels. On CUDA they are looked at here, except while a step is
-    recorded.
+    On the CPU the kernels check the range of the labels. On CUDA it is checked here, except while a step is recorded.
     """
     x: Any = call.like
     require_array(call.op, "target", target)
@@ -88,7 +87,7 @@ def checked_labels(call: Call, target: Array, ignore_index: int) -> Any:
 
 
 def refuse_labels(op: str, target: Any, classes: int, ignore_index: int) -> None:
-    """Raise ValueError with the first label that is neither a class nor ignored, if there is one."""
+    """Raise ValueError if a label is neither a class nor ignored."""
     wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
     if bool(wrong.any()):
         raise ValueError(
@@ -98,7 +97,7 @@ def refuse_labels(op: str, target: Any, classes: int, ignore_index: int) -> None
 
 
 def require_logits(call: Call, reduction: str) -> tuple[int, int, int]:
-    """Check input, class weights and reduction; the shape (outer, classes, inner) in which kernels take the input."""
+    """Check input, class weights and reduction; returns the kernels' shape (outer, classes, inner) of the input."""
     one_of(call.op, "reduction", reduction, REDUCTIONS)
     shape = call.like.shape
     if len(shape) < 2 or shape[1] == 0:
@@ -108,7 +107,7 @@ def require_logits(call: Call, reduction: str) -> tuple[int, int, int]:
 
 
 def checked_smoothing(call: Call, label_smoothing: float) -> Any:
-    """A share of the probability, in the type that is computed in."""
+    """Check the label smoothing; returns it in the compute dtype."""
     value = number(call.op, "label_smoothing", label_smoothing)
     if not 0 <= value <= 1:
         raise ValueError(f"{call.op}: label_smoothing is {value}, expected 0 <= label_smoothing <= 1")
@@ -116,7 +115,7 @@ def checked_smoothing(call: Call, label_smoothing: float) -> Any:
 
 
 def checked_ignore_index(call: Call, ignore_index: Any) -> int:
-    """Any integer: one that is no class ignores nothing."""
+    """Check ignore_index: any integer; one that is not a class ignores nothing."""
     return integer(call.op, "ignore_index", ignore_index, at_least=-(2**31))
 
 
@@ -146,7 +145,7 @@ def _grad_plan(
     gradient, mean = getattr(call.kernels.loss, f"{kernel}_grad"), reduction == "mean"
 
     def launch(x: Any, weight: Any, target: Any, dloss: Any, dx: Any) -> None:
-        inputs = (x.reshape(view), target) if factors else (target,)  # that of nll does not depend on its input
+        inputs = (x.reshape(view), target) if factors else (target,)  # the gradient of nll does not depend on its input
         if not gradient(*inputs, weight, ignored, *factors, dloss, mean, dx.reshape(view)):
             refuse(target)
 
@@ -156,7 +155,7 @@ def _grad_plan(
 def _problem(
     call: Call, reduction: str, ignore_index: int, target_shape: Any, smoothing: tuple[float, ...]
 ) -> tuple[Callable[[Any], None], tuple[int, int, int], int, tuple[Any, ...]]:
-    """(what refuses a wrong label, shape of the logits, ignore_index, smoothing) after every check."""
+    """All checks; returns (function that raises for a wrong label, shape of the logits, ignore_index, smoothing)."""
     op, view, ignored = call.op, require_logits(call, reduction), checked_ignore_index(call, ignore_index)
     factors = tuple(checked_smoothing(call, value) for value in smoothing)
     if target_shape is not None and tuple(target_shape) != _loss_shape(call):
@@ -166,16 +165,16 @@ def _problem(
 
 
 def _loss_shape(call: Call) -> tuple[int, ...]:
-    """One loss for each sample and position."""
+    """Shape of the unreduced losses: one per sample and position."""
     n, _, *positions = call.like.shape
     return n, *positions
 
 
 def _is_plain(target: Any) -> bool:
-    """Whether labels need no conversion."""
+    """Whether labels can be used without conversion."""
     return type(target) is np.ndarray and target.dtype is INT64 and bool(target.flags.c_contiguous)
 
 
 def _all_within(target: Any, classes: int) -> bool:
-    """Whether all labels are in range, none of them ignored: one pass, in which negative ones are huge, for six."""
+    """Whether all labels are classes, in one pass instead of six: negative labels are huge as unsigned."""
     return target.size == 0 or int(target.view(f"u{target.dtype.itemsize}").max()) < classes

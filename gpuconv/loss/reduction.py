@@ -1,4 +1,4 @@
-"""What all losses share: how they are reduced, and the gradient that comes back from there."""
+"""Reductions of losses and the gradient of the reduced loss."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ REDUCTIONS = ("mean", "sum", "none")
 
 
 def scale_of(call: Call, terms: int, reduction: str) -> Any:
-    """The factor of each term; the mean of nothing is 0/0, as NumPy and PyTorch have it."""
+    """Factor of each term; the mean of an empty array is NaN, as in NumPy and PyTorch."""
     if reduction != "mean":
         return call.compute_dtype.type(1)
     return call.compute_dtype.type(1 / terms if terms else np.nan)
 
 
 def reduced(call: Call, losses: Array, shape: tuple[int, ...], reduction: str) -> Array:
-    """The loss of each term, their sum or their mean, as the caller wants it."""
+    """Reduce losses: return them, their sum or their mean."""
     if reduction == "none":
         return call.finish(losses.reshape(shape))
     loss = call.output((1,))

@@ -1,4 +1,4 @@
-"""Losses of pairs of numbers, the quadratic and the absolute one, and what all losses of pairs do."""
+"""Squared and absolute error, and the shared functions of losses of (input, target) pairs."""
 
 from typing import Any
 
@@ -119,7 +119,7 @@ def l1_loss_grad(
 
 
 def forward(op: str, kernel: str, x: Array, target: Array, reduction: str, parameter: float = 0.0) -> Array:
-    """The loss of a kernel's name, reduced."""
+    """Loss of the kernel of a name, reduced."""
     call = _call(op, x, target, reduction)
     (x, target), slope = call.arrays, call.scalar("parameter", parameter)
     with call.device:
@@ -142,7 +142,7 @@ def backward(
     out: Array | None,
     parameter: float = 0.0,
 ) -> Array:
-    """Its gradient."""
+    """Gradient of `forward`."""
     call = _call(op, x, target, reduction)
     (x, target), slope = call.arrays, call.scalar("parameter", parameter)
     with call.device:

@@ -1,4 +1,4 @@
-"""Losses that are quadratic near 0 and linear far from it, so that outliers pull no harder than the rest."""
+"""Huber losses: quadratic near 0 and linear beyond, so that the gradient of outliers is bounded."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from .regression import backward, forward
 
 
 def huber_loss(input: Array, target: Array, *, delta: float = 1.0, reduction: str = "mean") -> Array:
-    """Quadratic where d = |input - target| < delta, d^2 / 2; linear from there on, delta (d - delta / 2).
+    """d^2 / 2 where d = |input - target| < delta, delta (d - delta / 2) elsewhere.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def huber_loss_grad(
     reduction: str = "mean",
     out: Array | None = None,
 ) -> Array:
-    """dloss / n times input - target, held between -delta and delta.
+    """dloss / n times input - target, clamped to [-delta, delta].
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def huber_loss_grad(
 
 
 def smooth_l1_loss(input: Array, target: Array, *, beta: float = 1.0, reduction: str = "mean") -> Array:
-    """Quadratic where d = |input - target| < beta, d^2 / (2 beta); linear from there on, d - beta / 2.
+    """d^2 / (2 beta) where d = |input - target| < beta, d - beta / 2 elsewhere.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def smooth_l1_loss(input: Array, target: Array, *, beta: float = 1.0, reduction:
     array([0.125, 2.5  ])
     """
     op = "smooth_l1_loss"
-    beta = _natural(op, "beta", beta)
+    beta = _non_negative(op, "beta", beta)
     return forward(op, "smooth_l1" if beta else "l1", input, target, reduction, beta)
 
 
@@ -124,7 +124,7 @@ def smooth_l1_loss_grad(
     reduction: str = "mean",
     out: Array | None = None,
 ) -> Array:
-    """dloss / n times (input - target) / beta, held between -1 and 1.
+    """dloss / n times (input - target) / beta, clamped to [-1, 1].
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def smooth_l1_loss_grad(
     array([0.25, 0.5 ])
     """
     op = "smooth_l1_loss_grad"
-    beta = _natural(op, "beta", beta)
+    beta = _non_negative(op, "beta", beta)
     return backward(op, "smooth_l1" if beta else "l1", input, target, reduction, dloss, out, beta)
 
 
@@ -164,7 +164,7 @@ def _positive(op: str, name: str, value: float) -> float:
     return result
 
 
-def _natural(op: str, name: str, value: float) -> float:
+def _non_negative(op: str, name: str, value: float) -> float:
     result = number(op, name, value)
     if not result >= 0:
         raise ValueError(f"{op}: {name} is {value}, expected {name} >= 0")

@@ -50,8 +50,8 @@ def batch_norm2d(
     ----------
     x : array (N, C, H, W), float16, bfloat16, float32 or float64
     running_mean, running_var : array (C,), optional
-        Without training the statistics to normalize with. In training x is normalized with its own, and these are
-        moved towards them in place: running = (1 - momentum) running + momentum statistic, the variance unbiased.
+        Statistics to normalize with, unless training. In training x is normalized with the batch statistics, and the
+        running ones are updated: running = (1 - momentum) running + momentum statistic, the variance unbiased.
     weight, bias : array (C,), optional
         Default: 1 and 0.
     training : bool
@@ -113,7 +113,7 @@ def batch_norm_statistics(
     ----------
     x : array (N, C, ...), float16, bfloat16, float32 or float64
     running_mean, running_var : array (C,), optional
-        Moved towards the statistics in place, as by `batch_norm2d` in training.
+        Updated with the batch statistics, as by `batch_norm2d` in training.
     momentum : float
 
     Returns
@@ -145,18 +145,18 @@ def batch_norm_statistics(
     x, *_ = call.arrays
     if x.ndim < 2:
         raise ValueError(f"{op}: x has shape {x.shape}, expected at least two dimensions (N, C, ...)")
-    share = call.compute_dtype.type(finite(op, "momentum", momentum))
+    factor = call.compute_dtype.type(finite(op, "momentum", momentum))
     require_channels(op, x, **running)
     if x.size // max(x.shape[1], 1) == 1:
         raise ValueError(f"{op}: x has shape {x.shape}, one value for each channel, expected more in training")
     with call.device:
-        return _statistics(call, x, running_mean, running_var, share)
+        return _statistics(call, x, running_mean, running_var, factor)
 
 
 def _statistics(
-    call: Call, x: Array, running_mean: Array | None, running_var: Array | None, share: Any
+    call: Call, x: Array, running_mean: Array | None, running_var: Array | None, factor: Any
 ) -> tuple[Array, Array]:
-    """Mean and variance of each channel, 0 for an empty x; the running statistics move towards them."""
+    """Mean and variance of each channel, 0 for an empty x; updates the running statistics."""
     mean, var = (call.output(x.shape[1:2]) for _ in range(2))
     terms = x.size // max(x.shape[1], 1)
     if terms == 0:
@@ -166,7 +166,7 @@ def _statistics(
     kernels.moments(rows_of(x), mean, var)
     if running_mean is not None:
         unbiased = call.compute_dtype.type(terms / (terms - 1))
-        kernels.move_running(mean, var, share, unbiased, running_mean, running_var)
+        kernels.move_running(mean, var, factor, unbiased, running_mean, running_var)
     return mean, var
 
 
@@ -193,31 +193,31 @@ def _batch_norm(
         raise ValueError(f"{op}: x has shape {x.shape}, one value for each channel, expected more in training")
     if not training and (mean is None or var is None):
         raise ValueError(f"{op}: running_mean and running_var are None, expected arrays unless training=True")
-    share = call.compute_dtype.type(finite(op, "momentum", momentum))
+    factor = call.compute_dtype.type(finite(op, "momentum", momentum))
     with call.device:
         y = call.output(x.shape, out, coinciding=(x,))
-        if training:  # only now: the running statistics change
-            mean, var = _statistics(call, x, mean, var, share)
+        if training:  # after all checks, since the running statistics change
+            mean, var = _statistics(call, x, mean, var, factor)
         statistics = mean.reshape(1, -1), var.reshape(1, -1)
         call.kernels.norm.normalize(rows_of(x), *statistics, weight, bias, tiny, rows_of(y))
     return call.finish(y)
 
 
 def rows_of(x: Array) -> Array:
-    """Channels last but one, as the kernels take them: (N, C, positions)."""
+    """x as (N, C, positions), the layout of the kernels."""
     rows: Array = x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
     return rows
 
 
 def require_layout(op: str, name: str, x: Any) -> None:
-    """Refuse an array of another number of dimensions than the operation has."""
+    """Check the number of dimensions of an array."""
     ranks, layout = LAYOUTS[op.removesuffix("_grad")]
     if x.ndim not in ranks:
         raise ValueError(f"{op}: {name} has shape {x.shape}, expected {layout}")
 
 
 def require_channels(op: str, x: Array, **arrays: Array | None) -> None:
-    """Refuse arrays that have not one element for each channel of x."""
+    """Check that arrays have one element for each channel of x."""
     for name, a in arrays.items():
         if a is not None:
             shaped(op, name, a, x.shape[1:2], f"x has {x.shape[1]} channels")

@@ -1,4 +1,4 @@
-"""The gradients of batch normalization, for NumPy and CuPy arrays."""
+"""Gradients of batch normalization, for NumPy and CuPy arrays."""
 
 from ..core.call import Call
 from ..core.device import Array, array_module
@@ -108,7 +108,7 @@ def _batch_norm_grad(
     call.require_shape("dy", dy, x.shape, "the shape of x")
     require_channels(op, x, mean=mean, var=var, weight=weight)
     tiny, kernels = call.compute_dtype.type(finite(op, "eps", eps, at_least=0)), call.kernels.norm
-    depends = flag(op, "training", training)
+    batch_statistics = flag(op, "training", training)
     with call.device:
         dx = call.output(x.shape, out, coinciding=(dy, x))
         sums, means = ([call.output((1, x.shape[1])) for _ in range(2)] for _ in range(2))
@@ -116,7 +116,7 @@ def _batch_norm_grad(
         statistics, terms = (mean.reshape(1, -1), var.reshape(1, -1)), max(x.size // max(x.shape[1], 1), 1)
         kernels.gradient_sums(rows_of(dy), rows_of(x), *statistics, tiny, *sums)
         kernels.set_means(*sums, weight, terms, *means, dweight, dbias)
-        if depends:
+        if batch_statistics:  # they depend on x
             kernels.input_grad(rows_of(dy), rows_of(x), *statistics, weight, tiny, *means, rows_of(dx))
         else:
             zeros = array_module(mean).zeros_like(statistics[0])

@@ -173,8 +173,8 @@ def group_norm_grad(
         dweight, dbias = (call.output((c,)) for _ in range(2))
         if x.size:
             sums, means = ([call.output(shape) for _ in range(2)] for shape in ((n, c), (n, groups)))
-            sets = (1, n * c, positions)
-            kernels.gradient_sums(dy.reshape(sets), x.reshape(sets), mean, var, tiny, *sums)
+            planes = (1, n * c, positions)
+            kernels.gradient_sums(dy.reshape(planes), x.reshape(planes), mean, var, tiny, *sums)
             kernels.set_means(*sums, weight, c // groups * positions, *means, dweight, dbias)
             kernels.input_grad(rows_of(dy), rows_of(x), mean, var, weight, tiny, *means, rows_of(dx))
         else:

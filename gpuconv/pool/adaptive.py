@@ -1,4 +1,4 @@
-"""Pooling to a size given: averages and maxima of windows that share each axis out."""
+"""Adaptive average and max pooling to a fixed output size."""
 
 from collections.abc import Sequence
 
@@ -73,7 +73,7 @@ def adaptive_avg_pool2d_input_grad(dy: Array, input_shape: Sequence[int], *, out
 
 
 def adaptive_max_pool2d(x: Array, output_size: OutputSize) -> tuple[Array, Array]:
-    """The largest element of each of P x Q windows, and where it was.
+    """Maximum of each of P x Q windows, and its index.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def adaptive_max_pool2d(x: Array, output_size: OutputSize) -> tuple[Array, Array
     -------
     y : array (N, C, P, Q)
     indices : array (N, C, P, Q), int64
-        Position of each winner in its plane, h * W + w. The windows are of several sizes, so there is no mask of
+        Position of each maximum in its plane, h * W + w. The windows are of several sizes, so there is no mask of
         positions inside them; these are the indices that PyTorch returns and `max_unpool2d` takes.
 
     Notes
@@ -235,7 +235,7 @@ def adaptive_max_pool3d_input_grad(
 
 
 def pool_to_means(op: str, rank: int, x: Array, output_size: OutputSize, out: Array | None) -> Array:
-    """The adaptive and the global averages."""
+    """Adaptive and global average pooling."""
     call = Call(op, x=x)
     (x,) = call.arrays
     g = adaptive_shape(op, rank, x.shape, output_size)
@@ -246,7 +246,7 @@ def pool_to_means(op: str, rank: int, x: Array, output_size: OutputSize, out: Ar
 
 
 def pool_to_maxima(op: str, rank: int, x: Array, output_size: OutputSize) -> tuple[Array, Array]:
-    """The adaptive and the global maxima."""
+    """Adaptive and global max pooling."""
     call = Call(op, x=x)
     (x,) = call.arrays
     g = adaptive_shape(op, rank, x.shape, output_size)
@@ -260,7 +260,7 @@ def pool_to_maxima(op: str, rank: int, x: Array, output_size: OutputSize) -> tup
 def pool_to_means_input_grad(
     op: str, rank: int, dy: Array, input_shape: Sequence[int], out: Array | None, windows: int | None = None
 ) -> Array:
-    """Gradient of the adaptive and the global averages; `windows` is the output size where that is known."""
+    """Gradient of `pool_to_means`; `windows` is the output size if it is known."""
     call = Call(op, dy=dy)
     (dy,) = call.arrays
     g = _backward_shape(call, rank, input_shape, windows)
@@ -279,7 +279,7 @@ def pool_to_maxima_input_grad(
     out: Array | None,
     windows: int | None = None,
 ) -> Array:
-    """Gradient of the adaptive and the global maxima; `windows` is the output size where that is known."""
+    """Gradient of `pool_to_maxima`; `windows` is the output size if it is known."""
     call = Call(op, dy=dy)
     (dy,) = call.arrays
     g = _backward_shape(call, rank, input_shape, windows)
@@ -291,7 +291,7 @@ def pool_to_maxima_input_grad(
 
 
 def _backward_shape(call: Call, rank: int, input_shape: Sequence[int], windows: int | None) -> AdaptiveShape:
-    """The forward call's shape, from the shapes of its result and of its input."""
+    """Shape of the forward call, from the shapes of its result and input."""
     x_shape = shape_of(call.op, "input_shape", input_shape, LAYOUTS[rank])
     _, _, *found = sizes(call.op, "dy", call.like.shape, LAYOUTS[rank])
     s = adaptive_shape(call.op, rank, x_shape, found if windows is None else windows)

@@ -263,7 +263,7 @@ def _input_grad_plan(
 
 
 def _divisor(op: str, divisor_override: Any) -> int:
-    """The divisor given, as kernels take it: 0 where there is none."""
+    """Divisor for the kernels: 0 means the size of the window."""
     if divisor_override is None:
         return 0
     divisor = integer(op, "divisor_override", divisor_override, at_least=1 - 2**31)

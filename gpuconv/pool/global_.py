@@ -1,4 +1,4 @@
-"""Pooling over whole planes: a number for each channel of each sample."""
+"""Global average and max pooling: one value per channel and sample."""
 
 from collections.abc import Sequence
 
@@ -59,7 +59,7 @@ def global_avg_pool2d_input_grad(dy: Array, input_shape: Sequence[int], *, out: 
 
 
 def global_max_pool2d(x: Array) -> tuple[Array, Array]:
-    """The largest element of each plane, and where it was: adaptive_max_pool2d(x, 1).
+    """Maximum of each plane, and its index: adaptive_max_pool2d(x, 1).
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def global_max_pool2d(x: Array) -> tuple[Array, Array]:
 def global_max_pool2d_input_grad(
     dy: Array, indices: Array, input_shape: Sequence[int], *, out: Array | None = None
 ) -> Array:
-    """dx: the winner of each plane gets its gradient, the others nothing.
+    """dx: dy is routed to the maximum of each plane.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where the maxima of a pooling are: masks, positions inside a window, and indices, positions inside a plane."""
+"""Positions of maxima: masks (position within a window) and indices (position within a plane)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -69,7 +69,7 @@ def pool_indices(
 
 
 def mask_of(op: str, mask: Any, dtype: Any, shape: Sequence[int], like: Array | None = None) -> Any:
-    """Check a mask given by the caller and make it C-contiguous."""
+    """Check a mask and make it C-contiguous."""
     require_array(op, "mask", mask)
     if like is not None:
         same_device(op, dy=like, mask=mask)
@@ -80,7 +80,7 @@ def mask_of(op: str, mask: Any, dtype: Any, shape: Sequence[int], like: Array | 
 
 
 def indices_of(op: str, indices: Any, shape: Sequence[int], extents: Sequence[int], like: Array) -> Array:
-    """Indices given by the caller, C-contiguous int64, every one inside a plane of the extents."""
+    """Check indices against the extents of a plane and convert them to C-contiguous int64."""
     require_array(op, "indices", indices)
     same_device(op, **{"the input": like, "indices": indices})
     if indices.dtype.kind not in "iu":

@@ -18,7 +18,7 @@ def max_pool2d(
     dilation: Size = 1,
     ceil_mode: bool = False,
 ) -> tuple[Array, Array]:
-    """The largest element of each window, and where in the window it was.
+    """Maximum of each window, and its position within the window.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def max_pool2d(
 
     Notes
     -----
-    A NaN in a window wins, the first one if there are several (PyTorch: the last). Deterministic.
+    NaN propagates; its position is that of the first NaN of a window (PyTorch: the last). Deterministic.
     Errors: docs/errors.md.
 
     Examples
@@ -68,7 +68,7 @@ def max_pool2d_input_grad(
     *,
     out: Array | None = None,
 ) -> Array:
-    """dx: each input collects the gradients of the windows it won.
+    """dx: dy is routed to the maximum of each window, summed where windows overlap.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def max_pool1d(
     dilation: Size = 1,
     ceil_mode: bool = False,
 ) -> tuple[Array, Array]:
-    """The largest element of each window along one axis, and where in the window it was.
+    """Maximum of each window along one axis, and its position within the window.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def max_pool3d(
     dilation: Size = 1,
     ceil_mode: bool = False,
 ) -> tuple[Array, Array]:
-    """The largest element of each window in a volume, and where in the window it was.
+    """Maximum of each window in a volume, and its position within the window.
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ def max_pool3d_input_grad(
 
 
 class _MaxPlan(NamedTuple):
-    """What follows from the shapes and options of a call."""
+    """Plan of a call: what follows from its shapes and options."""
 
     shape: PoolShape
     x_shape: tuple[int, ...]
@@ -235,7 +235,7 @@ class _MaxPlan(NamedTuple):
 
 
 def _max_pool(op: str, rank: int, x: Array, *windows: Any) -> tuple[Array, Array]:
-    """Both results; `windows` as `pool_shape` takes them."""
+    """Max pooling of any rank; `windows` are the options of `pool_shape`."""
     call = Call(op, x=x)
     plan = call.plan(_forward_plan, rank, *windows)
     (x,) = call.arrays

@@ -1,4 +1,4 @@
-"""Shapes of poolings in one, two and three dimensions, and every error about them."""
+"""Shapes of pooling operations in one, two and three dimensions, with their checks."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -15,7 +15,7 @@ NAMES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
 class PoolShape(NamedTuple):
-    """One pooling: x (n, c, depth, height, width), where the axes that the arrays lack have one position."""
+    """Shape of a pooling: x (n, c, depth, height, width); axes that the arrays do not have are of size 1."""
 
     n: int
     c: int
@@ -23,11 +23,11 @@ class PoolShape(NamedTuple):
     h: Axis
     w: Axis
     rank: int
-    """How many of the axes the arrays have: the last ones."""
+    """Number of spatial axes of the arrays: the last ones of d, h, w."""
 
     @property
     def axes(self) -> tuple[Axis, ...]:
-        """Those that the arrays have."""
+        """Spatial axes of the arrays."""
         return (self.d, self.h, self.w)[3 - self.rank :]
 
     @property
@@ -48,18 +48,18 @@ class PoolShape(NamedTuple):
 
     @property
     def taps(self) -> int:
-        """Positions in a window."""
+        """Elements of a window."""
         return self.d.taps * self.h.taps * self.w.taps
 
     @property
     def mask_dtype(self) -> np.dtype[np.unsignedinteger]:
-        """The smallest unsigned type that holds every position in a window."""
+        """Smallest unsigned dtype that holds every position within a window."""
         return _smallest_holding(self.taps - 1)
 
 
 @lru_cache
 def _smallest_holding(number: int) -> np.dtype[np.unsignedinteger]:
-    """The smallest unsigned type for a number; NumPy takes microseconds to say."""
+    """Smallest unsigned dtype for a number, cached: NumPy takes microseconds."""
     return np.min_scalar_type(number)
 
 
@@ -117,12 +117,12 @@ def pool_shape(
 
 
 def forward_shape(call: Call, rank: int, *windows: Any) -> PoolShape:
-    """The plan of a forward call; `windows` as `pool_shape` takes them."""
+    """Shape of a forward call; `windows` are the options of `pool_shape`."""
     return pool_shape(call.op, rank, call.like.shape, *windows)
 
 
 def backward_shape(call: Call, rank: int, input_shape: Any, *windows: Any) -> PoolShape:
-    """The plan of a gradient: the forward call's shape, which dy has to fit."""
+    """Shape of the forward call of a gradient, checked against dy."""
     x_shape = shape_of(call.op, "input_shape", input_shape, LAYOUTS[rank])
     s = pool_shape(call.op, rank, x_shape, *windows)
     call.require_shape("dy", call.like, s.y_shape, "the forward result's shape for input_shape")
@@ -130,12 +130,12 @@ def backward_shape(call: Call, rank: int, input_shape: Any, *windows: Any) -> Po
 
 
 class AdaptiveShape(NamedTuple):
-    """Windows that share each axis out: window i of P over H positions is floor(i H / P) to ceil((i + 1) H / P)."""
+    """Shape of an adaptive pooling: window i of P over H elements is floor(i H / P) to ceil((i + 1) H / P)."""
 
     n: int
     c: int
     x_sizes: tuple[int, int, int]
-    """Depth, height and width; axes that the arrays lack have one position."""
+    """Depth, height and width; axes that the arrays do not have are of size 1."""
     y_sizes: tuple[int, int, int]
     rank: int
 
@@ -155,7 +155,7 @@ class AdaptiveShape(NamedTuple):
 
 
 def adaptive_shape(op: str, rank: int, x_shape: Sequence[int], output_size: Any) -> AdaptiveShape:
-    """Shape of an adaptive pooling to an output of a given size, where None means the input's.
+    """Shape of an adaptive pooling; None in output_size means the input's size.
 
     Raises
     ------
@@ -165,23 +165,23 @@ def adaptive_shape(op: str, rank: int, x_shape: Sequence[int], output_size: Any)
         If the shapes do not fit together.
     """
     n, c, *extents = image_sizes(op, rank, x_shape)
-    given = output_size if isinstance(output_size, Sequence) else (output_size,) * rank
+    requested = output_size if isinstance(output_size, Sequence) else (output_size,) * rank
     if isinstance(output_size, str):
         raise TypeError(f"{op}: output_size is {output_size!r}, expected an int or one for each of {rank} axes")
-    if len(given) != rank:
+    if len(requested) != rank:
         raise ValueError(f"{op}: output_size is {output_size!r}, expected an int or one for each of {rank} axes")
-    wanted = [
+    outputs = [
         size if one is None else positive(op, "output_size" if one is output_size else f"output_size[{axis}]", one)
-        for axis, (size, one) in enumerate(zip(extents, given, strict=True))
+        for axis, (size, one) in enumerate(zip(extents, requested, strict=True))
     ]
     ones = [1] * (3 - rank)
     d, h, w = ones + extents
-    z, p, q = ones + wanted
+    z, p, q = ones + outputs
     return AdaptiveShape(n, c, (d, h, w), (z, p, q), rank)
 
 
 def image_sizes(op: str, rank: int, x_shape: Sequence[int]) -> tuple[int, ...]:
-    """N, C and the extents, of which only N may be 0."""
+    """Check a shape and return N, C and the extents, of which only N may be 0."""
     n, *others = sizes(op, "x", x_shape, LAYOUTS[rank])
     for axis, size in enumerate(others, 1):
         positive(op, f"x.shape[{axis}]", size)

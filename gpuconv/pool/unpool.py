@@ -1,4 +1,4 @@
-"""Unpooling: the partial inverse of maximum pooling, by the indices of the maxima."""
+"""Max unpooling: the partial inverse of max pooling, by the indices of the maxima."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ def max_unpool2d(
     *,
     out: Array | None = None,
 ) -> Array:
-    """Each element at the position it was taken from, zeros elsewhere.
+    """Scatter each element to the position of its index, zeros elsewhere.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def max_unpool2d(
 
 
 def max_unpool2d_input_grad(dy: Array, indices: Array, *, out: Array | None = None) -> Array:
-    """dx: each element's gradient is that of the position it went to.
+    """dx: dy gathered at the indices.
 
     Parameters
     ----------
@@ -186,22 +186,25 @@ def _max_unpool(
 
 
 def _output_extents(
-    op: str, rank: int, given: Sequence[int] | None, default: Sequence[int], strides: Sequence[int]
+    op: str, rank: int, output_size: Sequence[int] | None, default: Sequence[int], strides: Sequence[int]
 ) -> tuple[int, ...]:
-    """The result's extents: those given, if less than a stride from the default ones."""
-    if given is None:
+    """Extents of the result: output_size, if within a stride of the default."""
+    if output_size is None:
         for axis, size in enumerate(default):
             if size < 1:
                 raise ValueError(f"{op}: the result's axis {axis + 2} would have {size} positions, expected at least 1")
         return tuple(default)
-    extents = tuple(given)[-rank:] if isinstance(given, Sequence) and len(given) == rank + 2 else given
-    found = several(op, "output_size", extents, rank)
-    for size, expected, stride in zip(found, default, strides, strict=True):
+    requested = output_size
+    if isinstance(output_size, Sequence) and len(output_size) == rank + 2:
+        requested = tuple(output_size)[-rank:]
+    extents = several(op, "output_size", requested, rank)
+    for size, expected, stride in zip(extents, default, strides, strict=True):
         if not expected - stride < size < expected + stride:
             raise ValueError(
-                f"{op}: output_size is {given}, expected less than a stride {tuple(strides)} from {tuple(default)}"
+                f"{op}: output_size is {output_size}, expected less than a stride {tuple(strides)} "
+                f"from {tuple(default)}"
             )
-    return found
+    return extents
 
 
 def _max_unpool_input_grad(op: str, rank: int, dy: Array, indices: Array, out: Array | None) -> Array:

@@ -1,1 +1,1 @@
-"""Padding and upsampling."""
+"""Padding and upsampling, by resampling tables."""

@@ -11,7 +11,7 @@ from ..core.device import Array
 from ..core.hints import described
 from ..core.options import number, one_of
 from ..core.shapes import any_shape, integer
-from .taps import Taps, resample, taps, transposed
+from .tables import Table, make_table, resample, transpose
 
 MODES = ("constant", "reflect", "replicate", "circular")
 
@@ -19,7 +19,7 @@ MODES = ("constant", "reflect", "replicate", "circular")
 def pad(
     x: Array, padding: Sequence[int], mode: str = "constant", value: float | None = None, *, out: Array | None = None
 ) -> Array:
-    """x with something around it.
+    """x padded along its last axes.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def pad(
     padding : sequence of int
         (before, after) of the last axis, then of the one before it, and so on. Negative amounts crop.
     mode : {"constant", "reflect", "replicate", "circular"}
-        What stands there: the value; x mirrored at its edge elements; the nearest element; x again from its other end.
+        Padding values: `value`; x mirrored at its edge elements; the nearest element; x repeated periodically.
         All but "constant" pad the last one, two or three axes of arrays with one or two axes more.
     value : float, optional
         For "constant"; default 0.
@@ -84,7 +84,7 @@ def pad_input_grad(
 
     Notes
     -----
-    Gathers, so there are no atomics: deterministic. Errors: docs/errors.md.
+    Gathers, without atomics: deterministic. Errors: docs/errors.md.
 
     Examples
     --------
@@ -100,11 +100,11 @@ def pad_input_grad(
     padded = (*shape[: len(shape) - len(tables)], *(table.size for table in tables))
     call.require_shape("dy", dy, padded, "the forward result's shape for input_shape")
     with call.device:
-        return call.finish(resample(call, dy, [transposed(table) for table in tables], 0.0, out))
+        return call.finish(resample(call, dy, [transpose(table) for table in tables], 0.0, out))
 
 
-def _tables(op: str, shape: Sequence[int], padding: Any, mode: str) -> list[Taps]:
-    """A table for each axis padded, first axis first."""
+def _tables(op: str, shape: Sequence[int], padding: Any, mode: str) -> list[Table]:
+    """Table of each padded axis, in the order of the axes."""
     if not isinstance(padding, Sequence) or isinstance(padding, str):
         raise TypeError(f"{op}: padding is {described(padding)}, expected a sequence of (before, after) for each axis")
     amounts = [integer(op, f"padding[{i}]", amount, at_least=1 - 2**31) for i, amount in enumerate(padding)]
@@ -120,7 +120,7 @@ def _tables(op: str, shape: Sequence[int], padding: Any, mode: str) -> list[Taps
     for i in reversed(range(axes)):
         axis, (before, after) = rank - 1 - i, amounts[2 * i : 2 * i + 2]
         _require_room(op, mode, axis, shape[axis], before, after)
-        tables.append(_padded(shape[axis], before, after, mode))
+        tables.append(_pad_table(shape[axis], before, after, mode))
     return tables
 
 
@@ -137,18 +137,18 @@ def _require_room(op: str, mode: str, axis: int, size: int, before: int, after: 
 
 
 @functools.lru_cache(maxsize=256)
-def _padded(size: int, before: int, after: int, mode: str) -> Taps:
-    """The table of one axis: where each position of the result comes from."""
+def _pad_table(size: int, before: int, after: int, mode: str) -> Table:
+    """Table of one padded axis."""
     positions = np.arange(-before, size + after)
     if mode == "constant":
         inside = (positions >= 0) & (positions < size)
-        return taps(size, inside, positions[inside])
+        return make_table(size, inside, positions[inside])
     if mode == "replicate":
         sources = np.clip(positions, 0, size - 1)
     elif mode == "reflect":
         sources = np.abs(positions)
         sources = np.where(sources >= size, 2 * (size - 1) - sources, sources)
-    else:  # as PyTorch, around what a negative padding has left
+    else:  # as PyTorch: periodic in what a negative padding has left
         first, last = max(-before, 0), size + min(after, 0)
         sources = first + (positions - first) % max(last - first, 1)
-    return taps(size, np.ones(len(sources)), sources)
+    return make_table(size, np.ones(len(sources)), sources)

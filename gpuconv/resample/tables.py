@@ -1,7 +1,7 @@
-"""Tables that say, along one axis, what each position of a result is made of.
+"""Resampling tables: the sparse matrix of a padding, cropping or resizing along one axis, in CSR form.
 
-Padding, cropping, resizing: each is y[j] = sum_t weight[t] x[source[t]] over the taps t of position j, one axis after
-the other. The gradient is the same with the transposed table.
+Every such operation is y[j] = sum_t weights[t] x[sources[t]] over the terms t of output j, separably along each axis.
+The gradient is the same operation with the transposed tables.
 """
 
 import functools
@@ -16,52 +16,52 @@ from ..core.call import Call
 from ..core.device import Array
 
 AXES = 3
-"""Axes that a kernel resamples at once."""
+"""Axes that a kernel resamples in one pass."""
 
 
-class Taps(NamedTuple):
-    """One axis: position j of the result has the taps starts[j], ..., starts[j + 1] - 1."""
+class Table(NamedTuple):
+    """Resampling table of one axis: output j has the terms starts[j], ..., starts[j + 1] - 1."""
 
     starts: np.ndarray[Any, Any]
     sources: np.ndarray[Any, Any]
     weights: np.ndarray[Any, Any]
     length: int
-    """Of the axis read."""
+    """Length of the input axis."""
     run: tuple[int, int, int]
-    """(first, last, shift): the longest stretch of positions j that are a copy of j - shift."""
+    """(first, last, shift): the longest run first <= j < last of outputs that are copies of input j - shift."""
 
     @property
     def size(self) -> int:
-        """Of the axis written."""
+        """Length of the output axis."""
         return len(self.starts) - 1
 
 
-def taps(length: int, counts: Sequence[int] | Any, sources: Any, weights: Any = None) -> Taps:
-    """A table from the number of taps of each position, and their sources and weights one after the other."""
+def make_table(length: int, counts: Sequence[int] | Any, sources: Any, weights: Any = None) -> Table:
+    """Table from the number of terms of each output, and the sources and weights of all terms in order."""
     counts, sources = np.asarray(counts, np.int32), np.asarray(sources, np.int32)
     starts = np.concatenate([np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32)])
     weights = np.ones(len(sources)) if weights is None else np.asarray(weights, np.float64)
-    return Taps(starts, sources, weights, length, _longest_copy(counts, starts, sources, weights))
+    return Table(starts, sources, weights, length, _longest_copy(counts, starts, sources, weights))
 
 
 @functools.lru_cache(maxsize=64)
-def identity(length: int) -> Taps:
-    """Nothing happens along this axis."""
-    return taps(length, np.ones(length), np.arange(length))
+def identity(length: int) -> Table:
+    """Table that copies an axis."""
+    return make_table(length, np.ones(length), np.arange(length))
 
 
-def transposed(table: Taps) -> Taps:
-    """The table of the gradient: which positions of dy a position of dx collects, in their order."""
+def transpose(table: Table) -> Table:
+    """Transposed table, for the gradient: the terms of each input, in ascending order of outputs."""
     positions = np.repeat(np.arange(table.size), np.diff(table.starts))
     order = np.argsort(table.sources, kind="stable")
     counts = np.bincount(table.sources, minlength=table.length)
-    return taps(table.size, counts, positions[order], table.weights[order])
+    return make_table(table.size, counts, positions[order], table.weights[order])
 
 
-def resample(call: Call, x: Array, tables: Sequence[Taps], fill: float, out: Array | None) -> Array:
-    """The last axes of x by their tables; what has no taps is filled.
+def resample(call: Call, x: Array, tables: Sequence[Table], fill: float, out: Array | None) -> Array:
+    """Resample the last axes of x by their tables; outputs without terms are `fill`.
 
-    Three axes go at once, more in further passes.
+    Three axes are resampled in one pass, more in further passes.
     """
     tables = [identity(size) for size in x.shape[: x.ndim - len(tables)]] + list(tables)
     result = call.output(tuple(table.size for table in tables), out)
@@ -77,19 +77,19 @@ def resample(call: Call, x: Array, tables: Sequence[Taps], fill: float, out: Arr
     return result
 
 
-def _one_pass(call: Call, x: Array, tables: list[Taps], axes: range, fill: float, y: Array) -> None:
-    """Resample a few axes next to each other; those behind them, as one, stay as they are."""
+def _one_pass(call: Call, x: Array, tables: list[Table], axes: range, fill: float, y: Array) -> None:
+    """Resample up to three adjacent axes; the axes after them are merged and copied."""
     outer, inner = math.prod(x.shape[: axes.start]), math.prod(x.shape[axes.stop :])
-    behind = [identity(inner)] if axes.stop < x.ndim else []
-    kept = [tables[axis] for axis in axes] + behind
-    three = [identity(1)] * (AXES - len(kept)) + kept
+    trailing = [identity(inner)] if axes.stop < x.ndim else []
+    active = [tables[axis] for axis in axes] + trailing
+    three = [identity(1)] * (AXES - len(active)) + active
     source = x.reshape(outer, *(table.length for table in three))
     target = y.reshape(outer, *(table.size for table in three))
     call.kernels.resample.resample(source, three, call.compute_dtype.type(fill), target)
 
 
 def _passes(rank: int) -> list[range]:
-    """The last three axes, then two at a time."""
+    """Ranges of axes: the last three, then two per pass."""
     passes, stop = [range(max(rank - AXES, 0), rank)], rank - AXES
     while stop > 0:
         passes.append(range(max(stop - AXES + 1, 0), stop))
@@ -97,21 +97,21 @@ def _passes(rank: int) -> list[range]:
     return passes
 
 
-def _is_identity(table: Taps) -> bool:
+def _is_identity(table: Table) -> bool:
     return table.size == table.length and table.run == (0, table.size, 0)
 
 
 def _longest_copy(counts: Any, starts: Any, sources: Any, weights: Any) -> tuple[int, int, int]:
-    """The longest stretch of positions with one tap of weight 1 at a constant distance."""
+    """The longest run of outputs with a single term of weight 1 at a constant shift."""
     single = counts == 1
     shifts = np.full(len(counts), np.iinfo(np.int32).max, np.int64)
-    at = starts[:-1][single]
-    whole = weights[at] == 1
+    terms = starts[:-1][single]
+    unit = weights[terms] == 1
     positions = np.flatnonzero(single)
-    shifts[positions[whole]] = (positions - sources[at])[whole]
+    shifts[positions[unit]] = (positions - sources[terms])[unit]
     edges = np.flatnonzero(np.diff(shifts, prepend=np.nan, append=np.nan) != 0)
-    stretches = [(a, b) for a, b in itertools.pairwise(edges) if shifts[a] != np.iinfo(np.int32).max]
-    if not stretches:
+    runs = [(a, b) for a, b in itertools.pairwise(edges) if shifts[a] != np.iinfo(np.int32).max]
+    if not runs:
         return 0, 0, 0
-    first, last = max(stretches, key=lambda stretch: stretch[1] - stretch[0])
+    first, last = max(runs, key=lambda run: run[1] - run[0])
     return int(first), int(last), int(shifts[first])

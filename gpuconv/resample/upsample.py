@@ -11,7 +11,7 @@ from ..core.device import Array
 from ..core.hints import described
 from ..core.options import flag, number, one_of
 from ..core.shapes import any_shape, positive
-from .taps import Taps, resample, taps, transposed
+from .tables import Table, make_table, resample, transpose
 
 RANKS = {"nearest": (3, 4, 5), "linear": (3,), "bilinear": (4,), "trilinear": (5,)}
 
@@ -37,7 +37,7 @@ def upsample(
     mode : {"nearest", "linear", "bilinear", "trilinear"}
         The linear ones for one, two and three spatial axes.
     align_corners : bool, optional
-        For the linear ones: the corner elements' centres, not the corners of the image, keep their place.
+        For the linear modes: align the centers of the corner elements instead of the corners of the image.
     out : array, optional
         Memory for the result; must not overlap x.
 
@@ -53,7 +53,7 @@ def upsample(
     Notes
     -----
     As torch.nn.functional.interpolate without recompute_scale_factor and antialias: position j of "nearest" is
-    floor(j / scale), the scale and the product in float32 as there. Where a fractional scale gives the same size or
+    floor(j / scale), with scale and product in float32 like PyTorch's. Where a fractional scale gives the same size or
     twice the size (3 positions times 1.3), PyTorch copies images whole; with one or three spatial axes it follows the
     scale forward but not backward. Here both passes follow its forward pass. Deterministic. Errors: docs/errors.md.
 
@@ -99,7 +99,7 @@ def upsample_input_grad(
 
     Notes
     -----
-    Gathers, so there are no atomics: deterministic. Errors: docs/errors.md.
+    Gathers, without atomics: deterministic. Errors: docs/errors.md.
 
     Examples
     --------
@@ -114,13 +114,13 @@ def upsample_input_grad(
     result = (*shape[:2], *(table.size for table in tables))
     call.require_shape("dy", dy, result, "the forward result's shape for input_shape")
     with call.device:
-        return call.finish(resample(call, dy, [transposed(table) for table in tables], 0.0, out))
+        return call.finish(resample(call, dy, [transpose(table) for table in tables], 0.0, out))
 
 
 def _tables(
     op: str, name: str, shape: tuple[int, ...], size: Any, scale_factor: Any, mode: str, align_corners: Any
-) -> list[Taps]:
-    """A table for each spatial axis."""
+) -> list[Table]:
+    """Table of each spatial axis."""
     one_of(op, "mode", mode, tuple(RANKS))
     if len(shape) not in RANKS[mode]:
         ranks = " or ".join(map(str, RANKS[mode]))
@@ -129,6 +129,7 @@ def _tables(
         raise ValueError(f"{op}: align_corners is {align_corners}, expected None for mode 'nearest'")
     aligned = align_corners is not None and flag(op, "align_corners", align_corners)
     lengths = [positive(op, f"{name}.shape[{axis + 2}]", length) for axis, length in enumerate(shape[2:])]
+    # output sizes and scales
     if (size is None) == (scale_factor is None):
         raise ValueError(f"{op}: size is {size} and scale_factor is {scale_factor}, expected one of them")
     if scale_factor is None:
@@ -158,27 +159,27 @@ def _scaled(op: str, length: int, scale: float) -> int:
 
 
 @functools.lru_cache(maxsize=256)
-def _nearest(flat: bool, length: int, size: int, scale: float | None) -> Taps:
-    """PyTorch's rule, in its float32; for images the same size and twice the size are copies whatever the scale."""
+def _nearest(flat: bool, length: int, size: int, scale: float | None) -> Table:
+    """PyTorch's rule, in float32; images of the same or twice the size are copied whatever the scale."""
     step = np.float32(length) / np.float32(size) if scale is None else np.float32(1 / scale)
     if flat and size in (length, 2 * length):
         step = np.float32(length / size)
     sources = np.floor(np.arange(size, dtype=np.float32) * step).astype(np.int64)
-    return taps(length, np.ones(size), np.minimum(sources, length - 1))
+    return make_table(length, np.ones(size), np.minimum(sources, length - 1))
 
 
 @functools.lru_cache(maxsize=256)
-def _linear(aligned: bool, length: int, size: int, scale: float | None) -> Taps:
-    """Two taps for each position: the elements left and right of where it lies."""
+def _linear(aligned: bool, length: int, size: int, scale: float | None) -> Table:
+    """Two terms per output: the inputs left and right of its coordinate."""
     positions = np.arange(size, dtype=np.float64)
     if size == length:
-        places = positions
+        coordinates = positions
     elif aligned:
-        places = positions * ((length - 1) / (size - 1) if size > 1 else 0.0)
+        coordinates = positions * ((length - 1) / (size - 1) if size > 1 else 0.0)
     else:
-        places = np.maximum((length / size if scale is None else 1 / scale) * (positions + 0.5) - 0.5, 0)
-    left = np.minimum(places.astype(np.int64), length - 1)
+        coordinates = np.maximum((length / size if scale is None else 1 / scale) * (positions + 0.5) - 0.5, 0)
+    left = np.minimum(coordinates.astype(np.int64), length - 1)
     right = np.minimum(left + 1, length - 1)
-    share = np.clip(places - left, 0, 1)
+    share = np.clip(coordinates - left, 0, 1)
     sources, weights = (np.stack(both, axis=1).ravel() for both in ((left, right), (1 - share, share)))
-    return taps(length, np.full(size, 2), sources, weights)
+    return make_table(length, np.full(size, 2), sources, weights)
