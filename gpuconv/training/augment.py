@@ -17,6 +17,12 @@ def shifted(images: np.ndarray[Any, Any], largest: int, rng: np.random.Generator
     Returns
     -------
     array (N, C, H, W)
+
+    Examples
+    --------
+    >>> from gpuconv.training import shifted
+    >>> shifted(np.arange(4.0).reshape(1, 1, 2, 2), 1, np.random.default_rng(0)).shape
+    (1, 1, 2, 2)
     """
     n, _, h, w = images.shape
     sides = (largest, largest)

@@ -54,7 +54,15 @@ def standardized(
     test_images: np.ndarray[Any, Any],
     test_labels: np.ndarray[Any, Any],
 ) -> Dataset:
-    """Make a dataset of zero mean and unit deviation; both are measured on the training images alone."""
+    """Make a dataset of zero mean and unit deviation; both are measured on the training images alone.
+
+    Examples
+    --------
+    >>> from gpuconv.training import standardized
+    >>> images, labels = np.array([1.0, 3.0]).reshape(2, 1, 1, 1), np.array([0, 1])
+    >>> standardized("two", images, labels, images, labels).train_images.ravel()
+    array([-1.,  1.], dtype=float32)
+    """
     mean, deviation = float(train_images.mean(dtype=np.float64)), float(train_images.std(dtype=np.float64)) or 1.0
     train_images, test_images = (
         ((images - mean) / deviation).astype(np.float32) for images in (train_images, test_images)

@@ -42,6 +42,12 @@ def mnist_folder(folder: Path) -> Dataset:
     ------
     DataError
         If a file is missing, damaged, truncated or of another kind, or images and labels do not match.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from gpuconv.training import mnist_folder
+    >>> data = mnist_folder(Path("mnist"))  # doctest: +SKIP
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
@@ -85,6 +91,15 @@ def read_idx(path: Path, rank: int) -> np.ndarray[Any, Any]:
     ------
     DataError
         If the file cannot be read, is damaged, truncated, longer than its header says, or of another kind.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from gpuconv.training import read_idx
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "labels"
+    >>> size = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 3]))
+    >>> read_idx(path, 1)
+    array([7, 3], dtype=uint8)
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:

@@ -162,6 +162,17 @@ def evaluate(
     -------
     loss : float
     scores : NumPy array (N, classes)
+
+    Examples
+    --------
+    >>> from gpuconv import training
+    >>> data = training.digits()
+    >>> model = training.lenet((1, 8, 8), 10, seed=0)
+    >>> loss, scores = training.evaluate(
+    ...     model, nn.CrossEntropyLoss(), data.test_images, data.test_labels, data.classes
+    ... )
+    >>> scores.shape
+    (360, 10)
     """
     model.eval()
     total, scores = 0.0, []

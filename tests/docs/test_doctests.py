@@ -33,14 +33,18 @@ def test_examples(name, capsys):
 
 
 FUNCTIONS = sorted(name for name in gpuconv.__all__ if isinstance(getattr(gpuconv, name), FunctionType))
-SUBPACKAGES = ("nn", "nn.init", "optim", "optim.lr_scheduler", "testing", "emulator")
+SUBPACKAGES = ("nn", "nn.init", "optim", "optim.lr_scheduler", "training", "testing", "emulator")
 BASES = {"nn.Activation", "nn.Buffer", "nn.Loss", "nn.init.Initializer", "optim.lr_scheduler.LRScheduler"}
 """What one derives from, or is given."""
 RESULTS = {
+    "training.DataError",
+    "training.Dataset",
+    "training.Epoch",
+    "training.Progress",
     "testing.GradientError",
     "testing.GradientReport",
     "emulator.EmulatorError",
-    "emulator.Place",
+    "emulator.Location",
     "emulator.Report",
 }
 """What functions return or raise: the functions' examples show them."""
