@@ -1,7 +1,11 @@
 """Every public name is on exactly one page of the API reference."""
 
+import importlib
 import importlib.util
+import re
 from collections import Counter
+
+import pytest
 
 import gpuconv
 
@@ -35,3 +39,9 @@ def test_what_a_subpackage_describes_is_public_in_it():
     reference = load_reference()
     for name, path in reference.ELSEWHERE.items():
         assert name in reference.resolve(path).__all__
+
+
+@pytest.mark.parametrize(("target", "title"), [("cpu", "CPU"), ("cuda", "CUDA")])
+def test_the_algorithms_of_a_target_are_listed_in_the_concepts(target, title):
+    rows = re.findall(rf"^\| `(\w+)` \| {title} \|", (ROOT / "docs" / "concepts.md").read_text(), re.MULTILINE)
+    assert tuple(rows) == importlib.import_module(f"gpuconv.kernels.conv.{target}").ALGORITHMS
