@@ -25,6 +25,7 @@ def dropout(x, threshold, scale, seed, offset, y):
 
 @streaming
 def _dropout(x, threshold, scale, seed, offset, y, thread, threads):
+    """x and y flat; element i takes word i % 4 of counter i // 4."""
     first, last = share((x.size + 3) // 4, thread, threads)
     # four elements a counter
     whole = min(last, x.size // 4) - first

@@ -104,6 +104,7 @@ def _normalize_body(x, mean, variance, weight, bias, eps, y, thread, threads):
 
 
 def _gradient_sums_body(dy, x, mean, variance, eps, dy_sums, dyx_sums, thread, threads):
+    """dy and x (A, B, L), mean and variance (B / sharing,), sums (B,); a thread takes sets b."""
     first, last = share(x.shape[1], thread, threads)
     sums, products = np.zeros(last - first), np.zeros(last - first)
     for a in range(x.shape[0]):
@@ -124,6 +125,7 @@ def _gradient_sums_body(dy, x, mean, variance, eps, dy_sums, dyx_sums, thread, t
 
 
 def _set_means_body(dy_sums, dyx_sums, weight, terms, mean_dy, mean_dyx, dweight, dbias, thread, threads):
+    """sums (M, C), means (M, G), weight, dweight and dbias (C,); a thread takes groups."""
     first, last = share(mean_dy.shape[1], thread, threads)
     channels = dy_sums.shape[1] // mean_dy.shape[1]
     for g in range(first, last):

@@ -171,6 +171,7 @@ def _gradient_sums_kernel(dtype):
         in_rows, step = L % FOUR == 0, uint32(ELEMENTS_PER_ROUND)
         if not in_rows:
             i, step = uint32(r * uint32(ELEMENTS_PER_BLOCK) + uint32(cuda.threadIdx.x)), uint32(THREADS)
+        # sums of the thread's elements
         statistic = uint32(b // uint32(sharing))
         center, total, product = mean[statistic], dtype(0), dtype(0)
         while i < end:
@@ -186,6 +187,7 @@ def _gradient_sums_kernel(dtype):
                 total += dy[at]
                 product += dy[at] * (x[at] - center)
             i = uint32(i + step)
+        # sums of the block
         total, product = block_sum(memory, total), block_sum(others, product)
         if cuda.threadIdx.x == 0:
             dy_sums[block] = total

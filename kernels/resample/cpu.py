@@ -25,6 +25,7 @@ def _resample(
     x, a_starts, a_sources, a_weights, b_starts, b_sources, b_weights, starts, sources, weights, run, fill, y,
     thread, threads,
 ):  # fmt: skip
+    """x (outer, I0, I1, I2), y (outer, O0, O1, O2); tables a, b of the outer axes, one of the columns."""
     P, Q, columns = y.shape[1:]
     low, high, shift = run
     first, last = share(y.shape[0] * P * Q, thread, threads)

@@ -171,6 +171,6 @@ def test_an_output_that_overlaps_the_input_in_part_is_refused():
         (lambda x: gpuconv.mish(x.astype(int)), TypeError, "mish: x has dtype int64, expected float32, float64"),
     ],
 )
-def test_bad_arguments_are_named(call, error, message):
+def test_wrong_arguments_are_named(call, error, message):
     with pytest.raises(error, match=message):
         call(np.zeros((2, 3), np.float32))

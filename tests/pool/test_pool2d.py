@@ -117,7 +117,7 @@ def test_finite_differences(device, on):
         ),
     ],
 )
-def test_bad_input_is_named(call, message):
+def test_wrong_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call(np.zeros((1, 1, 4, 4), np.float32))
 

@@ -184,6 +184,7 @@ def _nll_grad(target, weight, ignore_index, dloss, mean, dx, threads):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _cross_entropy_rows(x, target, weight, ignore_index, smoothing, losses, weights, thread, threads):
+    """x (outer, classes, inner), target, losses and weights (rows,); a thread takes rows."""
     classes, inner, flat_x = x.shape[1], x.shape[2], x.reshape(-1)
     logits, powers = scratch_row(classes, x), scratch_row(classes, x)
     first, last = share(target.size, thread, threads)
@@ -208,6 +209,7 @@ def _cross_entropy_rows(x, target, weight, ignore_index, smoothing, losses, weig
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _cross_entropy_grad_rows(x, target, weight, ignore_index, smoothing, dloss, divisor, dx, thread, threads):
+    """x and dx (outer, classes, inner), target (rows,), dloss one or (rows,), divided by the divisor."""
     classes, inner, flat_x, flat_dx = x.shape[1], x.shape[2], x.reshape(-1), dx.reshape(-1)
     even, even_mass = smoothing / x.dtype.type(classes), x.dtype.type(0)
     for c in range(classes):

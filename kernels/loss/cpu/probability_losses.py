@@ -36,6 +36,7 @@ def cross_entropy_of_probabilities_grad(x, target, weight, smoothing, dloss, sca
 
 @streaming
 def _losses(x, target, weight, smoothing, losses, thread, threads):
+    """x and target (outer, classes, inner), losses (rows,); a thread takes rows."""
     classes, inner = x.shape[1], x.shape[2]
     logits, powers, distribution = scratch_row(classes, x), scratch_row(classes, x), scratch_row(classes, x)
     flat_x, flat_target, even = x.reshape(-1), target.reshape(-1), smoothing / x.dtype.type(classes)
@@ -54,6 +55,7 @@ def _losses(x, target, weight, smoothing, losses, thread, threads):
 
 @streaming
 def _gradients(x, target, weight, smoothing, dloss, scale, dx, thread, threads):
+    """x, target and dx (outer, classes, inner), dloss one or (rows,); a thread takes rows."""
     classes, inner = x.shape[1], x.shape[2]
     row, powers, distribution = scratch_row(classes, x), scratch_row(classes, x), scratch_row(classes, x)
     flat_x, flat_target, flat_dx = x.reshape(-1), target.reshape(-1), dx.reshape(-1)

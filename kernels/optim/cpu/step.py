@@ -87,6 +87,7 @@ def _adam(
     w, dw, mean, square, largest,
     sign, weight_decay, shrink, rate, kept, square_rate, size, correction, eps, thread, threads,
 ):  # fmt: skip
+    """All arrays flat, of one size; largest is None without AMSGrad."""
     peaks = part(w if largest is None else largest, thread, threads)
     w, dw = part(w, thread, threads), part(dw, thread, threads)
     mean, square = part(mean, thread, threads), part(square, thread, threads)
@@ -103,6 +104,7 @@ def _adam(
 
 @streaming
 def _rmsprop(w, dw, square, mean, v, sign, weight_decay, lr, kept, rate, momentum, eps, thread, threads):
+    """All arrays flat, of one size; mean is None unless centered, v without momentum."""
     means = part(w if mean is None else mean, thread, threads)
     velocities = part(w if v is None else v, thread, threads)
     w, dw, square = part(w, thread, threads), part(dw, thread, threads), part(square, thread, threads)

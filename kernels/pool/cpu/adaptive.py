@@ -87,6 +87,7 @@ def _covering_windows(size, count):
 
 @streaming
 def _adaptive_avg_pool(depths, rows, columns, x, y, thread, threads):
+    """x (planes, D, H, W), y flat (planes, Z, P, Q); tables of windows for each axis."""
     line = np.empty(x.shape[3], x.dtype)
     first, last = share(x.shape[0], thread, threads)
     out = first * depths.shape[0] * rows.shape[0] * columns.shape[0]
@@ -114,6 +115,7 @@ def _adaptive_avg_pool(depths, rows, columns, x, y, thread, threads):
 
 @streaming
 def _adaptive_avg_pool_grad(depths, rows, columns, over_d, over_h, over_w, dy, dx, thread, threads):
+    """dy (planes, Z, P, Q), dx (planes, D, H, W); tables of windows, then of the windows over each position."""
     line = np.empty(dy.shape[3], dy.dtype)
     first, last = share(dx.shape[0], thread, threads)
     for plane in range(first, last):
@@ -163,6 +165,7 @@ def _largest(x, depths, rows, columns):
 
 @streaming
 def _adaptive_max_pool_grad(depths, rows, columns, dy, indices, dx, thread, threads):
+    """dy and indices (planes, Z, P, Q), dx (planes, D, H, W); a winner outside its window is ignored."""
     height, width = dx.shape[2], dx.shape[3]
     first, last = share(dx.shape[0], thread, threads)
     for plane in range(first, last):
