@@ -10,7 +10,7 @@ from unittest import mock
 
 import numpy as np
 
-# One set of options for each kernel of the optimisers: what else they take are values at run time.
+# One set of options for each kernel of the optimizers: what else they take are values at run time.
 OPTIMIZERS = [
     ("SGD", {"lr": 0.1}),
     ("SGD", {"lr": 0.1, "momentum": 0.9}),

@@ -28,7 +28,7 @@ class Case(NamedTuple):
     operation: str
     arguments: dict[str, Any]
     flops: int
-    """Of the direct algorithm."""
+    """FLOPs of the direct algorithm."""
     bytes: int
     """Minimum traffic: every array read or written once."""
     terms: int

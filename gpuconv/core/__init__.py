@@ -1,1 +1,1 @@
-"""What every operation stands on: arrays, devices, shapes, the call, graphs."""
+"""Runtime shared by all operations: arrays, devices, dtypes, shapes, calls and their plans, graphs."""

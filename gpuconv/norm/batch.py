@@ -184,6 +184,7 @@ def _batch_norm(
     running: dict[str, Any] = {"running_mean": running_mean, "running_var": running_var}
     if flag(op, "training", training):
         updated(op, **running)
+    # checks
     call = Call(op, (*running, *affine), float32=tuple(running), x=x, **running, **affine)
     x, mean, var, weight, bias = call.arrays
     require_layout(op, "x", x)
@@ -194,6 +195,7 @@ def _batch_norm(
     if not training and (mean is None or var is None):
         raise ValueError(f"{op}: running_mean and running_var are None, expected arrays unless training=True")
     factor = call.compute_dtype.type(finite(op, "momentum", momentum))
+    # statistics, then y
     with call.device:
         y = call.output(x.shape, out, coinciding=(x,))
         if training:  # after all checks, since the running statistics change

@@ -111,12 +111,14 @@ def _batch_norm_grad(
     batch_statistics = flag(op, "training", training)
     with call.device:
         dx = call.output(x.shape, out, coinciding=(dy, x))
+        # sums of dy and dy xhat per channel, from them dweight, dbias and the means
         sums, means = ([call.output((1, x.shape[1])) for _ in range(2)] for _ in range(2))
         dweight, dbias = (call.output(x.shape[1:2]) for _ in range(2))
         statistics, terms = (mean.reshape(1, -1), var.reshape(1, -1)), max(x.size // max(x.shape[1], 1), 1)
         kernels.gradient_sums(rows_of(dy), rows_of(x), *statistics, tiny, *sums)
         kernels.set_means(*sums, weight, terms, *means, dweight, dbias)
-        if batch_statistics:  # they depend on x
+        # dx, through the batch statistics if they depend on x
+        if batch_statistics:
             kernels.input_grad(rows_of(dy), rows_of(x), *statistics, weight, tiny, *means, rows_of(dx))
         else:
             zeros = array_module(mean).zeros_like(statistics[0])

@@ -35,7 +35,7 @@ def test_a_geometry_holds_the_shapes_the_depth_and_the_image():
         ((1, 3, 1), {}, 5, (9, 8)),
     ],
 )
-def test_neighbouring_axes_of_one_tap_are_one_axis(kernel, options, depth, image):
+def test_neighboring_axes_of_one_tap_are_one_axis(kernel, options, depth, image):
     g = volume_shape("conv3d", 3, X, (4, 6, *kernel), **options)
     assert (g.depth.size, (g.image.h, g.image.w)) == (depth, image)
 

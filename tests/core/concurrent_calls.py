@@ -30,7 +30,7 @@ def results(seed):
         "softmax": gpuconv.softmax(x, 1),
         "scores": scores,
         "loss": gpuconv.cross_entropy(scores, np.arange(8)),
-        "normalised": gpuconv.batch_norm2d(x, training=True),
+        "normalized": gpuconv.batch_norm2d(x, training=True),
     }
 
 

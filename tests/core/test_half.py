@@ -134,7 +134,7 @@ def test_what_is_handed_through_is_not_copied(dtype):
     assert gpuconv.dropout(x, training=False, seed=0) is x
 
 
-def test_initialisers_round_once(dtype):
+def test_initializers_round_once(dtype):
     drawn = gpuconv.nn.init.kaiming_normal((8, 4, 3, 3), seed=0, dtype=dtype)
     double = gpuconv.nn.init.kaiming_normal((8, 4, 3, 3), seed=0, dtype=np.float64)
     assert drawn.dtype == dtype
@@ -142,7 +142,7 @@ def test_initialisers_round_once(dtype):
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
-def test_optimisers_keep_their_state_in_float32_and_round_the_parameter(name, dtype):
+def test_optimizers_keep_their_state_in_float32_and_round_the_parameter(name, dtype):
     rng = np.random.default_rng(0)
     half = gpuconv.nn.Parameter(rng.standard_normal(50).astype(dtype))
     single = gpuconv.nn.Parameter(half.data.astype(np.float32))

@@ -64,7 +64,7 @@ def test_what_is_not_training_is_the_input_itself(device, on):
     assert gpuconv.to_host(out).all()
 
 
-def test_as_many_are_dropped_as_asked_for_and_neighbours_are_independent():
+def test_as_many_are_dropped_as_asked_for_and_neighbors_are_independent():
     kept = gpuconv.dropout(np.ones((1000, 1001), np.float32), 0.3, seed=5) > 0
     assert kept.mean() == pytest.approx(0.7, abs=0.002)
     assert (kept[:, 1:] & kept[:, :-1]).mean() == pytest.approx(0.49, abs=0.003)

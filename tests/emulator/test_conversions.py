@@ -6,8 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from tests.emulator.exact import rounded
 from tests.emulator.execute import DTYPES, execute, padded, same, special_floats, special_integers
-from tests.emulator.test_floats import rounded
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
 INTEGERS = ["u8", "s8", "u16", "s16", "u32", "s32", "u64", "s64"]

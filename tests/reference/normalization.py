@@ -1,4 +1,4 @@
-"""Normalisation, straight from the definition: a set of values at a time."""
+"""Normalization, straight from the definition: a set of values at a time."""
 
 import numpy as np
 

@@ -35,27 +35,27 @@ def operations() -> Iterator[Operation]:
     yield Operation("nll_loss", tuple(_nll_losses()), (), ("input",), _gradients)
 
 
-def _labelled(name: str, labels: Any, options: dict[str, Any], shape: tuple[int, ...], terms: int) -> Sample:
+def _labeled(name: str, labels: Any, options: dict[str, Any], shape: tuple[int, ...], terms: int) -> Sample:
     return Sample(name, {"input": shape}, {"target": labels, **options}, terms)
 
 
 def _cross_entropies() -> Iterator[Sample]:
     weighted = {"weight": WEIGHT, "ignore_index": 2}
-    yield _labelled("cross_entropy, weighted", LABELS[:, 0], weighted, (4, 5), 40)
+    yield _labeled("cross_entropy, weighted", LABELS[:, 0], weighted, (4, 5), 40)
     for r in REDUCTIONS:
         options = {"reduction": r, "label_smoothing": 0.1}
-        yield _labelled(f"cross_entropy, {r}", LABELS, options, (4, 5, 2), 40)
+        yield _labeled(f"cross_entropy, {r}", LABELS, options, (4, 5, 2), 40)
         for classes in (5, 8):
-            yield _labelled(f"cross_entropy, {r}, {classes} classes", LABELS[:, 0], options, (4, classes), 40)
+            yield _labeled(f"cross_entropy, {r}, {classes} classes", LABELS[:, 0], options, (4, classes), 40)
         shapes = {"input": (4, 5), "target": (4, 5)}
         yield Sample(f"cross_entropy of probabilities, {r}", shapes, options, 40)
 
 
 def _nll_losses() -> Iterator[Sample]:
     weighted = {"weight": WEIGHT, "ignore_index": 2}
-    yield _labelled("nll_loss, weighted", LABELS[:, 0], weighted, (4, 5), 8)
+    yield _labeled("nll_loss, weighted", LABELS[:, 0], weighted, (4, 5), 8)
     for r in REDUCTIONS:
-        yield _labelled(f"nll_loss, {r}", LABELS, {"reduction": r}, (4, 5, 2), 8)
+        yield _labeled(f"nll_loss, {r}", LABELS, {"reduction": r}, (4, 5, 2), 8)
 
 
 def _gradients(call: OperationCall, dy: Any) -> list[Gradient]:

@@ -30,7 +30,7 @@ NAMES = tuple(
     "relu relu6 leaky_relu elu selu gelu silu mish softplus sigmoid tanh hardswish hardsigmoid hardtanh".split()
 )
 
-CANCELLING = ("tanh", "sigmoid")
+CANCELING = ("tanh", "sigmoid")
 """PyTorch computes the gradients from 1 - y or 1 - y^2, which cancel where y is near 1. gpuconv's are within 5e-16 of
 sigmoid's derivative in extended precision, where PyTorch's have no correct digit."""
 CROSSING = ("silu", "mish", "gelu", "hardswish")
@@ -70,7 +70,7 @@ def _magnitude(name: str, options: dict[str, Any]) -> float:
     """What errors of the gradient are compared with, where that is more than its largest element."""
     if options.get("approximate") == "tanh":
         return LARGEST_TERM
-    return 1.0 if name in (*CANCELLING, *CROSSING) else 0.0
+    return 1.0 if name in (*CANCELING, *CROSSING) else 0.0
 
 
 def prelu(rng: np.random.Generator) -> Case:
