@@ -55,10 +55,9 @@ def _plan(shape, dtype, processors, split):
 
 
 @cuda.jit(device=True, inline="always")
-def gather_of(
-    pixel, end, PQ, pq_factor, pq_shift, Q, q_factor, q_shift, stride_h, stride_w, W, dy_first, dy_skip, x_image
-):
+def gather_of(pixel, end, grid, W, dy_first, dy_skip, x_image):
     """(offset in dy, offset in x of the window's corner, packed position of that corner, valid) of a pixel."""
+    PQ, pq_factor, pq_shift, Q, q_factor, q_shift, stride_h, stride_w = grid
     n, p, q = position_of(pixel, PQ, pq_factor, pq_shift, Q, q_factor, q_shift)
     h, w = int32(int32(p) * stride_h), int32(int32(q) * stride_w)
     dy_offset = uint32(dy_first + pixel + uint32(n * uint32(dy_skip)))
@@ -162,9 +161,8 @@ def wgrad_kernel(tile, dtype, ragged):
         dy_store = uint32(uint32(lane * uint32(dy_pitch) + line) * uint32(bytes_each))
         x_store = uint32(uint32(lane * uint32(x_pitch) + line) * uint32(bytes_each))
         # Prologue: the first chunk.
-        dy_offset, x_offset, corner, valid = gather_of(
-            pixel, end, PQ, pq_factor, pq_shift, Q, q_factor, q_shift, stride_h, stride_w, W, dy_first, dy_skip, x_image
-        )
+        grid = PQ, pq_factor, pq_shift, Q, q_factor, q_shift, stride_h, stride_w
+        dy_offset, x_offset, corner, valid = gather_of(pixel, end, grid, W, dy_first, dy_skip, x_image)
         gemm_tile.load_rows(dy_next, dy, dy_offset, dy_row, valid, limit, line_step, dy_loads)
         gemm_tile.load_windows(x_next, x, x_offset, tables, table, corner, height, W, valid, x_loads)
         gemm_tile.zero(results, n_results)
@@ -177,22 +175,7 @@ def wgrad_kernel(tile, dtype, ragged):
         while True:
             # The next chunk of pixels, of which nothing is loaded past the last one: first dy, then x.
             pixel = uint32(pixel + uint32(DEPTH))
-            dy_offset, x_offset, corner, valid = gather_of(
-                pixel,
-                end,
-                PQ,
-                pq_factor,
-                pq_shift,
-                Q,
-                q_factor,
-                q_shift,
-                stride_h,
-                stride_w,
-                W,
-                dy_first,
-                dy_skip,
-                x_image,
-            )
+            dy_offset, x_offset, corner, valid = gather_of(pixel, end, grid, W, dy_first, dy_skip, x_image)
             gemm_tile.load_rows(dy_next, dy, dy_offset, dy_row, valid, limit, line_step, dy_loads)
             gemm_tile.multiply_steps(
                 fragments, dy_shared, dy_load, x_shared, x_load, results, dy_pitch, x_pitch, 0, half

@@ -116,6 +116,25 @@ def reduction_kernel(name):
 
 
 @cuda.jit(device=True, inline="always")
+def make_panel_table(
+    shared, thread, j0, panels, depth, windows, channels, W, S, top, left, dilation_h, dilation_w, reciprocal
+):  # fmt: skip
+    """shared[:panels] = offsets in x of the tile's panels, shared[panels :][:panels] = their packed positions."""
+    if thread < uint32(panels):
+        c_factor, c_shift, s_factor, s_shift = reciprocal
+        j = uint32(j0 + uint32(thread * uint32(depth)))
+        rs = divide(j, c_factor, c_shift)
+        r = divide(rs, s_factor, s_shift)
+        row = int32(int32(r) * dilation_h - top)
+        column = int32(int32(rs - uint32(r * uint32(S))) * dilation_w - left)
+        c = uint32(j - uint32(rs * uint32(channels)))
+        shared[thread] = uint32(uint32(uint32(row * W + column) * uint32(channels)) + c)
+        move = int32(row * ROW_UNIT + column) if j < uint32(windows) else int32(INVALID_POSITION)
+        shared[uint32(thread + uint32(panels))] = uint32(move)
+    cuda.syncthreads()
+
+
+@cuda.jit(device=True, inline="always")
 def copy_chunk(
     shared, x_to, x, x_first, shifts, moves, dy_to, dy, dy_offset, dy_stride, limit, pixel, chunk_pixel, end,
     image, grid, a_stride, a_loads, b_stride, b_step, b_loads,
@@ -205,19 +224,10 @@ def wgrad_kernel(name, tile):
         thread, block = thread_and_block()
         part, k0, j0 = tile_of(block, int32(K + last_column), columns_tile, windows, rows_tile)
         z, g = uint32(part // uint32(G)), uint32(part % uint32(G))
-        if thread < uint32(panels):
-            j = uint32(j0 + uint32(thread * uint32(depth)))
-            rs = divide(j, c_factor, c_shift)
-            r = divide(rs, s_factor, s_shift)
-            row, column = (
-                int32(int32(r) * dilation_h - top),
-                int32(int32(rs - uint32(r * uint32(S))) * dilation_w - left),
-            )
-            c = uint32(j - uint32(rs * uint32(channels)))
-            shared[thread] = uint32(uint32(uint32(row * W + column) * uint32(channels)) + c)
-            move = int32(row * ROW_UNIT + column) if j < uint32(windows) else int32(INVALID_POSITION)
-            shared[uint32(thread + uint32(panels))] = uint32(move)
-        cuda.syncthreads()
+        make_panel_table(
+            shared, thread, j0, panels, depth, windows, channels, W, S, top, left, dilation_h, dilation_w,
+            (c_factor, c_shift, s_factor, s_shift),
+        )  # fmt: skip
         piece, line = uint32(thread % uint32(vectors)), uint32(thread // uint32(vectors))
         chunk_panel, chunk_pixel = uint32(line // uint32(depth)), uint32(line % uint32(depth))
         core.load_words(shifts, shared, uint32(chunk_panel * uint32(4)), word_stride, a_loads)

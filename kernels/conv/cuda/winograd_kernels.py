@@ -20,7 +20,7 @@ TILE_OUTPUTS, TILE_INPUTS = 2, 4
 
 @inlined
 def winograd_input(d0, d1, d2, d3):
-    """B^T d of four neighbouring inputs."""
+    """B^T d of four neighboring inputs."""
     return d0 - d2, d1 + d2, d2 - d1, d1 - d3
 
 
