@@ -10,7 +10,7 @@ TAG = re.compile(r"\\tag\{(.*?)\}")
 
 def inline(translator, node):
     """Write an equation within a line."""
-    translator.body.append(convert(node.astext()))
+    translator.body.append(mathml(node.astext()))
     raise SkipNode
 
 
@@ -20,6 +20,14 @@ def display(translator, node):
     tag = TAG.search(latex)
     number = f'<span class="equation-number">({tag[1]})</span>' if tag else ""
     anchor = f' id="equation-{tag[1]}"' if tag else ""
-    math = convert(TAG.sub("", latex), display="block")
+    math = mathml(TAG.sub("", latex), display="block")
     translator.body.append(f'<div class="equation"{anchor}>{math}{number}</div>\n')
     raise SkipNode
+
+
+def mathml(latex, **how):
+    """Convert an equation; a command that the converter does not know is an error, not text."""
+    converted = convert(latex, **how)
+    if unknown := re.search(r">(\\\w+)", converted):
+        raise ValueError(f"{unknown[1]} is unknown to latex2mathml, in {latex}")
+    return converted
