@@ -21,22 +21,9 @@ from .hints import did_you_mean
 from .typing import Array
 
 __all__ = [
-    "DEVICES",
-    "Array",
-    "DeviceError",
-    "Target",
-    "array_module",
-    "device",
-    "device_of",
-    "is_cupy",
-    "kernels_for",
-    "missing_for_cuda",
-    "missing_for_emulator",
-    "on_device_of",
-    "to_device",
-    "to_host",
-    "use_device",
-]
+    "DEVICES", "Array", "DeviceError", "Target", "array_module", "device", "device_of", "is_cupy", "kernels_for",
+    "missing_for_cuda", "missing_for_emulator", "on_device_of", "to_device", "to_host", "use_device",
+]  # fmt: skip
 
 DEVICES = ("auto", "cpu", "cuda", "emulator")
 _log = logging.getLogger("gpuconv")
