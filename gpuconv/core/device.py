@@ -1,7 +1,7 @@
 """Which kernels serve an array, and where arrays live.
 
 The array decides: a CuPy array runs the CUDA kernels on its device and the current CuPy stream, a NumPy array the CPU
-kernels. `device()` is only where *new* arrays go (parameters, batches). This is the only module that imports cupy.
+kernels. `device()` is only where *new* arrays go (parameters, batches).
 """
 
 import contextlib
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from .available import import_cupy, missing_for_cuda, missing_for_emulator
 from .hints import did_you_mean
 from .typing import Array
 
@@ -123,7 +124,7 @@ def to_device(a: Array, device_name: str | None = None) -> Array:
     name = device() if device_name is None else _resolve(device_name, "to_device")
     if name != "cuda":
         return to_host(a)
-    return a if is_cupy(a) else _cupy().asarray(a)
+    return a if is_cupy(a) else import_cupy().asarray(a)
 
 
 def to_host(a: Array) -> np.ndarray[Any, Any]:
@@ -146,7 +147,7 @@ def device_of(a: Array) -> str:
 
 def array_module(a: Array) -> Any:
     """The library an array belongs to, numpy or cupy: for allocation, never for computing."""
-    return _cupy() if type(a) is not np.ndarray and is_cupy(a) else np
+    return import_cupy() if type(a) is not np.ndarray and is_cupy(a) else np
 
 
 def is_cupy(a: Array) -> bool:
@@ -208,36 +209,6 @@ numpy_target: Target | None = None
 """Whose kernels serve NumPy arrays; None before that was asked for, and again after the device has changed."""
 
 
-def missing_for_cuda() -> str | None:
-    """What keeps this machine from running CUDA, in a few words; None where nothing does."""
-    try:
-        cupy = _cupy()
-    except ImportError as error:
-        return f"CuPy cannot be imported ({error})"
-    try:
-        count = cupy.cuda.runtime.getDeviceCount()
-    except Exception as error:  # cupy raises its own types, absent where it is not installed
-        return f"no CUDA driver answers ({error})"
-    if count == 0:
-        return "the CUDA driver finds no device"
-    if importlib.util.find_spec("numba_cuda") is None:
-        return "numba-cuda is not installed (pip install gpuconv[cuda12] or gpuconv[cuda13])"
-    return _too_new_for_numba_cuda()
-
-
-def _too_new_for_numba_cuda() -> str | None:
-    """Whether the installed numba-cuda cannot be imported with this NumPy (NVIDIA/numba-cuda#907), in a few words."""
-    version = importlib.metadata.version("numba-cuda")
-    if hasattr(np, "row_stack") or tuple(map(int, version.split(".")[:2])) > (0, 30):
-        return None
-    return f"numba-cuda {version} does not work with NumPy {np.__version__} (pip install 'numpy<2.5')"
-
-
-@functools.cache
-def _cupy() -> Any:
-    return importlib.import_module("cupy")
-
-
 @functools.cache
 def _auto() -> str:
     """Resolve "auto" once a process, and say so once if it is the fallback."""
@@ -276,20 +247,6 @@ def _direct_launches() -> None:
     if emulated is not None:
         wanted = _chosen or os.environ.get("GPUCONV_DEVICE", "auto")
         (emulated.switch_on if wanted == "emulator" else emulated.switch_off)()
-
-
-def missing_for_emulator() -> str | None:
-    """What keeps this machine from running CUDA kernels' PTX on the CPU; None where nothing does."""
-    for package in ("numba_cuda", "cuda.bindings"):
-        try:
-            found = importlib.util.find_spec(package)
-        except ModuleNotFoundError:
-            found = None
-        if found is None:
-            return f"{package} is not installed (pip install gpuconv[emulator])"
-    if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
-        return "NUMBA_ENABLE_CUDASIM=1 keeps Numba from compiling for CUDA"
-    return _too_new_for_numba_cuda()
 
 
 _NO_GPU: contextlib.AbstractContextManager[None] = contextlib.nullcontext()

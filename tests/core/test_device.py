@@ -23,7 +23,7 @@ class FakeArray:
 
 
 def _forget_devices():
-    for found in (devices._cupy, devices._auto, devices._from_environment):
+    for found in (devices.import_cupy, devices._auto, devices._from_environment):
         found.cache_clear()
 
 

@@ -68,7 +68,7 @@ REASONS = {
 """Why an algorithm does not support a shape, an operation and a dtype; None where it does."""
 
 
-def select(shape, operation, dtype, *, like=None, compute_capability=None):
+def select(shape, operation, dtype, *, like=None):
     """The algorithm that "auto" takes: a pure function of shape, operation, dtype and compute capability.
 
     Parameters
@@ -79,23 +79,21 @@ def select(shape, operation, dtype, *, like=None, compute_capability=None):
         Of the arrays. 16-bit arrays take tensor cores, or else what float32 takes.
     like : array, optional
         An array on the device; a NumPy array stands for the emulated device.
-    compute_capability : (int, int), optional
-        Instead of `like`'s.
 
     Returns
     -------
     str
         One of ALGORITHMS; never "tf32".
     """
-    return _select(shape, operation, np.dtype(dtype), compute_capability or capability(like))
+    return _select(shape, operation, np.dtype(dtype), capability(like))
 
 
-def unsupported(algorithm, shape, operation, dtype, *, like=None, compute_capability=None):
+def unsupported(algorithm, shape, operation, dtype, *, like=None):
     """Why an algorithm does not support a problem: what came and what was expected; None where it does.
 
     The arguments are those of `select`, after an algorithm's name.
     """
-    return _unsupported(algorithm, shape, operation, np.dtype(dtype), compute_capability or capability(like))
+    return _unsupported(algorithm, shape, operation, np.dtype(dtype), capability(like))
 
 
 def algorithms(shape, operation, like):

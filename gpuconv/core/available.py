@@ -1,0 +1,54 @@
+"""What keeps this machine from running CUDA kernels, on a GPU or on the emulator; the only module that imports cupy."""
+
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+from typing import Any
+
+import numpy as np
+
+
+def missing_for_cuda() -> str | None:
+    """What keeps this machine from running CUDA, in a few words; None where nothing does."""
+    try:
+        cupy = import_cupy()
+    except ImportError as error:
+        return f"CuPy cannot be imported ({error})"
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:  # cupy raises its own types, absent where it is not installed
+        return f"no CUDA driver answers ({error})"
+    if count == 0:
+        return "the CUDA driver finds no device"
+    if importlib.util.find_spec("numba_cuda") is None:
+        return "numba-cuda is not installed (pip install gpuconv[cuda12] or gpuconv[cuda13])"
+    return _too_new_for_numba_cuda()
+
+
+def _too_new_for_numba_cuda() -> str | None:
+    """Whether the installed numba-cuda cannot be imported with this NumPy (NVIDIA/numba-cuda#907), in a few words."""
+    version = importlib.metadata.version("numba-cuda")
+    if hasattr(np, "row_stack") or tuple(map(int, version.split(".")[:2])) > (0, 30):
+        return None
+    return f"numba-cuda {version} does not work with NumPy {np.__version__} (pip install 'numpy<2.5')"
+
+
+@functools.cache
+def import_cupy() -> Any:
+    return importlib.import_module("cupy")
+
+
+def missing_for_emulator() -> str | None:
+    """What keeps this machine from running CUDA kernels' PTX on the CPU; None where nothing does."""
+    for package in ("numba_cuda", "cuda.bindings"):
+        try:
+            found = importlib.util.find_spec(package)
+        except ModuleNotFoundError:
+            found = None
+        if found is None:
+            return f"{package} is not installed (pip install gpuconv[emulator])"
+    if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
+        return "NUMBA_ENABLE_CUDASIM=1 keeps Numba from compiling for CUDA"
+    return _too_new_for_numba_cuda()
