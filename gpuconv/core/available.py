@@ -37,6 +37,7 @@ def _too_new_for_numba_cuda() -> str | None:
 
 @functools.cache
 def import_cupy() -> Any:
+    """The cupy module; ImportError where it is not installed."""
     return importlib.import_module("cupy")
 
 
