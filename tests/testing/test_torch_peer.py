@@ -63,8 +63,14 @@ def test_an_interpreter_without_torch_is_a_clear_error():
         TorchProcess()
 
 
+@pytest.fixture(scope="module")
+def torch():
+    """One process with PyTorch for all families: importing it takes seconds."""
+    with TorchProcess() as peer:
+        yield peer
+
+
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
 @pytest.mark.parametrize("family", FAMILIES)
-def test_agrees_with_torch(family):
-    with TorchProcess() as peer:
-        assert compare_family(family, peer, cases=20).differences == ()
+def test_agrees_with_torch(family, torch):
+    assert compare_family(family, torch, cases=20).differences == ()
