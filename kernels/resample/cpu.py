@@ -1,7 +1,7 @@
 """Resampling on the CPU (padding, cropping, resizing): a thread takes whole rows of the result.
 
-The longest run of a row that copies a row of x is added in vectors, the rest tap by tap. Bytes a call: x once for
-each tap along the outer axes, y once.
+The longest run of a row that copies a row of x is added in vectors, the rest term by term. Bytes a call: x once for
+each term along the outer axes, y once.
 """
 
 import numpy as np
@@ -11,9 +11,9 @@ from ..cpu.parallel import share, streaming
 
 
 def resample(x, tables, fill, y):
-    """y[o, p, q, j] = sum over the taps of p, q and j of their weights' product times x; fill where one has no taps.
+    """y[o, p, q, j] = sum over the terms of p, q and j of weights times x; fill where an axis has no terms.
 
-    x (outer, I0, I1, I2), y (outer, O0, O1, O2), three tables of taps.
+    x (outer, I0, I1, I2), y (outer, O0, O1, O2), three resampling tables.
     """
     arrays = [a for t in tables for a in (t.starts, t.sources, t.weights.astype(x.dtype))]
     rows = y.shape[0] * y.shape[1] * y.shape[2]
@@ -30,7 +30,7 @@ def _resample(
     low, high, shift = run
     first, last = share(y.shape[0] * P * Q, thread, threads)
     for row in range(first, last):
-        # rows without taps
+        # rows without terms
         o, p, q = row // (P * Q), row // Q % P, row % Q
         target = y[o, p, q]
         if a_starts[p] == a_starts[p + 1] or b_starts[q] == b_starts[q + 1]:
@@ -43,10 +43,10 @@ def _resample(
         for s in range(a_starts[p], a_starts[p + 1]):
             for t in range(b_starts[q], b_starts[q + 1]):
                 source, weight = x[o, a_sources[s], b_sources[t]], a_weights[s] * b_weights[t]
-                _add_taps(source, weight, starts, sources, weights, 0, low, target)
+                _add_terms(source, weight, starts, sources, weights, 0, low, target)
                 _add_copy(source[low - shift : high - shift], weight, target[low:high])
-                _add_taps(source, weight, starts, sources, weights, high, columns, target)
-        # columns without taps
+                _add_terms(source, weight, starts, sources, weights, high, columns, target)
+        # columns without terms
         _fill(starts, 0, low, fill, target)
         _fill(starts, high, columns, fill, target)
 
@@ -59,8 +59,8 @@ def _add_copy(source, weight, target):
 
 
 @njit(cache=True, nogil=True)
-def _add_taps(source, weight, starts, sources, weights, first, last, target):
-    """target[j] += weight sum_t weights[t] source[sources[t]] over the taps t of j."""
+def _add_terms(source, weight, starts, sources, weights, first, last, target):
+    """target[j] += weight sum_t weights[t] source[sources[t]] over the terms t of j."""
     for j in range(first, last):
         for t in range(starts[j], starts[j + 1]):
             target[j] += weight * weights[t] * source[np.int64(sources[t])]
@@ -68,7 +68,7 @@ def _add_taps(source, weight, starts, sources, weights, first, last, target):
 
 @njit(cache=True, nogil=True)
 def _fill(starts, first, last, fill, target):
-    """target[j] = fill for the columns first <= j < last without taps."""
+    """target[j] = fill for the columns first <= j < last without terms."""
     for j in range(first, last):
         if starts[j] == starts[j + 1]:
             target[j] = fill

@@ -1,7 +1,7 @@
 """Resampling on CUDA (padding, cropping, resizing): one element of the result a thread.
 
 The gradient is the same kernel with transposed tables: it gathers, so there are no atomics, and the bits are always the
-same. Bytes a launch: x once for each tap of an element (from the cache where they overlap), y once, and the tables.
+same. Bytes a launch: x once for each term of an element (from the cache where they overlap), y once, and the tables.
 """
 
 import numpy as np
@@ -12,9 +12,9 @@ NEGATIVE_ZERO = np.float32(-0.0)
 
 
 def resample(x, tables, fill, y):
-    """y[o, p, q, j] = sum over the taps of p, q and j of their weights' product times x; fill where one has no taps.
+    """y[o, p, q, j] = sum over the terms of p, q and j of weights times x; fill where an axis has no terms.
 
-    x (outer, I0, I1, I2), y (outer, O0, O1, O2), three tables of taps.
+    x (outer, I0, I1, I2), y (outer, O0, O1, O2), three resampling tables.
     """
     first = np.cumsum([0] + [t.sources.size for t in tables])
     starts = [t.starts + int(offset) for t, offset in zip(tables, first, strict=False)]
@@ -26,7 +26,7 @@ def resample(x, tables, fill, y):
 
 @cuda.jit(cache=True)
 def resample_kernel(x, starts, sources, weights, fill, y, D, H, W, M, P, Q):
-    """x (outer, D, H, W), y (outer, M, P, Q); starts holds M + 1, P + 1 and Q + 1 first taps; thread i writes y[i]."""
+    """x (outer, D, H, W), y (outer, M, P, Q); starts holds M + 1, P + 1 and Q + 1 first terms; thread i writes y[i]."""
     i = uint32(cuda.grid(1))
     if i >= y.size:
         return
@@ -34,8 +34,8 @@ def resample_kernel(x, starts, sources, weights, fill, y, D, H, W, M, P, Q):
     p, rest = uint32(rest % uint32(P)), uint32(rest // uint32(P))
     m, outer = uint32(rest % uint32(M)), uint32(rest // uint32(M))
     p, j = uint32(p + uint32(M + 1)), uint32(j + uint32(M + P + 2))
-    # weighted sum over the taps of the three axes, from -0, to which any number, -0 too, is added unchanged
-    total, taps = NEGATIVE_ZERO, int32(0)
+    # weighted sum over the terms of the three axes, from -0, to which any number, -0 too, is added unchanged
+    total, count = NEGATIVE_ZERO, int32(0)
     r = starts[m]
     while r < starts[uint32(m + uint32(1))]:
         plane = uint32(outer * uint32(D) + uint32(sources[uint32(r)]))
@@ -47,8 +47,8 @@ def resample_kernel(x, starts, sources, weights, fill, y, D, H, W, M, P, Q):
             while t < starts[uint32(j + uint32(1))]:
                 column = uint32(uint32(row * uint32(W)) + uint32(sources[uint32(t)]))
                 total += weight * weights[uint32(t)] * x[column]
-                taps = int32(taps + 1)
+                count = int32(count + 1)
                 t = int32(t + 1)
             s = int32(s + 1)
         r = int32(r + 1)
-    y[i] = total if taps > 0 else fill
+    y[i] = total if count > 0 else fill

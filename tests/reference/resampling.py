@@ -56,7 +56,7 @@ def pad_input_grad(dy, shape, padding, mode):
     return dx
 
 
-def _resized_taps(position, length, size, scale, mode, aligned, axes):
+def _resized_terms(position, length, size, scale, mode, aligned, axes):
     """[(source, weight)] of a position, after the documentation of torch.nn.Upsample."""
     if mode == "nearest":
         if axes == 2 and size in (length, 2 * length):
@@ -79,7 +79,7 @@ def _resize_moves(shape, sizes, scales, mode, aligned):
     for index in np.ndindex(*shape[:2], *sizes):
         products = [((), 1.0)]
         for position, *axis in zip(index[2:], shape[2:], sizes, scales, strict=True):
-            found = _resized_taps(position, *axis, mode, aligned, len(sizes))
+            found = _resized_terms(position, *axis, mode, aligned, len(sizes))
             products = [((*source, s), weight * w) for source, weight in products for s, w in found]
         for source, weight in products:
             yield index, (*index[:2], *source), weight
