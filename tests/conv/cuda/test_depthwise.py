@@ -56,7 +56,7 @@ def test_infinity_stays_with_the_weights_that_read_it(emulated):
     np.testing.assert_array_equal(dw[0, 0], expected)
 
 
-def test_what_it_does_not_serve_is_said(emulated):
+def test_what_it_does_not_support_is_said(emulated):
     grouped = conv_shape("test", (1, 4, 12, 12), (2, 2, 3, 3), groups=2)
     assert unsupported("depthwise", grouped, "fprop", np.float32) == "depthwise: 2 channels in each group, expected 1"
     wide = conv_shape("test", (1, 4, 12, 12), (4, 1, 11, 11), groups=4)

@@ -49,7 +49,7 @@ def test_auto_takes_it_for_a_first_layer():
     assert [select.select(shape, operation, np.float32) for operation in BOTH] == ["few_channels"] * 2
 
 
-def test_what_it_does_not_serve_is_said():
+def test_what_it_does_not_support_is_said():
     few, many = (conv_shape("test", (1, 3, 30, 30), (4, 3, side, side)) for side in (3, 15))
     expected = "few_channels: dgrad, expected fprop or wgrad"
     assert unsupported("few_channels", few, "dgrad", np.float32) == expected

@@ -49,8 +49,8 @@ WIDE = [
 
 def _compare(name, case, tile=None, splits=1):
     """All passes, by a tile and with the weight gradient's sum split."""
-    shape = conv_shape("split", *case[:2], **case[2])
-    pixels = shape.n * shape.p * shape.q
+    n, _, p, q = conv_shape("split", *case[:2], **case[2]).y_shape
+    pixels = n * p * q
     length = pack_nhwc.whole_lines(KINDS[name], -(-pixels // splits))
     split = tensor_core_wgrad.SplitConfig(tile, -(-pixels // length), length)
     launchers = {"fprop": {"tile": tile}, "dgrad": {"tile": tile}, "wgrad": {"split": split}}
@@ -98,7 +98,7 @@ def test_no_float32_convolution_takes_tf32_by_itself():
     assert not any("tf32" in name for name in kernels)
 
 
-def test_what_they_do_not_serve_is_said():
+def test_what_they_do_not_support_is_said():
     shape, long = (conv_shape("test", (1, 2, 18, 5), (3, 2, side, 1)) for side in (3, tensor_core.MAX_TAPS + 1))
     cases = [
         (("tf32", shape, "fprop", np.float64), "tf32: float64 arrays, expected float32"),
@@ -122,7 +122,7 @@ def test_tf32_is_refused_where_it_means_nothing():
 
 
 @pytest.mark.parametrize("why", ["sm_75", "a kernel with more taps than bits"])
-def test_what_tensor_cores_do_not_serve_is_computed_in_float32(why, monkeypatch):
+def test_what_tensor_cores_do_not_support_is_computed_in_float32(why, monkeypatch):
     if why == "sm_75":
         monkeypatch.setenv(VARIABLE, "75")
     side = 3 if why == "sm_75" else tensor_core.MAX_TAPS + 1
@@ -145,10 +145,10 @@ def test_results_are_the_same_bits_every_time(name):
     x, dy = (rng.standard_normal(s).astype(TYPES[name]) for s in ((4, 5, 7, 7), (4, 6, 5, 5)))
     shape, results = conv_shape("test", x.shape, (6, 5, 3, 3)), []
     length = pack_nhwc.whole_lines(KINDS[name], -(-100 // 3))
-    for _ in range(2):
-        results.append(launch.empty(shape.w_shape, x.dtype))
-        split = tensor_core_wgrad.SplitConfig(tensor_core.SMALL, -(-100 // length), length)
-        tensor_core_wgrad.wgrad(shape, x, dy, results[-1], split)
+    split = tensor_core_wgrad.SplitConfig(tensor_core.SMALL, -(-100 // length), length)
+    for result in (launch.empty(shape.w_shape, x.dtype) for _ in range(2)):
+        tensor_core_wgrad.wgrad(shape, x, dy, result, split)
+        results.append(result)
     assert results[0].tobytes() == results[1].tobytes()
 
 

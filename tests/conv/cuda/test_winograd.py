@@ -51,7 +51,7 @@ def test_auto_takes_another_one_for_a_strided_input_gradient():
     assert names == ["conv2d_fprop_implicit_gemm"] * 4
 
 
-def test_what_it_does_not_serve_is_said():
+def test_what_it_does_not_support_is_said():
     def reason(w_shape, operation="fprop", **options):
         return unsupported("winograd", conv_shape("test", (1, 4, 20, 20), w_shape, **options), operation, np.float32)
 
