@@ -6,6 +6,7 @@ part of its rows at a time, and multiplies it with every panel.
 
 from typing import NamedTuple
 
+import numpy as np
 from numba import njit
 
 from . import parallel
@@ -14,6 +15,7 @@ from .parallel import on_threads, share, workspace, zeros
 from .plan import Plan, cached, pack_tables, record, scratch_or_new
 from .registers import MR, tile_columns
 from .simd_rows import copy_row
+from .transpose import transpose
 
 STEP_ROWS = 256  # of B at once: with a panel of A they fill three quarters of the first-level cache (Zen 3, 2026-11)
 GEMM_SERIAL_PRODUCTS = 1 << 19  # multiplications: fewer take less than two threads gain (Zen 3, 2 cores, 2026-11)
@@ -104,18 +106,19 @@ def _multiply_columns(g, panels, b, bias, c, thread, threads):
                 )  # fmt: skip
         # epilogue: bias, store
         for i in range(g.rows):
-            for j in range(count):
-                value = sums[i * g.width + j]
-                c[i * g.columns + column + j] = value + bias[column + j] if bias.size else value
+            source, target = np.uint64(i * g.width), np.uint64(i * g.columns + column)  # unsigned: no wraparound test
+            if bias.size:
+                for j in range(np.uint64(count)):
+                    c[target + j] = sums[source + j] + bias[np.uint64(column) + j]
+            else:
+                copy_row(c, target, sums, source, count)
 
 
 @njit(cache=True, nogil=True)
 def _pack_tile(g, b, l0, l1, column, count, tile):
     """tile[l - l0, j] = B[l, column + j]."""
     if g.transposed_b:
-        for j in range(count):
-            for step in range(l0, l1):
-                tile[(step - l0) * g.width + j] = b[(column + j) * g.length + step]
+        transpose(b, column * g.length + l0, g.length, count, l1 - l0, tile, 0, g.width)
     else:
         for step in range(l0, l1):
             copy_row(tile, (step - l0) * g.width, b, step * g.columns + column, count)
