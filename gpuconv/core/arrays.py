@@ -1,7 +1,7 @@
 """What an array argument must be, checked before anything is allocated or any kernel runs."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from ..kernels.core import memory
 from . import device as devices
 from .device import Array, array_module, is_cupy, kernels_for
-from .dtypes import FLOAT32, FLOATING, HALF, KINDS, is_half
+from .dtypes import FLOAT32, FLOAT64, FLOATING, HALF, KINDS, is_half
 
 INDEX_LIMIT = 2**31
 """CUDA kernels index with uint32; an array of so many elements is refused there, never overflowed."""
@@ -44,7 +44,7 @@ def check_arrays(
     ValueError
         If one is too large for 32-bit indices on CUDA.
     """
-    if _are_plain(arrays.values()):
+    if plain_shapes(arrays, optional) is not None:
         return tuple(arrays.values())
     for name, a in arrays.items():
         if a is None and name not in optional:
@@ -67,12 +67,30 @@ def check_arrays(
     return tuple(None if a is None else contiguous(a) for a in arrays.values())
 
 
-def _are_plain(arrays: Iterable[Array | None]) -> bool:
-    """Whether these are contiguous NumPy arrays of one type that is computed in, for the CPU."""
-    first = next(iter(arrays))
-    if type(first) is not np.ndarray or first.dtype not in FLOATING or kernels_for(first).index_bits == 32:
-        return False
-    return all(type(a) is np.ndarray and a.dtype is first.dtype and a.flags.c_contiguous for a in arrays)
+def plain_shapes(arrays: Mapping[str, Any], optional: Sequence[str] = ()) -> tuple[tuple[int, ...] | None, ...] | None:
+    """The shapes of arrays that need no further look; None where some do.
+
+    That is: contiguous, of one kind, device and type that is computed in, and few enough elements for 32-bit indices. A
+    call of microseconds notices every further check.
+    """
+    kind: Any = None
+    first: Any = None
+    dtype: Any = None
+    shapes: list[tuple[int, ...] | None] = []
+    for name, a in arrays.items():
+        if a is None and name in optional:
+            shapes.append(None)
+            continue
+        if kind is None:
+            kind, first, dtype = type(a), a, getattr(a, "dtype", None)
+            if (dtype is not FLOAT32 and dtype is not FLOAT64) or not (kind is np.ndarray or is_cupy(a)):
+                return None
+        elif type(a) is not kind or a.dtype is not dtype or (kind is not np.ndarray and a.device != first.device):
+            return None
+        if not a.flags.c_contiguous or a.size >= INDEX_LIMIT:
+            return None
+        shapes.append(a.shape)
+    return tuple(shapes)
 
 
 def _conversion(name: str, a: Array, dtype: Any) -> str:

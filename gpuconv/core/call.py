@@ -26,7 +26,7 @@ from . import arrays
 from . import device as devices
 from .arrays import INDEX_LIMIT
 from .device import Array, Target, is_cupy, kernels_for
-from .dtypes import FLOAT32, FLOAT64, is_half, rounded, store, widened
+from .dtypes import FLOAT32, is_half, rounded, store, widened
 from .options import number
 from .plan import Plan, find_plan, keep_plan, run_known
 
@@ -102,29 +102,17 @@ class Call:
         self.arrays: tuple[Any, ...] = tuple(given.values())
         self.like: Any = self.arrays[0]
         self.leading = next(iter(given))
-        if type(self.like) is np.ndarray and self._is_plain(optional, given):
+        shapes = arrays.plain_shapes(given, optional)
+        if shapes is None:
+            self._check(optional, float32, native, given)
+            return
+        self._shapes = shapes
+        self.dtype = self.compute_dtype = self.like.dtype
+        if type(self.like) is np.ndarray:
             self.kernels: Target = devices.numpy_target or kernels_for(self.like)
-            self.dtype = self.compute_dtype = self.like.dtype
             self.device = _no_gpu
-            if self.kernels.index_bits == 64 or all(a is None or a.size < INDEX_LIMIT for a in self.arrays):
-                return
-        self._check(optional, float32, native, given)
-
-    def _is_plain(self, optional: Sequence[str], given: dict[str, Any]) -> bool:
-        """Whether these are contiguous NumPy arrays of one type: a call of microseconds notices every check."""
-        dtype = self.like.dtype
-        if dtype is not FLOAT32 and dtype is not FLOAT64:
-            return False
-        shapes: list[tuple[int, ...] | None] = []
-        for name, a in given.items():
-            if a is None and name in optional:
-                shapes.append(None)
-            elif type(a) is np.ndarray and a.dtype is dtype and a.flags.c_contiguous:
-                shapes.append(a.shape)
-            else:
-                return False
-        self._shapes = tuple(shapes)
-        return True
+        else:
+            self.kernels, self.device = kernels_for(self.like), self.like.device
 
     def _check(self, optional: Sequence[str], float32: Sequence[str], native: bool, given: dict[str, Any]) -> None:
         """Every check, and the conversion of 16-bit arrays."""
