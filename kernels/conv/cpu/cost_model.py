@@ -16,7 +16,7 @@ from ..phases import dgrad_phases
 from . import winograd_taps
 from .winograd import LIMITS, PRODUCT_CHANNELS
 from .winograd_taps import taps_of
-from .winograd_transforms import POSITIONS, outputs_of
+from .winograd_transforms import TILE_POSITIONS, outputs_of
 from .winograd_wgrad import STEP_TILES, UNIT_CHANNELS
 
 PREFERENCE = {
@@ -138,25 +138,25 @@ def cost(shape, operation):
     channels, filters = (shape.k, shape.c * phases) if backward else (shape.c * phases, shape.k)
     if operation == "wgrad":
         return _wgrad_cost(taps, tiles, channels, filters)
-    times = max(1, POSITIONS * tiles * channels // LIMITS.shared_elements)
+    times = max(1, TILE_POSITIONS * tiles * channels // LIMITS.shared_elements)
     start = 1 + START_STEPS / min(channels, PRODUCT_CHANNELS)
     products = _whole(tiles, TILE_COLUMNS) * channels * _whole(filters, TILE_FILTERS) * start
     transforms = tiles * (channels * INPUT_TILE + filters * OUTPUT_TILE)
-    return POSITIONS / WINOGRAD_PEAK * products + transforms + times * channels * filters * FILTER_TRANSFORM[taps]
+    return TILE_POSITIONS / WINOGRAD_PEAK * products + transforms + times * channels * filters * FILTER_TRANSFORM[taps]
 
 
 def _wgrad_cost(taps, tiles, channels, filters):
     """The cost of a weight gradient, by tiles and phases of channels and filters."""
     private = _whole(channels, UNIT_CHANNELS) * _whole(filters, TILE_COLUMNS) <= LIMITS.private_products
-    several = 0 if private else POSITIONS * tiles * (channels + filters) // LIMITS.at_once_elements
-    if several and 4 * POSITIONS * channels * filters > POOLED_MAX_BYTES:
+    several = 0 if private else TILE_POSITIONS * tiles * (channels + filters) // LIMITS.at_once_elements
+    if several and 4 * TILE_POSITIONS * channels * filters > POOLED_MAX_BYTES:
         return math.inf
     start = 1 + START_STEPS / min(tiles, STEP_TILES)
     products = tiles * _whole(channels, TILE_FILTERS) * _whole(filters, TILE_COLUMNS) * start
-    sums = channels * filters * (SUM_TRANSFORM[taps] + several * POSITIONS * MEMORY_ELEMENT)
+    sums = channels * filters * (SUM_TRANSFORM[taps] + several * TILE_POSITIONS * MEMORY_ELEMENT)
     gradients = _whole(filters, TRANSFORM_LANES if private else TILE_COLUMNS)
     transforms = _whole(channels, TRANSFORM_LANES) * INPUT_TILE + gradients * GRADIENT_TILE
-    return POSITIONS / WINOGRAD_PEAK * products + tiles * transforms + sums
+    return TILE_POSITIONS / WINOGRAD_PEAK * products + tiles * transforms + sums
 
 
 def _whole(size, multiple):

@@ -39,7 +39,7 @@ from .winograd_filters import (
 )
 from .winograd_taps import dgrad_taps, fprop_taps
 from .winograd_tiles import Tiles, cut, fill_inputs, input_size, output_size, plane_size, task_bounds, task_count
-from .winograd_transforms import INPUT, POSITIONS, gather_sandwich, output_matrix, scatter_sandwich
+from .winograd_transforms import INPUT, TILE_POSITIONS, gather_sandwich, output_matrix, scatter_sandwich
 
 BLOCK_FILTERS = 16  # about: of 512 channels they take 1.2 MB in all positions (Zen 5, 2026-11)
 PRODUCT_CHANNELS = 256  # multiplied at once, at most: a tile's part then fills two thirds of the first-level cache
@@ -111,7 +111,7 @@ def _block(read_shape, k, size, taps, transposed, correlation, dtype, private, l
     reads, writes = correlation.reads**2, correlation.writes**2
     vectors = -(-k // vector) if private else max(1, BLOCK_FILTERS // (vector * writes))
     f = Filters(k, c, taps, transposed, correlation.taps, reads, writes, vectors, vector)
-    each = POSITIONS * (c * reads + (row_size(f) if private else 0))
+    each = TILE_POSITIONS * (c * reads + (row_size(f) if private else 0))
     tiles = (limits.private_elements - block_size(f) if private else limits.shared_elements) // each
     return f, *cut(read_shape, size, correlation, max(2 * columns, min(TASK_TILES, tiles)), columns, vector)
 
@@ -144,7 +144,7 @@ def _tile_stride(g):
 @njit(cache=True, nogil=True)
 def _task_size(g):
     """Elements of a task's transformed inputs."""
-    return POSITIONS * _tile_stride(g)
+    return TILE_POSITIONS * _tile_stride(g)
 
 
 @njit(cache=True, nogil=True)
@@ -200,7 +200,7 @@ def _correlate_shared(
     cache, the block's transformed filters and products from the second.
     """
     a, work = workspace(block_size(f), x), workspace(scratch_size(f), x)
-    m, outputs = workspace(POSITIONS * _product_stride(g, f), x), workspace(output_size(g), x)
+    m, outputs = workspace(TILE_POSITIONS * _product_stride(g, f), x), workspace(output_size(g), x)
     block = -1
     first, last = share((f.count + block_filters(f) - 1) // block_filters(f) * count, thread, threads)
     for unit in range(first, last):
@@ -221,7 +221,7 @@ def _correlate_private(
     FLOPs: 72 K C for each tile. Bytes: x and y once, w once a thread.
     """
     a, work = workspace(block_size(f), x), workspace(scratch_size(f), x)
-    m, outputs = workspace(POSITIONS * _product_stride(g, f), x), workspace(output_size(g), x)
+    m, outputs = workspace(TILE_POSITIONS * _product_stride(g, f), x), workspace(output_size(g), x)
     v = workspace(_task_size(g), x)
     transform_filters(f, w, taps, 0, a, work)
     first, last = share(task_count(g), thread, threads)
@@ -237,7 +237,7 @@ def _multiply_filters(g, f, task, block, a, v, start, m):
     channels, columns, width = g.c * g.reads * g.reads, NV * g.lanes, row_size(f)
     tiles, m_stride = _padded_tiles(g, task), _product_stride(g, f)
     rows = width if f.writes > 1 else min(width, f.count - block * block_filters(f))
-    for position in range(POSITIONS):
+    for position in range(TILE_POSITIONS):
         for c in range(0, channels, PRODUCT_CHANNELS):
             matrix, steps = position * matrix_size(f) + c * width, min(PRODUCT_CHANNELS, channels - c)
             for tile in range(0, tiles, columns):

@@ -12,7 +12,7 @@ from numba import njit
 
 from ...cpu.simd_rows import clear_row, copy_row
 from ...cpu.transpose import transpose
-from .winograd_transforms import POSITIONS, filter_matrix, sandwich
+from .winograd_transforms import TILE_POSITIONS, filter_matrix, sandwich
 
 TRANSPOSED_CHANNELS = 32  # whose taps are transposed at once: 9 of them fill a third of the first-level cache
 MATRIX_GAP = 16  # elements between matrices, so that they do not fall into one set of the first-level cache
@@ -62,7 +62,7 @@ def matrix_size(f):
 @njit(cache=True, nogil=True)
 def block_size(f):
     """Elements of a block's matrices."""
-    return POSITIONS * matrix_size(f)
+    return TILE_POSITIONS * matrix_size(f)
 
 
 @njit(cache=True, nogil=True)

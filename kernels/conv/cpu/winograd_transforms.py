@@ -24,7 +24,7 @@ POINTS = (0, 1, -1, 2, -2)
 TILE_SIDE = 6
 """Points, and inputs of a tile, along an axis."""
 
-POSITIONS = TILE_SIDE * TILE_SIDE
+TILE_POSITIONS = TILE_SIDE * TILE_SIDE
 """Points of a tile: the products at each are one GEMM."""
 
 INPUT = (

@@ -27,7 +27,7 @@ from .winograd import LIMITS, MATRIX_GAP, transform_input
 from .winograd_taps import fprop_taps
 from .winograd_tiles import Tiles, cut, fill_inputs, fill_outputs, input_size, plane_size, task_bounds, task_count
 from .winograd_transforms import (
-    POSITIONS,
+    TILE_POSITIONS,
     TILE_SIDE,
     filter_matrix,
     gather_sandwich,
@@ -69,10 +69,10 @@ def wgrad_plan(shape, dtype, limits=LIMITS):
     channels = -(-shape.c * correlation.reads**2 // UNIT_CHANNELS) * UNIT_CHANNELS
     filters = -(-shape.k // columns) * columns
     # tiles of a task
-    edge, each = outputs_of(correlation.taps), POSITIONS * (channels + filters)
+    edge, each = outputs_of(correlation.taps), TILE_POSITIONS * (channels + filters)
     private = channels * filters <= limits.private_products
     if private:
-        tiles = (limits.private_elements - POSITIONS * channels * filters) // each
+        tiles = (limits.private_elements - TILE_POSITIONS * channels * filters) // each
     else:
         elements = shape.n * -(-shape.p // edge) * -(-shape.q // edge) * each
         tiles = (limits.at_once_elements if elements <= limits.at_once_elements else limits.shared_elements) // each
@@ -80,7 +80,7 @@ def wgrad_plan(shape, dtype, limits=LIMITS):
     # working memory: transformed tiles, which threads may have for themselves, and sums
     units = channels // UNIT_CHANNELS * (filters // columns)
     kept = units if private or task_count(t) > 1 else 0
-    v, u = (0 if private else POSITIONS * (size * t.count + MATRIX_GAP) for size in (channels, filters))
+    v, u = (0 if private else TILE_POSITIONS * (size * t.count + MATRIX_GAP) for size in (channels, filters))
     by_lane = [[lane * size for lane in range(vector)] for size in (plane_size(t), _gradient_size(t))]
     tables, bounds = pack_tables(taps, *offsets, *by_lane)
     return Plan(
@@ -107,8 +107,8 @@ def _run_winograd_wgrad(sizes, tables, scratch, x, dy, dw, threads):
         _add_private(t, shape, taps, sums, threads, dw)
         return
     v_size, u_size = (
-        POSITIONS * (shape.channels * t.count + MATRIX_GAP),
-        POSITIONS * (shape.filters * t.count + MATRIX_GAP),
+        TILE_POSITIONS * (shape.channels * t.count + MATRIX_GAP),
+        TILE_POSITIONS * (shape.filters * t.count + MATRIX_GAP),
     )
     v, u = scratch_or_new(scratch, 0, v_size, x), scratch_or_new(scratch, v_size, u_size, x)
     sums = scratch_or_new(scratch, v_size + u_size, kept, x)
@@ -123,8 +123,8 @@ def _sum_private(t, shape, sources, targets, by_channel, by_filter, x, dy, sums,
 
     FLOPs: 72 K C for each tile. Bytes: x and dy once.
     """
-    v = workspace(POSITIONS * (shape.channels * t.count + MATRIX_GAP), x)
-    u = zeros(POSITIONS * (shape.filters * t.count + MATRIX_GAP), x)
+    v = workspace(TILE_POSITIONS * (shape.channels * t.count + MATRIX_GAP), x)
+    u = zeros(TILE_POSITIONS * (shape.filters * t.count + MATRIX_GAP), x)
     units = _unit_count(t, shape)
     first, last = share(task_count(t), thread, threads)
     for task in range(first, last):
@@ -164,7 +164,7 @@ def _unit_start(t, shape, unit):
 @njit(cache=True, nogil=True)
 def _unit_size(t):
     """Elements of a unit's sums."""
-    return POSITIONS * ((UNIT_CHANNELS + MR - 1) // MR * MR * NV * t.lanes + MATRIX_GAP)
+    return TILE_POSITIONS * ((UNIT_CHANNELS + MR - 1) // MR * MR * NV * t.lanes + MATRIX_GAP)
 
 
 @njit(cache=True, nogil=True)
@@ -254,8 +254,8 @@ def _sum(t, shape, taps, v, u, task, sums, dw, thread, threads):
 def _multiply_tiles(t, shape, v, u, task, adds, k, c0, sums, start):
     """sums[position, c, i] = (sums[position, c, i] +) sum_tile v[position, tile, c0 + c] u[position, tile, k + i]."""
     channels, filters, columns, tiles = shape.channels, shape.filters, NV * t.lanes, _task_tiles(t, task)
-    stride, end = _unit_size(t) // POSITIONS, t.c * t.reads * t.reads
-    for position in range(POSITIONS):
+    stride, end = _unit_size(t) // TILE_POSITIONS, t.c * t.reads * t.reads
+    for position in range(TILE_POSITIONS):
         for tile in range(0, tiles, STEP_TILES):
             steps = min(STEP_TILES, tiles - tile)
             column = position * (filters * t.count + MATRIX_GAP) + k * t.count + tile * columns
@@ -268,7 +268,7 @@ def _multiply_tiles(t, shape, v, u, task, adds, k, c0, sums, start):
 @njit(cache=True, nogil=True)
 def _transform_sums(t, taps, count, k0, c0, sums, start, tile, rows, dw):
     """dw[k, c] = G^T sums[:, c, k] G, each tap of a phase to its tap of dw; the lanes are filters."""
-    phases, all_taps, stride = t.reads * t.reads, dw.size // (count * t.c), _unit_size(t) // POSITIONS
+    phases, all_taps, stride = t.reads * t.reads, dw.size // (count * t.c), _unit_size(t) // TILE_POSITIONS
     end = min(c0 + UNIT_CHANNELS, t.c * phases)
     for k in range(k0, min(k0 + NV * t.lanes, count), t.lanes):
         # transform, and copy the taps of each phase

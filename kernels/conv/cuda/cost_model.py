@@ -129,8 +129,8 @@ def _few_channels_wgrad(e, n):
 def _winograd(shape, operation, itemsize, problems):
     """Products of matrices for 16 positions, transforms, and what passes through memory in between, twice each way."""
     [e] = problems
-    tiles, moved = shape.n * winograd.tiles_of(e), 2 * winograd.POSITIONS * itemsize * INSTRUCTIONS_PER_BYTE
-    products = tile_config.multiplied(itemsize, winograd.POSITIONS * shape.groups, e.k, tiles, e.c, DEPTH)
+    tiles, moved = shape.n * winograd.tiles_of(e), 2 * winograd.TILE_POSITIONS * itemsize * INSTRUCTIONS_PER_BYTE
+    products = tile_config.multiplied(itemsize, winograd.TILE_POSITIONS * shape.groups, e.k, tiles, e.c, DEPTH)
     return products + tiles * shape.groups * (e.c + e.k) * (TRANSFORM_COST + moved)
 
 

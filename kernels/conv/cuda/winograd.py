@@ -22,7 +22,7 @@ from ...cuda.tile_config import best_tile
 from .implicit_gemm import array_or_unused, launch_problem
 from .pack_filters import DEPTH, rounded_up
 from .problem_size import DGRAD, ProblemSize, fprop_problem, problems_of
-from .winograd_kernels import POSITIONS, TILE_OUTPUTS, conv2d_winograd_output, filter_kernel, input_kernel
+from .winograd_kernels import TILE_OUTPUTS, TILE_POSITIONS, conv2d_winograd_output, filter_kernel, input_kernel
 
 WORKSPACE_BYTES = 32 << 20
 """Of transformed inputs and products at a time, one image's at least: they fit into the cache of an A100."""
@@ -46,7 +46,7 @@ def unsupported(shape, operation, dtype):
         return "; ".join(wrong)
     [problem] = problems_of(shape, operation)
     size = max(rounded_up(problem.c, DEPTH), problem.k) * max(tiles_of(problem), rounded_up(problem.k, 128))
-    if (size := POSITIONS * problem.groups * size) >= MAX_ELEMENTS:
+    if (size := TILE_POSITIONS * problem.groups * size) >= MAX_ELEMENTS:
         return f"{size} elements of transformed inputs, expected fewer than 2^31"
     return None
 
@@ -73,10 +73,10 @@ def _launch_problem(problem, x, w, rotated, bias, activation, grad, y, workspace
 
     w is laid out as in the forward pass; the input gradient takes its kernels `rotated`.
     """
-    n, tiles = x.shape[0], POSITIONS * problem.groups * tiles_of(problem)
+    n, tiles = x.shape[0], TILE_POSITIONS * problem.groups * tiles_of(problem)
     images = min(n, max(1, workspace // (tiles * (problem.c + problem.k) * x.dtype.itemsize)))
     gemm = best_tile(
-        x.dtype.itemsize, POSITIONS * problem.groups, problem.k, images * tiles_of(problem), multiprocessors(x)
+        x.dtype.itemsize, TILE_POSITIONS * problem.groups, problem.k, images * tiles_of(problem), multiprocessors(x)
     )
     filters = _transformed_filters(problem, w, rotated, gemm.rows)
     inputs, products = empty_like_on(x, tiles * problem.c * images), empty_like_on(x, tiles * problem.k * images)
@@ -90,7 +90,7 @@ def _launch_problem(problem, x, w, rotated, bias, activation, grad, y, workspace
 def _transformed_filters(problem, w, rotated, k_tile):
     """G w G^T laid out as implicit_gemm packs weights, a group for each position and group."""
     channels, filters = rounded_up(problem.c, DEPTH), rounded_up(problem.k, k_tile)
-    transformed = empty_like_on(w, POSITIONS * problem.groups * channels * filters)
+    transformed = empty_like_on(w, TILE_POSITIONS * problem.groups * channels * filters)
     per_filter, per_channel = (9, 9 * problem.k) if rotated else (9 * problem.c, 9)
     each(
         filter_kernel(numba_type(w.dtype)), problem.groups * channels * filters, w, transformed,
@@ -126,7 +126,7 @@ def _plans(problem, n, dtype):
     inputs = channels * count, channels, problem.h, problem.w, count, per_image, across, top, left, *numbers
     outputs = filters * count, filters, problem.p, problem.q, count, per_image, across, *numbers
     product = ProblemSize(
-        groups=POSITIONS * problem.groups, c=problem.c, h=1, w=count, k=problem.k, p=1, q=count, r=1, s=1,
+        groups=TILE_POSITIONS * problem.groups, c=problem.c, h=1, w=count, k=problem.k, p=1, q=count, r=1, s=1,
         stride_h=1, stride_w=1, h0=0, w0=0, dilation_h=1, dilation_w=1,
         taps=1, first_tap=0, tap_stride_r=1, tap_stride_s=1, y_plane=count, y_first=0, y_stride_p=count, y_stride_q=1,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from ...cuda import sliding_window
 from ...cuda.launch import cuda, int32, uint32
 from ...cuda.ptx import divide
 
-POSITIONS = 16
+TILE_POSITIONS = 16
 TILE_OUTPUTS, TILE_INPUTS = 2, 4
 """Rows and columns of a tile's outputs, and of the inputs that it reads."""
 
@@ -121,7 +121,7 @@ def input_kernel(dtype):
         FLOPs: 32 a tile and channel. Bytes: x once, each element loaded by four tiles; 16 values stored for 4 outputs.
         """
         fingerprint  # noqa: B018 (in the closure for Numba's cache)
-        d = cuda.local.array(POSITIONS, dtype)
+        d = cuda.local.array(TILE_POSITIONS, dtype)
         i = uint32(cuda.grid(1))
         if i >= uint32(size):
             return
