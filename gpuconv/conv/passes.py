@@ -230,10 +230,10 @@ def _launcher(
 
 def require_algorithm(call: Call, s: ConvShape, operation: str, algorithm: str) -> None:
     """Refuse an algorithm that the target has not, or that does not support a problem, and say why."""
-    if algorithm == "auto":
-        return
     kernels = call.kernels.conv
     one_of(call.op, "algorithm", algorithm, ("auto", *kernels.ALGORITHMS))
+    if algorithm == "auto":
+        return
     reason = kernels.unsupported(algorithm, s, operation, call.compute_dtype, like=call.like)
     if reason:
         others = ", ".join(map(repr, ("auto", *kernels.algorithms(s, operation, call.like))))
