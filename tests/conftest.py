@@ -55,3 +55,20 @@ def emulated():
     """Send NumPy arrays to the CUDA kernels, and those to the emulator."""
     with use_device("emulator"):
         yield
+
+
+LONGEST = (
+    "tests/cuda/test_ptx.py",
+    "tests/bad_input/test_guards.py",
+    "tests/packaging/",
+    "tests/core/test_warmup.py",
+    "tests/core/test_concurrency.py",
+    "tests/docs/test_worked_example.py",
+)
+"""Tests of a minute and more: begun first, or one process ends long after the other."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Keep the random order but for the longest tests."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
