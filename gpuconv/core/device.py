@@ -7,8 +7,6 @@ kernels. `device()` is only where *new* arrays go (parameters, batches).
 import contextlib
 import functools
 import importlib
-import importlib.metadata
-import importlib.util
 import logging
 import os
 import sys
