@@ -159,10 +159,15 @@ def require_out(op: str, out: Any, dtype: Any) -> None:
     require_array(op, "out", out)
     if out.dtype != dtype:
         raise TypeError(f"{op}: out has dtype {out.dtype}, expected {dtype}")
-    if not out.flags.c_contiguous:
-        raise ValueError(f"{op}: out has strides {out.strides}, expected a C-contiguous array")
-    if not getattr(out.flags, "writeable", True):
-        raise ValueError(f"{op}: out is read-only, expected a writeable array")
+    require_writeable(op, "out", out)
+
+
+def require_writeable(op: str, name: str, a: Any) -> None:
+    """Refuse an array that cannot be changed in place: of a copy in C order, what a kernel writes would be lost."""
+    if not a.flags.c_contiguous:
+        raise ValueError(f"{op}: {name} has strides {a.strides}, expected a C-contiguous array")
+    if not getattr(a.flags, "writeable", True):
+        raise ValueError(f"{op}: {name} is read-only, expected a writeable array")
 
 
 def refuse_overlap(op: str, out: Array, inputs: Sequence[Array | None], coinciding: Sequence[Array]) -> None:
@@ -200,16 +205,12 @@ def allocator(shape: tuple[int, ...], dtype: Any) -> Callable[[], Array]:
     return partial(np.empty if memory.is_small(shape, dtype) else memory.new, shape, dtype)
 
 
-def updated(op: str, **arrays: Array | None) -> tuple[Any, ...]:
-    """Arrays that are changed in place: all of them or none, in C order, writeable, each in memory of its own."""
+def updated(op: str, **arrays: Array | None) -> None:
+    """Check arrays that are changed in place: all of them or none, in C order, writeable."""
     given = {name: a for name, a in arrays.items() if a is not None}
     if given and len(given) < len(arrays):
         missing = next(name for name in arrays if name not in given)
         raise ValueError(f"{op}: {missing} is None, expected an array as {next(iter(given))} is one")
     for name, a in given.items():
         require_array(op, name, a)
-        if not a.flags.c_contiguous:
-            raise ValueError(f"{op}: {name} has strides {a.strides}, expected a C-contiguous array")
-        if not getattr(a.flags, "writeable", True):
-            raise ValueError(f"{op}: {name} is read-only, expected a writeable array")
-    return tuple(arrays.values())
+        require_writeable(op, name, a)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from ..core.arrays import check_arrays, shaped
+from ..core.arrays import check_arrays, require_writeable, shaped
 from ..core.device import array_module, device_of, is_cupy, kernels_for, on_device_of, to_device
 from ..core.dtypes import store, wide, widened
 from ..core.graph import host_callback
@@ -168,10 +168,7 @@ class Optimizer:
         gradient = _checked(self.name, w, parameter.grad, kept)
         if gradient.shape != w.shape:
             shaped(self.name, f"the gradient of parameters[{i}]", gradient, w.shape, "its parameter's shape")
-        if not w.flags.c_contiguous:  # a copy would be updated instead
-            raise ValueError(f"{self.name}: parameters[{i}] has strides {w.strides}, expected a C-contiguous array")
-        if not getattr(w.flags, "writeable", True):
-            raise ValueError(f"{self.name}: parameters[{i}] is read-only, expected a writeable array")
+        require_writeable(self.name, f"parameters[{i}]", w)
         for name, a in kept.items():
             if a.shape != w.shape:  # compared first: building the name for the message takes longer than a small update
                 shaped(self.name, f"{name} of parameters[{i}]", a, w.shape, "its parameter's shape")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import check_arrays, empty
+from ..core.arrays import check_arrays, empty, require_writeable
 from ..core.device import kernels_for, on_device_of, to_device
 from ..core.dtypes import store, widened
 from ..core.graph import refuse_recording
@@ -145,8 +145,5 @@ def _gradients(op: str, parameters: Iterable[Parameter] | Parameter) -> list[Any
     if gradients:
         check_arrays(op, gradients)
     for name, g in gradients.items():
-        if not g.flags.c_contiguous:
-            raise ValueError(f"{op}: {name} has strides {g.strides}, expected a C-contiguous array")
-        if not getattr(g.flags, "writeable", True):
-            raise ValueError(f"{op}: {name} is read-only, expected a writeable array")
+        require_writeable(op, name, g)
     return list(gradients.values())
