@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from ..core.device import array_module, device_of, to_device
+from ..core.states import mapping, real_array
 from ..core.typing import Array
 from .checks import name_layer
 from .parameter import Buffer, Parameter
@@ -168,21 +169,25 @@ class Module:
 
         Raises
         ------
+        TypeError
+            If state is no mapping, or an entry is no array of real numbers; nothing is changed.
         ValueError
             If keys are missing or unexpected, or arrays have other shapes; it names them all, and nothing is changed.
         """
+        state = mapping("load_state_dict", "state", state)
         entries = dict(self._state())
+        arrays = {name: real_array("load_state_dict", str(name), a) for name, a in state.items() if name in entries}
         wrong = [f"no entry for {name}" for name in entries if name not in state]
         wrong += [f"unexpected entry {name}" for name in state if name not in entries]
         wrong += [
-            f"{name} has shape {tuple(state[name].shape)}, expected {entry.data.shape}"
-            for name, entry in entries.items()
-            if name in state and tuple(state[name].shape) != entry.data.shape
+            f"{name} has shape {tuple(a.shape)}, expected {entries[name].data.shape}"
+            for name, a in arrays.items()
+            if tuple(a.shape) != entries[name].data.shape
         ]
         if wrong:
             raise ValueError(f"load_state_dict: {'; '.join(wrong)}")
         for name, entry in entries.items():
-            moved = to_device(state[name], device_of(entry.data))
+            moved = to_device(arrays[name], device_of(entry.data))
             entry.data = array_module(moved).array(moved, dtype=entry.data.dtype, order="C")
 
     def saved(self, value: Any) -> Any:

@@ -1,15 +1,43 @@
 """Arrays of a module: parameters, which are learned, and buffers, which are not."""
 
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import contiguous, require_array
 from ..core.device import device_of
 from ..core.typing import Array
 
 
-class Parameter:
+class _State:
+    """What keeps an array of a module: in C order, whoever sets it, as kernels and files take it by its address."""
+
+    data: Array
+
+    def __init__(self, data: Array) -> None:
+        self.data = data
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Bring the array into C order where it is not."""
+        if name == "data":
+            value = np.asarray(value) if isinstance(value, np.generic) else value  # what NumPy makes of 2 * data
+            require_array(type(self).__name__, name, value)
+            value = contiguous(value)
+        super().__setattr__(name, value)
+
+
+class Parameter(_State):
     """An array to be learned, and its gradient.
 
     Parameters
     ----------
     data : array
+        Kept as it is, not copied; copied into C order where it has another.
+
+    Raises
+    ------
+    TypeError
+        If data is no NumPy or CuPy array.
 
     Examples
     --------
@@ -20,7 +48,7 @@ class Parameter:
     """
 
     def __init__(self, data: Array) -> None:
-        self.data = data
+        super().__init__(data)
         self.grad: Array | None = None
 
     def accumulate(self, gradient: Array) -> None:
@@ -43,16 +71,14 @@ class Parameter:
         return f"Parameter({_described(self.data)}, grad={gradient})"
 
 
-class Buffer:
+class Buffer(_State):
     """An array that belongs to a module's state but is not learned: running statistics.
 
     Parameters
     ----------
     data : array
+        As for `Parameter`.
     """
-
-    def __init__(self, data: Array) -> None:
-        self.data = data
 
     def __repr__(self) -> str:
         """Describe the array."""

@@ -7,6 +7,7 @@ from ..core.arrays import check_arrays, require_writeable, shaped
 from ..core.device import array_module, device_of, is_cupy, kernels_for, on_device_of, to_device
 from ..core.dtypes import store, wide, widened
 from ..core.graph import host_callback
+from ..core.states import count, like, mapping, plain_number, real_array
 from ..core.typing import Array
 from ..nn.parameter import Parameter
 from .parameters import checked_parameters
@@ -128,24 +129,40 @@ class Optimizer:
 
         Raises
         ------
+        TypeError
+            If state is no mapping, or an entry is None, a list, complex, or else of another kind; nothing is changed.
         ValueError
-            If it had another number of parameters or several groups, lacks an option, or an array has another shape;
-            nothing is changed then.
+            If it had other parameters or several groups, lacks an option, or an array has another shape; nothing is
+            changed then.
         """
-        groups = state["param_groups"]
+        group = self._checked_group(mapping(self.name, "state", state, "state", "param_groups")["param_groups"])
+        kept, total = mapping(self.name, "state['state']", state["state"]), len(self.parameters)
+        if unknown := [key for key in kept if key not in range(total)]:
+            raise ValueError(f"{self.name}: state has an entry for {unknown[0]!r}, expected 0 to {total - 1}")
+        loaded = [self._loaded(i, kept.get(i, {})) for i in range(total)]
+        options = {name: like(self.name, f"{name} in state", group[name], getattr(self, name)) for name in self.options}
+        initial = group.get("initial_lr")
+        self.initial_lr = None if initial is None else plain_number(self.name, "initial_lr in state", initial)
+        for name, value in options.items():
+            setattr(self, name, value)
+        self.state = loaded
+
+    def _checked_group(self, groups: Any) -> Mapping[str, Any]:
+        """The one group of a state, with all options and as many parameters."""
+        if not isinstance(groups, (list, tuple)):
+            raise TypeError(f"{self.name}: state['param_groups'] is a {type(groups).__name__}, expected a list")
         if len(groups) != 1:
             raise ValueError(f"{self.name}: state has {len(groups)} groups of parameters, expected 1")
-        if len(groups[0]["params"]) != len(self.parameters):
+        group = mapping(self.name, "state['param_groups'][0]", groups[0], "params")
+        if not isinstance(group["params"], (list, tuple)):
+            raise TypeError(f"{self.name}: params in state is a {type(group['params']).__name__}, expected a list")
+        if len(group["params"]) != len(self.parameters):
             raise ValueError(
-                f"{self.name}: state has {len(groups[0]['params'])} parameters, expected {len(self.parameters)}"
+                f"{self.name}: state has {len(group['params'])} parameters, expected {len(self.parameters)}"
             )
-        if missing := [name for name in self.options if name not in groups[0]]:
+        if missing := [name for name in self.options if name not in group]:
             raise ValueError(f"{self.name}: state has no option {missing[0]}, expected {', '.join(self.options)}")
-        loaded = [self._loaded(i, state["state"].get(i, {})) for i in range(len(self.parameters))]
-        for name in self.options:
-            setattr(self, name, groups[0][name])
-        self.initial_lr = groups[0].get("initial_lr")
-        self.state = loaded
+        return group
 
     def _step_of(self, w: Array, dw: Array, state: dict[str, Any]) -> tuple[tuple[Array | None, ...], tuple[Any, ...]]:
         """Count a step and return the arrays of one parameter's update, w first, and the kernel's constants."""
@@ -170,19 +187,23 @@ class Optimizer:
             shaped(self.name, f"the gradient of parameters[{i}]", gradient, w.shape, "its parameter's shape")
         require_writeable(self.name, f"parameters[{i}]", w)
         for name, a in kept.items():
+            require_writeable(self.name, f"{name} of parameters[{i}]", a)
             if a.shape != w.shape:  # compared first: building the name for the message takes longer than a small update
                 shaped(self.name, f"{name} of parameters[{i}]", a, w.shape, "its parameter's shape")
         return gradient
 
     def _loaded(self, i: int, state: Mapping[str, Any]) -> dict[str, Any]:
         """A copy of a parameter's state, in this optimizer's dtypes and on its devices."""
-        data, loaded = self.parameters[i].data, {}
-        for name, value in state.items():
+        data: Any = self.parameters[i].data
+        loaded: dict[str, Any] = {}
+        for name, value in mapping(self.name, f"the state of parameters[{i}]", state).items():
+            entry = f"{name} of parameters[{i}] in state"
             if name not in self.buffers:
-                loaded[name] = int(value)  # steps
-            elif value is not None:
-                shaped(self.name, f"{name} of parameters[{i}] in state", value, data.shape, "its parameter's shape")
-                moved = to_device(value, device_of(data))
+                loaded[name] = count(self.name, entry, value)  # steps
+            elif value is not None:  # as PyTorch keeps a momentum that there is not yet
+                a = real_array(self.name, entry, value)
+                shaped(self.name, entry, a, data.shape, "its parameter's shape")
+                moved = to_device(a, device_of(data))
                 loaded[name] = array_module(moved).array(moved, dtype=wide(data.dtype), order="C")
         return loaded
 

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ...core.arrays import contiguous
 from ...core.device import Array, to_device
 from ...core.dtypes import FLOATING, KINDS, is_half, rounded
 
@@ -45,8 +46,8 @@ def finite(op: str, **options: float) -> None:
 
 
 def on_device(op: str, values: np.ndarray[Any, Any], dtype: Any) -> Array:
-    """Round the values once, then move them to the device."""
+    """Round the values once, bring them into C order, then move them to the device."""
     dtype = np.dtype(dtype)
     if dtype not in FLOATING and not is_half(dtype):
         raise TypeError(f"{op}: dtype is {dtype}, {KINDS}")
-    return to_device(rounded(values, dtype))
+    return to_device(contiguous(rounded(values, dtype)))

@@ -4,6 +4,8 @@ import operator
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from ...core import states
+
 
 class HasLearningRate(Protocol):
     """What a scheduler needs of an optimizer."""
@@ -64,8 +66,12 @@ class LRScheduler:
         return {"last_step": self.last_step, "base_lr": self.base_lr}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Resume from a state, and set the optimizer's rate."""
-        self.last_step, self.base_lr = int(state["last_step"]), float(state["base_lr"])
+        """Resume from a state, and set the optimizer's rate; of a state of another kind, nothing is taken."""
+        op = type(self).__name__
+        entries = states.mapping(op, "state", state, "last_step", "base_lr")
+        step = states.count(op, "last_step in state", entries["last_step"])
+        self.base_lr = states.plain_number(op, "base_lr in state", entries["base_lr"])
+        self.last_step = step
         self._apply()
 
     def _apply(self) -> None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ...core import states
 from ...core.options import number, one_of
 from .base import HasLearningRate, shown
 
@@ -99,8 +100,12 @@ class ReduceLROnPlateau:
         return {"best": self.best, "bad_steps": self.bad_steps, "cooling": self.cooling}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Resume from a state."""
-        self.best, self.bad_steps, self.cooling = state["best"], state["bad_steps"], state["cooling"]
+        """Resume from a state; of a state of another kind, nothing is taken."""
+        op = type(self).__name__
+        entries = states.mapping(op, "state", state, "best", "bad_steps", "cooling")
+        best = states.plain_number(op, "best in state", entries["best"])
+        bad, cooling = (states.count(op, f"{name} in state", entries[name]) for name in ("bad_steps", "cooling"))
+        self.best, self.bad_steps, self.cooling = best, bad, cooling
 
     def __repr__(self) -> str:
         """Show the options, the state and the present rate."""
