@@ -1,18 +1,18 @@
 """Shared part of elementwise activations: check arguments, allocate the result, call one kernel."""
 
-from collections.abc import Callable
-from functools import partial
-
 from ..core.call import Call
 from ..core.device import Array
 from ..core.plan import Plan, run_known
 
+_KINDS = (str,)
+"""Types of a plan's options."""
+
 
 def forward(op: str, x: Array, out: Array | None, *, kernel: str | None = None, **parameters: float) -> Array:
     """y = f(x, parameters); `kernel` defaults to the name of the operation."""
-    options = kernel or op, len(parameters)
+    options = (kernel or op,)
     scalars = tuple(parameters.values()) if parameters else ()
-    if out is None and (known := run_known(_forward_plan, (x,), options, scalars)) is not None:
+    if out is None and (known := run_known(_forward_plan, (x,), options, scalars, kinds=_KINDS)) is not None:
         return known
     call = Call(op, x=x)
     plan = call.plan(_forward_plan, *options)
@@ -27,9 +27,9 @@ def backward(
     op: str, dy: Array, x: Array, out: Array | None, *, kernel: str | None = None, **parameters: float
 ) -> Array:
     """dx = dy f'(x, parameters); `kernel` defaults to the name of the forward operation."""
-    options = kernel or op.removesuffix("_grad"), len(parameters)
+    options = (kernel or op.removesuffix("_grad"),)
     scalars = tuple(parameters.values()) if parameters else ()
-    if out is None and (known := run_known(_backward_plan, (dy, x), options, scalars)) is not None:
+    if out is None and (known := run_known(_backward_plan, (dy, x), options, scalars, kinds=_KINDS)) is not None:
         return known
     call = Call(op, dy=dy, x=x)
     plan = call.plan(_backward_plan, *options)
@@ -40,18 +40,11 @@ def backward(
     return call.finish(dx)
 
 
-def _forward_plan(call: Call, kernel: str, parameters: int) -> Plan:
-    launch = partial(call.kernels.activation.forward, kernel)
-    return Plan(call.like.shape, _result_last(launch, 1) if parameters else launch)
+def _forward_plan(call: Call, kernel: str) -> Plan:
+    return Plan(call.like.shape, call.kernels.activation.forward(kernel, call.like.size))
 
 
-def _backward_plan(call: Call, kernel: str, parameters: int) -> Plan:
+def _backward_plan(call: Call, kernel: str) -> Plan:
     dy, x = call.arrays
     call.require_shape("dy", dy, x.shape, "the shape of x")
-    launch = partial(call.kernels.activation.backward, kernel)
-    return Plan(x.shape, _result_last(launch, 2) if parameters else launch)
-
-
-def _result_last(launch: Callable[..., None], inputs: int) -> Callable[..., None]:
-    """Adapt a launcher of (*inputs, result, *parameters) to arguments with the result last."""
-    return lambda *a: launch(*a[:inputs], a[-1], *a[inputs:-1])
+    return Plan(x.shape, call.kernels.activation.backward(kernel, x.size))

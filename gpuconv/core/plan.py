@@ -6,7 +6,7 @@ A plan is right from any number of threads: it is never changed, and two threads
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
+from numpy import ndarray
 
 from . import device as devices
 from .device import Array
@@ -61,6 +61,7 @@ def run_known(
     options: tuple[Any, ...],
     scalars: Sequence[Any] = (),
     extra: tuple[Array, ...] = (),
+    kinds: tuple[type, ...] | None = None,
 ) -> Array | None:
     """Run a call of plain NumPy arrays whose plan is known: take memory and launch.
 
@@ -75,6 +76,8 @@ def run_known(
         Numbers that a plan does not depend on, in the order in which its launcher takes them.
     extra : tuple of array
         Further arrays, checked by the caller, such as labels.
+    kinds : tuple of type, optional
+        Types of the options, where they are the caller's own and no user's.
 
     Returns
     -------
@@ -82,14 +85,19 @@ def run_known(
     """
     dtype, shapes = None, []
     for a in given:
-        if type(a) is np.ndarray and (a.dtype is dtype or dtype is None) and a.flags.c_contiguous:
-            dtype = a.dtype
+        if type(a) is ndarray and a.flags.c_contiguous:
+            if a.dtype is not dtype:
+                if dtype is not None:
+                    return None
+                dtype = a.dtype
             shapes.append(a.shape)
         elif a is None:
             shapes.append(None)
         else:
             return None
-    target, kinds = devices.numpy_target, tuple(map(type, options))
+    target = devices.numpy_target
+    if kinds is None:
+        kinds = tuple(map(type, options))
     try:  # as find_plan does; a call of microseconds notices a function's call
         plan = _plans["cpu"].get((build, dtype, tuple(shapes), options, kinds))
     except TypeError:
@@ -97,7 +105,7 @@ def run_known(
     if plan is None or target is None or target.name != "cpu" or (tuple in kinds and not _are_plain(options)):
         return None
     if scalars:
-        if dtype is None or set(map(type, scalars)) != {float}:
+        if dtype is None or any([type(scalar) is not float for scalar in scalars]):
             return None
         extra = *extra, *map(dtype.type, scalars)
     result: Array = plan.allocate()

@@ -27,13 +27,17 @@ def label_loss(
     weight: Array | None,
     reduction: str,
     ignore_index: int,
-    *smoothing: float,
+    smoothing: float = 0.0,
 ) -> Array:
-    """The loss of each label, their sum or their weighted mean; `smoothing` is the label smoothing of cross-entropy."""
-    options = kernel, reduction, ignore_index, getattr(target, "shape", None), *smoothing
+    """The loss of each label, their sum or their weighted mean; `smoothing` is the label smoothing of cross-entropy.
+
+    The options of a plan are flat: a tuple among them would be looked into at each call.
+    """
+    options = kernel, reduction, ignore_index, smoothing, *getattr(target, "shape", ())
     if _is_plain(target) and (known := run_known(_loss_plan, (x, weight), options, extra=(target,))) is not None:
         return known
     call = Call(op, ("weight",), input=x, weight=weight)
+    require_array(op, "target", target)
     plan = call.plan(_loss_plan, *options)
     target = checked_labels(call, target, ignore_index)
     with call.device:
@@ -52,15 +56,16 @@ def label_loss_grad(
     out: Array | None,
     reduction: str,
     ignore_index: int,
-    *smoothing: float,
+    smoothing: float = 0.0,
 ) -> Array:
     """The gradient of `label_loss` with respect to its input."""
-    options = kernel, reduction, ignore_index, getattr(target, "shape", None), *smoothing
+    options = kernel, reduction, ignore_index, smoothing, *getattr(target, "shape", ())
     if out is None and reduction != "none" and type(dloss) is float and type(x) is np.ndarray and _is_plain(target):
         extra = target, np.full(1, dloss, x.dtype)
         if (known := run_known(_grad_plan, (x, weight), options, extra=extra)) is not None:
             return known
     call = Call(op, ("weight",), input=x, weight=weight)
+    require_array(op, "target", target)
     plan = call.plan(_grad_plan, *options)
     target = checked_labels(call, target, ignore_index)
     with call.device:
@@ -76,7 +81,6 @@ def checked_labels(call: Call, target: Array, ignore_index: int) -> Any:
     On the CPU the kernels check the range of the labels. On CUDA it is checked here, except while a step is recorded.
     """
     x: Any = call.like
-    require_array(call.op, "target", target)
     same_device(call.op, input=x, target=target)
     if target.dtype.kind not in "iu":
         raise TypeError(f"{call.op}: target has dtype {target.dtype}, expected integer class indices")
@@ -119,9 +123,9 @@ def checked_ignore_index(call: Call, ignore_index: Any) -> int:
 
 
 def _loss_plan(
-    call: Call, kernel: str, reduction: str, ignore_index: int, target_shape: Any, *smoothing: float
+    call: Call, kernel: str, reduction: str, ignore_index: int, smoothing: float, *target_shape: int
 ) -> Plan:
-    refuse, view, ignored, factors = _problem(call, reduction, ignore_index, target_shape, smoothing)
+    refuse, view, ignored, factors = _problem(call, kernel, reduction, ignore_index, smoothing, target_shape)
     launchers = call.kernels.loss
     each, total, mean = getattr(launchers, kernel), getattr(launchers, f"{kernel}_total"), reduction == "mean"
 
@@ -138,9 +142,9 @@ def _loss_plan(
 
 
 def _grad_plan(
-    call: Call, kernel: str, reduction: str, ignore_index: int, target_shape: Any, *smoothing: float
+    call: Call, kernel: str, reduction: str, ignore_index: int, smoothing: float, *target_shape: int
 ) -> Plan:
-    refuse, view, ignored, factors = _problem(call, reduction, ignore_index, target_shape, smoothing)
+    refuse, view, ignored, factors = _problem(call, kernel, reduction, ignore_index, smoothing, target_shape)
     gradient, mean = getattr(call.kernels.loss, f"{kernel}_grad"), reduction == "mean"
 
     def launch(x: Any, weight: Any, target: Any, dloss: Any, dx: Any) -> None:
@@ -152,14 +156,14 @@ def _grad_plan(
 
 
 def _problem(
-    call: Call, reduction: str, ignore_index: int, target_shape: Any, smoothing: tuple[float, ...]
+    call: Call, kernel: str, reduction: str, ignore_index: int, smoothing: float, target_shape: tuple[int, ...]
 ) -> tuple[Callable[[Any], None], tuple[int, int, int], int, tuple[Any, ...]]:
     """All checks; returns (function that raises for a wrong label, shape of the logits, ignore_index, smoothing)."""
     op, view, ignored = call.op, require_logits(call, reduction), checked_ignore_index(call, ignore_index)
-    factors = tuple(checked_smoothing(call, value) for value in smoothing)
-    if target_shape is not None and tuple(target_shape) != _loss_shape(call):
+    factors = (checked_smoothing(call, smoothing),) if kernel == "cross_entropy" else ()
+    if target_shape != _loss_shape(call):
         why = "one label for each row of classes in input"
-        raise ValueError(f"{op}: target has shape {tuple(target_shape)}, expected {_loss_shape(call)} ({why})")
+        raise ValueError(f"{op}: target has shape {target_shape}, expected {_loss_shape(call)} ({why})")
     return lambda target: refuse_labels(op, target, view[1], ignored), view, ignored, factors
 
 

@@ -8,27 +8,39 @@ import numpy as np
 
 from ..core.scalar import leaky_relu, leaky_relu_grad
 from ..core.templates import instance, parameters_of
-from ..cpu.parallel import part, share, streaming
+from ..cpu.parallel import SERIAL_ELEMENTS, is_serial, part, share, streaming
 from ..cpu.reduce import sum_columns
 from .scalar import ACTIVATIONS, slope_grad
 
 f = None  # the formula, a global that each instance of a template binds
 
 
-def forward(name, x, y, *parameters):
-    """y[i] = f(x[i], parameters) with the activation of that name; the parameters have the arrays' type."""
-    FORWARD[name](x.size, x.size, x.ravel(), y.ravel(), *parameters)
+def forward(name, size):
+    """Launcher of the activation of that name for arrays of so many elements.
+
+    launch(x, *parameters, y) computes y[i] = f(x[i], parameters); the parameters have the arrays' type. A small array
+    goes to the compiled kernel straight: each Python call on the way costs a tenth of a relu.
+    """
+    launch = FORWARD[name]
+    if is_serial(size < SERIAL_ELEMENTS) and not parameters_of(ACTIVATIONS[name][0], 1):
+        kernel = launch.kernel
+        return lambda x, y: kernel(x.ravel(), y.ravel(), 0, 1)
+    return lambda x, *others: launch(size, size, x.ravel(), *others[:-1], others[-1].ravel())
 
 
-def backward(name, dy, x, dx, *parameters):
-    """dx[i] = dy[i] f'(x[i]): the factor of equation (20)."""
-    BACKWARD[name](x.size, x.size, dy.ravel(), x.ravel(), dx.ravel(), *parameters)
+def backward(name, size):
+    """Launcher of its gradient: launch(dy, x, *parameters, dx) computes dx[i] = dy[i] f'(x[i]), as in equation (20)."""
+    launch = BACKWARD[name]
+    if is_serial(size < SERIAL_ELEMENTS) and not parameters_of(ACTIVATIONS[name][1], 2):
+        kernel = launch.kernel
+        return lambda dy, x, dx: kernel(dy.ravel(), x.ravel(), dx.ravel(), 0, 1)
+    return lambda dy, x, *others: launch(size, size, dy.ravel(), x.ravel(), *others[:-1], others[-1].ravel())
 
 
 def prelu(x, weight, y):
     """y[n,c,i] = x where x > 0, weight[c] x elsewhere; x (outer, channels, inner)."""
     if weight.size == 1:
-        forward("leaky_relu", x, y, weight[0])
+        forward("leaky_relu", x.size)(x, weight[0], y)
     else:
         _prelu(x.shape[0] * x.shape[1], x.size, x, weight, y)
 
@@ -36,7 +48,7 @@ def prelu(x, weight, y):
 def prelu_grad(dy, x, weight, dx):
     """dx[n,c,i] = dy where x > 0, weight[c] dy elsewhere."""
     if weight.size == 1:
-        backward("leaky_relu", dy, x, dx, weight[0])
+        backward("leaky_relu", x.size)(dy, x, weight[0], dx)
     else:
         _prelu_grad(x.shape[0] * x.shape[1], x.size, dy, x, weight, dx)
 
@@ -54,13 +66,13 @@ def _forward(x, y, thread, threads):
         y[i] = f(x[i])
 
 
-def _forward_one(x, y, a, thread, threads):
+def _forward_one(x, a, y, thread, threads):
     x, y = part(x, thread, threads), part(y, thread, threads)
     for i in range(x.size):
         y[i] = f(x[i], a)
 
 
-def _forward_two(x, y, a, b, thread, threads):
+def _forward_two(x, a, b, y, thread, threads):
     x, y = part(x, thread, threads), part(y, thread, threads)
     for i in range(x.size):
         y[i] = f(x[i], a, b)
@@ -72,13 +84,13 @@ def _backward(dy, x, dx, thread, threads):
         dx[i] = f(dy[i], x[i])
 
 
-def _backward_one(dy, x, dx, a, thread, threads):
+def _backward_one(dy, x, a, dx, thread, threads):
     dy, x, dx = part(dy, thread, threads), part(x, thread, threads), part(dx, thread, threads)
     for i in range(x.size):
         dx[i] = f(dy[i], x[i], a)
 
 
-def _backward_two(dy, x, dx, a, b, thread, threads):
+def _backward_two(dy, x, a, b, dx, thread, threads):
     dy, x, dx = part(dy, thread, threads), part(x, thread, threads), part(dx, thread, threads)
     for i in range(x.size):
         dx[i] = f(dy[i], x[i], a, b)

@@ -14,14 +14,17 @@ from .scalar import ACTIVATIONS, slope_grad
 f = None  # the formula, a global that each instance of a template binds
 
 
-def forward(name, x, y, *parameters):
-    """y[i] = f(x[i], parameters) with the activation of that name; the parameters have the arrays' type."""
-    launch_vectorized(FORWARD[name], (x, y), *parameters)
+def forward(name, size):
+    """Launcher of the activation of that name; the size is for the CPU to look at.
+
+    launch(x, *parameters, y) computes y[i] = f(x[i], parameters); the parameters have the arrays' type.
+    """
+    return lambda x, *others: launch_vectorized(FORWARD[name], (x, others[-1]), *others[:-1])
 
 
-def backward(name, dy, x, dx, *parameters):
-    """dx[i] = dy[i] f'(x[i]): the factor of equation (20)."""
-    launch_vectorized(BACKWARD[name], (dy, x, dx), *parameters)
+def backward(name, size):
+    """Launcher of its gradient: launch(dy, x, *parameters, dx) computes dx[i] = dy[i] f'(x[i]), as in equation (20)."""
+    return lambda dy, x, *others: launch_vectorized(BACKWARD[name], (dy, x, others[-1]), *others[:-1])
 
 
 def prelu(x, weight, y):

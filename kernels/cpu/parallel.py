@@ -202,7 +202,8 @@ def streaming(body, **options):
     Returns
     -------
     function
-        Called as launch(tasks, work, *arguments): on at most `tasks` threads, on one if `work` is small.
+        Called as launch(tasks, work, *arguments): on at most `tasks` threads, on one if `work` is small. Its attribute
+        `kernel` is the compiled body.
     """
     # NumPy's division: Python's check for a divisor of 0 is a branch, and LLVM makes no vectors of branches.
     kernel = njit(cache=True, nogil=True, error_model="numpy", **options)(body)
@@ -215,7 +216,7 @@ def streaming(body, **options):
         else:
             run(arguments, threads)
 
-    launch.__doc__ = body.__doc__
+    launch.__doc__, launch.kernel = body.__doc__, kernel
     return launch
 
 

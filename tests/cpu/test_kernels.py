@@ -21,9 +21,9 @@ def _elementwise(dtype, rng):
     one, each, slope = np.ones(1, dtype), rng.standard_normal(x.size).astype(dtype), dtype(0.1)
     images, slopes = rng.standard_normal((3, 5, 7)).astype(dtype), rng.standard_normal(5).astype(dtype)
     return {
-        "leaky_relu": _filled(x, lambda y: cpu.activation.forward("leaky_relu", x, y, slope)),
-        "gelu": _filled(x, lambda y: cpu.activation.forward("gelu", x, y)),
-        "mish_grad": _filled(x, lambda dx: cpu.activation.backward("mish", other, x, dx)),
+        "leaky_relu": _filled(x, lambda y: cpu.activation.forward("leaky_relu", x.size)(x, slope, y)),
+        "gelu": _filled(x, lambda y: cpu.activation.forward("gelu", x.size)(x, y)),
+        "mish_grad": _filled(x, lambda dx: cpu.activation.backward("mish", x.size)(other, x, dx)),
         "prelu": _filled(images, lambda y: cpu.activation.prelu(images, slopes, y)),
         "prelu_grad": _filled(images, lambda dx: cpu.activation.prelu_grad(images, images, slopes, dx)),
         "mse_each": _filled(x, lambda losses: cpu.loss.pairwise_each("mse", x, other, slope, losses)),
