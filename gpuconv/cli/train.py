@@ -88,7 +88,7 @@ def _train(settings: Settings, data: Dataset, console: Console, start: float) ->
     one_hot = settings.loss == "mse"
     loss = MSELoss() if one_hot else CrossEntropyLoss()
     rate = LEARNING_RATE[settings.loss] if settings.lr is None else settings.lr
-    before = _first_filters(model)
+    initial_filters = _first_filters(model)
     try:
         with _progress(console, settings.epochs * len(data.train_labels)) as report:
             epochs = fit(
@@ -113,7 +113,7 @@ def _train(settings: Settings, data: Dataset, console: Console, start: float) ->
         data.test_labels,
         scores.argmax(1),
         data.classes,
-        (before, _first_filters(model)),
+        (initial_filters, _first_filters(model)),
         time.perf_counter() - start,
         current_device(),
         settings.seed,

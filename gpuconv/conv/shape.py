@@ -267,7 +267,7 @@ def _transposed_axis(
 def _image(n: int, c: int, k: int, groups: int, height: Axis, width: Axis) -> ConvShape:
     return ConvShape(
         n, c, height.size, width.size, k, height.taps, width.taps, height.windows, width.windows,
-        height.stride, width.stride, height.before, width.before, height.after, width.after,
+        height.stride, width.stride, height.pad_before, width.pad_before, height.pad_after, width.pad_after,
         height.dilation, width.dilation, groups,
     )  # fmt: skip
 

@@ -194,11 +194,11 @@ def _find_numpy_target() -> Target:
 def numpy_arrays_on(name: str) -> Iterator[None]:
     """Serve NumPy arrays with the kernels of "cpu" or "cuda": tools record launches that way, without any device."""
     global numpy_target  # noqa: PLW0603
-    before, numpy_target = numpy_target, _target(name)
+    previous, numpy_target = numpy_target, _target(name)
     try:
         yield
     finally:
-        numpy_target = before
+        numpy_target = previous
 
 
 _target = functools.cache(Target)

@@ -35,7 +35,7 @@ class _Recording:
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
-        self.segments: list[Callback] = []
+        self.sections: list[Callback] = []
 
     def record(self, step: Callable[..., Any], arrays: list[Array]) -> Any:
         """Call the step and record its launches; the result's memory is only written by a replay."""
@@ -51,12 +51,12 @@ class _Recording:
                 raise
             finally:
                 _current = None
-            self.segments.append(self.recorder.end())
+            self.sections.append(self.recorder.end())
         return result
 
     def insert(self, callback: Callback) -> None:
         """End the current graph, append a host callback and start the next graph."""
-        self.segments.extend((self.recorder.end(), callback))
+        self.sections.extend((self.recorder.end(), callback))
         self.recorder.begin()
 
 
@@ -145,7 +145,7 @@ class cuda_graph:  # noqa: N801  used like a function
             assert self._recording is not None
             for recorded, a in zip(self._arrays, arrays, strict=True):
                 recorded[...] = a
-            for segment in self._recording.segments:
+            for segment in self._recording.sections:
                 segment()
         return self._result
 

@@ -25,20 +25,20 @@ _PADDINGS = {
 
 
 class Axis(NamedTuple):
-    """One axis of a convolution or pooling: window i reads the inputs i * stride + tap * dilation - before."""
+    """One axis of a convolution or pooling: window i reads the inputs i * stride + tap * dilation - pad_before."""
 
     size: int
     windows: int
     taps: int
     stride: int
-    before: int
-    after: int
+    pad_before: int
+    pad_after: int
     dilation: int
 
     @property
     def pointwise(self) -> bool:
         """Whether each window is exactly one input, at the same index; adjacent pointwise axes can be merged."""
-        return self.size == self.windows and (self.taps, self.stride, self.before) == (1, 1, 0)
+        return self.size == self.windows and (self.taps, self.stride, self.pad_before) == (1, 1, 0)
 
 
 POINT = Axis(1, 1, 1, 1, 0, 0, 1)

@@ -146,7 +146,7 @@ def summary(model: Module, input_shape: Sequence[int], *, dtype: Any = None) -> 
 @contextmanager
 def _recorded(model: Module, record: Callable[[str, Module, Array, Array], None]) -> Iterator[None]:
     """Within the block, forward passes report (path, module, input, output); afterwards all modules are as before."""
-    before = [(module, dict(vars(module))) for module in model.modules()]
+    saved = [(module, dict(vars(module))) for module in model.modules()]
 
     def watched(path: str, module: Module) -> Callable[[Array], Array]:
         forward = module.forward
@@ -165,7 +165,7 @@ def _recorded(model: Module, record: Callable[[str, Module, Array, Array], None]
                     vars(module)["forward"] = watched(path, module)
         yield
     finally:
-        for module, attributes in before:
+        for module, attributes in saved:
             vars(module).clear()
             vars(module).update(attributes)
 
@@ -175,8 +175,10 @@ def _row(path: str, module: Module, x: Array, y: Array, *, samples: int) -> Laye
     parameters = [value for value in vars(module).values() if hasattr(value, "grad")]
     elements = sum(parameter.data.size for parameter in parameters)
     moved = samples * _activation_bytes(module, x, y) + sum(parameter.data.nbytes for parameter in parameters)
-    before, after = ((samples * a.shape[0], *a.shape[1:]) if a.shape else () for a in (x, y))
-    return LayerSummary(path, type(module).__name__, before, after, elements, samples * _flops(module, x, y), moved)
+    input_shape, output_shape = ((samples * a.shape[0], *a.shape[1:]) if a.shape else () for a in (x, y))
+    return LayerSummary(
+        path, type(module).__name__, input_shape, output_shape, elements, samples * _flops(module, x, y), moved
+    )
 
 
 def _activation_bytes(module: Module, x: Array, y: Array) -> int:

@@ -43,7 +43,8 @@ class PoolShape(NamedTuple):
     def __repr__(self) -> str:
         """Show both shapes and the windows."""
         kernel, stride, dilation = zip(*((a.taps, a.stride, a.dilation) for a in self.axes), strict=True)
-        windows = f"kernel_size={kernel}, stride={stride}, padding={tuple((a.before, a.after) for a in self.axes)}"
+        padding = tuple((a.pad_before, a.pad_after) for a in self.axes)
+        windows = f"kernel_size={kernel}, stride={stride}, padding={padding}"
         return f"PoolShape(x={self.x_shape}, y={self.y_shape}, {windows}, dilation={dilation})"
 
     @property

@@ -126,7 +126,7 @@ def fit(
                 images, labels = data.train_images[batch], data.train_labels[batch]
                 if largest_shift:
                     images = shifted(images, largest_shift, rng)
-                optimizer.lr = rate * schedule((meter.before + meter.images) / meter.total)
+                optimizer.lr = rate * schedule((meter.images_before + meter.images) / meter.total)
                 scores, value = _step(model, loss, optimizer, images, _target(labels, data.classes, one_hot))
                 meter.add(scores, value, labels)
             meter.stop()
@@ -198,7 +198,7 @@ class _Meter:
     """Figures of an epoch, read from the device every few batches: each reading waits for the kernels."""
 
     def __init__(self, epoch: int, before: int, total: int, report: Callable[[Progress], None] | None) -> None:
-        self.epoch, self.before, self.total, self.report = epoch, before, total, report
+        self.epoch, self.images_before, self.total, self.report = epoch, before, total, report
         self.images, self.losses, self.hits, self.seconds = 0, 0.0, 0, 0.0
         self._unread: list[tuple[Array, Array, np.ndarray[Any, Any]]] = []
         self._start = time.perf_counter()
@@ -231,7 +231,7 @@ class _Meter:
         self.seconds = time.perf_counter() - self._start
         if self.report is not None:
             means = (self.losses / self.images, self.hits / self.images)
-            done = self.before + self.images
+            done = self.images_before + self.images
             self.report(Progress(self.epoch, done, self.total, *means, self.images / self.seconds))
 
     def _require_finite(self, value: float) -> None:

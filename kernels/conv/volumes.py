@@ -3,7 +3,7 @@
 The input frames under the T taps of output frame o are an image of C T channels, and with the weights (K, C, T, R, S)
 read as (K, C T, R, S)
 
-    y[n, k, o] = sum_{c, t} w[k, (c, t)] * x[n, c, o stride + t dilation - before]
+    y[n, k, o] = sum_{c, t} w[k, (c, t)] * x[n, c, o stride + t dilation - pad_before]
 
 is a two-dimensional convolution of N O images. The input gradient is the same with the roles changed: frame i of dx is
 computed from the frames of dy that read it. Frames that meet the same taps are one run and computed together, so that
@@ -167,18 +167,18 @@ def _chunks(target, *batches):
 
 @lru_cache(maxsize=1024)
 def _forward_runs(depth, positions):
-    """Runs of output frames: o reads input o stride + t dilation - before under tap t."""
+    """Runs of output frames: o reads input o stride + t dilation - pad_before under tap t."""
 
     def reads(o):
-        return {t: o * depth.stride + t * depth.dilation - depth.before for t in range(depth.taps)}
+        return {t: o * depth.stride + t * depth.dilation - depth.pad_before for t in range(depth.taps)}
 
     return tuple(_runs(range(depth.windows), reads, depth.size, positions))
 
 
 @lru_cache(maxsize=1024)
 def _input_grad_runs(depth, positions):
-    """Runs of input frames: i is read under tap t by output (i + before - t dilation) / stride, if that divides."""
-    phases = axis_phases(depth.size, depth.taps, depth.stride, depth.dilation, depth.before)
+    """Runs of input frames: i is read under tap t by output (i + pad_before - t dilation) / stride, if that divides."""
+    phases = axis_phases(depth.size, depth.taps, depth.stride, depth.dilation, depth.pad_before)
 
     def reads(i):
         u, phase = divmod(i, depth.stride)

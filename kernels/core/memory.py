@@ -58,11 +58,11 @@ def new(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
 def provided_by(allocate: Callable[[tuple[int, ...], Any], np.ndarray[Any, Any]]) -> Iterator[None]:
     """Within the block, take memory from allocate(shape, dtype): poisoned, or between guard pages, for tests."""
     global provider  # noqa: PLW0603
-    before, provider = provider, allocate
+    previous, provider = provider, allocate
     try:
         yield
     finally:
-        provider = before
+        provider = previous
 
 
 def is_small(shape: tuple[int, ...], dtype: Any) -> bool:

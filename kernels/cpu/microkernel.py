@@ -220,8 +220,8 @@ def add_dots(
         for j in range(DOT_COLUMNS):
             target = emit.at(c, j, c_stride)
             sums = emit.reduce_lanes([results[i][j] for i in range(DOT_ROWS)])
-            before = builder.select(accumulate, emit.load(target, 4), ir.Constant(emit.vector_of(4), None))
-            emit.store(builder.fadd(before, sums), target)
+            stored = builder.select(accumulate, emit.load(target, 4), ir.Constant(emit.vector_of(4), None))
+            emit.store(builder.fadd(stored, sums), target)
         return context.get_dummy_value()
 
     return signature, codegen

@@ -53,12 +53,12 @@ def start_pool():
 def share_everything():
     """Share problems among all threads within the block, however small they are: for tests."""
     global forced  # noqa: PLW0603
-    before, forced = forced, True
+    previous, forced = forced, True
     _forget_plans()
     try:
         yield
     finally:
-        forced = before
+        forced = previous
         _forget_plans()
 
 
@@ -134,10 +134,10 @@ def on_threads(typingctx, kernel, arguments, threads):
             with serial:
                 builder.call(entry, [first, count, step, addresses[-1]])
             with parallel:
-                before = builder.call(_thread_count_function(builder.module, "get_num_threads"), [])
+                previous = builder.call(_thread_count_function(builder.module, "get_num_threads"), [])
                 builder.call(run, [*addresses, nothing, one, args[2]])
                 # OpenMP's pool has changed it.
-                builder.call(_thread_count_function(builder.module, "set_num_threads"), [before])
+                builder.call(_thread_count_function(builder.module, "set_num_threads"), [previous])
         return context.get_dummy_value()
 
     return signature, codegen

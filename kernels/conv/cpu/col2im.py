@@ -44,9 +44,9 @@ class Scatter(NamedTuple):
     """Of a group."""
     filters: int
     """Of a group."""
-    share: int
+    task_channels: int
     """Channels of a task."""
-    parts: int
+    channel_blocks: int
     """Tasks of a group and image."""
     columns: int
     """Elements of dy that are multiplied at once, NR."""
@@ -60,20 +60,20 @@ def dgrad_plan(shape, dtype):
     columns, channels, filters = tile_columns(dtype), shape.c // shape.groups, shape.k // shape.groups
     products = shape.n * shape.k * shape.p * shape.q * channels * shape.r * shape.s
     serial = parallel.is_serial(products < SERIAL_PRODUCTS)
-    parts = -(-(1 if serial else COL2IM_MIN_TASKS) // (shape.n * shape.groups))
-    task_channels = -(-channels // max(1, min(channels, parts)))
-    parts, vectors = -(-channels // task_channels), np.arange(-(-shape.p * shape.q // columns) * NV)
+    channel_blocks = -(-(1 if serial else COL2IM_MIN_TASKS) // (shape.n * shape.groups))
+    task_channels = -(-channels // max(1, min(channels, channel_blocks)))
+    channel_blocks, vectors = -(-channels // task_channels), np.arange(-(-shape.p * shape.q // columns) * NV)
     starts = vectors // NV * filters * columns + vectors % NV * lanes(dtype)
     tables, bounds = pack_tables(_taps(shape), starts, np.arange(0, filters * columns, columns))
     g = Scatter(
         shape.n, shape.h, shape.w, shape.p, shape.q, shape.stride_h, shape.stride_w, shape.r * shape.s,
-        shape.groups, channels, filters, task_channels, parts, columns,
+        shape.groups, channels, filters, task_channels, channel_blocks, columns,
     )  # fmt: skip
     return CorrelationPlan(
         _run_col2im, [*g, *bounds], tables, dtype, shape.c,
-        tasks=shape.n * shape.groups * parts,
+        tasks=shape.n * shape.groups * channel_blocks,
         serial=serial,
-        scratch=shape.groups * parts * _panel_count(g) * filters * MR,
+        scratch=shape.groups * channel_blocks * _panel_count(g) * filters * MR,
     )  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def _run_col2im(sizes, tables, scratch, dy, w, bias, activation, slope, pre_acti
     g = record(Scatter, sizes, 0)
     taps, starts = table(tables, sizes, TABLES), table(tables, sizes, TABLES + 1)
     offsets = table(tables, sizes, TABLES + 2)
-    panels = scratch_or_new(scratch, 0, g.groups * g.parts * _panel_count(g) * g.filters * MR, dy)
+    panels = scratch_or_new(scratch, 0, g.groups * g.channel_blocks * _panel_count(g) * g.filters * MR, dy)
     on_threads(_pack_pairs, (g, w, panels), threads)
     problem = (g, panels, taps, starts, offsets, dy, pre_activation, activation, slope, dx)
     on_threads(_scatter, problem, threads)
@@ -105,16 +105,16 @@ def _run_col2im(sizes, tables, scratch, dy, w, bias, activation, slope, pre_acti
 @njit(cache=True, nogil=True)
 def _panel_count(g):
     """Panels of MR (channel, tap) pairs of a task."""
-    return (g.share * g.taps + MR - 1) // MR
+    return (g.task_channels * g.taps + MR - 1) // MR
 
 
 @njit(cache=True, nogil=True)
 def _pack_pairs(g, w, panels, thread, threads):
     """panels[task, panel, k, i] = w[k] of (channel, tap) pair panel * MR + i of the task; zero past the last."""
     count, row = _panel_count(g), g.channels * g.taps
-    first_task, last_task = share(g.groups * g.parts, thread, threads)
+    first_task, last_task = share(g.groups * g.channel_blocks, thread, threads)
     for task in range(first_task, last_task):
-        group, first = task // g.parts, task % g.parts * g.share * g.taps
+        group, first = task // g.channel_blocks, task % g.channel_blocks * g.task_channels * g.taps
         for panel in range(count):
             target = (task * count + panel) * g.filters * MR
             for k in range(g.filters):
@@ -135,14 +135,15 @@ def _scatter(g, panels, taps, starts, offsets, dy, pre_activation, activation, s
     width, tiles = (g.w + g.stride_w - 1) // g.stride_w, starts.size // NV
     packed, rows = zeros(tiles * filters * columns, dy), workspace(MR * tiles * columns, dy)
     sums = workspace(g.stride_w * g.h * width, dy)
-    first_task, last_task = share(g.n * g.groups * g.parts, thread, threads)
+    first_task, last_task = share(g.n * g.groups * g.channel_blocks, thread, threads)
     for task in range(first_task, last_task):
-        n, group, part = task // g.parts // g.groups, task // g.parts % g.groups, task % g.parts
+        image_group, part = task // g.channel_blocks, task % g.channel_blocks
+        n, group = image_group // g.groups, image_group % g.groups
         _pack_image(dy, (n * g.groups + group) * filters * size, filters, size, columns, packed)
-        pairs = min(g.share, g.channels - part * g.share) * g.taps
+        pairs = min(g.task_channels, g.channels - part * g.task_channels) * g.taps
         for panel in range((pairs + MR - 1) // MR):
             # GEMM: MR (channel, tap) pairs at every element of dy
-            first = ((group * g.parts + part) * count + panel) * filters * MR
+            first = ((group * g.channel_blocks + part) * count + panel) * filters * MR
             for tile in range(tiles):
                 multiply_tile(
                     panels, first, packed, 0, starts, tile, offsets, filters,
@@ -155,7 +156,7 @@ def _scatter(g, panels, taps, starts, offsets, dy, pre_activation, activation, s
                     clear_row(sums, 0, sums.size)
                 _add_tap(g, taps, tap, rows, i * tiles * columns, width, sums)
                 if tap == g.taps - 1:
-                    channel = (n * g.groups + group) * g.channels + part * g.share + c
+                    channel = (n * g.groups + group) * g.channels + part * g.task_channels + c
                     _store_channel(g, sums, width, channel, pre_activation, activation, slope, dx)
 
 

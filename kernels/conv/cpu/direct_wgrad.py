@@ -130,7 +130,7 @@ def _fill_gradient(g, dy, first, filters, images, p0, p1, gradient, start):
 def _add_sums(g, shape, sums, dw, thread, threads):
     """dw of one thread's share of the filters: all threads' sums, in order; a few filters at a time."""
     channels, filters, size = g.c // g.groups, shape.filters, _sums_size(g, shape)
-    parts = sums.size // size
+    slices = sums.size // size
     for block in range(thread, g.groups * ((filters + CACHED_FILTERS - 1) // CACHED_FILTERS), threads):
         group, k0 = block % g.groups, block // g.groups * CACHED_FILTERS
         k1 = min(k0 + CACHED_FILTERS, filters)
@@ -140,6 +140,6 @@ def _add_sums(g, shape, sums, dw, thread, threads):
                 for k in range(k0, k1):
                     source = column * shape.rows + k
                     total = sums[source]
-                    for part in range(1, parts):
+                    for part in range(1, slices):
                         total += sums[part * size + source]
                     dw[((group * filters + k) * channels + c) * g.taps + t] = total

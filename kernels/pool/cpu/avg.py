@@ -72,7 +72,8 @@ def _plan(g, backward):
 
 def _one_whole_window(g):
     """Whether the only window is the whole plane."""
-    return all((axis.windows, axis.taps, axis.before, axis.after) == (1, axis.size, 0, 0) for axis in (g.d, g.h, g.w))
+    axes = g.d, g.h, g.w
+    return all((a.windows, a.taps, a.pad_before, a.pad_after) == (1, a.size, 0, 0) for a in axes)
 
 
 @streaming
@@ -88,14 +89,14 @@ def _avg_pool(planes, axes, count_include_pad, divisor, x, y, thread, threads):
     for plane in range(first, last):
         for z in range(depth.windows):
             t0, t1 = taps_d[z, 0], taps_d[z, 1]
-            d, out = plane * depth.size + z * depth.stride - depth.before + t0, plane * depth.windows + z
+            d, out = plane * depth.size + z * depth.stride - depth.pad_before + t0, plane * depth.windows + z
             for p0 in range(0, height.windows, rows):
                 count = min(rows, height.windows - p0)
                 # add up the input rows under each row of windows
                 for i in range(count):
                     r0, r1 = taps_h[p0 + i, 0], taps_h[p0 + i, 1]
-                    source = d * area + ((p0 + i) * height.stride - height.before + r0) * width.size
-                    offset = i * line + width.before
+                    source = d * area + ((p0 + i) * height.stride - height.pad_before + r0) * width.size
+                    offset = i * line + width.pad_before
                     sum_rows(sums, offset, x, source, area, t1 - t0, width.size, r1 - r0, width.size)
                     prefetch_row(x, source + PREFETCH_DISTANCE, height.stride * width.size)
                 # add the taps along each scratch row, and divide
@@ -149,7 +150,7 @@ def _avg_pool_grad(planes, axes, count_include_pad, divisor, dy, dx, thread, thr
     # scratch: quotients between margins of zeros, so that no position checks for a window, and their spread
     taps_w, margin = valid_taps(width), rounded_to_vectors(dy, width.taps)
     rows, layer, deep, pitch = gradient_strip(depth, height, width, dy)
-    reach = max(column_counts.size, (pitch + width.before) // width.stride + lanes_of(dy))
+    reach = max(column_counts.size, (pitch + width.pad_before) // width.stride + lanes_of(dy))
     line = rounded_to_vectors(dy, 2 * margin + reach)
     quotients = zeros(deep * layer * line, dy)
     spread = workspace(deep * layer * pitch, dy)
@@ -197,7 +198,7 @@ def _spread(width, taps_w, rows, quotients, offset, line, spread, target, pitch)
         if width.stride == 1:
             for part in range(vector_count(quotients, width.size)):
                 w = part * lanes_of(quotients)
-                at = source + w + width.before
+                at = source + w + width.pad_before
                 total = load(quotients, at)
                 for s in range(1, width.taps):
                     total = total + load(quotients, at - s)
@@ -213,10 +214,10 @@ def _spread(width, taps_w, rows, quotients, offset, line, spread, target, pitch)
 @njit(inline="always")
 def _spread_stride_2(taps, width, quotients, source, spread, row):
     """_spread of a row for stride 2: even and odd positions meet every other tap."""
-    odd_first = width.before % 2
+    odd_first = width.pad_before % 2
     for part in range(vector_pair_count(quotients, width.size)):
         w = 2 * part * lanes_of(quotients)
-        at = source + (w + width.before) // 2
+        at = source + (w + width.pad_before) // 2
         even, odd = load(quotients, at + odd_first), splat(quotients, 0)
         for s in range(2, taps, 2):
             even = even + load(quotients, at + odd_first - s // 2)
@@ -234,6 +235,6 @@ def _spread_any_stride(width, taps_w, quotients, source, spread, row):
     for w in range(width.size):
         spread[row + w] = 0
     for q in range(width.windows):
-        first, count = row + q * width.stride - width.before + taps_w[q, 0], taps_w[q, 1] - taps_w[q, 0]
+        first, count = row + q * width.stride - width.pad_before + taps_w[q, 0], taps_w[q, 1] - taps_w[q, 0]
         for s in range(count):
             spread[first + s] += quotients[source + q]

@@ -79,13 +79,13 @@ def _max_pool(planes, axes, position_like, x, y, mask, thread, threads):
             t0, t1 = taps_d[z, 0], taps_d[z, 1]
             out = (plane * depth.windows + z) * height.windows
             for p0 in range(0, height.windows, rows):
-                p1, top = min(p0 + rows, height.windows), p0 * height.stride - height.before
+                p1, top = min(p0 + rows, height.windows), p0 * height.stride - height.pad_before
                 h0, h1 = max(top, 0), min(top + lines, height.size)
                 # pass 1 and 2: copy input rows into the padding, pool each along its columns
                 for t in range(t0, t1):
-                    d = plane * depth.size + z * depth.stride - depth.before + t * depth.dilation
+                    d = plane * depth.size + z * depth.stride - depth.pad_before + t * depth.dilation
                     for h in range(h0, h1):
-                        offset = (h - h0) * line + width.before
+                        offset = (h - h0) * line + width.pad_before
                         row = (d * height.size + h) * width.size
                         copy_row(padded, offset, x, row, width.size)
                         prefetch_row(x, row + PREFETCH_DISTANCE, width.size)

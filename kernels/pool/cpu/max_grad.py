@@ -41,7 +41,7 @@ def gather_gradients(planes, axes, dy, mask, dx, thread, threads):
     # scratch: rows of windows between margins of zeros, and the rows of dx that they cover
     margin, (rows, layer, deep, pitch) = rounded_to_vectors(dy, width.taps), gradient_strip(depth, height, width, dy)
     line = rounded_to_vectors(
-        dy, 2 * margin + max(width.windows, (pitch + width.before) // width.stride) + lanes_of(dy)
+        dy, 2 * margin + max(width.windows, (pitch + width.pad_before) // width.stride) + lanes_of(dy)
     )
     gradients, winners = zeros(deep * layer * line, dy), zeros(deep * layer * line, mask)
     gathered = workspace(rows * pitch, dy)
@@ -62,10 +62,10 @@ def gather_gradients(planes, axes, dy, mask, dx, thread, threads):
             # add what each row of windows gives to the strip
             clear_row(gathered, 0, (h1 - h0) * pitch)
             for z in range(z0, z1):
-                layer_number = (d + depth.before - z * depth.stride) * height.taps * width.taps
+                layer_number = (d + depth.pad_before - z * depth.stride) * height.taps * width.taps
                 for p in range(p0, p1):
                     offset = ((z - z0) * layer + p - p0) * line + margin
-                    top = p * height.stride - height.before - h0
+                    top = p * height.stride - height.pad_before - h0
                     r0, r1 = max(0, -top), min(height.taps, h1 - h0 - top)
                     _add_row(width, layer_number, r0, r1, gradients, winners, offset, gathered, top * pitch, pitch)
             # copy the strip to dx
@@ -94,7 +94,7 @@ def _add_stride_1(width, number, r0, r1, gradients, winners, offset, gathered, r
         for r in range(r0, r1):
             total, tap = load(gathered, row + r * pitch + w), number + r * width.taps
             for s in range(width.taps):
-                at = offset + w + width.before - s
+                at = offset + w + width.pad_before - s
                 total = total + select_equal(winners, at, tap + s, load(gradients, at))
             store(gathered, row + r * pitch + w, total)
 
@@ -102,10 +102,10 @@ def _add_stride_1(width, number, r0, r1, gradients, winners, offset, gathered, r
 @njit(inline="always")
 def _add_stride_2(width, taps, number, r0, r1, gradients, winners, offset, gathered, row, pitch):
     """_add_row for stride 2: even and odd positions meet every other tap."""
-    odd_first = width.before % 2
+    odd_first = width.pad_before % 2
     for part in range(vector_pair_count(gradients, width.size)):
         w = 2 * part * lanes_of(gradients)
-        at = offset + (w + width.before) // 2
+        at = offset + (w + width.pad_before) // 2
         for r in range(r0, r1):
             even, odd, tap = splat(gradients, 0), splat(gradients, 0), number + r * taps
             for k in range((taps + 1) // 2):
@@ -137,7 +137,7 @@ def scatter_gradients(planes, axes, dy, mask, dx, thread, threads):
         start, cleared = plane * size, 0
         for row in range(rows):
             z, p = row // height.windows, row % height.windows
-            d, h = z * depth.stride - depth.before, p * height.stride - height.before
+            d, h = z * depth.stride - depth.pad_before, p * height.stride - height.pad_before
             # clear dx just ahead of this row's gradients, so that they hit the cache
             deepest = min(d + (depth.taps - 1) * depth.dilation, depth.size - 1)
             lowest = min(h + (height.taps - 1) * height.dilation, height.size - 1)
@@ -153,7 +153,7 @@ def scatter_gradients(planes, axes, dy, mask, dx, thread, threads):
             for q in range(q0, q1):
                 winner = np.intp(mask[window + q])
                 if winner < offsets.size:
-                    dx[corner + q * width.stride - width.before + offsets[winner]] += dy[window + q]
+                    dx[corner + q * width.stride - width.pad_before + offsets[winner]] += dy[window + q]
             if q1 < width.windows:
                 _scatter_checked(depth, height, width, dy, mask, window, q1, width.windows, d, h, start, dx)
         dx[start + cleared : start + size] = 0
@@ -166,6 +166,6 @@ def _scatter_checked(depth, height, width, dy, mask, window, q0, q1, d0, h0, sta
         winner = np.intp(mask[window + q])
         row, s = winner // width.taps, winner % width.taps
         d, h = d0 + row // height.taps * depth.dilation, h0 + row % height.taps * height.dilation
-        w = q * width.stride - width.before + s * width.dilation
+        w = q * width.stride - width.pad_before + s * width.dilation
         if 0 <= d < depth.size and 0 <= h < height.size and 0 <= w < width.size:
             dx[start + (d * height.size + h) * width.size + w] += dy[window + q]

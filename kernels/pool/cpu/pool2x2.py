@@ -16,9 +16,9 @@ from ..scalar import is_new_maximum
 
 def supports(g):
     """Whether all windows of a pooling are 2x2, with stride 2, and inside the planes."""
-    flat = (g.d.size, g.d.windows, g.d.taps, g.d.before) == (1, 1, 1, 0)
+    flat = (g.d.size, g.d.windows, g.d.taps, g.d.pad_before) == (1, 1, 1, 0)
     return flat and all(
-        (axis.taps, axis.stride, axis.dilation, axis.before) == (2, 2, 1, 0) and 2 * axis.windows <= axis.size
+        (axis.taps, axis.stride, axis.dilation, axis.pad_before) == (2, 2, 1, 0) and 2 * axis.windows <= axis.size
         for axis in (g.h, g.w)
     )
 

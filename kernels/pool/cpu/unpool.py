@@ -38,9 +38,9 @@ def _pool_indices(planes, axes, mask, indices, thread, threads):
                     # the mask is (t R + r) S + s
                     tap = np.intp(mask[i])
                     row, s = tap // width.taps, tap % width.taps
-                    d = z * depth.stride - depth.before + row // height.taps * depth.dilation
-                    h = p * height.stride - height.before + row % height.taps * height.dilation
-                    w = q * width.stride - width.before + s * width.dilation
+                    d = z * depth.stride - depth.pad_before + row // height.taps * depth.dilation
+                    h = p * height.stride - height.pad_before + row % height.taps * height.dilation
+                    w = q * width.stride - width.pad_before + s * width.dilation
                     indices[i] = (d * height.size + h) * width.size + w
                     i += 1
 

@@ -13,8 +13,8 @@ POSITIONS_PER_STRIP = 2048
 WINDOWS_PER_STRIP = 512
 """Windows that a forward pass works on together: their column results stay in the L1 cache (Zen 3, 2026-11)."""
 
-# Tap t of window i reads position i * stride - before + t * dilation, if 0 <= position < size.
-AxisWindows = namedtuple("AxisWindows", ("size", "windows", "taps", "stride", "before", "after", "dilation"))
+# Tap t of window i reads position i * stride - pad_before + t * dilation, if 0 <= position < size.
+AxisWindows = namedtuple("AxisWindows", ("size", "windows", "taps", "stride", "pad_before", "pad_after", "dilation"))
 
 
 @lru_cache(maxsize=1024)
@@ -32,7 +32,7 @@ def axis_of(axes, i):
 @njit(inline="always")
 def valid_taps_of(axis, window):
     """The taps [first, last) of a window that lie inside the input."""
-    start = window * axis.stride - axis.before
+    start = window * axis.stride - axis.pad_before
     first = max(0, -(start // axis.dilation))
     return first, max(first, min(axis.taps, (axis.size - start + axis.dilation - 1) // axis.dilation))
 
@@ -50,16 +50,16 @@ def valid_taps(axis):
 def interior_windows(axis):
     """The windows [first, last) with every tap inside the input."""
     extent = (axis.taps - 1) * axis.dilation + 1
-    first = (axis.before + axis.stride - 1) // axis.stride
-    last = min(axis.windows, (axis.size + axis.before - extent) // axis.stride + 1)
+    first = (axis.pad_before + axis.stride - 1) // axis.stride
+    last = min(axis.windows, (axis.size + axis.pad_before - extent) // axis.stride + 1)
     return (first, last) if first < last else (0, 0)
 
 
 @njit(inline="always")
 def covering_windows(axis, position):
     """The windows [first, last) that cover a position of the input, for dilation 1."""
-    first = max(0, (position + axis.before - axis.taps + axis.stride) // axis.stride)
-    return first, max(first, min(axis.windows, (position + axis.before) // axis.stride + 1))
+    first = max(0, (position + axis.pad_before - axis.taps + axis.stride) // axis.stride)
+    return first, max(first, min(axis.windows, (position + axis.pad_before) // axis.stride + 1))
 
 
 @njit(cache=True, nogil=True)
@@ -69,9 +69,9 @@ def counted_taps(axis, count_include_pad, like):
     Padding counts if asked for; positions past it (ceil_mode) never do.
     """
     found = np.empty(axis.windows, like.dtype)
-    low, high = (-axis.before, axis.size + axis.after) if count_include_pad else (0, axis.size)
+    low, high = (-axis.pad_before, axis.size + axis.pad_after) if count_include_pad else (0, axis.size)
     for i in range(axis.windows):
-        start = i * axis.stride - axis.before
+        start = i * axis.stride - axis.pad_before
         found[i] = max(1, min(start + axis.taps, high) - max(start, low))
     return found
 
@@ -117,7 +117,7 @@ def rounded_to_vectors(like, count):
 def line_length(width, like):
     """Elements of a padded row of the input, with all that whole vectors of windows read."""
     reach = (rounded_to_vectors(like, width.windows) - 1) * width.stride + (width.taps - 1) * width.dilation + 1
-    return rounded_to_vectors(like, max(reach, width.before + width.size) + 2 * lanes_of(like))
+    return rounded_to_vectors(like, max(reach, width.pad_before + width.size) + 2 * lanes_of(like))
 
 
 @njit(inline="always")

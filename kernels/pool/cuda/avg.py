@@ -27,14 +27,14 @@ def avg_pool_input_grad(g, dy, count_include_pad, divisor, dx):
 
 def avg_pool_scalar(g, x, count_include_pad, divisor, y):
     """avg_pool of any windows, one output a thread."""
-    after = g.d.after, g.h.after, g.w.after
-    each(avg_pool_kernel, y.size, x, y, count_include_pad, divisor, *after, *scalars(g))
+    pad_after = g.d.pad_after, g.h.pad_after, g.w.pad_after
+    each(avg_pool_kernel, y.size, x, y, count_include_pad, divisor, *pad_after, *scalars(g))
 
 
 def avg_pool_input_grad_scalar(g, dy, count_include_pad, divisor, dx):
     """avg_pool_input_grad of any windows, one input a thread."""
-    after = g.d.after, g.h.after, g.w.after
-    each(avg_pool_grad_kernel, dx.size, dy, dx, count_include_pad, divisor, *after, *scalars(g))
+    pad_after = g.d.pad_after, g.h.pad_after, g.w.pad_after
+    each(avg_pool_grad_kernel, dx.size, dy, dx, count_include_pad, divisor, *pad_after, *scalars(g))
 
 
 @cuda.jit(cache=True)

@@ -36,16 +36,16 @@ def _forward_plan(g, dtype):
     row, corner = forward_row(g.w)
     columns = -(-g.w.windows // FOUR)
     threads = g.n * g.c * g.d.windows * g.h.windows * columns
-    shape = g.d.after, g.h.after, g.w.after, *scalars(g)
+    shape = g.d.pad_after, g.h.pad_after, g.w.pad_after, *scalars(g)
     return avg_pool_kernel(row, numba_type(dtype)), threads, (threads, columns, corner), shape
 
 
 @lru_cache(maxsize=1024)
 def _backward_plan(g, dtype):
     """(kernel, threads, arguments for the thread's position, arguments for the shape)."""
-    row, columns = BackwardRow(g.w.taps, g.w.stride, g.w.before), -(-g.w.size // (FOUR * g.w.stride))
+    row, columns = BackwardRow(g.w.taps, g.w.stride, g.w.pad_before), -(-g.w.size // (FOUR * g.w.stride))
     threads = g.n * g.c * g.d.size * g.h.size * columns
-    shape = g.d.after, g.h.after, g.w.after, *scalars(g)
+    shape = g.d.pad_after, g.h.pad_after, g.w.pad_after, *scalars(g)
     return avg_pool_grad_kernel(row, numba_type(dtype)), threads, (threads, columns), shape
 
 
@@ -55,7 +55,7 @@ def avg_pool_kernel(row, dtype):
     taps, stride, lead, count = *row, row.count
     span, fingerprint = FOUR * count, vectorized.FINGERPRINT
 
-    def avg_pool_fours(
+    def avg_pool_vectorized(
         x, y, vectors, reachable, threads, columns, corner, count_include_pad, divisor, back, bottom, right,
         D, H, W, T, R, S, Z, P, Q, st_d, st_h, st_w, front, top, left, d_d, d_h, d_w
     ):  # fmt: skip
@@ -90,18 +90,18 @@ def avg_pool_kernel(row, dtype):
             j = int32(j + 1)
         vectorized_rows.store_row_vectors(y, offset_of(plane, z, p, q, Z, P, Q), q, Q, reachable, totals, 1)
 
-    avg_pool_fours.__name__ = avg_pool_fours.__qualname__ = f"avg_pool_fours_{taps}_{stride}_{lead}"
-    return cuda.jit(cache=True)(avg_pool_fours)
+    avg_pool_vectorized.__name__ = avg_pool_vectorized.__qualname__ = f"avg_pool_vectorized_{taps}_{stride}_{lead}"
+    return cuda.jit(cache=True)(avg_pool_vectorized)
 
 
 @lru_cache
 def avg_pool_grad_kernel(row, dtype):
     """The kernel for a row of windows and a type."""
-    (taps, stride, before), windows, count = row, row.windows, row.count
+    (taps, stride, pad_before), windows, count = row, row.windows, row.count
     lead, nearest, fingerprint = row.lead, row.nearest, vectorized.FINGERPRINT
     span, covered = FOUR * count, FOUR * stride
 
-    def avg_pool_grad_fours(
+    def avg_pool_grad_vectorized(
         dy, dx, vectors, reachable, threads, columns, count_include_pad, divisor, back, bottom, right,
         D, H, W, T, R, S, Z, P, Q, st_d, st_h, st_w, front, top, left, d_d, d_h, d_w
     ):  # fmt: skip
@@ -136,12 +136,13 @@ def avg_pool_grad_kernel(row, dtype):
                     number = divisor if divisor != 0 else int32(rows * counts[k])
                     gradients[lead + k] /= np.float32(number)
                     k = int32(k + 1)
-                add_covering_windows(totals, gradients, taps, stride, before)
+                add_covering_windows(totals, gradients, taps, stride, pad_before)
                 p = int32(p + 1)
             z = int32(z + 1)
         # store 4 st_w positions
         w = int32(group * covered)
         vectorized_rows.store_row_vectors(dx, offset_of(plane, d, h, w, D, H, W), w, W, vectors, totals, stride)
 
-    avg_pool_grad_fours.__name__ = avg_pool_grad_fours.__qualname__ = f"avg_pool_grad_fours_{taps}_{stride}_{before}"
-    return cuda.jit(cache=True)(avg_pool_grad_fours)
+    name = f"avg_pool_grad_vectorized_{taps}_{stride}_{pad_before}"
+    avg_pool_grad_vectorized.__name__ = avg_pool_grad_vectorized.__qualname__ = name
+    return cuda.jit(cache=True)(avg_pool_grad_vectorized)

@@ -45,7 +45,7 @@ def _forward_plan(g, dtype):
 @lru_cache(maxsize=1024)
 def _backward_plan(g, dtype):
     """(kernel, threads, the arguments that follow from the shape)."""
-    row, columns = BackwardRow(g.w.taps, g.w.stride, g.w.before), -(-g.w.size // (FOUR * g.w.stride))
+    row, columns = BackwardRow(g.w.taps, g.w.stride, g.w.pad_before), -(-g.w.size // (FOUR * g.w.stride))
     threads = g.n * g.c * g.d.size * g.h.size * columns
     return max_pool_grad_kernel(row, numba_type(dtype)), threads, (threads, columns, *scalars(g))
 
@@ -56,7 +56,7 @@ def max_pool_kernel(row, dtype):
     taps, stride, lead, count = *row, row.count
     span, lowest, fingerprint = FOUR * count, dtype(LOWEST), vectorized.FINGERPRINT
 
-    def max_pool_fours(
+    def max_pool_vectorized(
         x, y, mask, vectors, reachable, threads, columns, corner,
         D, H, W, T, R, S, Z, P, Q, st_d, st_h, st_w, front, top, left, d_d, d_h, d_w
     ):  # fmt: skip
@@ -103,18 +103,18 @@ def max_pool_kernel(row, dtype):
         vectorized_rows.store_row_vectors(y, at, q, Q, reachable, best, 1)
         vectorized_rows.store_row_vectors(mask, at, q, Q, reachable, winner, 1)
 
-    max_pool_fours.__name__ = max_pool_fours.__qualname__ = f"max_pool_fours_{taps}_{stride}_{lead}"
-    return cuda.jit(cache=True)(max_pool_fours)
+    max_pool_vectorized.__name__ = max_pool_vectorized.__qualname__ = f"max_pool_vectorized_{taps}_{stride}_{lead}"
+    return cuda.jit(cache=True)(max_pool_vectorized)
 
 
 @lru_cache
 def max_pool_grad_kernel(row, dtype):
     """The kernel for a row of windows and a type."""
-    (taps, stride, before), count = row, row.count
+    (taps, stride, pad_before), count = row, row.count
     lead, nearest, fingerprint = row.lead, row.nearest, vectorized.FINGERPRINT
     span, covered = FOUR * count, FOUR * stride
 
-    def max_pool_grad_fours(
+    def max_pool_grad_vectorized(
         dy, mask, dx, vectors, reachable, threads, columns,
         D, H, W, T, R, S, Z, P, Q, st_d, st_h, st_w, front, top, left, d_d, d_h, d_w
     ):  # fmt: skip
@@ -138,11 +138,12 @@ def max_pool_grad_kernel(row, dtype):
                 at = uint32(offset_of(plane, z, p, 0, Z, P, Q) + uint32(q))
                 vectorized_rows.load_row_vectors(gradients, dy, at, q, Q, reachable, count)
                 vectorized_rows.load_row_vectors(winners, mask, at, q, Q, reachable, count)
-                add_won_windows(totals, gradients, winners, int32(tap * S), taps, stride, before)
+                add_won_windows(totals, gradients, winners, int32(tap * S), taps, stride, pad_before)
             tap = int32(tap - 1)
         # store 4 st_w positions
         w = int32(group * covered)
         vectorized_rows.store_row_vectors(dx, offset_of(plane, d, h, w, D, H, W), w, W, vectors, totals, stride)
 
-    max_pool_grad_fours.__name__ = max_pool_grad_fours.__qualname__ = f"max_pool_grad_fours_{taps}_{stride}_{before}"
-    return cuda.jit(cache=True)(max_pool_grad_fours)
+    name = f"max_pool_grad_vectorized_{taps}_{stride}_{pad_before}"
+    max_pool_grad_vectorized.__name__ = max_pool_grad_vectorized.__qualname__ = name
+    return cuda.jit(cache=True)(max_pool_grad_vectorized)

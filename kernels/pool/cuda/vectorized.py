@@ -40,17 +40,17 @@ class BackwardRow(NamedTuple):
 
     taps: int
     stride: int
-    before: int
+    pad_before: int
 
     @property
     def windows(self):
         """How many windows cover the positions."""
-        return FOUR + (self.stride - 1 + self.before) // self.stride - self.nearest
+        return FOUR + (self.stride - 1 + self.pad_before) // self.stride - self.nearest
 
     @property
     def nearest(self):
         """The first of them, relative to the window that starts at the first position."""
-        return -((self.taps - 1 - self.before) // self.stride)
+        return -((self.taps - 1 - self.pad_before) // self.stride)
 
     @property
     def lead(self):
@@ -60,7 +60,7 @@ class BackwardRow(NamedTuple):
     @property
     def first(self):
         """Position of the first window's first tap."""
-        return self.nearest * self.stride - self.before
+        return self.nearest * self.stride - self.pad_before
 
     @property
     def count(self):
@@ -75,8 +75,8 @@ class BackwardRow(NamedTuple):
 
 def forward_row(axis):
     """(ForwardRow, columns from the first register to the first unpadded input)."""
-    corner = -(-axis.before // FOUR) * FOUR
-    return ForwardRow(axis.taps, axis.stride, corner - axis.before), corner
+    corner = -(-axis.pad_before // FOUR) * FOUR
+    return ForwardRow(axis.taps, axis.stride, corner - axis.pad_before), corner
 
 
 def supports(g):
@@ -106,37 +106,37 @@ def add_taps(typing_context, totals, registers, lead, taps, stride):
 
 
 @intrinsic
-def add_covering_windows(typing_context, totals, registers, taps, stride, before):
+def add_covering_windows(typing_context, totals, registers, taps, stride, pad_before):
     """totals[c] += registers[lead + k] for every window k of a BackwardRow and each c that it covers, k in order."""
-    if not gemm_tile.constant(taps, stride, before):
+    if not gemm_tile.constant(taps, stride, pad_before):
         return None
 
     def generate(context, builder, signature, arguments):
         sums, values = (ptx.data(context, builder, signature.args[i], arguments[i]) for i in (0, 1))
-        row = BackwardRow(taps.literal_value, stride.literal_value, before.literal_value)
+        row = BackwardRow(taps.literal_value, stride.literal_value, pad_before.literal_value)
         for register, _, c in row.pairs():
             _add(builder, sums, c, ptx.advanced(builder, values, register))
         return context.get_dummy_value()
 
-    return types.void(totals, registers, taps, stride, before), generate
+    return types.void(totals, registers, taps, stride, pad_before), generate
 
 
 @intrinsic
-def add_won_windows(typing_context, totals, registers, winners, tap, taps, stride, before):
+def add_won_windows(typing_context, totals, registers, winners, tap, taps, stride, pad_before):
     """As add_covering_windows, for windows whose winner is tap + s, where s is their tap at position c."""
-    if not gemm_tile.constant(taps, stride, before):
+    if not gemm_tile.constant(taps, stride, pad_before):
         return None
 
     def generate(context, builder, signature, arguments):
         sums, values, won = (ptx.data(context, builder, signature.args[i], arguments[i]) for i in (0, 1, 2))
-        row = BackwardRow(taps.literal_value, stride.literal_value, before.literal_value)
+        row = BackwardRow(taps.literal_value, stride.literal_value, pad_before.literal_value)
         for register, s, c in row.pairs():
             expected = builder.add(arguments[3], ir.Constant(ptx.I32, s))
             is_winner = builder.icmp_signed("==", builder.load(ptx.advanced(builder, won, register)), expected)
             _add(builder, sums, c, ptx.advanced(builder, values, register), is_winner)
         return context.get_dummy_value()
 
-    return types.void(totals, registers, winners, types.int32, taps, stride, before), generate
+    return types.void(totals, registers, winners, types.int32, taps, stride, pad_before), generate
 
 
 def _add(builder, sums, position, value, condition=None):

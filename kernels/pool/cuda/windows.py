@@ -10,7 +10,7 @@ from ...cuda.launch import cuda, int32, uint32
 @lru_cache(maxsize=1024)
 def scalars(g):
     """Scalar arguments of the kernels: D H W, T R S, Z P Q, strides, front top left, dilations."""
-    fields = "size", "taps", "windows", "stride", "before", "dilation"
+    fields = "size", "taps", "windows", "stride", "pad_before", "dilation"
     return tuple(getattr(axis, field) for field in fields for axis in (g.d, g.h, g.w))
 
 
@@ -31,18 +31,18 @@ def offset_of(plane, d, h, w, depth, height, width):
 
 
 @cuda.jit(device=True, inline="always")
-def window_at(position, tap, before, stride, dilation, windows):
+def window_at(position, tap, pad_before, stride, dilation, windows):
     """The window whose tap `tap` reads the input position, or -1."""
-    start = int32(position + before - tap * dilation)
+    start = int32(position + pad_before - tap * dilation)
     window = int32(start // stride)
     return window if start >= 0 and start == window * stride and window < windows else int32(-1)
 
 
 @cuda.jit(device=True, inline="always")
-def counted(start, taps, before, size, after, count_include_pad):
+def counted(start, taps, pad_before, size, pad_after, count_include_pad):
     """Positions of a window along one axis that count in the divisor, at least 1."""
-    low = int32(-before if count_include_pad else 0)
-    high = int32(size + after if count_include_pad else size)
+    low = int32(-pad_before if count_include_pad else 0)
+    high = int32(size + pad_after if count_include_pad else size)
     return max(int32(1), int32(min(int32(start + taps), high) - max(start, low)))
 
 

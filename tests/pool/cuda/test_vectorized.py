@@ -131,4 +131,4 @@ def test_other_windows_take_the_scalar_kernel(size, kernel, dilation):
 
 def test_narrow_windows_take_the_vectorized_kernel():
     [(used, *_)] = record(lambda: gpuconv.avg_pool2d(np.zeros((1, 1, 20, 20), np.float32), 3))
-    assert used.py_func.__name__ == "avg_pool_fours_3_3_0"
+    assert used.py_func.__name__ == "avg_pool_vectorized_3_3_0"
