@@ -51,7 +51,9 @@ def clip_grad_norm(
 
     Notes
     -----
-    g <- g min(1, max_norm / (norm + 1e-6)), in place (Pascanu, Mikolov and Bengio, 2013). Deterministic.
+    g <- g min(1, max_norm / (norm + 1e-6)), in place (Pascanu, Mikolov and Bengio, 2013). Powers of very large or small
+    gradients neither overflow nor vanish; a norm that is too large for its type is infinite, the factor right. The norm
+    of several arrays is summed in one order: deterministic.
 
     Examples
     --------
@@ -79,10 +81,8 @@ def clip_grad_norm(
     first = computed[0]
     kernels = kernels_for(first).optim
     with on_device_of(first):
-        totals, norm, factor = (empty((n,), first.dtype, first) for n in (len(gradients), 1, 1))
-        for i, g in enumerate(computed):
-            kernels.norm_power(g, p, totals[i : i + 1])
-        kernels.clip_factor(totals, p, max_norm, norm, factor)
+        norm, factor = (empty((1,), first.dtype, first) for _ in range(2))
+        kernels.clip_factor(computed, p, max_norm, norm, factor)
         if error_if_nonfinite and not math.isfinite(float(norm[0])):
             raise FloatingPointError(f"{op}: the norm of the gradients is {float(norm[0])}, expected a finite number")
         for g, scaled in zip(gradients, computed, strict=True):

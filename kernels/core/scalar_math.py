@@ -68,6 +68,7 @@ def constant(value, single=None):
 # What float32 holds exactly widens to the type of the other operand.
 ZERO, HALF, ONE, TWO, FOUR = (np.float32(number) for number in (0, 0.5, 1, 2, 4))
 NAN = np.float32(np.nan)
+INFINITY = np.float32(np.inf)
 SATURATED = np.float32(-64)  # e^x - 1 is -1 below
 RAISED = np.float32(64)  # 2^(n + 64) is normal wherever 2^n is not 0
 

@@ -6,7 +6,7 @@ of 32 bits. There is no state: any thread can draw any number, and draw it again
 
 import numpy as np
 
-from ..core.scalar_math import ZERO, inlined
+from ..core.scalar_math import INFINITY, ZERO, inlined
 
 # 32-bit words are held in uint64: products need 64 bits, and Numba would promote uint32 to int64 at each step.
 PHILOX_MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -29,5 +29,6 @@ def philox(counter, offset, seed):
 
 @inlined
 def dropout(x, word, threshold, scale):
-    """x times scale where the word reaches the threshold, times 0 elsewhere: NaN stays, as in PyTorch."""
-    return x * (scale if word >= threshold else ZERO)
+    """x times scale where the word reaches the threshold, 0 elsewhere: of a dropped infinity too, while NaN stays."""
+    kept = word >= threshold
+    return x * scale if kept else (ZERO if abs(x) == INFINITY else x * ZERO)

@@ -4,8 +4,13 @@ The pairwise ones are f(x, target, parameter) and f_grad(dloss, x, target, param
 parameter do not look at it. At the corners and for NaN they return what PyTorch returns.
 """
 
-from ..core.scalar import sigmoid
 from ..core.scalar_math import HALF, ONE, TWO, ZERO, exp_nonpositive, inlined, log1p
+
+
+@inlined
+def weighted(weight, value):
+    """weight value; 0 for a weight of 0, whose loss counts for nothing though it may be infinite or NaN."""
+    return ZERO if weight == ZERO else weight * value
 
 
 @inlined
@@ -50,14 +55,15 @@ def huber_grad(dloss, x, target, delta):
 def smooth_l1(x, target, beta):
     """d^2 / (2 beta) for d = |x - target| < beta, d - beta / 2 otherwise."""
     d = abs(x - target)
-    return HALF * d * d / beta if d < beta else d - HALF * beta
+    return HALF * d * (d / beta) if d < beta else d - HALF * beta
 
 
 @inlined
 def smooth_l1_grad(dloss, x, target, beta):
-    """dloss times (x - target) / beta, held between -1 and 1."""
+    """dloss times (x - target) / beta, held between -1 and 1; 0 where x is the target, however small beta is."""
     d = x - target
-    return -dloss if d <= -beta else (dloss if d >= beta else dloss * d / beta)
+    slope = -dloss if d < -beta else (dloss if d > beta else dloss * (d / beta))
+    return ZERO if d == ZERO else slope
 
 
 @inlined
@@ -65,14 +71,16 @@ def bce_with_logits(x, target, weight, pos_weight):
     """-weight (pos_weight t log s + (1 - t) log(1 - s)), s = sigmoid(x): nothing overflows, no digit is lost."""
     near = log1p(exp_nonpositive(-abs(x)))
     yes, no = near + (-x if x < ZERO else ZERO), near + (x if x > ZERO else ZERO)  # -log s, -log(1 - s)
-    return weight * (pos_weight * target * yes + (ONE - target) * no)
+    return weighted(weight, weighted(pos_weight * target, yes) + weighted(ONE - target, no))
 
 
 @inlined
 def bce_with_logits_grad(dloss, x, target, weight, pos_weight):
-    """dloss weight ((pos_weight t + 1 - t) s - pos_weight t), s = sigmoid(x)."""
-    t = pos_weight * target
-    return dloss * weight * ((t + ONE - target) * sigmoid(x) - t)
+    """dloss weight ((1 - t) s - pos_weight t (1 - s)), s = sigmoid(x): 1 - s keeps its digits where s is near 1."""
+    e = exp_nonpositive(-abs(x))
+    small, large = e / (ONE + e), ONE / (ONE + e)
+    yes, no = (small, large) if x < ZERO else (large, small)  # s, 1 - s
+    return weighted(weight, dloss * ((ONE - target) * yes - pos_weight * target * no))
 
 
 @inlined
@@ -93,7 +101,7 @@ def smoothed(hit, spread, smoothing, classes):
 
     Without smoothing the hit alone, as the other classes' losses may be infinite (logits of -inf mask classes out).
     """
-    return (ONE - smoothing) * hit + smoothing / classes * spread if smoothing > ZERO else hit
+    return weighted(ONE - smoothing, hit) + smoothing / classes * spread if smoothing > ZERO else hit
 
 
 PAIRWISE = {

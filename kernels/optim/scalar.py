@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from ..core.scalar import maximum
-from ..core.scalar_math import ONE, TWO, ZERO, inlined
+from ..core.scalar_math import INFINITY, ONE, TWO, ZERO, inlined
 
 MARGIN = np.float32(1e-6)  # added to a norm before it divides, as torch.nn.utils.clip_grad_norm_ does
 
@@ -53,8 +53,9 @@ def adam_step(mean, square, size, correction, eps):
 
 @inlined
 def variance(square, mean):
-    """E[g^2] - E[g]^2."""
-    return square - mean * mean
+    """E[g^2] - E[g]^2, at least 0: under gradients that hardly change, rounding may make the difference negative."""
+    difference = square - mean * mean
+    return ZERO if difference < ZERO else difference
 
 
 @inlined
@@ -70,9 +71,12 @@ def clipped(g, bound):
 
 
 @inlined
-def clip_factor(norm, largest):
-    """min(1, largest / (norm + margin)): scales a norm down to the largest allowed; NaN where the norm is."""
-    factor = largest / (norm + MARGIN)
+def clip_factor(root, scale, largest):
+    """min(1, largest / (norm + margin)) for norm = root / scale: the largest norm allowed; NaN where the norm is.
+
+    The scale keeps the norm within the range of numbers, and the quotient has it above and below.
+    """
+    factor = (largest * scale) / (root + MARGIN * scale)
     return ONE if factor > ONE else factor
 
 
@@ -83,6 +87,12 @@ def power(g, p):
     if p == TWO:
         return size * size
     return size if p == ONE else size**p
+
+
+@inlined
+def rescaled_power(total, quotient, p):
+    """A sum of powers when its terms are multiplied by the quotient; what is infinite stays so, also times 0."""
+    return total if total == INFINITY else total * power(quotient, p)
 
 
 @inlined

@@ -85,6 +85,23 @@ def test_the_mask_is_the_same_for_any_number_of_threads():
     assert np.array_equal(y[:1001], gpuconv.dropout(x[:1001], 0.5, seed=1))
 
 
+@on_every_device
+@pytest.mark.parametrize("name", ["dropout", "dropout2d"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_dropped_infinity_is_zero(sign, name, device, on):
+    """Forward and backward: what is dropped is not multiplied."""
+    ones = np.ones((2, 9, 3, 3), np.float32)
+    kept = gpuconv.to_host(getattr(gpuconv, name)(gpuconv.to_device(ones), 0.5, seed=1)) > 0
+    for function in (name, f"{name}_grad"):
+        y = getattr(gpuconv, function)(gpuconv.to_device(sign * np.inf * ones), 0.5, seed=1)
+        assert np.array_equal(gpuconv.to_host(y), np.where(kept, sign * np.inf, 0))
+
+
+def test_a_dropped_infinity_is_zero_on_the_emulated_device(emulated):
+    y = gpuconv.dropout(np.full(67, np.inf, np.float32), 0.5, seed=1)
+    assert set(y.tolist()) == {0, np.inf}
+
+
 def test_nan_stays():
     x = np.full(64, np.nan, np.float32)
     assert np.isnan(gpuconv.dropout(x, 0.5, seed=0)).all()

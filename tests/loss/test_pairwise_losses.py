@@ -55,6 +55,25 @@ def test_robust_losses_at_their_corners(name, options):
     assert np.array_equal(dx, [0, limit, -limit])
 
 
+@on_every_device
+@pytest.mark.parametrize("beta", [1e-50, 1e-44, 1e-30, 1e30])
+def test_a_tiny_or_huge_beta_has_the_right_value_everywhere(beta, device, on):
+    x = np.array([0, -0.0, 2e-31, -1e-25, 3, -1e19, 1e25], np.float32)
+    zeros, typed = np.zeros_like(x), float(np.float32(beta))
+    losses = gpuconv.smooth_l1_loss(*map(gpuconv.to_device, (x, zeros)), beta=beta, reduction="none")
+    dx = gpuconv.smooth_l1_loss_grad(*map(gpuconv.to_device, (x, zeros)), beta=beta, reduction="sum")
+    expected = reference.pairwise_loss("smooth_l1", x, zeros, typed)
+    np.testing.assert_allclose(gpuconv.to_host(losses), expected, rtol=1e-6, atol=1e-44)
+    slopes = reference.pairwise_loss_grad("smooth_l1", x, zeros, typed)
+    np.testing.assert_allclose(gpuconv.to_host(dx), slopes, rtol=1e-6, atol=1e-44)
+
+
+def test_a_tiny_beta_on_the_emulated_device(emulated):
+    x = np.array([0, 1e-30, -1e-30, 2], np.float32)
+    assert gpuconv.smooth_l1_loss_grad(x, 0 * x, beta=1e-50, reduction="sum").tolist() == [0, 1, -1, 1]
+    assert gpuconv.smooth_l1_loss(x, 0 * x, beta=1e-50, reduction="none").tolist() == abs(x).tolist()
+
+
 @pytest.mark.parametrize(("name", "options"), ROBUST[:3])
 def test_robust_losses_of_infinities_and_nan(name, options):
     x = np.array([np.inf, -np.inf, np.nan])

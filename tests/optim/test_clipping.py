@@ -97,3 +97,33 @@ def test_wrong_arguments_are_named(gradient, call, error, message):
     parameter.grad = gradient
     with pytest.raises(error, match=message):
         call([parameter])
+
+
+@on_every_device
+@pytest.mark.parametrize("p", [2.0, 1, math.inf, 3, 0.5, 8])
+@pytest.mark.parametrize(
+    ("dtype", "size"), [(np.float32, 1e19), (np.float32, 1e-24), (np.float64, 1e200), (np.float64, 1e-200)]
+)
+def test_powers_of_extreme_gradients_neither_overflow_nor_vanish(dtype, size, p, device, on):
+    gradients = [(size * np.linspace(-0.5, 1, n)).astype(dtype) for n in (70, 9)]
+    parameters = _parameters(gradients)
+    clipped, norm = reference.clip_grad_norm([g / size for g in gradients], 1 / size, p, margin=1e-6 / size)
+    assert_close(gpuconv.clip_grad_norm(parameters, 1, p), norm * size, terms=79)
+    for parameter, g in zip(parameters, clipped, strict=False):
+        assert_close(parameter.grad, g * size, terms=79)
+
+
+@on_every_device
+def test_a_norm_too_large_for_its_type_still_clips(device, on):
+    parameters = _parameters([np.full(64, 1e38, np.float32)])
+    assert gpuconv.clip_grad_norm(parameters, 1e10) == np.inf
+    assert_close(parameters[0].grad, np.full(64, 1e10 / 8), terms=64)
+
+
+def test_extreme_gradients_on_the_emulated_device(emulated):
+    gradients = [np.full(64, 1e19, np.float32), np.full(3, 1e-24, np.float32)]
+    parameters = _parameters(gradients)
+    assert_close(gpuconv.clip_grad_norm(parameters, 1), 8e19, terms=64)
+    assert_close(parameters[0].grad, np.full(64, 0.125), terms=64)
+    assert_close(gpuconv.clip_grad_norm(_parameters(gradients[1:]), 1) * 1e24, math.sqrt(3), terms=3)
+    assert np.isnan(gpuconv.clip_grad_norm(_parameters([np.array([1, np.nan], np.float32)]), 1))

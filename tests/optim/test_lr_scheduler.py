@@ -57,6 +57,28 @@ def test_falls_are_those_of_torch(case):
             schedule.load_state_dict(states[1])
 
 
+@pytest.mark.parametrize("metric", [1.0, -1.0, 0.0, -1e-30, np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("threshold_mode", ["rel", "abs"])
+def test_the_rate_falls_under_a_metric_that_stays_the_same(threshold_mode, mode, metric):
+    optimizer = _sgd()
+    schedule = lr_scheduler.ReduceLROnPlateau(optimizer, mode, patience=2, threshold_mode=threshold_mode)
+    for _ in range(5):
+        schedule.step(metric)
+    assert optimizer.lr == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("threshold", [1e-4, 0.0, 1.0])
+def test_a_negative_metric_that_improves_keeps_the_rate(threshold):
+    optimizer = _sgd()
+    least = lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, threshold=threshold)
+    most = lr_scheduler.ReduceLROnPlateau(optimizer, "max", patience=0, threshold=threshold)
+    for i in range(1, 5):
+        least.step(-(3.0**i))
+        most.step(3.0**i)
+    assert optimizer.lr == 0.5
+
+
 def test_a_run_resumes_at_its_last_epoch():
     """As in PyTorch: the optimizer brings the initial rate, the scheduler is told where the run stopped."""
     optimizer = _sgd()

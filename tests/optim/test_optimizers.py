@@ -198,3 +198,34 @@ def test_a_parameter_in_a_mapped_file_is_moved(tmp_path):
     parameter.grad = np.ones(4, np.float32)
     gpuconv.SGD([parameter], lr=0.5).step()
     assert (data == -0.5).all()
+
+
+@on_every_device
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_centered_rmsprop_bears_constant_gradients(dtype, device, on):
+    """The variance E[g^2] - E[g]^2 goes to 0, and rounding must not take the root of something below."""
+    start, g = np.ones(64, dtype), np.linspace(0.05, 0.2, 64).astype(dtype)
+    parameter = nn.Parameter(gpuconv.to_device(start.copy()))
+    optimizer = gpuconv.RMSprop([parameter], lr=1e-4, alpha=0.9, centered=True)
+    for _ in range(30 if device == "emulator" else 500):
+        before = gpuconv.to_host(parameter.data).copy()
+        parameter.grad = gpuconv.to_device(g)
+        optimizer.step()
+        step = before - gpuconv.to_host(parameter.data)
+        assert (step >= 0).all()
+        assert (step <= 1.01 * optimizer.lr * g / optimizer.eps).all()
+
+
+@pytest.mark.parametrize("size", [1e18, 1e-24])
+@cases
+def test_extreme_gradients_agree_with_the_oracle(name, options, size):
+    rng = np.random.default_rng(0)
+    expected, state = rng.standard_normal(9).astype(np.float32), {}
+    parameter = nn.Parameter(expected.copy())
+    optimizer = getattr(gpuconv, name)([parameter], **options)
+    for _ in range(3):
+        g = (size * rng.uniform(0.5, 1, 9)).astype(np.float32)
+        parameter.grad = g
+        optimizer.step()
+        expected = getattr(reference, name.lower())(expected, g, state, **options)
+    assert_close(parameter.data, expected, terms=12)

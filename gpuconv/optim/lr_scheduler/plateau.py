@@ -22,7 +22,7 @@ class ReduceLROnPlateau:
     patience : int
         Steps without improvement after which the rate is still kept.
     threshold : float
-        Smallest change that counts as an improvement, relative to the best metric or absolute.
+        Smallest change that counts as an improvement, relative to the size of the best metric or absolute.
     threshold_mode : {"rel", "abs"}
     cooldown : int
         Steps after a reduction that do not count as bad.
@@ -37,7 +37,8 @@ class ReduceLROnPlateau:
 
     Notes
     -----
-    As torch.optim.lr_scheduler.ReduceLROnPlateau.
+    As torch.optim.lr_scheduler.ReduceLROnPlateau, but for negative metrics: a relative change counts from the best
+    metric's absolute value here, while there a negative metric that stays the same is an improvement every time.
 
     Examples
     --------
@@ -113,6 +114,9 @@ class ReduceLROnPlateau:
 
     def _better(self, value: float) -> bool:
         sign = 1 if self.mode == "min" else -1
+        if math.isinf(self.best):  # the first metric
+            return sign * value < sign * self.best
+        inward = sign if self.best >= 0 else -sign
         relative = self.threshold_mode == "rel"
-        limit = self.best * (1 - sign * self.threshold) if relative else self.best - sign * self.threshold
+        limit = self.best * (1 - inward * self.threshold) if relative else self.best - sign * self.threshold
         return sign * value < sign * limit

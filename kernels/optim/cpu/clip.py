@@ -3,25 +3,33 @@
 import math
 
 import numpy as np
-from numba import njit
 
 from ...core.scalar import sum_or_max
 from ...cpu.parallel import part, share, streaming
 from ...cpu.reduce import BLOCK_TERMS
 from .. import scalar
 
-
-def norm_power(g, p, total):
-    """total[0] = sum |g|^p, or max |g| for p = infinity. Bytes a call: g once."""
-    partials = np.empty(-(-g.size // BLOCK_TERMS), g.dtype)
-    infinite = math.isinf(p)
-    _norm_powers(partials.size, g.size, g.reshape(-1), g.dtype.type(1 if infinite else p), infinite, partials)
-    total[0] = partials.max(initial=0) if infinite else partials.sum(dtype=np.float64)
+SAFE_LOWEST, SAFE_HIGHEST = 1e-280, 1e300
+"""Between them a sum of powers has neither overflowed nor lost digits of its largest terms, in float64."""
 
 
-def clip_factor(totals, p, max_norm, norm, factor):
-    """norm = (sum totals)^(1/p), or max totals for p = infinity; factor = min(1, max_norm / norm)."""
-    _clip_factor(totals, totals.dtype.type(p), math.isinf(p), totals.dtype.type(max_norm), norm, factor)
+def clip_factor(gradients, p, max_norm, norm, factor):
+    """norm[0] = (sum |g|^p)^(1/p) over all arrays, max |g| for p = infinity; factor[0] = min(1, max_norm / norm).
+
+    Powers are added in float64; where that overflows or loses digits, anew after division by max |g|. Bytes a call: all
+    arrays once, in that case three times.
+    """
+    scale, infinite = 1.0, math.isinf(p)
+    total = _total(gradients, p, scale)
+    if not infinite and not SAFE_LOWEST < total < SAFE_HIGHEST:
+        largest = _total(gradients, math.inf, scale)
+        if 0 < largest < math.inf:
+            scale = min(1 / largest, SAFE_HIGHEST)
+            total = _total(gradients, p, scale)
+    with np.errstate(over="ignore", invalid="ignore"):
+        root = np.float64(total) if infinite else np.float64(total) ** (1 / p)
+        norm[0] = root / scale
+        factor[0] = scalar.clip_factor.py_func(root, np.float64(scale), np.float64(max_norm))
 
 
 def scale(g, factor):
@@ -35,25 +43,27 @@ def clip(g, bound):
     _clip(g.size, g.size, g.reshape(-1), g.dtype.type(bound))
 
 
-def _norm_powers_body(g, p, infinite, partials, thread, threads):
+def _total(gradients, p, scale):
+    """sum |scale g|^p over all arrays, or max |g| for p = infinity; NaN where a g is."""
+    total, infinite = 0.0, math.isinf(p)
+    for g in gradients:
+        partials = np.empty(-(-g.size // BLOCK_TERMS))
+        _norm_powers(partials.size, g.size, g.reshape(-1), 1.0 if infinite else float(p), scale, infinite, partials)
+        total = np.maximum(total, partials.max(initial=0)) if infinite else total + partials.sum()
+    return float(total)
+
+
+def _norm_powers_body(g, p, scale, infinite, partials, thread, threads):
+    """partials[b] = the sum of |scale g|^p over block b, or the maximum of |g|; in float64."""
     first, last = share(partials.size, thread, threads)
     for block in range(first, last):
-        terms, total = g[block * BLOCK_TERMS : (block + 1) * BLOCK_TERMS], g.dtype.type(0)
+        terms, total = g[block * BLOCK_TERMS : (block + 1) * BLOCK_TERMS], 0.0
         for i in range(terms.size):
-            total = sum_or_max(total, scalar.power(terms[i], p), infinite)
+            total = sum_or_max(total, scalar.power(scale * np.float64(terms[i]), p), infinite)
         partials[block] = total
 
 
 _norm_powers = streaming(_norm_powers_body, fastmath={"reassoc", "nsz"})
-
-
-@njit(cache=True, error_model="numpy")
-def _clip_factor(totals, p, infinite, max_norm, norm, factor):
-    total = totals.dtype.type(0)
-    for i in range(totals.size):
-        total = sum_or_max(total, totals[i], infinite)
-    norm[0] = scalar.root(total, p, infinite)
-    factor[0] = scalar.clip_factor(norm[0], max_norm)
 
 
 @streaming

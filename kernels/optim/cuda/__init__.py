@@ -1,6 +1,6 @@
 """Launchers on CUDA: optimizer steps and gradient clipping."""
 
-from .clip import clip, clip_factor, norm_power, scale
+from .clip import clip, clip_factor, scale
 from .step import adagrad, adam, rmsprop, sgd
 
 __all__ = [
@@ -8,7 +8,6 @@ __all__ = [
     "adam",
     "clip",
     "clip_factor",
-    "norm_power",
     "rmsprop",
     "scale",
     "sgd",
