@@ -61,8 +61,8 @@ def input_grad(
     out: Array | None,
 ) -> Array:
     """dx, times f'(pre_activation) if that is given."""
-    given, options = (dy, w, pre_activation), (rank, input_shape, activation, algorithm, *windows)
-    if out is None and (known := run_known(_input_grad_plan, given, options, (negative_slope,))) is not None:
+    operands, options = (dy, w, pre_activation), (rank, input_shape, activation, algorithm, *windows)
+    if out is None and (known := run_known(_input_grad_plan, operands, options, (negative_slope,))) is not None:
         return known
     call = Call(op, ("pre_activation",), native=rank == 2, dy=dy, w=w, pre_activation=pre_activation)
     plan = call.plan(_input_grad_plan, *options)

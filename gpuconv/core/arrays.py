@@ -35,7 +35,7 @@ def check_arrays(
     Returns
     -------
     tuple
-        The arrays in the order given; None stays None.
+        The arrays in the order of the arguments; None stays None.
 
     Raises
     ------
@@ -207,10 +207,10 @@ def allocator(shape: tuple[int, ...], dtype: Any) -> Callable[[], Array]:
 
 def updated(op: str, **arrays: Array | None) -> None:
     """Check arrays that are changed in place: all of them or none, in C order, writeable."""
-    given = {name: a for name, a in arrays.items() if a is not None}
-    if given and len(given) < len(arrays):
-        missing = next(name for name in arrays if name not in given)
-        raise ValueError(f"{op}: {missing} is None, expected an array as {next(iter(given))} is one")
-    for name, a in given.items():
+    operands = {name: a for name, a in arrays.items() if a is not None}
+    if operands and len(operands) < len(arrays):
+        missing = next(name for name in arrays if name not in operands)
+        raise ValueError(f"{op}: {missing} is None, expected an array as {next(iter(operands))} is one")
+    for name, a in operands.items():
         require_array(op, name, a)
         require_writeable(op, name, a)

@@ -51,13 +51,13 @@ class Call:
         Names of statistics, which are float32 beside 16-bit arrays.
     native : bool
         Leave 16-bit arrays as they are where the target has kernels for them.
-    **given : array or None
+    **operands : array or None
         By the name of the argument; the first decides dtype, device and target.
 
     Attributes
     ----------
     arrays : tuple
-        The arrays in the order given; None stays None.
+        The arrays in the order of the arguments; None stays None.
     kernels : Target
         `call.kernels.conv` are the launchers of convolution for these arrays.
     dtype : dtype
@@ -95,16 +95,16 @@ class Call:
         *,
         float32: Sequence[str] = (),
         native: bool = False,
-        **given: Array | None,
+        **operands: Array | None,
     ) -> None:
         self.op = op
         self._converted: list[tuple[Array, Array]] = []
-        self.arrays: tuple[Any, ...] = tuple(given.values())
+        self.arrays: tuple[Any, ...] = tuple(operands.values())
         self.like: Any = self.arrays[0]
-        self.leading = next(iter(given))
-        shapes = arrays.plain_shapes(given, optional)
+        self.leading = next(iter(operands))
+        shapes = arrays.plain_shapes(operands, optional)
         if shapes is None:
-            self._check(optional, float32, native, given)
+            self._check(optional, float32, native, operands)
             return
         self._shapes = shapes
         self.dtype = self.compute_dtype = self.like.dtype
@@ -114,9 +114,9 @@ class Call:
         else:
             self.kernels, self.device = kernels_for(self.like), self.like.device
 
-    def _check(self, optional: Sequence[str], float32: Sequence[str], native: bool, given: dict[str, Any]) -> None:
+    def _check(self, optional: Sequence[str], float32: Sequence[str], native: bool, operands: dict[str, Any]) -> None:
         """Every check, and the conversion of 16-bit arrays."""
-        self.arrays = arrays.check_arrays(self.op, given, optional, float32)
+        self.arrays = arrays.check_arrays(self.op, operands, optional, float32)
         self.like = self.arrays[0]
         self.kernels = kernels_for(self.like)
         self.dtype = self.compute_dtype = self.like.dtype
@@ -226,7 +226,7 @@ class Call:
 def run(
     op: str,
     build: Callable[..., Plan],
-    given: dict[str, Any],
+    operands: dict[str, Any],
     options: tuple[Any, ...] = (),
     *,
     optional: Sequence[str] = (),
@@ -241,7 +241,7 @@ def run(
         Name of the public function, for error messages.
     build : function
         build(call, *options) is the plan; its launcher takes the arrays, then the result.
-    given : dict of array or None
+    operands : dict of array or None
         By the name of the argument.
     options : tuple
     optional : sequence of str
@@ -254,12 +254,12 @@ def run(
     -------
     array
     """
-    if out is None and (known := run_known(build, tuple(given.values()), options)) is not None:
+    if out is None and (known := run_known(build, tuple(operands.values()), options)) is not None:
         return known
-    call = Call(op, optional, **given)
+    call = Call(op, optional, **operands)
     plan = call.plan(build, *options)
     with call.device:
-        coinciding = [a for name, a in zip(given, call.arrays, strict=True) if name in in_place]
+        coinciding = [a for name, a in zip(operands, call.arrays, strict=True) if name in in_place]
         result = call.output(plan.result_shape, out, coinciding=coinciding)
         plan.launch(*call.arrays, result)
     return call.finish(result)

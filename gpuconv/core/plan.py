@@ -57,7 +57,7 @@ def keep_plan(
 
 def run_known(
     build: Callable[..., Plan],
-    given: tuple[Array | None, ...],
+    operands: tuple[Array | None, ...],
     options: tuple[Any, ...],
     scalars: Sequence[Any] = (),
     extra: tuple[Array, ...] = (),
@@ -69,7 +69,7 @@ def run_known(
     ----------
     build : function
         As for `Call.plan`, with the same options.
-    given : tuple of array or None
+    operands : tuple of array or None
         The arrays of the call in its order.
     options : tuple
     scalars : sequence of float
@@ -84,7 +84,7 @@ def run_known(
     array, or None where the call has to be looked at: no plan yet, arrays of another kind, a device other than the CPU.
     """
     dtype, shapes = None, []
-    for a in given:
+    for a in operands:
         if type(a) is ndarray and a.flags.c_contiguous:
             if a.dtype is not dtype:
                 if dtype is not None:
@@ -109,7 +109,7 @@ def run_known(
             return None
         extra = *extra, *map(dtype.type, scalars)
     result: Array = plan.allocate()
-    plan.launch(*given, *extra, result)
+    plan.launch(*operands, *extra, result)
     return result
 
 

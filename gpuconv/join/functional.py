@@ -79,8 +79,8 @@ def concatenate(arrays: Sequence[Array], axis: int = 1, *, out: Array | None = N
         raise TypeError(f"{op}: arrays is a {type(arrays).__name__}, expected a list or tuple of arrays")
     if not arrays:
         raise ValueError(f"{op}: arrays is empty, expected at least one array")
-    given: dict[str, Any] = {f"arrays[{i}]": a for i, a in enumerate(arrays)}
-    call = Call(op, **given)
+    operands: dict[str, Any] = {f"arrays[{i}]": a for i, a in enumerate(arrays)}
+    call = Call(op, **operands)
     inputs = call.arrays
     shape = inputs[0].shape
     outer, _, inner = split_axis(op, shape, axis, "arrays[0]")

@@ -9,8 +9,8 @@ class _AlongAxis(Activation):
     """A function of each row along an axis, which torch calls dim and NumPy axis."""
 
     def __init__(self, dim: int = -1, *, axis: int | None = None) -> None:
-        name, given = ("dim", dim) if axis is None else ("axis", axis)
-        super().__init__(axis=integer(type(self).__name__, name, given, at_least=-(2**31)))
+        name, value = ("dim", dim) if axis is None else ("axis", axis)
+        super().__init__(axis=integer(type(self).__name__, name, value, at_least=-(2**31)))
 
     def extra_repr(self) -> str:
         """Return the axis."""

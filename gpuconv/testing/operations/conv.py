@@ -93,20 +93,20 @@ def _axes(rank: int) -> dict[str, Any]:
 
 def _gradients(call: OperationCall, dy: Any) -> list[Gradient]:
     """Gradients of x, w and b; through the activation first, where one is fused."""
-    name, given = call.operation.name, call.arguments
-    options = without(given, "x", "w", "b", "activation", "negative_slope")
-    if "activation" in given:
-        pre_activation = run(name, without(given, "activation", "negative_slope"))
-        slope = {"negative_slope": given["negative_slope"]} if "negative_slope" in given else {}
-        dy = run(f"{given['activation']}_grad", {"dy": dy, "x": pre_activation, **slope})
+    name, forward = call.operation.name, call.arguments
+    options = without(forward, "x", "w", "b", "activation", "negative_slope")
+    if "activation" in forward:
+        pre_activation = run(name, without(forward, "activation", "negative_slope"))
+        slope = {"negative_slope": forward["negative_slope"]} if "negative_slope" in forward else {}
+        dy = run(f"{forward['activation']}_grad", {"dy": dy, "x": pre_activation, **slope})
     # Winograd's weight gradient exists on the CPU alone.
     of_w = without(options, "algorithm") if options.get("algorithm") == "winograd" else options
-    x, w = given["x"], given["w"]
+    x, w = forward["x"], forward["w"]
     found = [
         Gradient(f"{name}_input_grad", ("x",), {"dy": dy, "w": w, "input_shape": x.shape, **options}),
         Gradient(f"{name}_weight_grad", ("w",), {"x": x, "dy": dy, "weight_shape": w.shape, **of_w}),
     ]
-    if given.get("b") is not None:
+    if forward.get("b") is not None:
         found.append(Gradient(f"{name}_bias_grad", ("b",), {"dy": dy}))
     return found
 

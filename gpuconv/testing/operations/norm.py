@@ -38,21 +38,21 @@ def operations() -> Iterator[Operation]:
 
 def _batch_norm_gradients(call: OperationCall, dy: Any) -> list[Gradient]:
     """In training, the gradient goes through the batch's statistics too."""
-    given = call.arguments
-    x = given["x"]
-    how: dict[str, Any] = {name: given[name] for name in ("training", "eps") if name in given}
+    forward = call.arguments
+    x = forward["x"]
+    how: dict[str, Any] = {name: forward[name] for name in ("training", "eps") if name in forward}
     if how.get("training"):
         mean, var = run("batch_norm_statistics", {"x": x})
     else:
-        mean, var = given["running_mean"], given["running_var"]
-    arguments = {"dy": dy, "x": x, "mean": mean, "var": var, "weight": given.get("weight"), **how}
+        mean, var = forward["running_mean"], forward["running_var"]
+    arguments = {"dy": dy, "x": x, "mean": mean, "var": var, "weight": forward.get("weight"), **how}
     return [Gradient(f"{call.operation.name}_grad", ("x", "weight", "bias"), arguments)]
 
 
 def _group_norm_gradients(call: OperationCall, dy: Any) -> list[Gradient]:
-    given = call.arguments
-    x, num_groups = given["x"], given["num_groups"]
+    forward = call.arguments
+    x, num_groups = forward["x"], forward["num_groups"]
     mean, var = run("group_norm_statistics", {"x": x, "num_groups": num_groups})
-    eps: dict[str, Any] = {"eps": given["eps"]} if "eps" in given else {}
-    arguments = {"dy": dy, "x": x, "num_groups": num_groups, "mean": mean, "var": var, "weight": given.get("weight")}
+    eps: dict[str, Any] = {"eps": forward["eps"]} if "eps" in forward else {}
+    arguments = {"dy": dy, "x": x, "num_groups": num_groups, "mean": mean, "var": var, "weight": forward.get("weight")}
     return [Gradient("group_norm_grad", ("x", "weight", "bias"), {**arguments, **eps})]

@@ -90,9 +90,9 @@ def _max_unpool(rank: int, pooled: tuple[int, ...]) -> Operation:
 
 
 def _window_gradients(call: OperationCall, dy: Any) -> list[Gradient]:
-    given = call.arguments
+    forward = call.arguments
     mask = {"mask": call.results()[1]} if call.operation.name.startswith("max") else {}
-    arguments = {"dy": dy, **mask, "input_shape": given["x"].shape, **without(given, "x", "out")}
+    arguments = {"dy": dy, **mask, "input_shape": forward["x"].shape, **without(forward, "x", "out")}
     return [Gradient(f"{call.operation.name}_input_grad", ("x",), arguments)]
 
 

@@ -25,6 +25,6 @@ def operations() -> Iterator[Operation]:
 
 
 def _gradients(call: OperationCall, dy: Any) -> list[Gradient]:
-    given = call.arguments
-    arguments = {"dy": dy, "input_shape": given["x"].shape, **without(given, "x", "value")}
+    forward = call.arguments
+    arguments = {"dy": dy, "input_shape": forward["x"].shape, **without(forward, "x", "value")}
     return [Gradient(f"{call.operation.name}_input_grad", ("x",), arguments)]

@@ -50,7 +50,7 @@ class TorchProcess:
         """Result, gradients and updated arrays of a case; PeerError if PyTorch refuses it."""
         call = {
             "function": case.function,
-            "given": [a is not None for a in case.inputs],
+            "present": [a is not None for a in case.inputs],
             "differentiated": case.differentiated,
             "options": case.options,
             "named": list(case.named or {}),

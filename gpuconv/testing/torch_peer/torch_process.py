@@ -31,7 +31,7 @@ def send(arrays: dict[str, Any]) -> None:
 def answer(torch: Any, request: Any) -> dict[str, Any]:
     """Result and gradients of one call, or what it refused."""
     call = json.loads(str(request["call"]))
-    inputs = [torch.from_numpy(request[f"input{i}"]) if given else None for i, given in enumerate(call["given"])]
+    inputs = [torch.from_numpy(request[f"input{i}"]) if present else None for i, present in enumerate(call["present"])]
     wanted = [inputs[i].requires_grad_() for i in call["differentiated"]]
     named = {name: torch.from_numpy(request[f"named_{name}"]) for name in call["named"]}
     wanted += [named[name].requires_grad_() for name in call["named_differentiated"]]
