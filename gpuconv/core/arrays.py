@@ -112,7 +112,11 @@ def require_array(op: str, name: str, a: Any) -> None:
     if isinstance(a, np.ndarray) or is_cupy(a):
         return
     kind = f"{type(a).__module__}.{type(a).__qualname__}".removeprefix("builtins.")
-    hint = "; pass tensor.detach().numpy(), or cupy.from_dlpack(tensor) on a GPU" if kind.startswith("torch.") else ""
+    hint = ""
+    if kind.startswith("torch."):
+        hint = "; pass tensor.detach().numpy(), or cupy.from_dlpack(tensor) on a GPU"
+    elif hasattr(type(a), "__array__") and not isinstance(a, np.generic):
+        hint = f"; pass np.asarray({name})"
     raise TypeError(f"{op}: {name} is a {kind}, expected a NumPy or CuPy array{hint}")
 
 

@@ -12,7 +12,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .data import DataError, Dataset, standardized
+from .checks import DataError, missing_label
+from .data import Dataset
+from .images import ByteImages, byte_statistics
 
 UNSIGNED_BYTE = 0x08
 MAX_BYTES = 1 << 32
@@ -37,6 +39,8 @@ def mnist_folder(folder: Path) -> Dataset:
     Returns
     -------
     Dataset
+        Its images stay bytes and are standardized where they are read, to float32: an index or a slice of them is an
+        array, as `data.train_images[:64]`.
 
     Raises
     ------
@@ -61,16 +65,20 @@ def mnist_folder(folder: Path) -> Dataset:
     if parts["train_images"].shape[1:] != parts["test_images"].shape[1:]:
         shapes = " and ".join(str(parts[f"{split}_images"].shape[1:]) for split in ("train", "test"))
         raise DataError(f"{folder}: training and test images differ in size, {shapes}")
-    present = np.unique(parts["train_labels"])
-    if missing := set(range(present[0], present[-1] + 1)) - set(present.tolist()):
-        raise DataError(
-            f"{folder}: train labels go from {present[0]} to {present[-1]}, but no image has label {min(missing)}"
-        )
-    if missing := set(np.unique(parts["test_labels"]).tolist()) - set(present.tolist()):
-        raise DataError(f"{folder}: test label {min(missing)} does not occur in training")
-    train, test = (parts[f"{split}_images"][:, None].astype(np.float32) for split in ("train", "test"))
-    train_labels, test_labels = (parts[f"{split}_labels"].astype(np.int64) for split in ("train", "test"))
-    return standardized(folder.resolve().name or "data", train, train_labels, test, test_labels)
+    train_labels, test_labels = (parts[f"{split}_labels"] for split in ("train", "test"))
+    if gap := missing_label(train_labels):
+        raise DataError(f"{folder}: train labels go from {gap[0]} to {gap[1]}, but no image has label {gap[2]}")
+    if (unknown := np.setdiff1d(test_labels, train_labels)).size:
+        raise DataError(f"{folder}: test label {unknown[0]} does not occur in training")
+    pixels = [parts[f"{split}_images"][:, None] for split in ("train", "test")]
+    mean, deviation = byte_statistics(pixels[0])
+    train, test = (ByteImages(one, mean, deviation) for one in pixels)
+    return Dataset(_name_of(folder), train, train_labels, test, test_labels, int(train_labels.max()) + 1)
+
+
+def _name_of(folder: Path) -> str:
+    """The folder's name, as text that can be printed and encoded."""
+    return folder.resolve().name.encode(errors="replace").decode() or "data"
 
 
 def read_idx(path: Path, rank: int) -> np.ndarray[Any, Any]:

@@ -7,11 +7,14 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ..core.device import Array, to_device, to_host
+from ..core.shapes import natural, positive
 from ..nn.losses import Loss
 from ..nn.module import Module
 from ..optim import lr_scheduler
 from .augment import shifted
+from .checks import require_images, require_labels
 from .data import Dataset
+from .images import Images
 
 EVALUATION_BATCH = 128
 READ_EVERY = 10
@@ -97,8 +100,11 @@ def fit(
 
     Raises
     ------
+    TypeError
+        If data is no Dataset, or epochs, batch_size or largest_shift no integer.
     ValueError
-        If epochs or batch_size is not positive.
+        If epochs or batch_size is not positive, largest_shift is negative, or the arrays of data were changed to what
+        a Dataset cannot hold.
     FloatingPointError
         If the loss is no longer finite.
 
@@ -112,9 +118,12 @@ def fit(
     >>> [epoch.epoch for epoch in epochs], epochs[-1].test_accuracy > 0.9
     ([1, 2], True)
     """
-    for name, size in (("epochs", epochs), ("batch_size", batch_size)):
-        if size < 1:
-            raise ValueError(f"fit: {name} is {size}, expected at least 1")
+    positive("fit", "epochs", epochs)
+    positive("fit", "batch_size", batch_size)
+    natural("fit", "largest_shift", largest_shift)
+    if not isinstance(data, Dataset):
+        raise TypeError(f"fit: data is a {type(data).__name__}, expected a Dataset")
+    data = data._replace()  # checked again: its arrays may have been changed in place
     count, rate = len(data.train_labels), optimizer.lr
     rng = np.random.default_rng(seed)
     rows = []
@@ -140,7 +149,7 @@ def fit(
 def evaluate(
     model: Module,
     loss: Loss,
-    images: np.ndarray[Any, Any],
+    images: Images,
     labels: np.ndarray[Any, Any],
     classes: int,
     *,
@@ -163,6 +172,13 @@ def evaluate(
     loss : float
     scores : NumPy array (N, classes)
 
+    Raises
+    ------
+    TypeError
+        If images or labels are no NumPy arrays of numbers and of integers.
+    ValueError
+        If there are no images, not as many labels, a label is not from 0 to classes - 1, or a pixel is not finite.
+
     Examples
     --------
     >>> from gpuconv import training
@@ -174,6 +190,9 @@ def evaluate(
     >>> scores.shape
     (360, 10)
     """
+    positive("evaluate", "classes", classes)
+    require_images("evaluate", "images", images, floating=True)
+    require_labels("evaluate", "labels", labels, len(images), classes)
     model.eval()
     total, scores = 0.0, []
     for batch in _batches(np.arange(len(labels)), EVALUATION_BATCH):
