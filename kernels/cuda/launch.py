@@ -1,4 +1,4 @@
-"""The only place that knows grids, blocks and streams, and the only import of Numba's CUDA target.
+"""The only place that knows grids, blocks and streams; kernels have Numba's CUDA target from here.
 
 A kernel takes flat C-contiguous arrays and scalars. Integers travel as int32: geometry is small, positions in the
 padding are negative, and 64-bit index arithmetic costs registers. Offsets into arrays are made uint32 where they are

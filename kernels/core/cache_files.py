@@ -1,0 +1,185 @@
+"""Where compiled code is kept on disk, and files that nobody reads half written, damaged or out of date.
+
+An entry is one file: a head, then the data. The head has a hash of all the rest, so that a file which was cut, emptied
+or overwritten counts as missing, and two stamps: an entry whose stamp is not the reader's is not read, and one whose
+family's stamp is not that of a newer entry of the same family is removed when that is written.
+"""
+
+import hashlib
+import logging
+import os
+import stat
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+MAGIC = b"gpuconv1"
+STAMP_BYTES = hashlib.sha256().digest_size
+HEAD_BYTES = len(MAGIC) + 3 * STAMP_BYTES
+"""Magic, hash of what follows it, the family's stamp, the entry's stamp."""
+DRAFT = ".draft"
+"""Suffix of a file that is being written."""
+DRAFT_SECONDS = 3600
+"""Age at which a draft was left behind by a process that was ended."""
+
+_log = logging.getLogger("gpuconv")
+_refused: dict[Path, OSError] = {}
+"""Folders in which this process could not write, and why."""
+_said: set[str] = set()
+
+
+def folders(beside, chosen=None):
+    """Folders to look for entries in; the last is the one to write to, if any can be written.
+
+    Parameters
+    ----------
+    beside : Path
+        Folder of the sources: entries go to its __pycache__, else to the user's cache folder, at last to a temporary
+        one. Entries in a folder that can be read alone are used.
+    chosen : str, optional
+        Folder that the user has named, which comes in place of the first.
+    """
+    name = f"{beside.name}_{hashlib.sha256(str(beside).encode()).hexdigest()[:16]}"
+    found = []
+    for candidate in _candidates(beside, chosen, name):
+        found.append(candidate)
+        if is_writable(candidate):
+            break
+    return found
+
+
+def _candidates(beside, chosen, name):
+    yield Path(chosen) / name if chosen else beside / "__pycache__"
+    user = user_folder()
+    if user is not None:
+        yield user / name
+    temporary = temporary_folder()
+    if temporary is not None:
+        yield temporary / name
+
+
+def user_folder():
+    """The user's cache folder of this library, None for a user without a home."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gpuconv"
+    except RuntimeError:
+        return None
+
+
+def temporary_folder():
+    """A temporary folder that is this user's alone, as loading code from it runs it; None if there is none."""
+    try:
+        user = os.getuid() if hasattr(os, "getuid") else "user"
+        folder = Path(tempfile.gettempdir()) / f"gpuconv-{user}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return None
+    is_private = user == "user" or (found.st_uid == user and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+    return folder if stat.S_ISDIR(found.st_mode) and is_private else None
+
+
+def is_writable(folder):
+    """Whether a folder, or the one to make it in, takes files, as far as permissions say and writing has shown."""
+    if folder in _refused:
+        return False
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def read(folder_list, name, stamp):
+    """Data of the first entry of that name that is whole and has that stamp, else None."""
+    for folder in folder_list:
+        try:
+            content = (folder / name).read_bytes()
+        except OSError:
+            continue
+        if content[HEAD_BYTES - STAMP_BYTES : HEAD_BYTES] == stamp and _is_whole(content):
+            return content[HEAD_BYTES:]
+    return None
+
+
+def _is_whole(content):
+    start = len(MAGIC) + STAMP_BYTES
+    return content[:start] == MAGIC + hashlib.sha256(content[start:]).digest()
+
+
+def write(beside, chosen, name, data, *, stamp, family="", family_stamp=b""):
+    """Write an entry in the first folder that takes it; without one, say so once and go on.
+
+    Parameters
+    ----------
+    beside, chosen
+        As for `folders`.
+    name : str
+    data : bytes
+    stamp : bytes
+        Hash that `read` is to be asked for.
+    family : str
+        What the names of entries of one kernel begin with; "" for none.
+    family_stamp : bytes
+        Hash; entries of the family that have another one are removed.
+    """
+    rest = family_stamp.ljust(STAMP_BYTES, b"\0") + stamp + data
+    content = MAGIC + hashlib.sha256(rest).digest() + rest
+    while is_writable(folder := folders(beside, chosen)[-1]):
+        try:
+            _replace(folder, name, content)
+        except OSError as error:
+            _refused[folder] = error
+            continue
+        if folder.parent == temporary_folder():
+            _say_once(f"compiled kernels are kept in {folder.parent} for now, as {_reason(beside, chosen)}")
+        if family:
+            _remove_stale(folder, family, family_stamp)
+        return
+    _say_once(f"compiled kernels are not kept on disk, as {_reason(beside, chosen)}")
+
+
+def _replace(folder, name, content):
+    """Write a file that readers see as a whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f"{uuid.uuid4().hex}{DRAFT}"
+    try:
+        with open(draft, "xb") as file:
+            file.write(content)
+        os.replace(draft, folder / name)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def remove(folder, family):
+    """Remove a family's entries."""
+    _remove_stale(folder, family, None)
+
+
+def _remove_stale(folder, family, family_stamp):
+    """Remove entries of a family that were made from other sources, and drafts that nobody will finish."""
+    start = len(MAGIC) + STAMP_BYTES
+    with os.scandir(folder) as items:
+        for item in items:
+            try:
+                if item.name.startswith(family):
+                    with open(item.path, "rb") as file:
+                        stale = file.read(HEAD_BYTES)[start : start + STAMP_BYTES] != family_stamp
+                else:
+                    stale = item.name.endswith(DRAFT) and time.time() - item.stat().st_mtime > DRAFT_SECONDS
+                if stale:
+                    os.unlink(item.path)
+            except OSError:
+                continue
+
+
+def _reason(beside, chosen):
+    """Why the folders before the last one were not taken."""
+    tried = folders(beside, chosen)[:-1] or folders(beside, chosen)
+    return "; ".join(f"{folder} {_refused.get(folder, 'cannot be written')}" for folder in tried)
+
+
+def _say_once(message):
+    if message.partition(",")[0] not in _said:
+        _said.add(message.partition(",")[0])
+        _log.warning("gpuconv: %s (NUMBA_CACHE_DIR names another folder)", message)
