@@ -1,39 +1,32 @@
 """Disk cache of compiled kernels: PTX keyed by source, machine code keyed by PTX.
 
-The folder is __pycache__/ of this package if it is writable (as for Numba's cache), else the user's cache folder.
-GPUCONV_EMULATOR_CACHE names another folder; an empty value switches the cache off.
+Its folder is chosen as that of the kernels' own cache (kernels/core/cache_files.py): __pycache__/ of this package if it
+is writable, else the user's cache folder. GPUCONV_EMULATOR_CACHE names another folder; an empty value switches the
+cache off. A key is never made anew for other contents, so entries that were not read for long are removed.
 """
 
+import contextlib
 import functools
 import hashlib
 import os
 import sys
-import tempfile
+import time
 from pathlib import Path
 
 import llvmlite.binding
 
+from gpuconv.kernels.core import cache_files
+
 from .runtime.version import VERSION
 
-
-@functools.cache
-def folder() -> Path | None:
-    """The cache folder, None if the cache is off or no folder is writable."""
-    chosen = os.environ.get("GPUCONV_EMULATOR_CACHE")
-    if chosen is not None:
-        candidates = [Path(chosen)] if chosen else []
-    else:
-        package_cache = Path(__file__).resolve().parent / "__pycache__" / "kernels"
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        candidates = [package_cache, home / "gpuconv" / "kernels"]
-    for candidate in candidates:
-        try:
-            candidate.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(candidate, os.W_OK):
-            return candidate
-    return None
+BESIDE = Path(__file__).resolve().parent
+PREFIX = "emulated."
+"""What the names of entries begin with."""
+STAMP = bytes(cache_files.STAMP_BYTES)
+"""Keys say all that decides an entry, so that its stamp says nothing."""
+KEPT_DAYS = 60
+"""Days after the last reading for which an entry is kept."""
+DAY = 86400
 
 
 def key(*parts: str) -> str:
@@ -52,25 +45,44 @@ def host() -> str:
     return f"{binding.get_host_cpu_name()} {features} LLVM {binding.llvm_version_info} {sys.platform}"
 
 
+def folders() -> list[Path]:
+    """Folders of entries, the one to write to last; empty if the cache is off."""
+    chosen = _chosen()
+    return [] if chosen == "" else list(cache_files.folders(BESIDE, chosen))
+
+
+def _chosen() -> str | None:
+    return os.environ.get("GPUCONV_EMULATOR_CACHE")
+
+
 def read(name: str) -> bytes | None:
-    """Read an entry, None if it is missing."""
-    directory = folder()
-    if directory is None:
-        return None
-    try:
-        return (directory / name).read_bytes()
-    except OSError:
-        return None
+    """Read an entry, None if it is missing or damaged."""
+    found: bytes | None = cache_files.read(folders(), PREFIX + name, STAMP)
+    if found is not None:
+        _note_use(PREFIX + name)
+    return found
 
 
 def write(name: str, data: bytes) -> None:
     """Write an entry atomically; another process may write the same one."""
-    directory = folder()
-    if directory is None:
-        return
-    try:
-        with tempfile.NamedTemporaryFile(dir=directory, delete=False) as file:
-            file.write(data)
-        os.replace(file.name, directory / name)
-    except OSError:
-        return
+    if _chosen() != "":
+        cache_files.write(BESIDE, _chosen(), PREFIX + name, data, stamp=STAMP)
+        _remove_unused(folders()[-1])
+
+
+def _note_use(name: str) -> None:
+    """Let the time of a file say on which day it was last read."""
+    for folder in folders():
+        with contextlib.suppress(OSError):
+            if time.time() - (folder / name).stat().st_mtime > DAY:
+                os.utime(folder / name)
+
+
+@functools.cache
+def _remove_unused(folder: Path) -> None:
+    """Remove the entries that were not read for long, once a process."""
+    oldest = time.time() - KEPT_DAYS * DAY
+    with contextlib.suppress(OSError), os.scandir(folder) as items:
+        for item in items:
+            if item.name.startswith(PREFIX) and item.stat().st_mtime < oldest:
+                os.unlink(item.path)

@@ -38,8 +38,8 @@ FACADES = ("gpuconv.nn.functional", "gpuconv.testing.operations")
 
 KERNELS_FOR = {
     "core": {"core"},
-    "emulator": {"cuda"},
-    "cli": {"cpu"},
+    "emulator": {"core", "cuda"},
+    "cli": {"core", "cpu"},
     **{operation: {operation, "core"} for operation in OPERATIONS},
 }
 """Folders of kernels that a folder of gpuconv may import by name; launchers are reached through core.device."""

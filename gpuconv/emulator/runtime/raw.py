@@ -4,10 +4,15 @@ import functools
 
 from llvmlite import ir
 from numba import cfunc, njit, types, uint64
+from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
+
+from gpuconv.kernels.core.cache import CPUCache, install
 
 _BITS = {types.int8: 8, types.uint8: 8, types.uint16: 16, types.int32: 32, types.uint32: 32, types.int64: 64,
          types.uint64: 64, types.float32: 32, types.float64: 64}  # fmt: skip
+
+install(CFunc, CPUCache, "gpuconv.emulator")
 
 
 def lazily(signature):
