@@ -5,11 +5,7 @@ from types import FunctionType
 
 
 def instance(template, name, **names):
-    """A copy of a function under another name, with other values for some of its globals.
-
-    What a kernel calls must be a global name: a function held in a closure is pickled into the key of Numba's cache,
-    with an identifier that differs from process to process, so the kernel would never be found in the cache.
-    """
+    """A copy of a function under another name, with other values for some of its globals."""
     copy = FunctionType(template.__code__, {**template.__globals__, **names}, name)
     copy.__module__, copy.__qualname__, copy.__doc__ = template.__module__, name, template.__doc__
     return copy

@@ -29,9 +29,6 @@ ACCUMULATORS = THREAD_TILE * THREAD_TILE
 FRAGMENTS = 4 * THREAD_TILE
 """Registers of two slots, each with 8 values of A and 8 of B."""
 
-FINGERPRINT = ptx.fingerprint(ptx.__file__, __file__)
-"""For kernels to close over: see ptx.fingerprint."""
-
 
 def constant(*arguments):
     """Whether all are literal types; Numba types a call with literals first, and otherwise asks again without."""

@@ -5,9 +5,6 @@ Offsets are uint32, in elements; a constant displacement is added after the offs
 assembler folds it into the address. The caller guarantees the alignment of a pointer.
 """
 
-import hashlib
-from pathlib import Path
-
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -20,11 +17,6 @@ SHARED = 3
 
 VECTOR_BYTES = 16
 """Bytes of the widest load and store."""
-
-
-def fingerprint(*files):
-    """Hash of source files: a kernel that closes over it is recompiled when an intrinsic changes."""
-    return int(hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()[:7], 16)
 
 
 def data(context, builder, array_type, array):

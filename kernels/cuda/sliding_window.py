@@ -15,9 +15,6 @@ from numba.cuda.extending import intrinsic
 
 from . import gemm_tile, ptx
 
-FINGERPRINT = ptx.fingerprint(ptx.__file__, gemm_tile.__file__, __file__)
-"""For kernels to close over: see ptx.fingerprint."""
-
 WARP = 32
 
 

@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.cuda.extending import intrinsic
 
-from . import cp_async, gemm_tile, ptx
+from . import ptx
 from .gemm_tile import constant
 
 LINE = 64
@@ -34,8 +34,6 @@ MULTIPLY = {
 }
 """Instructions by the type of the operands; all accumulate in float32."""
 
-FINGERPRINT = ptx.fingerprint(ptx.__file__, gemm_tile.__file__, cp_async.__file__, __file__)
-"""For kernels to close over: see ptx.fingerprint."""
 
 F32 = ir.FloatType()
 

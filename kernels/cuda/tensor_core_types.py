@@ -1,9 +1,7 @@
 """Operand types of the tensor cores: float16, bfloat16 and tf32, and the conversions from and to float32.
 
 Kernels take 16-bit arrays as uint16, their bits: the two types differ in a few instructions alone. tf32 is float32 with
-ten bits of fraction; its arrays are float32, and only operands are rounded. The conversions are told the type by name:
-a kernel that closes over a string has the same key in Numba's cache in every process, one that closes over an intrinsic
-has not.
+ten bits of fraction; its arrays are float32, and only operands are rounded. The conversions are told the type by name.
 """
 
 from typing import NamedTuple

@@ -12,9 +12,6 @@ from numba.cuda.extending import intrinsic
 from . import gemm_tile, ptx
 from .vectorized import FOUR, aligned
 
-FINGERPRINT = ptx.fingerprint(ptx.__file__, __file__)
-"""For kernels to close over: see ptx.fingerprint."""
-
 
 def rows_are_aligned(array, width):
     """Whether every row of an array can be accessed in vectors."""

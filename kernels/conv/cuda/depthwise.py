@@ -89,7 +89,6 @@ def _plan(problem, n, dtype, processors):
 @lru_cache
 def depthwise_kernel(rows, columns, stride, dtype):
     """The kernel for a kernel's size, the rows of a step and a type."""
-    fingerprint = sliding_window.FINGERPRINT
     loaded, live = min(rows, stride), sliding_window.live_accumulators(rows, stride)
     n_weights, n_window, oldest = rows * columns, loaded * columns, live - 1
     resident = resident_blocks(values(rows, columns, stride), dtype)
@@ -108,7 +107,6 @@ def depthwise_kernel(rows, columns, stride, dtype):
         FLOPs: 2 N G K P Q R S C. Bytes: w and y once (2 C - 1 times for C channels); x once, and the rows that two
         strips share, R - stride of them, twice.
         """
-        fingerprint  # noqa: B018 (in the closure for Numba's cache)
         weights = cuda.local.array(n_weights, dtype)
         loads = cuda.local.array(n_window, dtype)
         sums = cuda.local.array(live, dtype)

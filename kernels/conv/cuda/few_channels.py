@@ -65,7 +65,7 @@ def _plan(shape, dtype, filters):
 @lru_cache
 def fprop_kernel(filters, outputs, dtype):
     """The kernel for the filters and outputs of a thread and a type."""
-    fingerprint, n_sums = sliding_window.FINGERPRINT, filters * outputs
+    n_sums = filters * outputs
 
     def conv2d_fprop_few_channels(
         x, wt, bias, has_bias, activation, slope, y, G, C, channels, H, W, K, padded, P, Q, R, S, strips, columns,
@@ -78,7 +78,6 @@ def fprop_kernel(filters, outputs, dtype):
         `outputs` rows p.
         FLOPs: 2 N G K P Q C R S. Bytes: x once for each `filters` of a group, mostly from the caches; wt and y once.
         """
-        fingerprint  # noqa: B018 (in the closure for Numba's cache)
         sums = cuda.local.array(n_sums, dtype)
         loads = cuda.local.array(outputs, dtype)
         # Block and thread to filters, group, image, strip and column.

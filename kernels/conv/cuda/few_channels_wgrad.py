@@ -110,7 +110,6 @@ def _plan(shape, dtype, processors):
 @lru_cache
 def wgrad_kernel(rows, columns, stride, filters, dtype):
     """The kernel for a kernel's size, the rows of a step, the filters of a block and a type."""
-    fingerprint = sliding_window.FINGERPRINT
     loaded, live, taps = min(rows, stride), sliding_window.live_accumulators(rows, stride), rows * columns
     n_sums, n_window, n_gradients = filters * taps, loaded * columns, filters * live
     n_shared, older = WARPS_PER_BLOCK * n_sums, live - 1
@@ -127,7 +126,6 @@ def wgrad_kernel(rows, columns, stride, filters, dtype):
         every 256th walk (n, strip, q), a strip having `length` rows p, every `distance`-th one.
         FLOPs: 2 N G K P Q C R S. Bytes: x K / filters times, dy C times, dw once.
         """
-        fingerprint  # noqa: B018 (in the closure for Numba's cache)
         shared = cuda.shared.array(n_shared, dtype)
         sums = cuda.local.array(n_sums, dtype)
         loads = cuda.local.array(n_window, dtype)

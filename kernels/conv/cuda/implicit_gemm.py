@@ -141,7 +141,7 @@ def epilogue(
 def fprop_kernel(tile, dtype, ragged):
     """The kernel for a tile and a type; `ragged` where the channels are no multiple of DEPTH."""
     rows_tile, columns_tile, threads = tile.rows, tile.columns, tile.threads
-    vector, fingerprint = vector_length(dtype), gemm_tile.FINGERPRINT
+    vector = vector_length(dtype)
     w_tile, x_tile = DEPTH * rows_tile, DEPTH * columns_tile
     w_loads, x_loads = w_tile // vector // threads, x_tile // threads
     warps = columns_tile // gemm_tile.WARP_COLUMNS
@@ -170,7 +170,6 @@ def fprop_kernel(tile, dtype, ragged):
         FLOPs: 2 N G K P Q R S C. Bytes: at least x, wt and y once; loaded x K / rows_tile times and wt pixels /
         columns_tile times, mostly from the caches.
         """
-        fingerprint  # noqa: B018 (in the closure for Numba's cache)
         w_shared = cuda.shared.array(w_halves, dtype, alignment=16)
         x_shared = cuda.shared.array(x_halves, dtype, alignment=16)
         results = cuda.local.array(n_results, dtype)

@@ -89,7 +89,7 @@ def epilogue(
 def wgrad_kernel(tile, dtype, ragged):
     """The kernel for a tile and a type; `ragged` where the last tile has rows without a filter."""
     rows_tile, columns_tile, threads = tile.rows, tile.columns, tile.threads
-    vector, fingerprint, bytes_each = vector_length(dtype), gemm_tile.FINGERPRINT, dtype.bitwidth // 8
+    vector, bytes_each = vector_length(dtype), dtype.bitwidth // 8
     line_step = threads // DEPTH
     dy_loads, x_loads = rows_tile // line_step, columns_tile // line_step
     # Depth rows are padded by a vector, so that a warp stores the columns of a tile to different banks.
@@ -119,7 +119,6 @@ def wgrad_kernel(tile, dtype, ragged):
         FLOPs: 2 N G K P Q C R S. Bytes: at least x, dy and dw once; loaded dy C R S / columns_tile times and x R S K /
         rows_tile times, mostly from the caches.
         """
-        fingerprint  # noqa: B018 (in the closure for Numba's cache)
         dy_shared = cuda.shared.array(dy_size, dtype, alignment=16)
         x_shared = cuda.shared.array(x_size, dtype, alignment=16)
         results = cuda.local.array(n_results, dtype)

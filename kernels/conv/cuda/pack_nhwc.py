@@ -13,7 +13,7 @@ from numba.cuda.extending import intrinsic
 from ...cuda import ptx
 from ...cuda.gemm_tile import constant
 from ...cuda.launch import cuda, each, empty_like_on, int32, uint32
-from ...cuda.tensor_core import FINGERPRINT, LINE
+from ...cuda.tensor_core import LINE
 from ...cuda.tensor_core_types import KINDS, emit_to_tf32
 from .pack_filters import rounded_up
 
@@ -69,14 +69,13 @@ def pack_pixels_last(kind, a, n, channels, plane):
 @lru_cache
 def pixel_kernel(name):
     """The kernel for a kind."""
-    count, fingerprint = elements_of(KINDS[name], PIXEL_BYTES), FINGERPRINT
+    count = elements_of(KINDS[name], PIXEL_BYTES)
 
     def pack_pixels(a, packed, pixels, padded, plane, image):
         """packed [c][n plane + i] = a[n image + c plane + i], 0 from `pixels` on.
 
         A thread packs 4 bytes of pixels. FLOPs: 0. Bytes: a once, packed once.
         """
-        fingerprint  # noqa: B018 (in the closure for Numba's cache)
         to = uint32(uint32(cuda.grid(1)) * uint32(count))
         if to >= packed.size:
             return
@@ -95,7 +94,7 @@ def pixel_kernel(name):
 @lru_cache
 def channel_kernel(name):
     """The kernel for a kind."""
-    count, fingerprint = elements_of(KINDS[name], CHANNEL_BYTES), FINGERPRINT
+    count = elements_of(KINDS[name], CHANNEL_BYTES)
 
     def pack_channels(a, packed, inner, channels, positions, padded, outer_stride, inner_stride, channel_stride):
         """packed [o][i][position][c] = a[o outer_stride + i inner_stride + c channel_stride + position], 0 from C on.
@@ -103,7 +102,6 @@ def channel_kernel(name):
         A thread packs 32 bytes of the channels of a position; its neighbors have the next positions, so a warp loads a
         contiguous piece of each channel. FLOPs: 0. Bytes: a once, packed once.
         """
-        fingerprint  # noqa: B018 (in the closure for Numba's cache)
         thread, pieces = uint32(cuda.grid(1)), uint32(uint32(padded) // uint32(count))
         position, rest = uint32(thread % uint32(positions)), uint32(thread // uint32(positions))
         piece, matrix = uint32(rest % pieces), uint32(rest // pieces)

@@ -130,7 +130,7 @@ def epilogue(
 @lru_cache
 def fprop_kernel(name, tile):
     """The kernel for a kind of operands and a tile."""
-    kind, fingerprint = KINDS[name], core.FINGERPRINT
+    kind = KINDS[name]
     vector, vectors, rows_tile, columns_tile = kind.vector, core.VECTORS, tile.rows, tile.columns
     depth, last_row, a_bytes = vectors * vector, rows_tile - 1, rows_tile * core.LINE
     stage, last_stage, words, ahead = tile.stage, (STAGES - 1) * tile.stage, STAGES * tile.stage // 4, STAGES - 2
@@ -159,7 +159,6 @@ def fprop_kernel(name, tile):
         FLOPs: 2 N G K P Q R S C. Bytes: at least x, wt and y once; loaded x K / rows_tile times and wt pixels /
         columns_tile times, mostly from the caches.
         """
-        fingerprint  # noqa: B018 (in the closure for Numba's cache)
         shared = cuda.shared.array(words, uint32, alignment=128)
         results = cuda.local.array(n_results, float32)
         a = cuda.local.array(a_slots, uint32)

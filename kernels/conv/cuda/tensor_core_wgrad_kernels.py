@@ -27,14 +27,12 @@ from .implicit_gemm_wgrad import INVALID_POSITION, ROW_UNIT
 @lru_cache
 def reduction_kernel(name):
     """The kernel for a kind."""
-    fingerprint = core.FINGERPRINT
 
     def conv2d_wgrad_reduce(partial_sums, dw, size, K, windows, channels, C, RS, splits):
         """dw[g,k,c,rs] = sum_z partial_sums[z,g,rs,c,k], rounded once.
 
         Block i // 32 adds partial_sums[:, i], lane i % 32. FLOPs: splits size. Bytes: partial_sums and dw once.
         """
-        fingerprint  # noqa: B018 (in the closure for Numba's cache)
         shared = cuda.shared.array(REDUCTION_THREADS, float32)
         i = result_index()
         total = sum_over_splits(shared, partial_sums, i, size, splits)
@@ -116,7 +114,7 @@ def epilogue(
 @lru_cache
 def wgrad_kernel(name, tile):
     """The kernel for a kind of operands and a tile's tile."""
-    kind, fingerprint, is_tf32 = KINDS[name], core.FINGERPRINT, name == "tf32"
+    kind, is_tf32 = KINDS[name], name == "tf32"
     vector, vectors, rows_tile, columns_tile = kind.vector, core.VECTORS, tile.rows, tile.columns
     depth, last_column, a_bytes = vectors * vector, columns_tile - 1, rows_tile * core.LINE
     panel = depth * core.LINE  # bytes of a panel: `depth` pixels x `depth` channels
@@ -147,7 +145,6 @@ def wgrad_kernel(name, tile):
         FLOPs: 2 N G K P Q C R S. Bytes: at least x, dy and dw once; loaded dy C R S / rows_tile times and x R S K /
         columns_tile times, mostly from the caches.
         """
-        fingerprint  # noqa: B018 (in the closure for Numba's cache)
         shared = cuda.shared.array(words, uint32, alignment=128)
         results = cuda.local.array(n_results, float32)
         a = cuda.local.array(a_slots, uint32)

@@ -61,7 +61,6 @@ def load_strided(array, at, stride):
 @lru_cache
 def filter_kernel(dtype):
     """The kernel for a type."""
-    fingerprint = sliding_window.FINGERPRINT
 
     def conv2d_winograd_filter(w, transformed, G, C, K, channels, filters, per_filter, per_channel, rotated):
         """transformed[position][g][c][k] = (G w G^T)[position] of the 3x3 taps of filter k and channel c, 0 past K, C.
@@ -69,7 +68,6 @@ def filter_kernel(dtype):
         w (G K, C, 3, 3) of the forward pass, its taps rotated in the input gradient. Thread i is (g, c, k). FLOPs: 28 a
         thread. Bytes: w once, transformed once.
         """
-        fingerprint  # noqa: B018 (in the closure for Numba's cache)
         taps = cuda.local.array(9, dtype)
         i = uint32(cuda.grid(1))
         size = uint32(uint32(uint32(G) * uint32(channels)) * uint32(filters))
@@ -109,7 +107,6 @@ def tile_at(i, count, tiles, across, numbers):
 @lru_cache
 def input_kernel(dtype):
     """The kernel for a type."""
-    fingerprint = sliding_window.FINGERPRINT
 
     def conv2d_winograd_input(
         x, transformed, size, C, H, W, count, tiles, across, top, left,
@@ -120,7 +117,6 @@ def input_kernel(dtype):
         x (N, C, H, W) with the channels of all groups. Thread i is (c, n, tile): neighbors are neighboring tiles.
         FLOPs: 32 a tile and channel. Bytes: x once, each element loaded by four tiles; 16 values stored for 4 outputs.
         """
-        fingerprint  # noqa: B018 (in the closure for Numba's cache)
         d = cuda.local.array(TILE_POSITIONS, dtype)
         i = uint32(cuda.grid(1))
         if i >= uint32(size):

@@ -11,7 +11,6 @@ import numpy as np
 from ...cuda import gemm_tile, vectorized_rows
 from ...cuda.launch import cuda, each, int32, numba_type, uint32
 from ...cuda.vectorized_rows import FOUR
-from . import vectorized
 from .vectorized import BackwardRow, add_covering_windows, add_taps, forward_row, vectors_reach_rows
 from .windows import counted, offset_of, position_of, scalars
 
@@ -53,14 +52,13 @@ def _backward_plan(g, dtype):
 def avg_pool_kernel(row, dtype):
     """The kernel for a row of windows and a type."""
     taps, stride, lead, count = *row, row.count
-    span, fingerprint = FOUR * count, vectorized.FINGERPRINT
+    span = FOUR * count
 
     def avg_pool_vectorized(
         x, y, vectors, reachable, threads, columns, corner, count_include_pad, divisor, back, bottom, right,
         D, H, W, T, R, S, Z, P, Q, st_d, st_h, st_w, front, top, left, d_d, d_h, d_w
     ):  # fmt: skip
         """x (planes, D, H, W), y (planes, Z, P, Q); thread (plane, z, p, group) computes four of y's row."""
-        fingerprint  # noqa: B018  captured for Numba's cache key
         inputs = cuda.local.array(span, dtype)
         totals = cuda.local.array(FOUR, dtype)
         i = uint32(cuda.grid(1))
@@ -98,7 +96,7 @@ def avg_pool_kernel(row, dtype):
 def avg_pool_grad_kernel(row, dtype):
     """The kernel for a row of windows and a type."""
     (taps, stride, pad_before), windows, count = row, row.windows, row.count
-    lead, nearest, fingerprint = row.lead, row.nearest, vectorized.FINGERPRINT
+    lead, nearest = row.lead, row.nearest
     span, covered = FOUR * count, FOUR * stride
 
     def avg_pool_grad_vectorized(
@@ -106,7 +104,6 @@ def avg_pool_grad_kernel(row, dtype):
         D, H, W, T, R, S, Z, P, Q, st_d, st_h, st_w, front, top, left, d_d, d_h, d_w
     ):  # fmt: skip
         """dy (planes, Z, P, Q), dx (planes, D, H, W); thread (plane, d, h, group) computes 4 st_w of dx's row."""
-        fingerprint  # noqa: B018  captured for Numba's cache key
         gradients = cuda.local.array(span, dtype)
         counts = cuda.local.array(windows, int32)
         totals = cuda.local.array(covered, dtype)

@@ -12,7 +12,6 @@ from ...cuda import gemm_tile, vectorized_rows
 from ...cuda.launch import cuda, each, int32, numba_type, uint32
 from ...cuda.vectorized_rows import FOUR
 from ..scalar import is_new_maximum
-from . import vectorized
 from .vectorized import BackwardRow, add_won_windows, forward_row, vectors_reach_rows
 from .windows import offset_of, position_of, scalars, window_at
 
@@ -54,14 +53,13 @@ def _backward_plan(g, dtype):
 def max_pool_kernel(row, dtype):
     """The kernel for a row of windows and a type."""
     taps, stride, lead, count = *row, row.count
-    span, lowest, fingerprint = FOUR * count, dtype(LOWEST), vectorized.FINGERPRINT
+    span, lowest = FOUR * count, dtype(LOWEST)
 
     def max_pool_vectorized(
         x, y, mask, vectors, reachable, threads, columns, corner,
         D, H, W, T, R, S, Z, P, Q, st_d, st_h, st_w, front, top, left, d_d, d_h, d_w
     ):  # fmt: skip
         """x (planes, D, H, W), y and mask (planes, Z, P, Q); thread (plane, z, p, group) computes four of y's row."""
-        fingerprint  # noqa: B018  captured for Numba's cache key
         inputs = cuda.local.array(span, dtype)
         best = cuda.local.array(FOUR, dtype)
         winner = cuda.local.array(FOUR, int32)
@@ -111,7 +109,7 @@ def max_pool_kernel(row, dtype):
 def max_pool_grad_kernel(row, dtype):
     """The kernel for a row of windows and a type."""
     (taps, stride, pad_before), count = row, row.count
-    lead, nearest, fingerprint = row.lead, row.nearest, vectorized.FINGERPRINT
+    lead, nearest = row.lead, row.nearest
     span, covered = FOUR * count, FOUR * stride
 
     def max_pool_grad_vectorized(
@@ -119,7 +117,6 @@ def max_pool_grad_kernel(row, dtype):
         D, H, W, T, R, S, Z, P, Q, st_d, st_h, st_w, front, top, left, d_d, d_h, d_w
     ):  # fmt: skip
         """dy and mask (planes, Z, P, Q), dx (planes, D, H, W); thread (plane, d, h, group) computes 4 st_w of a row."""
-        fingerprint  # noqa: B018  captured for Numba's cache key
         gradients = cuda.local.array(span, dtype)
         winners = cuda.local.array(span, int32)
         totals = cuda.local.array(covered, dtype)

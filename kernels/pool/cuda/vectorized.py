@@ -12,11 +12,8 @@ from llvmlite import ir
 from numba import types
 from numba.cuda.extending import intrinsic
 
-from ...cuda import gemm_tile, ptx, vectorized_rows
+from ...cuda import gemm_tile, ptx
 from ...cuda.vectorized_rows import FOUR, rows_are_aligned
-
-FINGERPRINT = ptx.fingerprint(vectorized_rows.__file__, ptx.__file__, __file__)
-"""Captured by the kernels, see ptx.fingerprint."""
 
 MAX_TAPS = 3
 """Taps and stride along a row at most: more would take too many registers."""
