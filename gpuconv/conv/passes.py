@@ -15,7 +15,7 @@ from ..core.device import Array
 from ..core.options import one_of
 from ..core.plan import Plan, run_known
 from ..core.shapes import shape_of, sizes
-from ..kernels.conv import volumes
+from ..kernels.conv import trimmed, volumes
 from .shape import W_LAYOUTS, X_LAYOUTS, Y_LAYOUTS, ConvShape, VolumeShape, conv_shape, transposed_shape, volume_shape
 
 ACTIVATIONS = (None, "relu", "leaky_relu")
@@ -219,8 +219,10 @@ def _launcher(
     """launch(*arrays, slope, result) of fprop or dgrad, launch(*arrays, result) of wgrad, for one shape."""
     kernels = call.kernels.conv
     require_algorithm(call, s if isinstance(s, ConvShape) else s.image, operation, algorithm)
-    if isinstance(s, ConvShape):
+    if isinstance(s, ConvShape) and trimmed.trim(s) is None:
         launch = partial(getattr(kernels, operation), s)
+    elif isinstance(s, ConvShape):
+        launch = partial(getattr(trimmed, operation), kernels, s)
     else:
         launch = partial(getattr(volumes, operation), kernels, s)
     if operation == "wgrad":

@@ -21,22 +21,12 @@ from itertools import chain, groupby
 from math import prod
 from typing import NamedTuple
 
-import numpy as np
-
+from . import trimmed
+from .frames import Frames, empty_like_on
 from .phases import axis_phases
 
 WEIGHT_COPY_PRODUCTS = 100
 """Products that take as long as gathering one weight for a run and scattering its gradient (Zen 3, 2026-11)."""
-
-
-class Frames(NamedTuple):
-    """Frames `first + u * step + j * reach` of each volume, for u < count and j < taps: an image for each u."""
-
-    count: int
-    first: int
-    step: int = 1
-    taps: int = 1
-    reach: int = 1
 
 
 class Run(NamedTuple):
@@ -62,7 +52,7 @@ def fprop(target, g, x, w, b, activation, slope, y, algorithm):
         for part in _chunks(target, images, results):
             image = g.image._replace(n=part.stop - part.start, c=images.shape[1])
             windows, maps = images.load(part), results.memory(part)
-            target.fprop(image, windows, weights, b, activation, slope, maps, algorithm=algorithm)
+            trimmed.fprop(target, image, windows, weights, b, activation, slope, maps, algorithm)
             results.store(maps, part)
 
 
@@ -77,7 +67,7 @@ def dgrad(target, g, dy, w, pre_activation, activation, slope, dx, algorithm):
             image = g.image._replace(n=part.stop - part.start, c=dx.shape[1], k=images.shape[1])
             gradients, maps = images.load(part), results.memory(part)
             factor = None if factors is None else factors.load(part)
-            target.dgrad(image, gradients, weights, factor, activation, slope, maps, algorithm=algorithm)
+            trimmed.dgrad(target, image, gradients, weights, factor, activation, slope, maps, algorithm)
             results.store(maps, part)
 
 
@@ -95,8 +85,8 @@ def wgrad(target, g, x, dy, dw, algorithm):
         dw.fill(0)
     for images, gradients, weights, part in work:
         image = g.image._replace(n=part.stop - part.start, c=images.shape[1])
-        partial = weights.memory() if single else _empty_like_on(dw, weights.shape)
-        target.wgrad(image, images.load(part), gradients.load(part), partial, algorithm=algorithm)
+        partial = weights.memory() if single else empty_like_on(dw, weights.shape)
+        trimmed.wgrad(target, image, images.load(part), gradients.load(part), partial, algorithm)
         if not single:
             target.frames.scatter(partial, weights.frames, 0, True, dw)
 
@@ -137,7 +127,7 @@ class _Images:
             return self.volumes.reshape(self.shape)[part]
         first, last, _ = part.indices(self.shape[0])
         if self.buffer is None:
-            self.buffer = _empty_like_on(self.volumes, (last - first, *self.shape[1:]))
+            self.buffer = empty_like_on(self.volumes, (last - first, *self.shape[1:]))
         return self.buffer[: last - first]
 
     def load(self, part=slice(None)):
@@ -151,11 +141,6 @@ class _Images:
         """Scatter these images to the volume."""
         if self.moved:
             self.target.frames.scatter(images, self.frames, part.start, False, self.volumes)
-
-
-def _empty_like_on(like, shape):
-    """New memory on the device of an array, and of its type: NumPy hands the call on to CuPy."""
-    return np.empty_like(like, shape=shape)
 
 
 def _chunks(target, *batches):

@@ -10,40 +10,11 @@ import gpuconv
 from gpuconv.kernels.cpu import parallel
 from gpuconv.testing import assert_close, check_adjoint, check_gradients
 from tests import reference
+from tests.conv.against_oracle import arrays_of, compare
 from tests.devices import on_every_device
 from tests.strategies import convolutions
 
 SYMMETRIC = {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": 1}
-
-
-def _arrays(x_shape, w_shape, y_shape, dtype, seed=0):
-    rng = np.random.default_rng(seed)
-    return [rng.standard_normal(shape).astype(dtype) for shape in (x_shape, w_shape, w_shape[:1], y_shape)]
-
-
-def _compare(case, dtype, device, seed=0):
-    """All passes of one geometry against the oracle."""
-    x_shape, w_shape, options, spelt_out = case
-    y_shape = reference.conv2d(np.zeros(x_shape), np.zeros(w_shape), None, **spelt_out).shape
-    x, w, b, dy = _arrays(x_shape, w_shape, y_shape, dtype, seed)
-    with gpuconv.use_device(device):
-        xd, wd, bd, dyd = map(gpuconv.to_device, (x, w, b, dy))
-        y = gpuconv.conv2d(xd, wd, bd, **options)
-        dx = gpuconv.conv2d_input_grad(dyd, wd, x_shape, **options)
-        dw = gpuconv.conv2d_weight_grad(xd, dyd, w_shape, **options)
-        db = gpuconv.conv2d_bias_grad(dyd)
-    outputs = y_shape[0] * y_shape[2] * y_shape[3]
-    _agree(y, reference.conv2d, (x, w, b), spelt_out, np.prod(w_shape[1:]))
-    _agree(dx, reference.conv2d_input_grad, (dy, w, x_shape), spelt_out, w_shape[0] * w_shape[2] * w_shape[3])
-    _agree(dw, reference.conv2d_weight_grad, (x, dy, w_shape), spelt_out, outputs)
-    _agree(db, reference.conv2d_bias_grad, (dy,), {}, outputs)
-
-
-def _agree(actual, oracle, arguments, options, terms):
-    """Compare with the oracle; the same sums over squares say how large their terms were."""
-    squares = [a.astype(np.float64) ** 2 if isinstance(a, np.ndarray) else a for a in arguments]
-    magnitude = np.sqrt(oracle(*squares, **options))
-    assert_close(actual, oracle(*arguments, **options), terms=terms, magnitude=magnitude)
 
 
 @on_every_device
@@ -51,7 +22,7 @@ def _agree(actual, oracle, arguments, options, terms):
 @settings(max_examples=300, deadline=None)
 @given(case=convolutions(), seed=st.integers(0, 2**16))
 def test_random_geometries_agree_with_the_oracle(case, seed, dtype, device):
-    _compare(case, dtype, device, seed)
+    compare(case, dtype, device, seed)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -63,7 +34,7 @@ def test_threads_share_the_work_of_the_cpu_kernels(case, seed, threads):
     with parallel.share_everything():
         numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
         try:
-            _compare(case, np.float32, "cpu", seed)
+            compare(case, np.float32, "cpu", seed)
         finally:
             numba.set_num_threads(before)
 
@@ -95,7 +66,7 @@ AWKWARD = {
 def test_awkward_geometries_agree_with_the_oracle(name, dtype, device):
     x_shape, w_shape, options = AWKWARD[name]
     spelt_out = {**SYMMETRIC, "padding": ((0, 0), (0, 0)), **options}
-    _compare((x_shape, w_shape, options, spelt_out), dtype, device)
+    compare((x_shape, w_shape, options, spelt_out), dtype, device)
 
 
 @on_every_device
@@ -116,7 +87,7 @@ def test_the_gradients_are_adjoints(case, device):
 @on_every_device
 @pytest.mark.parametrize(("activation", "slope"), [("relu", 0.0), ("leaky_relu", 0.3), ("leaky_relu", -0.5)])
 def test_bias_and_activation_are_fused(activation, slope, device, on):
-    x, w, b, _ = (gpuconv.to_device(a) for a in _arrays((2, 3, 6, 7), (5, 3, 3, 3), (1,), np.float32))
+    x, w, b, _ = (gpuconv.to_device(a) for a in arrays_of((2, 3, 6, 7), (5, 3, 3, 3), (1,), np.float32))
     y = gpuconv.conv2d(x, w, b, padding=1, activation=activation, negative_slope=slope)
     plain = reference.conv2d(*map(gpuconv.to_host, (x, w, b)), **SYMMETRIC)
     assert_close(y, reference.leaky_relu(plain, slope), terms=27)
@@ -128,7 +99,7 @@ def test_bias_and_activation_are_fused(activation, slope, device, on):
 def test_the_input_gradient_fuses_the_derivative(activation, slope, stride, device, on):
     """delta^l of equation (20)."""
     spelt_out = {**SYMMETRIC, "stride": (stride, stride)}
-    x, w, _, _ = _arrays((2, 3, 6, 7), (5, 3, 3, 3), (1,), np.float32)
+    x, w, _, _ = arrays_of((2, 3, 6, 7), (5, 3, 3, 3), (1,), np.float32)
     dy = np.random.default_rng(5).standard_normal(reference.conv2d(x, w, None, **spelt_out).shape).astype(np.float32)
     xd, wd, dyd = map(gpuconv.to_device, (x, w, dy))
     delta = gpuconv.conv2d_input_grad(
@@ -159,7 +130,7 @@ def test_finite_differences(device, on):
 @on_every_device
 def test_views_are_read_where_they_are(device, on):
     """Fortran order, negative strides, broadcasting: legal, and right."""
-    x, w, _, _ = _arrays((2, 3, 6, 7), (5, 3, 3, 3), (1,), np.float32)
+    x, w, _, _ = arrays_of((2, 3, 6, 7), (5, 3, 3, 3), (1,), np.float32)
     xd, wd = gpuconv.to_device(x), gpuconv.to_device(w)
     flipped = gpuconv.conv2d(xd[:, :, ::-1, ::-1], wd[:, :, ::-1, ::-1], padding=1)
     assert_close(flipped, reference.conv2d(x[:, :, ::-1, ::-1], w[:, :, ::-1, ::-1], None, **SYMMETRIC), terms=27)
@@ -171,7 +142,7 @@ def test_views_are_read_where_they_are(device, on):
 @on_every_device
 @pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
 def test_special_values_stay_in_their_windows(special, device, on):
-    x, w, _, _ = _arrays((1, 2, 9, 9), (3, 2, 3, 3), (1,), np.float32)
+    x, w, _, _ = arrays_of((1, 2, 9, 9), (3, 2, 3, 3), (1,), np.float32)
     x[0, 1, 4, 4] = special
     y = gpuconv.to_host(gpuconv.conv2d(gpuconv.to_device(x), gpuconv.to_device(w), algorithm="direct"))
     touched = np.zeros((7, 7), bool)
@@ -182,7 +153,7 @@ def test_special_values_stay_in_their_windows(special, device, on):
 
 @on_every_device
 def test_out_is_filled_and_returned(device, on):
-    x, w, _, _ = (gpuconv.to_device(a) for a in _arrays((2, 3, 6, 7), (5, 3, 3, 3), (1,), np.float32))
+    x, w, _, _ = (gpuconv.to_device(a) for a in arrays_of((2, 3, 6, 7), (5, 3, 3, 3), (1,), np.float32))
     out = gpuconv.to_device(np.full((2, 5, 4, 5), np.nan, np.float32))
     assert gpuconv.conv2d(x, w, out=out) is out
     assert_close(out, gpuconv.conv2d(x, w), terms=27)
@@ -190,7 +161,7 @@ def test_out_is_filled_and_returned(device, on):
 
 @on_every_device
 def test_the_same_call_gives_the_same_bits(device, on):
-    x, w, b, dy = (gpuconv.to_device(a) for a in _arrays((5, 9, 11, 11), (13, 9, 3, 3), (5, 13, 9, 9), np.float32))
+    x, w, b, dy = (gpuconv.to_device(a) for a in arrays_of((5, 9, 11, 11), (13, 9, 3, 3), (5, 13, 9, 9), np.float32))
     for run in (
         lambda: gpuconv.conv2d(x, w, b),
         lambda: gpuconv.conv2d_input_grad(dy, w, x.shape),
