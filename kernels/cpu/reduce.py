@@ -1,13 +1,21 @@
-"""Sums on the CPU: blocks in the arrays' type, the sum of the blocks in float64, in a fixed order.
+"""Sums on the CPU: blocks in the arrays' type, in vectors, the sum of the blocks in float64, in a fixed order.
 
-Accurate, and the same bits for any number of threads.
+Accurate, and the same bits for any number of threads. A block whose sum overflows is added again in float64: the mean
+of numbers that float32 holds is finite.
 """
 
 import numpy as np
+from numba import njit
 
 from .parallel import share, streaming
 
-BLOCK_TERMS = 4096  # summed in the arrays' type
+BLOCK_TERMS = 512
+"""Summed in the arrays' type: some ten for each element of the vectors that they are added in."""
+THREAD_TERMS = 8 * BLOCK_TERMS
+"""Summed by one thread."""
+
+blocked = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})
+"""Of sums in blocks: their loops become vectors of partial sums, whose order depends on the length alone."""
 
 
 def total(values):
@@ -23,17 +31,37 @@ def sum_columns(values, sums):
 
 
 def block_sums(values):
-    """Memory for a sum for each block."""
-    return np.empty(-(-values.size // BLOCK_TERMS))
+    """Memory for a sum for each thread's stretch."""
+    return np.empty(-(-values.size // THREAD_TERMS))
+
+
+@blocked
+def block_sum(terms):
+    """The sum of a block in its type, in float64 where that is not finite."""
+    partial = terms.dtype.type(0)
+    for i in range(terms.size):
+        partial += terms[i]
+    if np.isfinite(partial):
+        return np.float64(partial)
+    total = 0.0
+    for i in range(terms.size):
+        total += terms[i]
+    return total
+
+
+@njit(cache=True, nogil=True)
+def sum_in_blocks(values):
+    """The sum of a flat array, in float64, by one thread."""
+    total = 0.0
+    for start in range(0, values.size, BLOCK_TERMS):
+        total += block_sum(values[start : start + BLOCK_TERMS])
+    return total
 
 
 def _sums_body(values, sums, thread, threads):
     first, last = share(sums.size, thread, threads)
-    for block in range(first, last):
-        terms, partial = values[block * BLOCK_TERMS : (block + 1) * BLOCK_TERMS], values.dtype.type(0)
-        for i in range(terms.size):
-            partial += terms[i]
-        sums[block] = partial
+    for i in range(first, last):
+        sums[i] = sum_in_blocks(values[i * THREAD_TERMS : (i + 1) * THREAD_TERMS])
 
 
 def _column_sums_body(values, sums, thread, threads):
@@ -41,12 +69,8 @@ def _column_sums_body(values, sums, thread, threads):
     for k in range(first, last):
         column = 0.0
         for n in range(values.shape[0]):
-            for start in range(0, values.shape[2], BLOCK_TERMS):
-                terms, partial = values[n, k, start : start + BLOCK_TERMS], sums.dtype.type(0)
-                for i in range(terms.size):
-                    partial += terms[i]
-                column += partial
+            column += sum_in_blocks(values[n, k])
         sums[k] = column
 
 
-_sums, _column_sums = (streaming(body, fastmath={"reassoc", "nsz"}) for body in (_sums_body, _column_sums_body))
+_sums, _column_sums = (streaming(body) for body in (_sums_body, _column_sums_body))

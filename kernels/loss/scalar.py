@@ -8,9 +8,15 @@ from ..core.scalar_math import HALF, ONE, TWO, ZERO, exp_nonpositive, inlined, l
 
 
 @inlined
+def unless_weightless(weight, value):
+    """The value; 0 for a weight of 0, which makes a loss count for nothing though it may be infinite or NaN."""
+    return ZERO if weight == ZERO else value
+
+
+@inlined
 def weighted(weight, value):
-    """weight value; 0 for a weight of 0, whose loss counts for nothing though it may be infinite or NaN."""
-    return ZERO if weight == ZERO else weight * value
+    """weight value; 0 for a weight of 0, whatever the value."""
+    return unless_weightless(weight, weight * value)
 
 
 @inlined

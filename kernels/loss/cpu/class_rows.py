@@ -10,10 +10,12 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
-from ...core.scalar_math import ZERO, exp_nonpositive
+from ...core.scalar_math import ONE, ZERO, exp_nonpositive
 from ...cpu import simd
+from ...cpu.reduce import BLOCK_TERMS, blocked
 from ...cpu.simd import lanes_of, maximum, reduce_max
 from ...cpu.simd_rows import PREFETCH_DISTANCE, copy_row, prefetch_row
+from .. import scalar
 
 ELEMENTS_PER_EXPONENTIAL = 4
 """Work of an exponential, in elements copied (Zen 3, 2026-11)."""
@@ -76,28 +78,66 @@ def row_maximum(row):
     return reduce_max(maximum(best, other))
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
-def row_sum(row):
-    """Sum of a row; the order depends on its length alone."""
-    total = row.dtype.type(0)
-    for c in range(row.size):
-        total += row[c]
+@blocked
+def row_product(a, b):
+    """Inner product of two rows."""
+    total = 0.0
+    for start in range(0, a.size, BLOCK_TERMS):
+        left, right = a[start : start + BLOCK_TERMS], b[start : start + BLOCK_TERMS]
+        partial = a.dtype.type(0)
+        for c in range(left.size):
+            partial += left[c] * right[c]
+        total += partial
     return total
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
-def row_product(a, b):
-    """Inner product of two rows; the order depends on their length alone."""
-    total = a.dtype.type(0)
-    for c in range(a.size):
-        total += a[c] * b[c]
+@blocked
+def sum_of_losses(factors, logits, maximum, log_total):
+    """sum_c factors_c (-log softmax_c); a class with factor 0 counts for nothing, also where its loss is infinite."""
+    total = 0.0
+    for start in range(0, factors.size, BLOCK_TERMS):
+        weights, row = factors[start : start + BLOCK_TERMS], logits[start : start + BLOCK_TERMS]
+        partial = logits.dtype.type(0)
+        for c in range(weights.size):
+            partial += scalar.weighted(weights[c], scalar.negative_log(row[c], maximum, log_total))
+        total += partial
+    return total
+
+
+@blocked
+def rest_and_winners(powers):
+    """The sum of the powers below 1, and how many are 1: those of the maximum."""
+    total, winners = 0.0, 0.0
+    for start in range(0, powers.size, BLOCK_TERMS):
+        terms = powers[start : start + BLOCK_TERMS]
+        partial, ones = powers.dtype.type(0), powers.dtype.type(0)
+        for c in range(terms.size):
+            won = terms[c] == ONE
+            partial += ZERO if won else terms[c]
+            ones += ONE if won else ZERO
+        total += partial
+        winners += ones
+    return total, winners
+
+
+@blocked
+def sum_over_winners(powers, values):
+    """The sum of the values whose powers are 1."""
+    total = 0.0
+    for start in range(0, powers.size, BLOCK_TERMS):
+        terms, row = powers[start : start + BLOCK_TERMS], values[start : start + BLOCK_TERMS]
+        partial = values.dtype.type(0)
+        for c in range(terms.size):
+            partial += row[c] if terms[c] == ONE else ZERO
+        total += partial
     return total
 
 
 @njit(inline="always")
 def exponentials(row, classes, powers):
-    """powers = exp(row - max(row)), 0 in the padding; returns (sum of the powers, max(row)).
+    """powers = exp(row - max(row)), 0 in the padding; returns (sum of all powers but one of the maximum's, max(row)).
 
+    The sum of all is 1 more. Where it is all but 1, the logarithm and 1 - softmax need what that sum would lose.
     powers must not be row: LLVM would not vectorize the loop.
     """
     maximum = row_maximum(row)
@@ -107,7 +147,8 @@ def exponentials(row, classes, powers):
             j = start + np.uint64(i)
             power = exp_nonpositive(row[j] - maximum)
             powers[j] = power if j < np.uint64(classes) else ZERO
-    return row_sum(powers), maximum
+    rest, winners = rest_and_winners(powers)
+    return rest + (winners - 1.0), maximum
 
 
 def class_weights(x, weight):

@@ -18,7 +18,7 @@ from numba import njit
 
 from ...core.scalar_math import ONE, ZERO
 from ...cpu.parallel import on_threads, share, thread_count
-from ...cpu.reduce import BLOCK_TERMS
+from ...cpu.reduce import sum_in_blocks
 from .. import scalar
 from .class_rows import (
     ELEMENTS_PER_EXPONENTIAL,
@@ -26,9 +26,9 @@ from .class_rows import (
     exponentials,
     load_row,
     row_start,
-    row_sum,
     scratch_row,
     store_row,
+    sum_of_losses,
 )
 
 
@@ -111,21 +111,12 @@ def _label_weight(target, weight, ignore_index):
 
 
 @njit(cache=True, nogil=True)
-def _blocked_sum(values):
-    """Sum in float64 of blocks that are summed in the values' type."""
-    total = 0.0
-    for block in range((values.size + BLOCK_TERMS - 1) // BLOCK_TERMS):
-        total += row_sum(values[block * BLOCK_TERMS : (block + 1) * BLOCK_TERMS])
-    return total
-
-
-@njit(cache=True, nogil=True)
 def _reduced(losses, weights, mean):
     """Sum of the losses, or their weighted mean; the mean is 0 if nothing has weight."""
-    total = _blocked_sum(losses)
+    total = sum_in_blocks(losses)
     if not mean:
         return total
-    weight = _blocked_sum(weights)
+    weight = sum_in_blocks(weights)
     return total / weight if weight != 0 else 0.0
 
 
@@ -196,13 +187,11 @@ def _cross_entropy_rows(x, target, weight, ignore_index, smoothing, losses, weig
         # log sum exp(x - max)
         start = row_start(i, classes, inner)
         load_row(flat_x, start, classes, inner, logits, flat_x[start])
-        total, maximum = exponentials(logits, classes, powers)
-        log_total = x.dtype.type(math.log(total))
+        rest, maximum = exponentials(logits, classes, powers)
+        log_total = x.dtype.type(math.log1p(rest))
         # the label's loss, and with smoothing the sum of all classes' losses
-        spread = x.dtype.type(0)
-        for c in range(classes if smoothing > ZERO else 0):
-            spread += weight[c] * scalar.negative_log(logits[c], maximum, log_total)
-        hit = weight[label] * scalar.negative_log(logits[label], maximum, log_total)
+        spread = x.dtype.type(sum_of_losses(weight, logits, maximum, log_total) if smoothing > ZERO else 0.0)
+        hit = scalar.weighted(weight[label], scalar.negative_log(logits[label], maximum, log_total))
         losses[i] = scalar.smoothed(hit, spread, smoothing, x.dtype.type(classes))
         weights[i] = weight[label]
 
@@ -211,9 +200,8 @@ def _cross_entropy_rows(x, target, weight, ignore_index, smoothing, losses, weig
 def _cross_entropy_grad_rows(x, target, weight, ignore_index, smoothing, dloss, divisor, dx, thread, threads):
     """x and dx (outer, classes, inner), target (rows,), dloss one or (rows,), divided by the divisor."""
     classes, inner, flat_x, flat_dx = x.shape[1], x.shape[2], x.reshape(-1), dx.reshape(-1)
-    even, even_mass = smoothing / x.dtype.type(classes), x.dtype.type(0)
-    for c in range(classes):
-        even_mass += even * weight[c]
+    even = smoothing / x.dtype.type(classes)
+    even_mass = even * x.dtype.type(sum_in_blocks(weight))
     gradient, powers = scratch_row(classes, x), scratch_row(classes, x)
     first, last = share(target.size, thread, threads)
     for i in range(first, last):
@@ -224,14 +212,19 @@ def _cross_entropy_grad_rows(x, target, weight, ignore_index, smoothing, dloss, 
             continue
         # softmax numerators, and what they are multiplied by
         load_row(flat_x, start, classes, inner, gradient, flat_x[start])
-        total, _ = exponentials(gradient, classes, powers)
-        sure = (ONE - smoothing) * weight[label]
+        rest, _ = exponentials(gradient, classes, powers)
+        total, sure = x.dtype.type(1.0 + rest), (ONE - smoothing) * weight[label]
         grad_loss = dloss[i if dloss.size > 1 else 0] / divisor if divisor != 0 else x.dtype.type(0)
-        grad_power, grad_even = grad_loss * (sure + even_mass) / total, grad_loss * even
+        mass, grad_even = sure + even_mass, grad_loss * even
+        grad_power = grad_loss * mass / total
         # dx = grad_loss (softmax mass - distribution)
         for c in range(classes):
-            gradient[c] = grad_power * powers[c] - grad_even * weight[c]
-        gradient[label] -= grad_loss * sure
+            gradient[c] = scalar.unless_weightless(mass, grad_power * powers[c] - grad_even * weight[c])
+        # softmax - 1 of the label is formed from the other classes: softmax itself may be 1
+        others = x.dtype.type((rest + (1.0 - powers[label])) / (1.0 + rest))
+        probability = powers[label] / total
+        difference = even_mass * probability - even * weight[label] - sure * others
+        gradient[label] = scalar.unless_weightless(mass, grad_loss * difference)
         store_row(gradient, classes, flat_dx, start, inner)
 
 
@@ -245,7 +238,7 @@ def _nll_rows(x, target, weight, ignore_index, losses, weights, thread, threads)
             losses[i] = weights[i] = 0
         else:
             log_probability = flat_x[row_start(i, classes, inner) + np.uint64(label * inner)]
-            losses[i] = -weight[label] * log_probability
+            losses[i] = scalar.weighted(weight[label], -log_probability)
             weights[i] = weight[label]
 
 

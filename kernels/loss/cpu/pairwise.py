@@ -62,6 +62,11 @@ def _add_blocks(x, target, parameter, sums, thread, threads):
         for i in range(xs.size):
             partial += f(xs[i], targets[i], parameter)
         sums[block] = partial
+        # in float64 where that overflows
+        if not np.isfinite(partial):
+            sums[block] = 0
+            for i in range(xs.size):
+                sums[block] += f(np.float64(xs[i]), np.float64(targets[i]), np.float64(parameter))
 
 
 def _sum(x, target, parameter, scale, loss, threads):

@@ -7,6 +7,7 @@ import math
 
 from ...core.scalar_math import ONE, ZERO
 from ...cpu.parallel import share, streaming
+from ...cpu.reduce import sum_in_blocks
 from .. import scalar
 from .class_rows import (
     ELEMENTS_PER_EXPONENTIAL,
@@ -16,6 +17,7 @@ from .class_rows import (
     row_start,
     scratch_row,
     store_row,
+    sum_of_losses,
 )
 
 
@@ -45,12 +47,10 @@ def _losses(x, target, weight, smoothing, losses, thread, threads):
         start = row_start(i, classes, inner)
         load_row(flat_x, start, classes, inner, logits, flat_x[start])
         load_row(flat_target, start, classes, inner, distribution, ZERO)
-        total, maximum = exponentials(logits, classes, powers)
-        log_total, loss = x.dtype.type(math.log(total)), x.dtype.type(0)
+        rest, maximum = exponentials(logits, classes, powers)
         for c in range(classes):
-            d = (ONE - smoothing) * distribution[c] + even
-            loss += weight[c] * d * scalar.negative_log(logits[c], maximum, log_total)
-        losses[i] = loss
+            distribution[c] = weight[c] * ((ONE - smoothing) * distribution[c] + even)
+        losses[i] = sum_of_losses(distribution[:classes], logits, maximum, x.dtype.type(math.log1p(rest)))
 
 
 @streaming
@@ -66,14 +66,16 @@ def _gradients(x, target, weight, smoothing, dloss, scale, dx, thread, threads):
         start = row_start(i, classes, inner)
         load_row(flat_x, start, classes, inner, row, flat_x[start])
         load_row(flat_target, start, classes, inner, distribution, ZERO)
-        mass = x.dtype.type(0)
         for c in range(classes):
             distribution[c] = weight[c] * ((ONE - smoothing) * distribution[c] + even)
-            mass += distribution[c]
-        # dx = grad_loss (softmax mass - distribution)
-        total, _ = exponentials(row, classes, powers)
+        total_mass = sum_in_blocks(distribution[:classes])
+        # dx = grad_loss (softmax mass - distribution); of the largest class softmax - 1 is formed from the others
+        rest, _ = exponentials(row, classes, powers)
         grad_loss = scale * dloss[i if dloss.size > 1 else 0]
-        grad_power = grad_loss * mass / total
+        mass, others = x.dtype.type(total_mass), x.dtype.type(total_mass * (rest / (1.0 + rest)))
+        per_power = x.dtype.type(total_mass / (1.0 + rest))
         for c in range(classes):
-            row[c] = grad_power * powers[c] - grad_loss * distribution[c]
+            largest = powers[c] == ONE
+            difference = (mass - distribution[c]) - others if largest else per_power * powers[c] - distribution[c]
+            row[c] = scalar.unless_weightless(mass, grad_loss * difference)
         store_row(row, classes, flat_dx, start, inner)

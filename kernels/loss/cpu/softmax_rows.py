@@ -5,17 +5,19 @@ Bytes a call: 2 x.nbytes forward, 3 x.nbytes for a gradient. FLOPs: some 30 an e
 
 import math
 
-from ...core.scalar_math import ZERO
+from ...core.scalar_math import ONE, ZERO
 from ...cpu.parallel import share, streaming
+from ...cpu.reduce import sum_in_blocks
 from .class_rows import (
     ELEMENTS_PER_EXPONENTIAL,
     exponentials,
     load_row,
+    rest_and_winners,
     row_product,
     row_start,
-    row_sum,
     scratch_row,
     store_row,
+    sum_over_winners,
 )
 
 
@@ -54,7 +56,8 @@ def _softmax(x, y, rows, classes, inner, thread, threads):
     for i in range(first, last):
         start = row_start(i, classes, inner)
         load_row(x, start, classes, inner, row, x[start])
-        total, _ = exponentials(row, classes, powers)
+        rest, _ = exponentials(row, classes, powers)
+        total = x.dtype.type(1.0 + rest)
         for c in range(row.size):
             row[c] = powers[c] / total
         store_row(row, classes, y, start, inner)
@@ -68,8 +71,14 @@ def _softmax_grad(x, dx, dy, rows, classes, inner, thread, threads):
         start = row_start(i, classes, inner)
         load_row(x, start, classes, inner, row, x[start])
         load_row(dy, start, classes, inner, gradient, ZERO)
-        total, _ = exponentials(row, classes, powers)
-        product = row_product(gradient, powers) / total
+        rest, _ = exponentials(row, classes, powers)
+        total = x.dtype.type(1.0 + rest)
+        # differences from dy of the largest class, of which a softmax near 1 leaves no digits otherwise
+        _, winners = rest_and_winners(powers)
+        reference = x.dtype.type(sum_over_winners(powers, gradient) / winners)
+        for c in range(classes):
+            gradient[c] -= reference
+        product = x.dtype.type(row_product(gradient, powers) / (1.0 + rest))
         for c in range(row.size):
             row[c] = powers[c] / total * (gradient[c] - product)
         store_row(row, classes, dx, start, inner)
@@ -82,8 +91,8 @@ def _log_softmax(x, y, rows, classes, inner, thread, threads):
     for i in range(first, last):
         start = row_start(i, classes, inner)
         load_row(x, start, classes, inner, row, x[start])
-        total, maximum = exponentials(row, classes, powers)
-        log_total = x.dtype.type(math.log(total))
+        rest, maximum = exponentials(row, classes, powers)
+        log_total = x.dtype.type(math.log1p(rest))
         for c in range(row.size):
             powers[c] = row[c] - maximum - log_total
         store_row(powers, classes, y, start, inner)
@@ -97,8 +106,12 @@ def _log_softmax_grad(x, dx, dy, rows, classes, inner, thread, threads):
         start = row_start(i, classes, inner)
         load_row(x, start, classes, inner, row, x[start])
         load_row(dy, start, classes, inner, gradient, ZERO)
-        total, _ = exponentials(row, classes, powers)
-        mass = row_sum(gradient) / total
+        rest, _ = exponentials(row, classes, powers)
+        # of the largest class softmax - 1 is formed from the others: softmax itself may be 1
+        sum_dy = sum_in_blocks(gradient)
+        mass, others = x.dtype.type(sum_dy / (1.0 + rest)), x.dtype.type(sum_dy * (rest / (1.0 + rest)))
+        sum_dy = x.dtype.type(sum_dy)
         for c in range(row.size):
-            row[c] = gradient[c] - mass * powers[c]
+            largest = powers[c] == ONE
+            row[c] = (gradient[c] - sum_dy) + others if largest else gradient[c] - mass * powers[c]
         store_row(row, classes, dx, start, inner)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...core.scalar import sum_or_max
 from ...cpu.parallel import part, share, streaming
-from ...cpu.reduce import BLOCK_TERMS
+from ...cpu.reduce import THREAD_TERMS
 from .. import scalar
 
 SAFE_LOWEST, SAFE_HIGHEST = 1e-280, 1e300
@@ -47,7 +47,7 @@ def _total(gradients, p, scale):
     """sum |scale g|^p over all arrays, or max |g| for p = infinity; NaN where a g is."""
     total, infinite = 0.0, math.isinf(p)
     for g in gradients:
-        partials = np.empty(-(-g.size // BLOCK_TERMS))
+        partials = np.empty(-(-g.size // THREAD_TERMS))
         _norm_powers(partials.size, g.size, g.reshape(-1), 1.0 if infinite else float(p), scale, infinite, partials)
         total = np.maximum(total, partials.max(initial=0)) if infinite else total + partials.sum()
     return float(total)
@@ -57,7 +57,7 @@ def _norm_powers_body(g, p, scale, infinite, partials, thread, threads):
     """partials[b] = the sum of |scale g|^p over block b, or the maximum of |g|; in float64."""
     first, last = share(partials.size, thread, threads)
     for block in range(first, last):
-        terms, total = g[block * BLOCK_TERMS : (block + 1) * BLOCK_TERMS], 0.0
+        terms, total = g[block * THREAD_TERMS : (block + 1) * THREAD_TERMS], 0.0
         for i in range(terms.size):
             total = sum_or_max(total, scalar.power(scale * np.float64(terms[i]), p), infinite)
         partials[block] = total
