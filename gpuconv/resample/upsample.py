@@ -170,16 +170,29 @@ def _nearest(flat: bool, length: int, size: int, scale: float | None) -> Table:
 
 @functools.lru_cache(maxsize=256)
 def _linear(aligned: bool, length: int, size: int, scale: float | None) -> Table:
-    """Two terms per output: the inputs left and right of its coordinate."""
-    positions = np.arange(size, dtype=np.float64)
+    """Terms of the inputs left and right of an output's coordinate; of one where it lies on that, or at an edge.
+
+    Coordinates are quotients of integers where no scale is given: what lies on an input does so exactly, and what is
+    there, NaN or infinity, does not reach outputs that it has no share of.
+    """
+    positions = np.arange(size, dtype=np.int64)
     if size == length:
-        coordinates = positions
+        left, share = positions, np.zeros(size)
     elif aligned:
-        coordinates = positions * ((length - 1) / (size - 1) if size > 1 else 0.0)
+        left, share = _quotients(positions * (length - 1), max(size - 1, 1))
+    elif scale is None:
+        left, share = _quotients(np.maximum((2 * positions + 1) * length - size, 0), 2 * size)
     else:
-        coordinates = np.maximum((length / size if scale is None else 1 / scale) * (positions + 0.5) - 0.5, 0)
-    left = np.minimum(coordinates.astype(np.int64), length - 1)
-    right = np.minimum(left + 1, length - 1)
-    share = np.clip(coordinates - left, 0, 1)
-    sources, weights = (np.stack(both, axis=1).ravel() for both in ((left, right), (1 - share, share)))
-    return make_table(length, np.full(size, 2), sources, weights)
+        coordinates = np.maximum((positions + 0.5) / scale - 0.5, 0)
+        left = coordinates.astype(np.int64)
+        share = coordinates - left
+    inside = left < length - 1
+    left, share = np.where(inside, left, length - 1), np.where(inside, share, 0)
+    weights = np.stack([1 - share, share], axis=1)
+    terms = weights != 0
+    return make_table(length, terms.sum(1), np.stack([left, left + 1], axis=1)[terms], weights[terms])
+
+
+def _quotients(numerators: Any, denominator: int) -> tuple[Any, Any]:
+    """Integer parts and fractions."""
+    return numerators // denominator, numerators % denominator / denominator

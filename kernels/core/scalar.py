@@ -62,6 +62,23 @@ def sigmoid(x):
 
 
 @inlined
+def added(total, error, term):
+    """(total, error) of a sum with one more term: the sum's rounding errors are added up beside it (Knuth, 1969).
+
+    total + error has the precision of a sum in twice the digits, however many terms.
+    """
+    new = total + term
+    virtual = new - total
+    return new, error + ((total - (new - virtual)) + (term - virtual))
+
+
+@inlined
+def corrected(total, error):
+    """The sum from the total and its error; the total alone, of -0 too, without error, or where that is not finite."""
+    return total if error == ZERO or error - error != ZERO else total + error
+
+
+@inlined
 def maximum(a, b):
     """max(a, b); NaN where either is NaN."""
     return b if a < b or b != b else a  # noqa: PLR0124  NaN alone differs from itself

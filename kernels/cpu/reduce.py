@@ -37,16 +37,11 @@ def block_sums(values):
 
 @blocked
 def block_sum(terms):
-    """The sum of a block in its type, in float64 where that is not finite."""
+    """The sum of a block in its type."""
     partial = terms.dtype.type(0)
     for i in range(terms.size):
         partial += terms[i]
-    if np.isfinite(partial):
-        return np.float64(partial)
-    total = 0.0
-    for i in range(terms.size):
-        total += terms[i]
-    return total
+    return partial
 
 
 @njit(cache=True, nogil=True)
@@ -54,7 +49,13 @@ def sum_in_blocks(values):
     """The sum of a flat array, in float64, by one thread."""
     total = 0.0
     for start in range(0, values.size, BLOCK_TERMS):
-        total += block_sum(values[start : start + BLOCK_TERMS])
+        terms = values[start : start + BLOCK_TERMS]
+        partial = np.float64(block_sum(terms))
+        if not np.isfinite(partial):
+            partial = 0.0
+            for i in range(terms.size):
+                partial += terms[i]
+        total += partial
     return total
 
 

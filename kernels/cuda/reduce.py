@@ -27,26 +27,29 @@ def blocks_for(elements):
     return max(1, -(-elements // ELEMENTS_PER_BLOCK))
 
 
-def sum_to_few(values):
-    """At most ELEMENTS_PER_THREAD partial sums of the values, for a single thread to add."""
+def sum_to_few(values, scale):
+    """(at most ELEMENTS_PER_THREAD partial sums of the values, their scale), for a single thread to add.
+
+    Many values are multiplied by the scale before they are added, and the scale returned is 1: where it makes a mean of
+    a sum, the sum overflows only if the mean does.
+    """
     while values.size > ELEMENTS_PER_THREAD:
         partials = empty_like_on(values, blocks_for(values.size))
-        reduce(
-            _kernel(SUMS, values), partials.size, values, aligned(values), partials, 1, 1, values.size, partials.size
-        )
-        values = partials
-    return values
+        shape = 1, 1, values.size, partials.size
+        reduce(_kernel(SUMS, values), partials.size, values, aligned(values), scale, partials, *shape)
+        values, scale = partials, values.dtype.type(1)
+    return values, scale
 
 
 def sum_columns(values, sums):
     """sums[k] = sum_{n,i} values[n,k,i] for values (N, K, positions)."""
-    n, k, positions = values.shape
+    (n, k, positions), unit = values.shape, values.dtype.type(1)
     blocks = blocks_for(n * positions)
     while blocks > 1:
         partials = empty_like_on(values, (1, k, blocks))
-        reduce(_kernel(SUMS, values), k * blocks, values, aligned(values), partials, n, k, positions, blocks)
+        reduce(_kernel(SUMS, values), k * blocks, values, aligned(values), unit, partials, n, k, positions, blocks)
         values, n, positions, blocks = partials, 1, blocks, blocks_for(blocks)
-    reduce(_kernel(SUMS, values), k, values, aligned(values), sums, n, k, positions, 1)
+    reduce(_kernel(SUMS, values), k, values, aligned(values), unit, sums, n, k, positions, 1)
 
 
 def _kernel(kernels, values):
@@ -98,8 +101,8 @@ def block_sum(memory, total):
 def _sum_kernel(dtype):
     """The kernel for a type."""
 
-    def sum_kernel(values, reachable, sums, N, K, positions, blocks):
-        """sums[k, b] = the sum of stretch b of values[:, k, :]; values (N, K, positions), sums (K, blocks).
+    def sum_kernel(values, reachable, scale, sums, N, K, positions, blocks):
+        """sums[k, b] = the sum of stretch b of scale values[:, k, :]; values (N, K, positions), sums (K, blocks).
 
         Block k * blocks + b. A thread adds four neighbors at a time where rows are a multiple of four. FLOPs: N K
         positions. Bytes: values once.
@@ -111,13 +114,13 @@ def _sum_kernel(dtype):
         if positions % FOUR == 0:
             while i < whole:
                 v0, v1, v2, v3 = load4_if_aligned(values, column_offset(i, k, K, positions), reachable)
-                total += (v0 + v1) + (v2 + v3)
+                total += (scale * v0 + scale * v1) + (scale * v2 + scale * v3)
                 i = uint32(i + uint32(ELEMENTS_PER_ROUND))
             i = uint32(whole + uint32(cuda.threadIdx.x))
         else:
             i = uint32(b * uint32(ELEMENTS_PER_BLOCK) + uint32(cuda.threadIdx.x))
         while i < end:
-            total += values[column_offset(i, k, K, positions)]
+            total += scale * values[column_offset(i, k, K, positions)]
             i = uint32(i + uint32(THREADS))
         total = block_sum(memory, total)
         if cuda.threadIdx.x == 0:

@@ -9,7 +9,8 @@ import math
 
 from numba import float32
 
-from ..core.scalar_math import ZERO
+from ..core.scalar import added, corrected
+from ..core.scalar_math import ONE, ZERO
 from .launch import THREADS, WARP, cuda, int32, tiles, uint32
 from .reduce import FULL_MASK
 from .vectorized import FOUR, aligned, load4, store4
@@ -74,36 +75,56 @@ def warp_sum(total):
 
 
 @cuda.jit(device=True, inline="always")
-def _rescaled(total, largest, new):
-    """sum exp(x - largest) as sum exp(x - new); unchanged where both are -inf, whose difference would be NaN."""
-    return total if largest == new else total * math.exp(largest - new)
+def _rescaled(rest, largest, new):
+    """The sum of exp(x - largest) but for one of the largest, as sum exp(x - new); unchanged where new is the largest.
+
+    The one left out is 1, so the difference of two -inf is not formed.
+    """
+    return rest if largest == new else (rest + ONE) * math.exp(largest - new)
+
+
+@cuda.jit(device=True, inline="always")
+def _power(x, base):
+    """exp(x - base), and 1 if x is the base."""
+    difference = x - base
+    won = difference == ZERO
+    return (ZERO, ONE) if won else (math.exp(difference), ZERO)
 
 
 @cuda.jit(device=True, inline="always")
 def sum_exponentials(x, start, c, classes, vectors):
-    """(max, sum_c exp(x_c - max)) of a row, in one pass (Milakov and Gimelshein, 2018); for all lanes of its warp."""
-    largest, total = x.dtype.type(LOWEST), x.dtype.type(0)
+    """(max, sum_c exp(x_c - max) less 1 for the maximum) of a row, in one pass; for all lanes of its warp.
+
+    Milakov and Gimelshein, 2018. Where the others are all but nothing, the logarithm and 1 - softmax need what the
+    whole sum would lose.
+    """
+    largest, rest, error = x.dtype.type(LOWEST), x.dtype.type(0), x.dtype.type(0)
     while c < classes:
         x0, x1, x2, x3 = load_classes(x, start, c, classes, vectors, x.dtype.type(LOWEST))
         new = max(largest, x0, x1, x2, x3)
         base = ZERO if new == LOWEST else new  # -inf masks classes out; less -inf it would be NaN
-        total = _rescaled(total, largest, new) + (
-            (math.exp(x0 - base) + math.exp(x1 - base)) + (math.exp(x2 - base) + math.exp(x3 - base))
-        )
+        (p0, n0), (p1, n1), (p2, n2), (p3, n3) = _power(x0, base), _power(x1, base), _power(x2, base), _power(x3, base)
+        # what was added so far, by the new maximum
+        if new > largest:
+            rest, error = _rescaled(corrected(rest, error), largest, new), x.dtype.type(0)
+        # four powers; of the largest, which are 1, one is left out
+        winners = ((n0 + n1) + (n2 + n3)) - (ONE if new > largest else ZERO)
+        rest, error = added(rest, error, ((p0 + p1) + (p2 + p3)) + winners)
         largest, c = new, int32(c + CLASSES_PER_STEP)
-    return _merge_lanes(largest, total)
+    return _merge_lanes(largest, corrected(rest, error))
 
 
 @cuda.jit(device=True, inline="always")
-def _merge_lanes(largest, total):
-    """(max, sum of exponentials) over a warp's lanes from those of each lane."""
+def _merge_lanes(largest, rest):
+    """(max, sum of exponentials less 1) over a warp's lanes from those of each lane."""
     distance = int32(WARP // 2)
     while distance:
-        other_largest, other_total = (
+        other_largest, other_rest = (
             cuda.shfl_xor_sync(FULL_MASK, largest, distance),
-            cuda.shfl_xor_sync(FULL_MASK, total, distance),
+            cuda.shfl_xor_sync(FULL_MASK, rest, distance),
         )
         both = max(largest, other_largest)
-        total = _rescaled(total, largest, both) + _rescaled(other_total, other_largest, both)
+        one_more = ONE if largest == other_largest else ZERO
+        rest = (_rescaled(rest, largest, both) + _rescaled(other_rest, other_largest, both)) + one_more
         largest, distance = both, int32(distance // 2)
-    return largest, total
+    return largest, rest

@@ -90,9 +90,40 @@ def bce_with_logits_grad(dloss, x, target, weight, pos_weight):
 
 
 @inlined
-def softmax_grad(dy, y, product):
-    """y (dy - sum_j dy_j y_j), the sum given."""
-    return y * (dy - product)
+def top_power(rest):
+    """exp(x - max) = 1 of the class whose softmax is above 1/2, or 2, which no class has, where there is none.
+
+    rest is the sum of the other classes' powers. Of that class softmax may be all but 1, so that what it lacks is
+    formed from the rest; below 1/2 no digit is lost, and the rest may be a sum of many.
+    """
+    return ONE if rest < ONE else TWO
+
+
+@inlined
+def mass_difference(power, expected, top, mass, per_power, others):
+    """mass softmax_c - expected with softmax_c = power / total, power = exp(x_c - max) and per_power = mass / total.
+
+    Of the top class others = mass (1 - softmax_c) is subtracted. 0 without mass: such a row counts for nothing.
+    """
+    difference = (mass - expected) - others if power == top else per_power * power - expected
+    return unless_weightless(mass, difference)
+
+
+@inlined
+def softmax_grad(dy, power, top, total, products, others):
+    """y (dy - sum_j dy_j y_j) for y = power / total, power = exp(x - max).
+
+    products are that sum without the top class and with it. The top class takes the first: dy (1 - y) is what its own
+    term leaves of dy, with others = 1 - y.
+    """
+    y = power / total
+    return y * ((others * dy - products[0]) if power == top else (dy - products[1]))
+
+
+@inlined
+def log_softmax_grad(dy, power, top, mass, per_power, others):
+    """dy - mass softmax_c for mass = sum_j dy_j; as `mass_difference`."""
+    return (dy - mass) + others if power == top else dy - per_power * power
 
 
 @inlined

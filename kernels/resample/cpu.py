@@ -4,6 +4,8 @@ The longest run of a row that copies a row of x is added in vectors, the rest te
 each term along the outer axes, y once.
 """
 
+import math
+
 import numpy as np
 from numba import njit
 
@@ -16,8 +18,15 @@ def resample(x, tables, fill, y):
     x (outer, I0, I1, I2), y (outer, O0, O1, O2), three resampling tables.
     """
     arrays = [a for t in tables for a in (t.starts, t.sources, t.weights.astype(x.dtype))]
-    rows = y.shape[0] * y.shape[1] * y.shape[2]
-    _resample(rows, 2 * y.size, x, *arrays, tables[2].run, fill, y)
+    rows, terms = y.shape[0] * y.shape[1] * y.shape[2], math.prod(np.diff(t.starts).max(initial=0) for t in tables)
+    if terms <= FEW_TERMS:
+        _resample(rows, 2 * y.size, x, *arrays, tables[2].run, fill, y)
+    else:
+        _resample_many(rows, x.size, x, *arrays, fill, y)
+
+
+FEW_TERMS = 64
+"""Of an element, added in the arrays' type; more, as in the gradient of a map of one pixel, are added in float64."""
 
 
 @streaming
@@ -49,6 +58,27 @@ def _resample(
         # columns without terms
         _fill(starts, 0, low, fill, target)
         _fill(starts, high, columns, fill, target)
+
+
+@streaming
+def _resample_many(
+    x, a_starts, a_sources, a_weights, b_starts, b_sources, b_weights, starts, sources, weights, fill, y,
+    thread, threads,
+):  # fmt: skip
+    """As _resample, where elements have many terms: each is one sum in float64."""
+    P, Q, columns = y.shape[1:]
+    first, last = share(y.shape[0] * P * Q, thread, threads)
+    for row in range(first, last):
+        o, p, q = row // (P * Q), row // Q % P, row % Q
+        for j in range(columns):
+            total, count = -0.0, 0
+            for s in range(a_starts[p], a_starts[p + 1]):
+                for t in range(b_starts[q], b_starts[q + 1]):
+                    source, weight = x[o, a_sources[s], b_sources[t]], np.float64(a_weights[s] * b_weights[t])
+                    for u in range(starts[j], starts[j + 1]):
+                        total += weight * weights[u] * source[np.int64(sources[u])]
+                        count += 1
+            y[o, p, q, j] = total if count else fill
 
 
 @njit(cache=True, nogil=True)

@@ -6,6 +6,7 @@ same. Bytes a launch: x once for each term of an element (from the cache where t
 
 import numpy as np
 
+from ..core.scalar import added, corrected
 from ..cuda.launch import cuda, each, int32, uint32, upload
 
 NEGATIVE_ZERO = np.float32(-0.0)
@@ -35,7 +36,7 @@ def resample_kernel(x, starts, sources, weights, fill, y, D, H, W, M, P, Q):
     m, outer = uint32(rest % uint32(M)), uint32(rest // uint32(M))
     p, j = uint32(p + uint32(M + 1)), uint32(j + uint32(M + P + 2))
     # weighted sum over the terms of the three axes, from -0, to which any number, -0 too, is added unchanged
-    total, count = NEGATIVE_ZERO, int32(0)
+    total, error, count = x.dtype.type(NEGATIVE_ZERO), x.dtype.type(0), int32(0)
     r = starts[m]
     while r < starts[uint32(m + uint32(1))]:
         plane = uint32(outer * uint32(D) + uint32(sources[uint32(r)]))
@@ -46,9 +47,9 @@ def resample_kernel(x, starts, sources, weights, fill, y, D, H, W, M, P, Q):
             t = starts[j]
             while t < starts[uint32(j + uint32(1))]:
                 column = uint32(uint32(row * uint32(W)) + uint32(sources[uint32(t)]))
-                total += weight * weights[uint32(t)] * x[column]
+                total, error = added(total, error, weight * weights[uint32(t)] * x[column])
                 count = int32(count + 1)
                 t = int32(t + 1)
             s = int32(s + 1)
         r = int32(r + 1)
-    y[i] = total if count > 0 else fill
+    y[i] = corrected(total, error) if count > 0 else fill

@@ -12,7 +12,7 @@ from numba import njit
 
 from ...core.scalar_math import ONE, ZERO, exp_nonpositive
 from ...cpu import simd
-from ...cpu.reduce import BLOCK_TERMS, blocked
+from ...cpu.reduce import BLOCK_TERMS, blocked, sum_in_blocks
 from ...cpu.simd import lanes_of, maximum, reduce_max
 from ...cpu.simd_rows import PREFETCH_DISTANCE, copy_row, prefetch_row
 from .. import scalar
@@ -91,17 +91,15 @@ def row_product(a, b):
     return total
 
 
-@blocked
-def sum_of_losses(factors, logits, maximum, log_total):
-    """sum_c factors_c (-log softmax_c); a class with factor 0 counts for nothing, also where its loss is infinite."""
-    total = 0.0
-    for start in range(0, factors.size, BLOCK_TERMS):
-        weights, row = factors[start : start + BLOCK_TERMS], logits[start : start + BLOCK_TERMS]
-        partial = logits.dtype.type(0)
-        for c in range(weights.size):
-            partial += scalar.weighted(weights[c], scalar.negative_log(row[c], maximum, log_total))
-        total += partial
-    return total
+@njit(inline="always")
+def sum_of_losses(factors, logits, maximum, log_total, losses):
+    """sum_c factors_c (-log softmax_c); a class with factor 0 counts for nothing, also where its loss is infinite.
+
+    losses is scratch memory: added within this loop, the parts of a loss might be reassociated.
+    """
+    for c in range(factors.size):
+        losses[c] = scalar.weighted(factors[c], scalar.negative_log(logits[c], maximum, log_total))
+    return sum_in_blocks(losses[: factors.size])
 
 
 @blocked

@@ -190,7 +190,9 @@ def _cross_entropy_rows(x, target, weight, ignore_index, smoothing, losses, weig
         rest, maximum = exponentials(logits, classes, powers)
         log_total = x.dtype.type(math.log1p(rest))
         # the label's loss, and with smoothing the sum of all classes' losses
-        spread = x.dtype.type(sum_of_losses(weight, logits, maximum, log_total) if smoothing > ZERO else 0.0)
+        spread = x.dtype.type(0)
+        if smoothing > ZERO:
+            spread = x.dtype.type(sum_of_losses(weight, logits, maximum, log_total, powers))
         hit = scalar.weighted(weight[label], scalar.negative_log(logits[label], maximum, log_total))
         losses[i] = scalar.smoothed(hit, spread, smoothing, x.dtype.type(classes))
         weights[i] = weight[label]

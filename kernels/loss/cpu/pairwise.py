@@ -62,11 +62,6 @@ def _add_blocks(x, target, parameter, sums, thread, threads):
         for i in range(xs.size):
             partial += f(xs[i], targets[i], parameter)
         sums[block] = partial
-        # in float64 where that overflows
-        if not np.isfinite(partial):
-            sums[block] = 0
-            for i in range(xs.size):
-                sums[block] += f(np.float64(xs[i]), np.float64(targets[i]), np.float64(parameter))
 
 
 def _sum(x, target, parameter, scale, loss, threads):
@@ -74,6 +69,11 @@ def _sum(x, target, parameter, scale, loss, threads):
     sums, total = np.empty((x.size + BLOCK_TERMS - 1) // BLOCK_TERMS), 0.0
     on_threads(add_blocks, (x, target, parameter, sums), threads)
     for block in range(sums.size):
+        # a block whose sum overflows is added again in float64
+        if not np.isfinite(sums[block]):
+            sums[block] = 0
+            for i in range(block * BLOCK_TERMS, min((block + 1) * BLOCK_TERMS, x.size)):
+                sums[block] += f(np.float64(x[i]), np.float64(target[i]), np.float64(parameter))
         total += sums[block]
     loss[0] = scale * total
 
@@ -101,7 +101,7 @@ def _sum_kernel(name, formula):
     """The compiled function that sums one loss."""
     blocks = instance(_add_blocks, f"{name}_add_blocks", f=formula)
     blocks = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})(blocks)
-    return njit(cache=True, nogil=True)(instance(_sum, f"{name}_sum", add_blocks=blocks))
+    return njit(cache=True, nogil=True)(instance(_sum, f"{name}_sum", add_blocks=blocks, f=formula))
 
 
 EACH, GRADS = _streaming_kernels(_each, 0, "each"), _streaming_kernels(_grads, 1, "grads")

@@ -50,7 +50,8 @@ def _losses(x, target, weight, smoothing, losses, thread, threads):
         rest, maximum = exponentials(logits, classes, powers)
         for c in range(classes):
             distribution[c] = weight[c] * ((ONE - smoothing) * distribution[c] + even)
-        losses[i] = sum_of_losses(distribution[:classes], logits, maximum, x.dtype.type(math.log1p(rest)))
+        log_total = x.dtype.type(math.log1p(rest))
+        losses[i] = sum_of_losses(distribution[:classes], logits, maximum, log_total, powers)
 
 
 @streaming
@@ -69,13 +70,11 @@ def _gradients(x, target, weight, smoothing, dloss, scale, dx, thread, threads):
         for c in range(classes):
             distribution[c] = weight[c] * ((ONE - smoothing) * distribution[c] + even)
         total_mass = sum_in_blocks(distribution[:classes])
-        # dx = grad_loss (softmax mass - distribution); of the largest class softmax - 1 is formed from the others
+        # dx = grad_loss (softmax mass - distribution); of the top class softmax - 1 is formed from the others
         rest, _ = exponentials(row, classes, powers)
         grad_loss = scale * dloss[i if dloss.size > 1 else 0]
         mass, others = x.dtype.type(total_mass), x.dtype.type(total_mass * (rest / (1.0 + rest)))
-        per_power = x.dtype.type(total_mass / (1.0 + rest))
+        per_power, top = x.dtype.type(total_mass / (1.0 + rest)), scalar.top_power(rest)
         for c in range(classes):
-            largest = powers[c] == ONE
-            difference = (mass - distribution[c]) - others if largest else per_power * powers[c] - distribution[c]
-            row[c] = scalar.unless_weightless(mass, grad_loss * difference)
+            row[c] = grad_loss * scalar.mass_difference(powers[c], distribution[c], top, mass, per_power, others)
         store_row(row, classes, flat_dx, start, inner)

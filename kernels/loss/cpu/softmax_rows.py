@@ -5,9 +5,10 @@ Bytes a call: 2 x.nbytes forward, 3 x.nbytes for a gradient. FLOPs: some 30 an e
 
 import math
 
-from ...core.scalar_math import ONE, ZERO
+from ...core.scalar_math import ZERO
 from ...cpu.parallel import share, streaming
 from ...cpu.reduce import sum_in_blocks
+from .. import scalar
 from .class_rows import (
     ELEMENTS_PER_EXPONENTIAL,
     exponentials,
@@ -107,11 +108,10 @@ def _log_softmax_grad(x, dx, dy, rows, classes, inner, thread, threads):
         load_row(x, start, classes, inner, row, x[start])
         load_row(dy, start, classes, inner, gradient, ZERO)
         rest, _ = exponentials(row, classes, powers)
-        # of the largest class softmax - 1 is formed from the others: softmax itself may be 1
+        # of the top class softmax - 1 is formed from the others: softmax itself may be 1
         sum_dy = sum_in_blocks(gradient)
         mass, others = x.dtype.type(sum_dy / (1.0 + rest)), x.dtype.type(sum_dy * (rest / (1.0 + rest)))
-        sum_dy = x.dtype.type(sum_dy)
+        sum_dy, top = x.dtype.type(sum_dy), scalar.top_power(rest)
         for c in range(row.size):
-            largest = powers[c] == ONE
-            row[c] = (gradient[c] - sum_dy) + others if largest else gradient[c] - mass * powers[c]
+            row[c] = scalar.log_softmax_grad(gradient[c], powers[c], top, sum_dy, mass, others)
         store_row(row, classes, dx, start, inner)

@@ -3,6 +3,7 @@
 x is flat (outer, classes, inner); row i holds x[start + c inner] with start = row_start(i, classes, inner).
 """
 
+from ...core.scalar import added, corrected
 from ...core.scalar_math import NAN, ONE, ZERO, exp_nonpositive
 from ...cuda.launch import cuda, int32, uint32
 
@@ -25,14 +26,20 @@ def row_maximum(x, start, classes, inner):
 
 
 @cuda.jit(device=True, inline="always")
-def row_exponential_sum(x, start, classes, inner, maximum):
-    """sum_c exp(x[start + c inner] - maximum)."""
-    total = ZERO
+def row_rest(x, start, classes, inner, maximum):
+    """sum_c exp(x[start + c inner] - maximum), less 1 for a class that is the maximum.
+
+    Where the others are all but nothing, the logarithm and 1 - softmax need what the whole sum would lose.
+    """
+    total, error, winners = ZERO, ZERO, ZERO
     c = int32(0)
     while c < classes:
-        total += exp_nonpositive(x[uint32(start + c * inner)] - maximum)
+        difference = x[uint32(start + c * inner)] - maximum
+        won = difference == ZERO
+        total, error = added(total, error, ZERO if won else exp_nonpositive(difference))
+        winners += ONE if won else ZERO
         c = int32(c + 1)
-    return total
+    return corrected(total, error) + (winners - ONE)
 
 
 @cuda.jit(device=True, inline="always")

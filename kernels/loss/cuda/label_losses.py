@@ -13,6 +13,7 @@ import math
 import numpy as np
 from numba import float32
 
+from ...core.scalar import added, corrected
 from ...core.scalar_math import ONE, ZERO, exp_nonpositive
 from ...cuda.launch import cuda, each, empty_like_on, int32, one, uint32
 from ...cuda.reduce import sum_to_few
@@ -24,8 +25,8 @@ from .class_rows import (
     class_weight,
     class_weights,
     label_weight,
-    row_exponential_sum,
     row_maximum,
+    row_rest,
     row_start,
 )
 from .label_losses_warp import cross_entropy_grad_rows_kernel, cross_entropy_rows_kernel
@@ -96,9 +97,10 @@ def nll_grad(target, weight, ignore_index, dloss, mean, dx):
 
 
 def _reduce(losses, weights, mean, loss):
-    """loss[0] = sum(losses), divided by sum(weights) if mean."""
+    """loss[0] = sum(losses), divided by sum(weights) if mean: by the mean of each, which does not overflow."""
     if mean:
-        one(finish_ratio_kernel, sum_to_few(losses), sum_to_few(weights), loss)
+        scale = losses.dtype.type(1 / max(losses.size, 1))
+        one(finish_ratio_kernel, *sum_to_few(losses, scale), *sum_to_few(weights, scale), loss)
     else:
         sum_of(losses, losses.dtype.type(1), loss)
 
@@ -107,7 +109,8 @@ def _divided_by_label_weight(target, options, dloss, classes):
     """dloss over the labels' total weight, 0 if that is 0; on the device."""
     weights, quotient = empty_like_on(dloss, max(target.size, 1)), empty_like_on(dloss, 1)
     each(label_weight_kernel, target.size, target, *options, weights, target.size, classes)
-    one(finish_ratio_kernel, dloss, sum_to_few(weights[: target.size]), quotient)
+    unit = dloss.dtype.type(1)
+    one(finish_ratio_kernel, dloss, unit, *sum_to_few(weights[: target.size], unit), quotient)
     return quotient
 
 
@@ -139,17 +142,17 @@ def cross_entropy_kernel(
     # log sum exp(x - max)
     label, start = class_offset(target[i], classes), row_start(i, classes, inner)
     maximum = row_maximum(x, start, classes, inner)
-    log_total = x.dtype.type(math.log(row_exponential_sum(x, start, classes, inner, maximum)))
+    log_total = x.dtype.type(math.log1p(row_rest(x, start, classes, inner, maximum)))
     # the label's loss, and with smoothing the sum of all classes' losses
-    spread = ZERO
+    spread, error = x.dtype.type(0), x.dtype.type(0)
     c = int32(0)
     while c < classes and smoothing > ZERO:
         loss = scalar.negative_log(x[uint32(start + c * inner)], maximum, log_total)
-        spread += class_weight(c, weight, has_weight) * loss
+        spread, error = added(spread, error, scalar.weighted(class_weight(c, weight, has_weight), loss))
         c = int32(c + 1)
     weights[i] = label_weight(target[i], classes, weight, has_weight)
-    hit = weights[i] * scalar.negative_log(x[uint32(start + label * inner)], maximum, log_total)
-    losses[i] = scalar.smoothed(hit, spread, smoothing, float32(classes))
+    hit = scalar.weighted(weights[i], scalar.negative_log(x[uint32(start + label * inner)], maximum, log_total))
+    losses[i] = scalar.smoothed(hit, corrected(spread, error), smoothing, float32(classes))
 
 
 @cuda.jit(cache=True)
@@ -170,20 +173,22 @@ def cross_entropy_grad_kernel(
     # total mass of the distribution
     even = smoothing / float32(classes)
     sure = (ONE - smoothing) * label_weight(target[i], classes, weight, has_weight)
-    mass = sure
+    mass, error = sure, x.dtype.type(0)
     c = int32(0)
     while c < classes:
-        mass += even * class_weight(c, weight, has_weight)
+        mass, error = added(mass, error, even * class_weight(c, weight, has_weight))
         c = int32(c + 1)
+    mass = corrected(mass, error)
     # dx = grad_loss (softmax mass - distribution)
     maximum = row_maximum(x, start, classes, inner)
-    total = row_exponential_sum(x, start, classes, inner, maximum)
-    grad_loss = load_or_broadcast(dloss, i)
-    c = int32(0)
+    rest = row_rest(x, start, classes, inner, maximum)
+    grad_loss, total = load_or_broadcast(dloss, i), ONE + rest
+    per_power, others, top, c = mass / total, mass * (rest / total), scalar.top_power(rest), int32(0)
     while c < classes:
         j = uint32(start + c * inner)
         expected = even * class_weight(c, weight, has_weight) + (sure if c == label else ZERO)
-        dx[j] = grad_loss * (mass * exp_nonpositive(x[j] - maximum) / total - expected)
+        power = exp_nonpositive(x[j] - maximum)
+        dx[j] = grad_loss * scalar.mass_difference(power, expected, top, mass, per_power, others)
         c = int32(c + 1)
 
 
@@ -199,7 +204,7 @@ def nll_kernel(x, target, weight, has_weight, ignore_index, losses, weights, out
         return
     label = class_offset(target[i], classes)
     weights[i] = label_weight(target[i], classes, weight, has_weight)
-    losses[i] = -weights[i] * x[uint32(row_start(i, classes, inner) + label * inner)]
+    losses[i] = scalar.weighted(weights[i], -x[uint32(row_start(i, classes, inner) + label * inner)])
 
 
 @cuda.jit(cache=True)
@@ -219,16 +224,16 @@ def nll_grad_kernel(target, weight, has_weight, ignore_index, dloss, dx, outer, 
 
 
 @cuda.jit(cache=True)
-def finish_ratio_kernel(losses, weights, loss):
-    """loss[0] = sum(losses) / sum(weights), 0 if nothing has weight; by a single thread."""
+def finish_ratio_kernel(losses, scale, weights, weight_scale, loss):
+    """loss[0] = scale sum(losses) / (weight_scale sum(weights)), 0 if nothing has weight; by a single thread."""
     total = ZERO
     i = uint32(0)
     while i < losses.size:
-        total += losses[i]
+        total += scale * losses[i]
         i = uint32(i + uint32(1))
     weight = ZERO
     i = uint32(0)
     while i < weights.size:
-        weight += weights[i]
+        weight += weight_scale * weights[i]
         i = uint32(i + uint32(1))
     loss[uint32(0)] = total / weight if weight != ZERO else ZERO

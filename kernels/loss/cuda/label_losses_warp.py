@@ -8,11 +8,12 @@ import math
 
 from numba import float32
 
+from ...core.scalar import added, corrected
 from ...core.scalar_math import ONE, ZERO
 from ...cuda.launch import cuda, int32, uint32
 from ...cuda.vectorized import load_or_broadcast
 from ...cuda.warp_rows import CLASSES_PER_STEP, load_classes, row_and_class, store_classes, sum_exponentials, warp_sum
-from ..scalar import negative_log, smoothed
+from ..scalar import mass_difference, negative_log, smoothed, top_power, weighted
 from .class_rows import class_offset, label_weight
 
 
@@ -45,19 +46,22 @@ def cross_entropy_rows_kernel(
             weights[row] = ZERO
         return
     # log sum exp(x - max), and with smoothing the sum of all classes' losses
-    maximum, total = sum_exponentials(x, start, first, classes, vectors)
-    log_total, spread, c = x.dtype.type(math.log(total)), x.dtype.type(0), first
+    maximum, rest = sum_exponentials(x, start, first, classes, vectors)
+    log_total, spread, error, c = x.dtype.type(math.log1p(rest)), x.dtype.type(0), x.dtype.type(0), first
     while c < classes and smoothing > ZERO:
         x0, x1, x2, x3 = load_classes(x, start, c, classes, vectors, ZERO)
         w0, w1, w2, w3 = _class_weights_of_four(c, classes, weight, has_weight)
-        first_pair = w0 * negative_log(x0, maximum, log_total) + w1 * negative_log(x1, maximum, log_total)
-        spread += first_pair + (w2 * negative_log(x2, maximum, log_total) + w3 * negative_log(x3, maximum, log_total))
+        l0, l1 = negative_log(x0, maximum, log_total), negative_log(x1, maximum, log_total)
+        l2, l3 = negative_log(x2, maximum, log_total), negative_log(x3, maximum, log_total)
+        four = (weighted(w0, l0) + weighted(w1, l1)) + (weighted(w2, l2) + weighted(w3, l3))
+        spread, error = added(spread, error, four)
         c = int32(c + CLASSES_PER_STEP)
-    spread = warp_sum(spread)
+    spread = warp_sum(corrected(spread, error))
     # the label's loss
     if first == 0:
         weight_of_label = label_weight(target[row], classes, weight, has_weight)
-        hit = weight_of_label * negative_log(x[uint32(start + class_offset(target[row], classes))], maximum, log_total)
+        logit = x[uint32(start + class_offset(target[row], classes))]
+        hit = weighted(weight_of_label, negative_log(logit, maximum, log_total))
         weights[row] = weight_of_label
         losses[row] = smoothed(hit, spread, smoothing, float32(classes))
 
@@ -78,22 +82,25 @@ def cross_entropy_grad_rows_kernel(
         return
     # total mass of the distribution
     even, label = smoothing / float32(classes), class_offset(target[row], classes)
-    sure, mass = (ONE - smoothing) * label_weight(target[row], classes, weight, has_weight), zero
+    sure, mass, error = (ONE - smoothing) * label_weight(target[row], classes, weight, has_weight), zero, zero
     while c < classes:
         w0, w1, w2, w3 = _class_weights_of_four(c, classes, weight, has_weight)
-        mass += even * ((w0 + w1) + (w2 + w3))
+        mass, error = added(mass, error, even * ((w0 + w1) + (w2 + w3)))
         c = int32(c + CLASSES_PER_STEP)
-    mass = sure + warp_sum(mass)
+    mass = sure + warp_sum(corrected(mass, error))
     # dx = grad_loss (softmax mass - distribution)
-    maximum, total = sum_exponentials(x, start, first, classes, vectors)
-    grad_loss, grad_power, c = load_or_broadcast(dloss, row), mass / total, first
+    maximum, rest = sum_exponentials(x, start, first, classes, vectors)
+    grad_loss, total, c = load_or_broadcast(dloss, row), ONE + rest, first
+    per_power, others, top = mass / total, mass * (rest / total), top_power(rest)
     while c < classes:
         x0, x1, x2, x3 = load_classes(x, start, c, classes, vectors, ZERO)
         w0, w1, w2, w3 = _class_weights_of_four(c, classes, weight, has_weight)
         e0, e1 = even * w0 + (sure if c == label else zero), even * w1 + (sure if c + 1 == label else zero)
         e2, e3 = even * w2 + (sure if c + 2 == label else zero), even * w3 + (sure if c + 3 == label else zero)
         p0, p1, p2, p3 = math.exp(x0 - maximum), math.exp(x1 - maximum), math.exp(x2 - maximum), math.exp(x3 - maximum)
-        dx0, dx1 = grad_loss * (grad_power * p0 - e0), grad_loss * (grad_power * p1 - e1)
-        dx2, dx3 = grad_loss * (grad_power * p2 - e2), grad_loss * (grad_power * p3 - e3)
+        dx0 = grad_loss * mass_difference(p0, e0, top, mass, per_power, others)
+        dx1 = grad_loss * mass_difference(p1, e1, top, mass, per_power, others)
+        dx2 = grad_loss * mass_difference(p2, e2, top, mass, per_power, others)
+        dx3 = grad_loss * mass_difference(p3, e3, top, mass, per_power, others)
         store_classes(dx, start, c, classes, vectors, (dx0, dx1, dx2, dx3))
         c = int32(c + CLASSES_PER_STEP)

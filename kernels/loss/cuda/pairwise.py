@@ -34,8 +34,8 @@ def pairwise_each(name, x, target, parameter, losses):
 def pairwise_sum(name, x, target, parameter, scale, loss):
     """loss[0] = scale sum_i f(x[i], target[i], parameter), in one pass over x and target."""
     partials = empty_like_on(x, blocks_for(x.size))
-    reduce(SUMS[x.dtype.itemsize][name], partials.size, x, target, aligned(x, target), parameter, partials)
-    one(finish_sum_kernel, sum_to_few(partials), scale, loss)
+    reduce(SUMS[x.dtype.itemsize][name], partials.size, x, target, aligned(x, target), parameter, scale, partials)
+    one(finish_sum_kernel, *sum_to_few(partials, x.dtype.type(1)), loss)
 
 
 def pairwise_grad(name, x, target, parameter, dloss, scale, dx):
@@ -55,7 +55,7 @@ def bce_grad(x, target, weight, pos_weight, dloss, scale, dx):
 
 def sum_of(losses, scale, loss):
     """loss[0] = scale sum(losses)."""
-    one(finish_sum_kernel, sum_to_few(losses), scale, loss)
+    one(finish_sum_kernel, *sum_to_few(losses, scale), loss)
 
 
 def _each(x, target, losses, vectors, p):
@@ -71,18 +71,22 @@ def _each(x, target, losses, vectors, p):
         losses[j] = f(x[j], target[j], p)
 
 
-def _sums(x, target, reachable, p, sums):
-    """sums[b] = the sum of f(x, target, p) over block b's range. Bytes: x and target once."""
+def _sums(x, target, reachable, p, scale, sums):
+    """sums[b] = the sum of scale f(x, target, p) over block b's range. Bytes: x and target once.
+
+    Each term is scaled, not their sum: where the scale makes a mean of it, the sum would overflow before the mean does.
+    """
     memory = cuda.shared.array(WARPS_PER_BLOCK, kind)
     j, whole, end = block_range(cuda.blockIdx.x, x.size)
     total = kind(0)
     while j < whole:
         (x0, x1, x2, x3), (t0, t1, t2, t3) = load4_if_aligned(x, j, reachable), load4_if_aligned(target, j, reachable)
-        total += (f(x0, t0, p) + f(x1, t1, p)) + (f(x2, t2, p) + f(x3, t3, p))
+        first, second = scale * f(x0, t0, p) + scale * f(x1, t1, p), scale * f(x2, t2, p) + scale * f(x3, t3, p)
+        total += first + second
         j = uint32(j + uint32(ELEMENTS_PER_ROUND))
     j = uint32(whole + uint32(cuda.threadIdx.x))
     if j < end:
-        total += f(x[j], target[j], p)
+        total += scale * f(x[j], target[j], p)
     total = block_sum(memory, total)
     if cuda.threadIdx.x == 0:
         sums[uint32(cuda.blockIdx.x)] = total
@@ -164,6 +168,6 @@ def finish_sum_kernel(partials, scale, loss):
     total = ZERO
     i = uint32(0)
     while i < partials.size:
-        total += partials[i]
+        total += scale * partials[i]
         i = uint32(i + uint32(1))
-    loss[uint32(0)] = scale * total
+    loss[uint32(0)] = total

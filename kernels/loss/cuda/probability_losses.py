@@ -7,11 +7,12 @@ import math
 
 from numba import float32
 
-from ...core.scalar_math import ONE, ZERO, exp_nonpositive
+from ...core.scalar import added, corrected
+from ...core.scalar_math import ONE, exp_nonpositive
 from ...cuda.launch import cuda, each, int32, uint32
 from ...cuda.vectorized import load_or_broadcast
 from .. import scalar
-from .class_rows import class_weight, class_weights, row_exponential_sum, row_maximum, row_start
+from .class_rows import class_weight, class_weights, row_maximum, row_rest, row_start
 
 
 def cross_entropy_of_probabilities(x, target, weight, smoothing, losses):
@@ -37,16 +38,16 @@ def of_probabilities_kernel(x, target, weight, has_weight, smoothing, losses, ou
         return
     start = row_start(i, classes, inner)
     maximum = row_maximum(x, start, classes, inner)
-    log_total = x.dtype.type(math.log(row_exponential_sum(x, start, classes, inner, maximum)))
+    log_total = x.dtype.type(math.log1p(row_rest(x, start, classes, inner, maximum)))
     even = smoothing / float32(classes)
-    loss = ZERO
+    loss, error = x.dtype.type(0), x.dtype.type(0)
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
-        chance = (ONE - smoothing) * target[j] + even
-        loss += class_weight(c, weight, has_weight) * chance * scalar.negative_log(x[j], maximum, log_total)
+        expected = class_weight(c, weight, has_weight) * ((ONE - smoothing) * target[j] + even)
+        loss, error = added(loss, error, scalar.weighted(expected, scalar.negative_log(x[j], maximum, log_total)))
         c = int32(c + 1)
-    losses[i] = loss
+    losses[i] = corrected(loss, error)
 
 
 @cuda.jit(cache=True)
@@ -59,20 +60,22 @@ def of_probabilities_grad_kernel(
         return
     start = row_start(i, classes, inner)
     maximum = row_maximum(x, start, classes, inner)
-    total = row_exponential_sum(x, start, classes, inner, maximum)
+    rest = row_rest(x, start, classes, inner, maximum)
     # total mass of the smoothed, weighted distribution
     even = smoothing / float32(classes)
-    mass = ZERO
+    mass, error = x.dtype.type(0), x.dtype.type(0)
     c = int32(0)
     while c < classes:
         chance = (ONE - smoothing) * target[uint32(start + c * inner)] + even
-        mass += class_weight(c, weight, has_weight) * chance
+        mass, error = added(mass, error, class_weight(c, weight, has_weight) * chance)
         c = int32(c + 1)
+    mass, total = corrected(mass, error), ONE + rest
     # dx = grad_loss (softmax mass - distribution)
     grad_loss = scale * load_or_broadcast(dloss, i)
-    c = int32(0)
+    per_power, others, top, c = mass / total, mass * (rest / total), scalar.top_power(rest), int32(0)
     while c < classes:
         j = uint32(start + c * inner)
         expected = class_weight(c, weight, has_weight) * ((ONE - smoothing) * target[j] + even)
-        dx[j] = grad_loss * (mass * exp_nonpositive(x[j] - maximum) / total - expected)
+        power = exp_nonpositive(x[j] - maximum)
+        dx[j] = grad_loss * scalar.mass_difference(power, expected, top, mass, per_power, others)
         c = int32(c + 1)

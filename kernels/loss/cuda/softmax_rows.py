@@ -7,10 +7,12 @@ fits, and the result once.
 
 import math
 
-from ...core.scalar_math import ZERO, exp_nonpositive
+from ...core.scalar import added, corrected
+from ...core.scalar_math import ONE, ZERO, exp_nonpositive
 from ...cuda.launch import cuda, each, int32, uint32
 from ...cuda.warp_rows import (
     CLASSES_PER_STEP,
+    LOWEST,
     launch_warp_rows,
     load_classes,
     row_and_class,
@@ -19,7 +21,7 @@ from ...cuda.warp_rows import (
     warp_sum,
 )
 from .. import scalar
-from .class_rows import row_exponential_sum, row_maximum, row_start
+from .class_rows import row_maximum, row_rest, row_start
 
 
 def softmax(x, y):
@@ -57,8 +59,8 @@ def softmax_rows_kernel(x, y, vectors, classes, rows):
     row, start, first = row_and_class(classes)
     if row >= rows:
         return
-    maximum, total = sum_exponentials(x, start, first, classes, vectors)
-    c = first
+    maximum, rest = sum_exponentials(x, start, first, classes, vectors)
+    total, c = ONE + rest, first
     while c < classes:
         x0, x1, x2, x3 = load_classes(x, start, c, classes, vectors, ZERO)
         y0, y1, y2, y3 = math.exp(x0 - maximum), math.exp(x1 - maximum), math.exp(x2 - maximum), math.exp(x3 - maximum)
@@ -72,24 +74,41 @@ def softmax_grad_rows_kernel(dy, x, dx, vectors, classes, rows):
     row, start, first = row_and_class(classes)
     if row >= rows:
         return
-    maximum, total = sum_exponentials(x, start, first, classes, vectors)
-    # sum_j dy_j y_j
-    product, c = x.dtype.type(0), first
+    maximum, rest = sum_exponentials(x, start, first, classes, vectors)
+    # sum_j dy_j y_j without the top class, and dy of that
+    zero, total, lowest, c, top = x.dtype.type(0), ONE + rest, x.dtype.type(LOWEST), first, scalar.top_power(rest)
+    product, error, of_top = zero, zero, zero
     while c < classes:
-        d0, d1, d2, d3 = load_classes(dy, start, c, classes, vectors, ZERO)
-        x0, x1, x2, x3 = load_classes(x, start, c, classes, vectors, maximum)
-        y0, y1, y2, y3 = math.exp(x0 - maximum), math.exp(x1 - maximum), math.exp(x2 - maximum), math.exp(x3 - maximum)
-        product += (d0 * (y0 / total) + d1 * (y1 / total)) + (d2 * (y2 / total) + d3 * (y3 / total))
+        d = load_classes(dy, start, c, classes, vectors, ZERO)
+        v = load_classes(x, start, c, classes, vectors, lowest)
+        p0, p1, p2, p3 = (
+            math.exp(v[0] - maximum),
+            math.exp(v[1] - maximum),
+            math.exp(v[2] - maximum),
+            math.exp(v[3] - maximum),
+        )
+        n0, n1, n2, n3 = p0 == top, p1 == top, p2 == top, p3 == top
+        left = (zero if n0 else d[0] * (p0 / total)) + (zero if n1 else d[1] * (p1 / total))
+        right = (zero if n2 else d[2] * (p2 / total)) + (zero if n3 else d[3] * (p3 / total))
+        product, error = added(product, error, left + right)
+        of_top += ((d[0] if n0 else zero) + (d[1] if n1 else zero)) + ((d[2] if n2 else zero) + (d[3] if n3 else zero))
         c = int32(c + CLASSES_PER_STEP)
+    product = warp_sum(corrected(product, error))
+    products = product, product + warp_sum(of_top) / total
     # dx = y (dy - sum_j dy_j y_j)
-    product, c, f = warp_sum(product), first, scalar.softmax_grad
+    others, c, f = rest / total, first, scalar.softmax_grad
     while c < classes:
-        d0, d1, d2, d3 = load_classes(dy, start, c, classes, vectors, ZERO)
-        x0, x1, x2, x3 = load_classes(x, start, c, classes, vectors, maximum)
-        y0, y1, y2, y3 = math.exp(x0 - maximum), math.exp(x1 - maximum), math.exp(x2 - maximum), math.exp(x3 - maximum)
-        dx0, dx1 = f(d0, y0 / total, product), f(d1, y1 / total, product)
-        values = dx0, dx1, f(d2, y2 / total, product), f(d3, y3 / total, product)
-        store_classes(dx, start, c, classes, vectors, values)
+        d = load_classes(dy, start, c, classes, vectors, ZERO)
+        v = load_classes(x, start, c, classes, vectors, maximum)
+        p0, p1, p2, p3 = (
+            math.exp(v[0] - maximum),
+            math.exp(v[1] - maximum),
+            math.exp(v[2] - maximum),
+            math.exp(v[3] - maximum),
+        )
+        dx0, dx1 = f(d[0], p0, top, total, products, others), f(d[1], p1, top, total, products, others)
+        dx2, dx3 = f(d[2], p2, top, total, products, others), f(d[3], p3, top, total, products, others)
+        store_classes(dx, start, c, classes, vectors, (dx0, dx1, dx2, dx3))
         c = int32(c + CLASSES_PER_STEP)
 
 
@@ -99,8 +118,8 @@ def log_softmax_rows_kernel(x, y, vectors, classes, rows):
     row, start, first = row_and_class(classes)
     if row >= rows:
         return
-    maximum, total = sum_exponentials(x, start, first, classes, vectors)
-    log_total, c = x.dtype.type(math.log(total)), first
+    maximum, rest = sum_exponentials(x, start, first, classes, vectors)
+    log_total, c = x.dtype.type(math.log1p(rest)), first
     while c < classes:
         x0, x1, x2, x3 = load_classes(x, start, c, classes, vectors, ZERO)
         y0, y1 = x0 - maximum - log_total, x1 - maximum - log_total
@@ -114,21 +133,24 @@ def log_softmax_grad_rows_kernel(dy, x, dx, vectors, classes, rows):
     row, start, first = row_and_class(classes)
     if row >= rows:
         return
-    maximum, total = sum_exponentials(x, start, first, classes, vectors)
+    maximum, rest = sum_exponentials(x, start, first, classes, vectors)
     # sum_j dy_j
-    mass, c = x.dtype.type(0), first
+    mass, error, c = x.dtype.type(0), x.dtype.type(0), first
     while c < classes:
         d0, d1, d2, d3 = load_classes(dy, start, c, classes, vectors, ZERO)
-        mass += (d0 + d1) + (d2 + d3)
+        mass, error = added(mass, error, (d0 + d1) + (d2 + d3))
         c = int32(c + CLASSES_PER_STEP)
+    mass, total = warp_sum(corrected(mass, error)), ONE + rest
     # dx = dy - softmax(x) sum_j dy_j
-    mass, c = warp_sum(mass) / total, first
+    per_power, others, top, c = mass / total, mass * (rest / total), scalar.top_power(rest), first
+    f = scalar.log_softmax_grad
     while c < classes:
         d0, d1, d2, d3 = load_classes(dy, start, c, classes, vectors, ZERO)
         x0, x1, x2, x3 = load_classes(x, start, c, classes, vectors, maximum)
-        dx0, dx1 = d0 - mass * math.exp(x0 - maximum), d1 - mass * math.exp(x1 - maximum)
-        values = dx0, dx1, d2 - mass * math.exp(x2 - maximum), d3 - mass * math.exp(x3 - maximum)
-        store_classes(dx, start, c, classes, vectors, values)
+        p0, p1, p2, p3 = math.exp(x0 - maximum), math.exp(x1 - maximum), math.exp(x2 - maximum), math.exp(x3 - maximum)
+        dx0, dx1 = f(d0, p0, top, mass, per_power, others), f(d1, p1, top, mass, per_power, others)
+        dx2, dx3 = f(d2, p2, top, mass, per_power, others), f(d3, p3, top, mass, per_power, others)
+        store_classes(dx, start, c, classes, vectors, (dx0, dx1, dx2, dx3))
         c = int32(c + CLASSES_PER_STEP)
 
 
@@ -140,7 +162,7 @@ def softmax_kernel(x, y, outer, classes, inner):
         return
     start = row_start(i, classes, inner)
     maximum = row_maximum(x, start, classes, inner)
-    total = row_exponential_sum(x, start, classes, inner, maximum)
+    total = ONE + row_rest(x, start, classes, inner, maximum)
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
@@ -154,19 +176,26 @@ def softmax_grad_kernel(dy, x, dx, outer, classes, inner):
     i = uint32(cuda.grid(1))
     if i >= outer * inner:
         return
-    start = row_start(i, classes, inner)
+    start, zero = row_start(i, classes, inner), x.dtype.type(0)
     maximum = row_maximum(x, start, classes, inner)
-    total = row_exponential_sum(x, start, classes, inner, maximum)
-    product = ZERO
+    rest = row_rest(x, start, classes, inner, maximum)
+    # sum_j dy_j y_j without the top class, and dy of that
+    total, product, error, of_top, top = ONE + rest, zero, zero, zero, scalar.top_power(rest)
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
-        product += dy[j] * exp_nonpositive(x[j] - maximum) / total
+        power = exp_nonpositive(x[j] - maximum)
+        won = power == top
+        product, error = added(product, error, zero if won else dy[j] * (power / total))
+        of_top += dy[j] if won else zero
         c = int32(c + 1)
-    c = int32(0)
+    product = corrected(product, error)
+    products = product, product + of_top / total
+    # dx = y (dy - sum_j dy_j y_j)
+    others, c = rest / total, int32(0)
     while c < classes:
         j = uint32(start + c * inner)
-        dx[j] = scalar.softmax_grad(dy[j], exp_nonpositive(x[j] - maximum) / total, product)
+        dx[j] = scalar.softmax_grad(dy[j], exp_nonpositive(x[j] - maximum), top, total, products, others)
         c = int32(c + 1)
 
 
@@ -178,7 +207,7 @@ def log_softmax_kernel(x, y, outer, classes, inner):
         return
     start = row_start(i, classes, inner)
     maximum = row_maximum(x, start, classes, inner)
-    log_total = x.dtype.type(math.log(row_exponential_sum(x, start, classes, inner, maximum)))
+    log_total = x.dtype.type(math.log1p(row_rest(x, start, classes, inner, maximum)))
     c = int32(0)
     while c < classes:
         j = uint32(start + c * inner)
@@ -194,15 +223,16 @@ def log_softmax_grad_kernel(dy, x, dx, outer, classes, inner):
         return
     start = row_start(i, classes, inner)
     maximum = row_maximum(x, start, classes, inner)
-    total = row_exponential_sum(x, start, classes, inner, maximum)
-    mass = ZERO
-    c = int32(0)
+    rest = row_rest(x, start, classes, inner, maximum)
+    # sum_j dy_j
+    mass, error, c = x.dtype.type(0), x.dtype.type(0), int32(0)
     while c < classes:
-        mass += dy[uint32(start + c * inner)]
+        mass, error = added(mass, error, dy[uint32(start + c * inner)])
         c = int32(c + 1)
-    mass = mass / total
-    c = int32(0)
+    mass, total = corrected(mass, error), ONE + rest
+    # dx = dy - softmax(x) sum_j dy_j
+    per_power, others, top, c = mass / total, mass * (rest / total), scalar.top_power(rest), int32(0)
     while c < classes:
         j = uint32(start + c * inner)
-        dx[j] = dy[j] - mass * exp_nonpositive(x[j] - maximum)
+        dx[j] = scalar.log_softmax_grad(dy[j], exp_nonpositive(x[j] - maximum), top, mass, per_power, others)
         c = int32(c + 1)
