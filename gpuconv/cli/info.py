@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .. import __version__
-from ..core.device import DeviceError, device, missing_for_cuda
+from ..core.device import DeviceError, device, missing_for_cuda, missing_for_emulator
 
 
 def run() -> None:
@@ -18,7 +18,7 @@ def run() -> None:
     table = Table(title=f"gpuconv {__version__}", show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    for name, value in (*_versions(), *_device(), *_cpu()):
+    for name, value in (*_versions(), *_device(), *_cpu(), *_caches()):
         table.add_row(name, value)
     Console().print(table)
 
@@ -59,7 +59,6 @@ def _device() -> list[tuple[str, str]]:
 def _cpu() -> list[tuple[str, str]]:
     import llvmlite.binding as llvm
     import numba
-    from numba.core import config
 
     from gpuconv.kernels.cpu import registers
 
@@ -71,11 +70,23 @@ def _cpu() -> list[tuple[str, str]]:
         ("micro-kernel", blocking),
         ("threads", f"{numba.get_num_threads()} of {os.cpu_count()} processors"),
         ("memory", _memory()),
-        (
-            "kernel cache",
-            config.CACHE_DIR or f"next to the kernels, in {os.path.dirname(registers.__file__)}/__pycache__",
-        ),
     ]
+
+
+def _caches() -> list[tuple[str, str]]:
+    """Where compiled code is read from and written to."""
+    from numba.core import config
+
+    from gpuconv.kernels.core import cache, cache_files
+
+    rows = [("kernel cache", cache_files.summary(cache.ROOT, config.CACHE_DIR))]
+    if missing_for_emulator() is None:
+        from ..emulator.cache import BESIDE, chosen
+
+        named = chosen()
+        off = "off (GPUCONV_EMULATOR_CACHE is empty)"
+        rows.append(("emulator's cache", off if named == "" else cache_files.summary(BESIDE, named)))
+    return rows
 
 
 def _memory() -> str:

@@ -47,27 +47,32 @@ def host() -> str:
 
 def folders() -> list[Path]:
     """Folders of entries, the one to write to last; empty if the cache is off."""
-    chosen = _chosen()
-    return [] if chosen == "" else list(cache_files.folders(BESIDE, chosen))
+    named = chosen()
+    return [] if named == "" else list(cache_files.folders(BESIDE, named))
 
 
-def _chosen() -> str | None:
+def chosen() -> str | None:
+    """The folder that the user has named: "" for none at all, None where nothing was said."""
     return os.environ.get("GPUCONV_EMULATOR_CACHE")
 
 
 def read(name: str) -> bytes | None:
     """Read an entry, None if it is missing or damaged."""
-    found: bytes | None = cache_files.read(folders(), PREFIX + name, STAMP)
+    found: bytes | None = cache_files.read(folders(), _file(name), STAMP)
     if found is not None:
-        _note_use(PREFIX + name)
+        _note_use(_file(name))
     return found
 
 
 def write(name: str, data: bytes) -> None:
     """Write an entry atomically; another process may write the same one."""
-    if _chosen() != "":
-        cache_files.write(BESIDE, _chosen(), PREFIX + name, data, stamp=STAMP)
+    if chosen() != "":
+        cache_files.write(BESIDE, chosen(), _file(name), data, stamp=STAMP)
         _remove_unused(folders()[-1])
+
+
+def _file(name: str) -> str:
+    return f"{PREFIX}{name}{cache_files.SUFFIX}"
 
 
 def _note_use(name: str) -> None:

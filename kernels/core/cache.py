@@ -24,6 +24,8 @@ from numba.core.serialize import dumps
 from . import cache_files, cache_key
 
 PACKAGE = __name__.removesuffix(".core.cache")
+ROOT = Path(__file__).parents[1]
+"""Folder of the kernels."""
 TAG = f"{sys.implementation.cache_tag}{getattr(sys, 'abiflags', '')}"
 SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "ENABLE_AVX", "DEBUGINFO_DEFAULT", "USING_SVML")
 """Numba's settings, of its environment variables, that decide code."""
@@ -78,7 +80,7 @@ class Entries:
 
     def file_name(self, key):
         """Name of an entry's file: the same after an edit of the sources, so that the new one replaces it."""
-        return f"{self.family}{_hash(f'{key} {self.identity}')[:20]}.nbc"
+        return f"{self.family}{_hash(f'{key} {self.identity}')[:20]}{cache_files.SUFFIX}"
 
     @functools.cached_property
     def identity(self):

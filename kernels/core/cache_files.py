@@ -18,6 +18,8 @@ MAGIC = b"gpuconv1"
 STAMP_BYTES = hashlib.sha256().digest_size
 HEAD_BYTES = len(MAGIC) + 3 * STAMP_BYTES
 """Magic, hash of what follows it, the family's stamp, the entry's stamp."""
+SUFFIX = ".nbc"
+"""Of an entry's name."""
 DRAFT = ".draft"
 """Suffix of a file that is being written."""
 DRAFT_SECONDS = 3600
@@ -47,6 +49,19 @@ def folders(beside, chosen=None):
         if is_writable(candidate):
             break
     return found
+
+
+def summary(root, chosen=None):
+    """Where compiled code of the sources below a folder is: a line for each place, the one to write to last."""
+    lines = []
+    for number, folder in enumerate(folders(root, chosen)):
+        is_beside = number == 0 and not chosen
+        place = root if is_beside else folder.parent
+        sizes = [path.stat().st_size for path in place.rglob(f"*{SUFFIX}")]
+        where = f"__pycache__ beside the sources in {place}" if is_beside else str(place)
+        access = "" if is_writable(folder) else ", cannot be written"
+        lines.append(f"{where}: {len(sizes)} entries, {sum(sizes) / 2**20:.1f} MiB{access}")
+    return "\n".join(lines)
 
 
 def _candidates(beside, chosen, name):
@@ -176,7 +191,8 @@ def _remove_stale(folder, family, family_stamp):
 def _reason(beside, chosen):
     """Why the folders before the last one were not taken."""
     tried = folders(beside, chosen)[:-1] or folders(beside, chosen)
-    return "; ".join(f"{folder} {_refused.get(folder, 'cannot be written')}" for folder in tried)
+    why = {folder: f" ({_refused[folder].strerror})" if folder in _refused else "" for folder in tried}
+    return "; ".join(f"{folder} cannot be written{why[folder]}" for folder in tried)
 
 
 def _say_once(message):

@@ -39,12 +39,13 @@ _nodes = {}
 def source(module):
     """(bytes, is a package) of the file of a module in a package, None where there is no such module."""
     package, _, name = module.rpartition(".")
-    for folder, loader in _folders(package):
-        for path, is_package in ((folder / name / "__init__.py", True), (folder / f"{name}.py", False)):
-            try:
-                return loader.get_data(str(path)), is_package
-            except OSError:
-                continue
+    places = [(folder / "__init__.py", loader, True) for folder, loader in _folders(module)]
+    places += [(folder / f"{name}.py", loader, False) for folder, loader in _folders(package)]
+    for path, loader, is_package in places:
+        try:
+            return loader.get_data(str(path)), is_package
+        except OSError:
+            continue
     return None
 
 
@@ -70,7 +71,7 @@ def imported(module):
         start = _absolute(origin.decode(), module, is_package)
         if start.partition(".")[0] == LIBRARY:
             # `from package import module` is an import of the module alone
-            inner = [f"{start}.{name.decode()}" for name in NAME.findall(names)] or [start]
+            inner = [f"{start}.{name.decode()}" for name in NAME.findall(names) if name] or [start]
             found |= {name if source(name) else start for name in inner}
     return frozenset(name for name in found - {module} if name.partition(".")[0] == LIBRARY and source(name))
 

@@ -122,7 +122,7 @@ def test_labels_past_the_classes_are_data_too(tmp_path):
 def test_info_says_what_was_chosen():
     code, output = run("info")
     assert code == 0
-    for word in ("python", "numba", "device", "cuda", "micro-kernel", "threads", "memory", "kernel cache"):
+    for word in ("python", "numba", "device", "cuda", "micro-kernel", "threads", "memory", "kernel cache", "entries"):
         assert word in output
 
 
