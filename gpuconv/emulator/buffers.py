@@ -57,6 +57,8 @@ class Buffer:
     host: int
     read_only: bool = False
     written: Any = None
+    symbol: str = ""
+    """Name of a module variable."""
 
     @property
     def bytes(self) -> int:
@@ -77,11 +79,12 @@ class Memory:
             memory = np.zeros(max(variable.size, 1), np.uint8)
             memory[: len(variable.data)] = np.frombuffer(variable.data, np.uint8)
             self._add(f"variable {readable_variable(variable.name)}", memory, variable.space == "const")
+            self.buffers[-1].symbol = variable.name
 
     def add_arrays(self, arrays: list[tuple[str, Any]]) -> list[int]:
         """Add named arrays and return their addresses. Overlapping arrays share a buffer."""
         # merge overlapping arrays into groups
-        spans = sorted((a.ctypes.data, a.ctypes.data + a.nbytes, name, a) for name, a in arrays if a.nbytes)
+        spans = sorted(((*span(a), name, a) for name, a in arrays if a.size * a.itemsize), key=lambda s: s[:3])
         groups: list[list[Any]] = []
         end = -1
         for low, high, name, array in spans:
@@ -98,7 +101,7 @@ class Memory:
             read_only, shadow = all(not a.flags.writeable for a in members), _shadow(low, high)
             if shadow is not None:
                 shadow |= raw != FILL
-            self._add(" = ".join(dict.fromkeys(names)), raw, read_only, shadow, _phase(members[0]))
+            self._add(" = ".join(dict.fromkeys(names)), raw, read_only, shadow, _phase(low, members[0]))
         return [self.address(a) for _, a in arrays]
 
     def _add(self, name: str, memory: Any, read_only: bool, written: Any = None, phase: int = 0) -> None:
@@ -109,7 +112,7 @@ class Memory:
         """Device address of an array's first element."""
         host = array.ctypes.data
         for buffer in self.buffers:
-            if buffer.host <= host < buffer.host + buffer.bytes and array.nbytes:
+            if buffer.host <= host < buffer.host + buffer.bytes and array.size:
                 return int(buffer.low + host - buffer.host)
         return 256  # an empty array: any access through this address is out of bounds
 
@@ -134,6 +137,8 @@ class Memory:
         window = address >> s.SPACE_SHIFT
         if window == s.SHARED_WINDOW or 0 < address < 1 << 32:
             return f"shared memory, byte {address & s.SHARED_MASK}"
+        if window == s.LOCAL_WINDOW:
+            return f"local memory, byte {address & 0xFFFFFFFF}"
         nearest = min(self.buffers, key=lambda b: _distance(b, address), default=None)
         if nearest is None or _distance(nearest, address) > s.MIDDLE:
             return f"address {address:#x}, which belongs to no buffer"
@@ -154,12 +159,19 @@ def _distance(buffer: Buffer, address: int) -> int:
     return max(buffer.low - address, address - (buffer.low + buffer.bytes), 0)
 
 
-def _phase(array: Any) -> int:
-    """Offset of an array from a 256-byte boundary, its allocation being aligned to 256 bytes as on a device."""
+def span(array: Any) -> tuple[int, int]:
+    """Addresses of an array's lowest byte and of the byte behind its highest one, whatever its strides."""
+    reach = [stride * (size - 1) for size, stride in zip(array.shape, array.strides, strict=True)]
+    low = array.ctypes.data + sum(r for r in reach if r < 0)
+    return low, array.ctypes.data + sum(r for r in reach if r > 0) + array.itemsize
+
+
+def _phase(low: int, array: Any) -> int:
+    """Offset of an address from a boundary of 256 bytes, at which the array's allocation would begin on a device."""
     owner = array
     while isinstance(owner.base, np.ndarray):
         owner = owner.base
-    return int(array.ctypes.data - owner.ctypes.data) % 256
+    return (low - span(owner)[0]) % 256 if owner.size else 0
 
 
 def _shadow(low: int, high: int) -> Any:

@@ -1,5 +1,7 @@
 """Parser of PTX declarations: variables with initial values, and parameters."""
 
+import re
+
 from .ptx import WIDTHS, Variable
 from .tokens import Tokens, integer, literal
 
@@ -46,13 +48,14 @@ class Declarations(Tokens):
             else:
                 count *= integer(self.next())
                 self.expect("]")
-        data = self.initializer(size) if self.accept("=") else b""
+        data, symbols = self.initializer(size) if self.accept("=") else (b"", ())
         bytes_ = max(count * size, len(data)) if count == 0 else count * size
-        return Variable(name, space, type_, bytes_, max(align, size), data, external)
+        return Variable(name, space, type_, bytes_, max(align, size), data, external, symbols)
 
-    def initializer(self, size: int) -> bytes:
-        """`{1, 2, {3, 4}}` or one number, encoded with `size` bytes per number."""
-        items = []
+    def initializer(self, size: int) -> tuple[bytes, tuple[tuple[int, str, int], ...]]:
+        """`{1, f, generic(x) + 4, {3, 4}}` or one item: `size` bytes for each, and the addresses to be filled in."""
+        items: list[int] = []
+        symbols: list[tuple[int, str, int]] = []
         depth = 0
         while True:
             token = self.peek()
@@ -65,11 +68,28 @@ class Declarations(Tokens):
                 depth -= 1
             elif token == "-":
                 items.append(-literal(self.next()).value)
+            elif token == "+":  # an addend
+                offset, symbol, addend = symbols.pop()
+                symbols.append((offset, symbol, addend + integer(self.next())))
+            elif token[0].isdigit() and self.peek() == "(":  # 0xFF00(symbol): one byte of an address
+                symbols.append((len(items) * size, f"a byte of {self.in_parentheses()}", 0))
+                items.append(0)
             elif token[0].isdigit():
                 items.append(literal(token).value)
+            elif re.match(r"[.%$_A-Za-z]", token):
+                name = self.in_parentheses() if token == "generic" and self.peek() == "(" else token
+                symbols.append((len(items) * size, name, 0))
+                items.append(0)
             elif token != ",":
-                raise self.error(f"an initializer holds {token!r}, expected numbers")
-        return b"".join((item % 2 ** (8 * size)).to_bytes(size, "little") for item in items)
+                raise self.error(f"an initializer holds {token!r}, expected numbers or symbols")
+        return b"".join((item % 2 ** (8 * size)).to_bytes(size, "little") for item in items), tuple(symbols)
+
+    def in_parentheses(self) -> str:
+        """`(name)`."""
+        self.expect("(")
+        name = self.next()
+        self.expect(")")
+        return name
 
     def parameters(self) -> list[Variable]:
         """`(.param .align 8 .b8 p[16], .reg .b32 q)`."""

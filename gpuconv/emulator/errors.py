@@ -20,6 +20,7 @@ KINDS = (
     "unsupported-instruction",
     "bad-ptx",
     "bad-launch",
+    "exception",
 )
 """Every kind of error. Compiled code reports a run-time kind by its index in this tuple, plus 1."""
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from .errors import EmulatorError, Location
+from .link import map_names
 from .ptx import Address, Function, Immediate, Instruction, Module, Name, Operand, Variable, Vector
 
 NO_RESULT = frozenset(
@@ -46,7 +47,7 @@ def kernel_of(module: Module, name: str | None = None) -> Kernel:
     if len(chosen) != 1:
         raise EmulatorError("bad-ptx", f"kernels are {[f.name for f in entries]}, expected one named {name}")
     inliner = _Inliner(module)
-    inliner.add(chosen[0], {}, "", None, 0)
+    inliner.add(chosen[0], {})
     blocks, labels = _split(inliner.items)
     _connect(blocks, labels)
     _liveness(blocks)
@@ -63,18 +64,27 @@ class _Inliner:
         self.locals: list[Variable] = []
         self.calls = 0
 
-    def add(self, function: Function, names: dict[str, str], prefix: str, end: str | None, depth: int) -> None:
-        """Append a function: `names` renames its registers, `end` is the label it returns to."""
+    def add(
+        self, function: Function, names: dict[str, str], prefix: str = "", end: str | None = None,
+        call: Instruction | None = None, depth: int = 0,
+    ) -> None:  # fmt: skip
+        """Append a function: `names` renames its registers, `end` is the label it returns to, `call` what calls it."""
+        if function.error is not None:
+            raise function.error
         if depth > MAX_CALL_DEPTH:
             raise EmulatorError("unsupported-instruction", f"calls of {function.name} are {depth} deep (recursion?)")
         if prefix:
             local_names = list(function.registers) + [v.name for v in function.variables]
             names = {**{n: prefix + n for n in local_names if n not in names}, **names}
+            shared = [v.name for v in function.variables if v.space == "shared"]  # one for all calls
+            names |= {n: f"{function.name}:{n}" for n in shared}
         for register, bits in function.registers.items():
             self.registers[names.get(register, register)] = bits
         for variable in function.variables:
-            self.locals.append(replace(variable, name=names.get(variable.name, variable.name)))
-        for item in function.body:
+            own = replace(variable, name=names.get(variable.name, variable.name))
+            if own not in self.locals:
+                self.locals.append(own)
+        for item in _located(function, call):
             if isinstance(item, str):
                 self.items.append(prefix + item)
             elif item.op == "call":
@@ -101,8 +111,24 @@ class _Inliner:
         prefix = f"call{self.calls}:"
         formal = function.results + function.parameters
         inner = {f.name: actual for f, actual in zip(formal, results + arguments, strict=True)}
-        self.add(function, inner, prefix, prefix + "end", depth + 1)
+        self.add(function, inner, prefix, prefix + "end", item, depth + 1)
         self.items.append(prefix + "end")
+
+
+def _located(function: Function, call: Instruction | None) -> list[Instruction | str]:
+    """The body of a function with the lines of its calls; library code without lines has those of its call."""
+    if call is None:
+        return function.body
+    callers = ((call.source,) if call.source else ()) + call.callers
+    return [item if isinstance(item, str) else _called_from(item, call, callers, function) for item in function.body]
+
+
+def _called_from(
+    item: Instruction, call: Instruction, callers: tuple[tuple[int, int], ...], function: Function
+) -> Instruction:
+    if item.source is None and function.linked:
+        return replace(item, source=call.source, callers=call.callers, line=call.line)
+    return replace(item, callers=item.callers + callers)
 
 
 def _name(operand: Operand, names: dict[str, str]) -> str:
@@ -119,18 +145,10 @@ def _rename_operands(item: Instruction, names: dict[str, str], prefix: str) -> I
     if not names:
         return item
 
-    def rename(operand: Operand) -> Operand:
-        if isinstance(operand, Name):
-            if item.op == "bra":
-                return Name(prefix + operand.name)
-            return replace(operand, name=names.get(operand.name, operand.name))
-        if isinstance(operand, Address) and isinstance(operand.base, Name):
-            return Address(replace(operand.base, name=names.get(operand.base.name, operand.base.name)), operand.offset)
-        if isinstance(operand, Vector):
-            return Vector(tuple(rename(o) for o in operand.items))
-        return operand
+    def rename(name: str) -> str:
+        return prefix + name if item.op == "bra" else names.get(name, name)
 
-    return replace(item, operands=[rename(o) for o in item.operands], guard=_guard(item.guard, names))
+    return replace(item, operands=[map_names(o, rename) for o in item.operands], guard=_guard(item.guard, names))
 
 
 def starts_block(item: Instruction) -> bool:

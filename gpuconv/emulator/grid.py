@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,16 +11,16 @@ import numpy as np
 
 from gpuconv.kernels.cuda.multi_tensor import TensorTable
 
+from .arguments import Flat
 from .buffers import Memory
-from .errors import KINDS, EmulatorError, Location
+from .errors import KINDS, EmulatorError
+from .limits import check_launch
 from .program import Compiled
 from .runtime import helpers
 from .runtime import state as s
 
 MAX_BASIC_BLOCKS = 1 << 28
 """Basic blocks that a thread block may execute before it is reported as hanging."""
-
-MAX_THREADS_PER_BLOCK, MAX_SHARED_BYTES = 1024, 227 * 1024
 
 
 @dataclass
@@ -34,6 +35,8 @@ class Launch:
     seed: int = 0
     """Seed of the order of blocks and warps; 0 runs them in ascending order."""
     budget: int = MAX_BASIC_BLOCKS
+    opts_in: bool = False
+    """Whether the host has asked for more than 48 KiB of shared memory, as CUDA C can."""
 
 
 @dataclass
@@ -46,75 +49,42 @@ class Counts:
     """(sites, METER_SLOTS): memory requests by instruction."""
 
 
-def flatten(arguments: list[Any]) -> list[Any]:
-    """Arguments by Numba's ABI: arrays become pointer, sizes and strides; numbers their typed scalar."""
-    flat: list[Any] = []
-    for argument in arguments:
-        if isinstance(argument, np.ndarray):
-            flat += [0, 0, argument.size, argument.itemsize, argument, *argument.shape, *argument.strides]
-        elif isinstance(argument, TensorTable):
-            flat += [0, 0, argument.size, 8, argument, argument.size, 8]
-        elif isinstance(argument, tuple):
-            flat += flatten(list(argument))
-        elif isinstance(argument, (complex, np.complexfloating)):
-            part = np.float32 if getattr(argument, "itemsize", 16) == 8 else np.float64
-            flat += [part(argument.real), part(argument.imag)]
-        elif isinstance(argument, bool):
-            flat.append(np.int8(argument))
-        elif isinstance(argument, int):
-            flat.append(np.int64(argument))
-        elif isinstance(argument, float):
-            flat.append(np.float64(argument))
-        else:
-            flat.append(argument)
-    return flat
-
-
-def launch(compiled: Compiled, config: Launch, flat: list[Any], names: list[str]) -> Counts | None:
-    """Run a grid.
+def launch(
+    compiled: Compiled, config: Launch, flat: Flat, inspect: Callable[[Memory], None] = lambda _: None
+) -> Counts | None:
+    """Run a grid; `inspect` sees the memory of a grid that has ended, before its faults are reported.
 
     Raises
     ------
     EmulatorError
         The fault of the lowest-numbered block that had one.
     """
-    _check_launch(compiled, config, flat)
+    check_launch(compiled, config, len(flat))
     memory = Memory()
     memory.add_variables(compiled.static)
-    flat = _bind_addresses(memory, flat, names)
+    values = _bind_addresses(memory, flat)
     parameters = np.zeros(compiled.parameter_bytes + 16, np.uint8)
-    for value, variable, offset in zip(flat, compiled.parameters, compiled.offsets, strict=True):
+    for value, variable, offset in zip(values, compiled.parameters, compiled.offsets, strict=True):
         data = np.asarray(value).tobytes().ljust(variable.size, b"\0")[: variable.size]
         parameters[offset : offset + variable.size] = np.frombuffer(data, np.uint8)
-    return _run(compiled, config, memory, parameters)
+    return _run(compiled, config, memory, parameters, inspect)
 
 
-def _bind_addresses(memory: Memory, flat: list[Any], names: list[str]) -> list[Any]:
-    """Replace each array by its device address; pointer tables hold the addresses of their arrays."""
-    tables = {i: np.zeros(a.size, np.uint64) for i, a in enumerate(flat) if isinstance(a, TensorTable)}
-    arrays = {i: tables.get(i, a) for i, a in enumerate(flat) if isinstance(a, (np.ndarray, TensorTable))}
+def _bind_addresses(memory: Memory, flat: Flat) -> list[Any]:
+    """Values of the parameters, with addresses for arrays; pointer tables hold the addresses of their arrays."""
+    tables = {i: np.zeros(a.size, np.uint64) for i, (_, a) in enumerate(flat) if isinstance(a, TensorTable)}
+    arrays = {i: tables.get(i, a) for i, (_, a) in enumerate(flat) if isinstance(a, (np.ndarray, TensorTable))}
     table_arrays = [
-        (f"{names[i]}[{r}, {k}]", a) for i in tables for r, row in enumerate(flat[i].rows) for k, a in enumerate(row)
+        (f"{flat[i][0]}[{r}, {k}]", a)
+        for i in tables
+        for r, row in enumerate(flat[i][1].rows)
+        for k, a in enumerate(row)
     ]
-    memory.add_arrays([(names[i], a) for i, a in arrays.items()] + table_arrays)
+    memory.add_arrays([(flat[i][0], a) for i, a in arrays.items()] + table_arrays)
     for i, table in tables.items():
-        table[...] = flat[i].table(memory.address)
+        table[...] = flat[i][1].table(memory.address)
         memory.keep.append(table)
-    return [np.int64(memory.address(arrays[i])) if i in arrays else value for i, value in enumerate(flat)]
-
-
-def _check_launch(compiled: Compiled, config: Launch, flat: list[Any]) -> None:
-    threads = config.block[0] * config.block[1] * config.block[2]
-    location = Location(kernel=compiled.location(0).kernel if compiled.program.sites else compiled.name)
-    if len(flat) != len(compiled.parameters):
-        raise EmulatorError("bad-launch", f"{len(flat)} parameters, expected {len(compiled.parameters)}", location)
-    if not 1 <= threads <= MAX_THREADS_PER_BLOCK or min(config.block) < 1 or min(config.grid) < 0:
-        message = f"block is {config.block}, grid {config.grid}: expected 1 to 1024 threads"
-        raise EmulatorError("bad-launch", message, location)
-    shared = compiled.static.shared_bytes + config.dynamic_bytes
-    if shared > MAX_SHARED_BYTES:
-        message = f"{shared} bytes of shared memory, expected at most {MAX_SHARED_BYTES}"
-        raise EmulatorError("bad-launch", message, location)
+    return [np.int64(memory.address(arrays[i])) if i in arrays else value for i, (_, value) in enumerate(flat)]
 
 
 class _Core:
@@ -167,7 +137,9 @@ class _Core:
         return int(-(-memory.ctypes.data // 64) * 64)
 
 
-def _run(compiled: Compiled, config: Launch, memory: Memory, parameters: Any) -> Counts | None:
+def _run(
+    compiled: Compiled, config: Launch, memory: Memory, parameters: Any, inspect: Callable[[Memory], None]
+) -> Counts | None:
     # state shared by all cores
     static = compiled.static
     table = memory.table(config.check, static.global_granule)
@@ -200,6 +172,7 @@ def _run(compiled: Compiled, config: Launch, memory: Memory, parameters: Any) ->
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(work, range(workers)))
     # report the first fault, or the counters
+    inspect(memory)
     failed = [core.slots for core in cores if core.slots[s.ERROR]]
     if failed:
         raise _error(compiled, config, memory, min(failed, key=lambda slots: int(slots[s.BLOCK_ID])))

@@ -6,15 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from .errors import EmulatorError
-from .grid import MAX_BASIC_BLOCKS, Counts, Launch, flatten, launch
+from .arguments import bound, flatten, types_of
+from .buffers import Memory
+from .grid import MAX_BASIC_BLOCKS, Counts, Launch, launch
+from .limits import three
 from .program import Compiled, compile_kernel
+from .raised import raised_error
 from .report import Report, report_of
-from .source import compile_ptx
+from .source import compile_source, declared_of, keep_declared_signatures
 
 ARCHITECTURE = (8, 0)
 VARIABLE = "GPUCONV_EMULATOR_ARCHITECTURE"
 """Environment variable: compute capability to compile for, such as 90; default 80."""
+
+keep_declared_signatures()
 
 
 def run(
@@ -68,7 +73,7 @@ def run(
     >>> x
     array([0, 2, 4, 6, 8])
     """
-    config = Launch(_three(grid), _three(block), shared_bytes, check, seed=seed, budget=budget)
+    config = Launch(three(grid, "grid"), three(block, "block"), shared_bytes, check, seed=seed, budget=budget)
     _launch(kernel, config, arguments, architecture)
 
 
@@ -110,7 +115,7 @@ def measure(
     >>> report.memory.requests, report.memory.passes
     (2, 8)
     """
-    config = Launch(_three(grid), _three(block), shared_bytes, meter=True)
+    config = Launch(three(grid, "grid"), three(block, "block"), shared_bytes, meter=True)
     compiled, counts = _launch(kernel, config, arguments, architecture)
     assert counts is not None
     return report_of(compiled, counts)
@@ -161,18 +166,33 @@ def run_ptx(
     >>> y
     array([1], dtype=int32)
     """
-    flat = [a if isinstance(a, np.ndarray) else flatten([a])[0] for a in arguments]
-    config = Launch(_three(grid), _three(block), shared_bytes, check, False, seed)
-    launch(compile_kernel(ptx, name), config, flat, [f"argument {k}" for k in range(len(flat))])
+    flat = [(f"argument {k}", _c_argument(a)) for k, a in enumerate(arguments)]
+    config = Launch(three(grid, "grid"), three(block, "block"), shared_bytes, check, False, seed, opts_in=True)
+    launch(compile_kernel(ptx, name), config, flat)
+
+
+def _c_argument(value: Any) -> Any:
+    """An argument of CUDA C: Python numbers are 64 bits wide."""
+    if isinstance(value, bool):
+        return np.int8(value)
+    return np.int64(value) if isinstance(value, int) else np.float64(value) if isinstance(value, float) else value
 
 
 def _launch(
     kernel: Any, config: Launch, arguments: tuple[Any, ...] | list[Any], architecture: tuple[int, int]
 ) -> tuple[Compiled, Counts | None]:
-    names = names_of(kernel, arguments)
-    compiled = compile_kernel(compile_ptx(kernel, signature_of(arguments), architecture))
-    named = [n for argument, n in zip(arguments, names, strict=True) for _ in flatten([argument])]
-    return compiled, launch(compiled, config, flatten(list(arguments)), named)
+    named = bound(kernel, arguments)
+    types = types_of(named, declared_of(kernel))
+    source = compile_source(kernel, signature_of_types(types), architecture)
+    compiled = compile_kernel(source.texts)
+    flat = [f for (name, value), kind in zip(named.items(), types, strict=True) for f in flatten(name, kind, value)]
+
+    def inspect(memory: Memory) -> None:
+        error = raised_error(memory, source.raised, kernel) if source.raised else None
+        if error is not None:
+            raise error
+
+    return compiled, launch(compiled, config, flat, inspect)
 
 
 def run_blocks_of(kernel: Any, blocks: int, threads: int, arguments: list[Any]) -> None:
@@ -196,21 +216,11 @@ def _architecture(asked: str | None) -> tuple[int, int]:
 
 def signature_of(arguments: Any) -> Any:
     """The Numba signature of a launch with these arguments."""
-    from numba import typeof, types
-
-    return types.void(*(typeof(a) for a in arguments))
+    return signature_of_types(types_of({f"argument {k}": a for k, a in enumerate(arguments)}, []))
 
 
-def names_of(kernel: Any, arguments: Any) -> list[str]:
-    """Parameter names of a kernel."""
-    code = getattr(kernel, "py_func", kernel).__code__
-    found = list(code.co_varnames[: code.co_argcount])
-    if len(found) != len(arguments):
-        raise EmulatorError("bad-launch", f"{len(arguments)} arguments, expected {len(found)}: {', '.join(found)}")
-    return found
+def signature_of_types(kinds: list[Any]) -> Any:
+    """The Numba signature of a kernel that takes arguments of these types."""
+    from numba import types
 
-
-def _three(shape: int | tuple[int, ...]) -> tuple[int, int, int]:
-    sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
-    x, y, z = (*(int(size) for size in sizes), 1, 1)[:3]
-    return x, y, z
+    return types.void(*kinds)

@@ -2,7 +2,8 @@
 
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -10,6 +11,7 @@ import llvmlite.binding as llvm
 from . import cache
 from .errors import EmulatorError, Location
 from .flow import Kernel, kernel_of
+from .link import link
 from .ptx import WIDTHS, Address, Instruction, Module, Name, Operand, Variable, Vector
 from .reader import parse
 from .runtime import state as s
@@ -48,6 +50,10 @@ class Compiled:
     files: dict[int, str]
     advance: int
     engine: Any
+    target: str
+    """What the text was compiled for, such as sm_80."""
+    max_threads: int | None
+    """Most threads of a block, if the kernel has launch bounds."""
 
     def location(self, site: int) -> Location:
         """Location of an instruction."""
@@ -56,12 +62,19 @@ class Compiled:
 
 
 def location_of(item: Instruction, kernel: str, files: dict[int, str]) -> Location:
-    """PTX and source lines of an instruction."""
-    number, line = item.source or (0, 0)
+    """PTX and source lines of an instruction; in Numba's own functions, the line that calls them."""
+    frames = [frame for frame in (item.source, *item.callers) if frame is not None] or [(0, 0)]
+    number, line = next((f for f in frames if not _is_of_numba(files.get(f[0], ""))), frames[0])
     return Location(
         kernel=readable(kernel), ptx_line=item.line or None, instruction=item.text,
         source_file=files.get(number), source_line=line or None,
     )  # fmt: skip
+
+
+@functools.cache
+def _is_of_numba(file: str) -> bool:
+    folders = Path(file).parts[:-1]
+    return "site-packages" in folders and bool({"numba", "numba_cuda"} & set(folders))
 
 
 def readable(symbol: str) -> str:
@@ -77,15 +90,16 @@ def readable(symbol: str) -> str:
 
 
 @functools.lru_cache(maxsize=512)
-def compile_kernel(ptx: str, name: str | None = None) -> Compiled:
-    """Compile a kernel of a PTX text to machine code, or load it from the disk cache.
+def compile_kernel(ptx: str | tuple[str, ...], name: str | None = None) -> Compiled:
+    """Compile a kernel of a PTX text and of those that it links to machine code, or load it from the disk cache.
 
     Raises
     ------
     EmulatorError
         If the text is not valid PTX or has an unsupported instruction; with the line.
     """
-    module = parse(ptx)
+    texts = (ptx,) if isinstance(ptx, str) else ptx
+    module = link([parse(text) for text in texts])
     kernel = kernel_of(module, name)
     addresses, static = _layout(module, kernel)
     offsets, size = _offsets(kernel.parameters)
@@ -95,7 +109,7 @@ def compile_kernel(ptx: str, name: str | None = None) -> Compiled:
         return location_of(item, kernel.name, module.files)
 
     program = translate(kernel, locate, addresses, named)
-    engine, advance = _machine_code(program, ptx, kernel.name)
+    engine, advance = _machine_code(program, texts, kernel.name)
     return Compiled(
         kernel.name,
         tuple(kernel.parameters),
@@ -107,6 +121,8 @@ def compile_kernel(ptx: str, name: str | None = None) -> Compiled:
         module.files,
         advance,
         engine,
+        module.target,
+        module.functions[kernel.name].max_threads,
     )
 
 
@@ -139,9 +155,32 @@ def _used(kernel: Kernel) -> set[str]:
     return names
 
 
+def _with_addressed(used: set[str], module: Module) -> set[str]:
+    """Names, and the variables whose addresses the initial values of those hold."""
+    pending = [module.variables[name] for name in used if name in module.variables]
+    while pending:
+        for _, symbol, _ in pending.pop().symbols:
+            if symbol in module.variables and symbol not in used:
+                used.add(symbol)
+                pending.append(module.variables[symbol])
+    return used
+
+
+def _with_addresses(variable: Variable, addresses: dict[str, int], module: Module) -> Variable:
+    """A variable whose initial value holds the addresses of others; functions have small numbers for addresses."""
+    if not variable.symbols:
+        return variable
+    functions = {name: 16 * k for k, name in enumerate(module.functions, 1)}
+    data, size = bytearray(variable.data), WIDTHS[variable.type] // 8
+    for offset, symbol, addend in variable.symbols:
+        value = addresses.get(symbol, functions.get(symbol, 0)) + addend
+        data[offset : offset + size] = (value % 2 ** (8 * size)).to_bytes(size, "little")
+    return replace(variable, data=bytes(data))
+
+
 def _layout(module: Module, kernel: Kernel) -> tuple[dict[str, int], Static]:
     """Assign addresses to all variables that a kernel uses."""
-    used = _used(kernel)
+    used = _with_addressed(_used(kernel), module)
     variables = [v for v in [*module.variables.values(), *kernel.locals] if v.name in used]
     addresses: dict[str, int] = {}
     spans: list[tuple[int, int]] = [(0, 0)]
@@ -171,9 +210,8 @@ def _layout(module: Module, kernel: Kernel) -> tuple[dict[str, int], Static]:
             addresses[variable.name] = ((s.FIRST_REGION + len(in_memory)) << s.SPACE_SHIFT) | s.MIDDLE
             in_memory.append(variable)
     granules = [_granule(kernel, shared) for shared in (True, False)]
-    static = Static(
-        tuple(spans), shared_end, dynamic, tuple(in_memory), -(-local_end // 16) * 16, granules[0], granules[1]
-    )
+    filled = tuple(_with_addresses(variable, addresses, module) for variable in in_memory)
+    static = Static(tuple(spans), shared_end, dynamic, filled, -(-local_end // 16) * 16, granules[0], granules[1])
     return addresses, static
 
 
@@ -205,7 +243,7 @@ def _target_machine() -> Any:
     return target.create_target_machine(llvm.get_host_cpu_name(), features, opt=OPTIMIZATION, jit=True)
 
 
-def _machine_code(program: Program, ptx: str, name: str) -> tuple[Any, int]:
+def _machine_code(program: Program, texts: tuple[str, ...], name: str) -> tuple[Any, int]:
     """Compile a program, or load its machine code from the cache, and link it to the runtime."""
     # runtime functions by symbol
     for helper_name, symbol in program.helpers.items():
@@ -214,7 +252,7 @@ def _machine_code(program: Program, ptx: str, name: str) -> tuple[Any, int]:
         except KeyError as error:
             raise EmulatorError("unsupported-instruction", f"unknown runtime function {helper_name!r}") from error
     # compile, or load from the cache
-    key = cache.key("code", name, ptx)
+    key = cache.key("code", name, *texts)
     machine = _target_machine()
     kept = cache.read(key)
     if kept is None:

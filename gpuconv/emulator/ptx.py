@@ -59,6 +59,8 @@ class Instruction:
     source: tuple[int, int] | None = None
     """(file number, line) of the preceding .loc directive."""
     text: str = ""
+    callers: tuple[tuple[int, int], ...] = ()
+    """(file number, line) of the calls by which inlined code was reached, the innermost first."""
 
     @property
     def op(self) -> str:
@@ -77,6 +79,10 @@ class Variable:
     align: int
     data: bytes = b""
     external: bool = False
+    symbols: tuple[tuple[int, str, int], ...] = ()
+    """Addresses in the initial value: (byte offset, symbol, addend)."""
+    local: bool = False
+    """Whether other modules cannot see it."""
 
 
 @dataclass
@@ -93,6 +99,14 @@ class Function:
     variables: list[Variable] = field(default_factory=list)
     body: "list[Instruction | str]" = field(default_factory=list)
     """Instructions, and labels as strings."""
+    local: bool = False
+    """Whether other modules cannot see it."""
+    linked: bool = False
+    """Whether it comes from a text that the kernel's text links."""
+    max_threads: int | None = None
+    """Most threads of a block, if the text sets a bound."""
+    error: Exception | None = None
+    """Why its body cannot be read; raised if a kernel calls it."""
 
 
 @dataclass

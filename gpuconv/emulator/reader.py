@@ -35,6 +35,7 @@ class _Reader(Declarations):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.source: tuple[int, int] | None = None
+        self.callers: tuple[tuple[int, int], ...] = ()
         self.unique = 0
 
     # ---- module
@@ -59,10 +60,11 @@ class _Reader(Declarations):
                     self.i -= 1
                     self.linked(module)
                 case ".entry" | ".func":
-                    self.function(module, token == ".entry")
+                    self.function(module, token == ".entry", local=True)
                 case ".global" | ".const" | ".shared":
                     self.i -= 1
                     for variable in self.variables(token):
+                        variable.local = True
                         module.variables[variable.name] = variable
                 case ";":
                     pass
@@ -83,6 +85,8 @@ class _Reader(Declarations):
             depth += (token == "{") - (token == "}")
             if depth == 0:
                 return
+            if not token:
+                raise self.error("found the end of the text, expected '}'")
 
     def linked(self, module: Module) -> None:
         external = False
@@ -98,15 +102,39 @@ class _Reader(Declarations):
 
     # ---- functions
 
-    def function(self, module: Module, entry: bool) -> None:
+    def function(self, module: Module, entry: bool, local: bool = False) -> None:
+        if self.accept(".attribute"):
+            self.in_parentheses()
         results = self.parameters()
         line = self.line
         name = self.next()
-        function = Function(name, entry, self.parameters(), results, line)
-        while self.peek() not in ("{", ";"):
-            self.next()  # .maxntid and similar directives concern the driver
+        function = Function(name, entry, self.parameters(), results, line, local=local)
+        while self.peek() not in ("{", ";", ""):  # directives, most of which concern ptxas
+            if self.next() in (".maxntid", ".reqntid"):
+                function.max_threads = self.product()
         if self.accept(";"):
             return
+        start = self.i
+        try:
+            self.body(function)
+        except EmulatorError as error:  # of no concern to a kernel that does not call it
+            function.error = error
+            self.i = start
+            try:
+                self.braces()
+            except EmulatorError:
+                raise error from None
+        module.functions[name] = function
+
+    def product(self) -> int:
+        """`128, 1, 1`."""
+        count = integer(self.next())
+        while self.accept(","):
+            count *= integer(self.next())
+        return count
+
+    def body(self, function: Function) -> None:
+        results, self.source, self.callers = function.results, None, ()
         self.scopes = [_Scope({v.name: v.name for v in results + function.parameters})]
         for variable in results + function.parameters:
             if variable.space == "reg":
@@ -114,7 +142,6 @@ class _Reader(Declarations):
         self.expect("{")
         while self.scopes:
             self.statement(function)
-        module.functions[name] = function
 
     def statement(self, function: Function) -> None:
         token = self.peek()
@@ -190,9 +217,13 @@ class _Reader(Declarations):
         """`.loc 1 30 0, function_name L, inlined_at 1 12 1`; it ends with its line."""
         self.next()
         line = self.line
-        self.source = (int(self.next()), int(self.next()))
+        file, number = int(self.next()), int(self.next())
+        callers: tuple[tuple[int, int], ...] = ()
         while self.i < len(self.tokens) and self.lines[self.i] == line:
-            self.next()
+            if self.next() == "inlined_at":
+                callers = ((int(self.next()), int(self.next())),)
+        if number:  # 0: the compiler knows no line
+            self.source, self.callers = (file, number), callers
 
     def instruction(self) -> Instruction:
         first, line = self.i, self.line
@@ -211,7 +242,7 @@ class _Reader(Declarations):
                 operands[-1] = Vector((operands[-1], self.operand()))
             self.accept(",")
         text = " ".join(self.tokens[first : self.i - 1])
-        return Instruction(parts, operands, guard, line, self.source, text)
+        return Instruction(parts, operands, guard, line, self.source, text, self.callers)
 
     def list_to(self, end: str) -> Vector:
         items: list[Operand] = []

@@ -77,7 +77,7 @@ def test_invalid_launch_configurations():
             emulator.run_ptx(CALL, grid, block, x, np.uint64(0), name="kernel")
     with pytest.raises(emulator.EmulatorError, match="1 parameters, expected 2"):
         emulator.run_ptx(CALL, 1, 32, x, name="kernel")
-    with pytest.raises(emulator.EmulatorError, match="bytes of shared memory, expected at most 232448"):
+    with pytest.raises(emulator.EmulatorError, match="bytes of shared memory, expected at most 166912"):
         emulator.run_ptx(CALL, 1, 32, x, np.uint64(0), name="kernel", shared_bytes=300_000)
 
 

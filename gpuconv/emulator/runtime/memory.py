@@ -61,6 +61,8 @@ def _conflict(core, warp, addresses, data, mask, site, size, elements):
     for lane in range(1, s.LANES):
         if (mask >> uint32(lane)) & uint32(1):
             address = read_i64(addresses + 8 * lane)
+            if address >> s.SPACE_SHIFT == s.LOCAL_WINDOW:  # a generic address of the thread's own memory
+                continue
             for other in range(lane):
                 if (mask >> uint32(other)) & uint32(1) and read_i64(addresses + 8 * other) == address:
                     for k in range(elements):

@@ -1,0 +1,178 @@
+"""Compile a Python function to PTX with Numba, without a driver, cached on disk.
+
+The cache key covers everything that decides the PTX (fingerprint.py); what cannot be hashed safely is not cached.
+"""
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .. import cache
+from ..errors import EmulatorError, Location
+from .driverless import Raised, compiling_for, declared_of, keep_declared_signatures
+from .external import external_ptx
+from .fingerprint import fingerprint
+
+__all__ = ["RaiseSite", "Source", "compile_ptx", "compile_source", "declared_of", "keep_declared_signatures"]
+
+
+@dataclass(frozen=True)
+class RaiseSite:
+    """A raise statement of a kernel that was compiled with `debug=True`."""
+
+    module: str
+    name: str
+    """Module and qualified name of the exception class."""
+    message: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """PTX of a kernel and of what it links, the kernel's first, and the exceptions that it can raise."""
+
+    texts: tuple[str, ...]
+    raised: dict[int, RaiseSite]
+    cooperative: bool
+
+    def dump(self) -> bytes:
+        """As the bytes of a cache entry."""
+        return json.dumps(asdict(self)).encode()
+
+    @staticmethod
+    def load(data: bytes | None) -> "Source | None":
+        """From the bytes of a cache entry; None if they are not one."""
+        try:
+            fields = json.loads(data or b"")
+            raised = {int(code): RaiseSite(**site) for code, site in fields["raised"].items()}
+            return Source(tuple(fields["texts"]), raised, bool(fields["cooperative"]))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+
+def compile_ptx(
+    kernel: Any,
+    signature: Any,
+    architecture: tuple[int, int],
+    *,
+    lineinfo: bool = True,
+    launch_bounds: int | tuple[int, ...] | None = None,
+) -> str:
+    """Compile a function or a `@cuda.jit` dispatcher to PTX for a Numba signature, without what it links.
+
+    The emulator needs line information; ptxas needs launch bounds to allocate registers.
+
+    Raises
+    ------
+    EmulatorError
+        Of kind bad-launch, if Numba cannot compile the function for these arguments.
+    """
+    return compile_source(kernel, signature, architecture, lineinfo=lineinfo, launch_bounds=launch_bounds).texts[0]
+
+
+def compile_source(
+    kernel: Any,
+    signature: Any,
+    architecture: tuple[int, int],
+    *,
+    lineinfo: bool = True,
+    launch_bounds: int | tuple[int, ...] | None = None,
+) -> Source:
+    """Compile a kernel and everything that it links to PTX.
+
+    Raises
+    ------
+    EmulatorError
+        Of kind bad-launch, if Numba cannot compile the function for these arguments; misaligned, if Numba refuses a
+        field of a packed record.
+    """
+    function = getattr(kernel, "py_func", kernel)
+    options = options_of(kernel)
+    options["lineinfo"] = lineinfo and not options["debug"]
+    options["launch_bounds"] = launch_bounds if launch_bounds is not None else options["launch_bounds"]
+    hashed = fingerprint(kernel, tuple(signature.args), options)
+    key = None if hashed is None else cache.key("ptx", hashed, str(architecture), _compiler())
+    kept = None if key is None else Source.load(cache.read(key))
+    if kept is not None:
+        return kept
+    from numba.core.errors import NumbaError
+
+    try:
+        source = _compile(kernel, function, signature, architecture, options)
+    except NumbaError as error:
+        raise _not_compiled(function, signature, error) from error
+    if key is not None:
+        cache.write(key, source.dump())
+    return source
+
+
+def options_of(kernel: Any) -> dict[str, Any]:
+    """Options of `@cuda.jit` that the compiler takes, with Numba's defaults."""
+    from numba.cuda.core import config
+
+    given = getattr(kernel, "targetoptions", {})
+    found = {name: given.get(name) for name in ("debug", "opt", "fastmath", "launch_bounds")}
+    found["debug"] = bool(config.CUDA_DEBUGINFO_DEFAULT if found["debug"] is None else found["debug"])
+    found["opt"] = bool(config.OPT != 0 if found["opt"] is None else found["opt"])
+    found["fastmath"] = found["fastmath"] or False
+    return found
+
+
+def _compile(
+    kernel: Any, function: Any, signature: Any, architecture: tuple[int, int], options: dict[str, Any]
+) -> Source:
+    from numba.cuda import compiler
+
+    with compiling_for(architecture, debug=options["debug"]) as raised:
+        library, _ = compiler._compile_pyfunc_with_fixup(
+            function, signature, device=False, abi="numba", cc=architecture, **options
+        )
+        texts = library.get_asm_strs(cc=architecture)
+        links = getattr(kernel, "targetoptions", {}).get("link") or ()
+        linked = [*library._linking_files, *([links] if isinstance(links, str) else links)]
+        texts = _kernel_first(texts) + external_ptx(linked, "\n".join(texts), architecture)
+        sites = _sites(raised) if options["debug"] else {}
+    return Source(tuple(texts), sites, bool(library.use_cooperative))
+
+
+def _kernel_first(texts: list[str]) -> list[str]:
+    """With debugging information Numba makes a text of each function."""
+    return sorted(texts, key=lambda text: ".entry" not in text)
+
+
+def _sites(raised: Raised) -> dict[int, RaiseSite]:
+    sites = {}
+    for code, (exception, arguments, location) in raised.items():
+        kind = exception or RuntimeError  # a bare raise
+        _, file, line = location or ("", "", 0)
+        message = ", ".join(map(str, arguments or ()))
+        sites[code] = RaiseSite(kind.__module__, kind.__qualname__, message, str(file), int(line))
+    return sites
+
+
+def _not_compiled(function: Any, signature: Any, error: Any) -> EmulatorError:
+    place = getattr(error, "loc", None)
+    location = Location(
+        kernel=function.__name__,
+        source_file=getattr(place, "filename", None),
+        source_line=getattr(place, "line", None),
+    )
+    types = ", ".join(map(str, signature.args))
+    if "is not aligned" in str(error):
+        field = next(line for line in str(error).splitlines() if "is not aligned" in line)
+        return EmulatorError("misaligned", f"{field}, and Numba refuses it", location)
+    return EmulatorError("bad-launch", f"{function.__name__} does not compile for ({types}): {error}", location)
+
+
+def _compiler() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for package in ("numba", "numba-cuda", "numpy", "nvidia-cuda-nvcc", "nvidia-cuda-nvrtc", "nvidia-cuda-nvcc-cu12"):
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join([*found, f"Python {sys.version}"])
