@@ -1,5 +1,6 @@
-"""Arguments of a launch by Numba's ABI: an array is pointer, sizes and strides, a tuple its items, a record an address."""
+"""Arguments of a launch by Numba's ABI: arrays are pointer, sizes and strides, tuples their items, records pointers."""
 
+import ctypes
 import enum
 import inspect
 from typing import Any
@@ -142,10 +143,10 @@ def _array(name: str, array: Any, shape: Any, strides: Any, itemsize: int) -> Fl
 
 
 def _memory_of(record: Any) -> Any:
-    """The memory of a record scalar as an array, shared with it."""
+    """The memory of a record scalar as an array, shared with it and with the array that it is an element of."""
     if isinstance(record, np.ndarray):
         return record
-    try:
-        return np.ndarray((), record.dtype, buffer=record)
-    except (TypeError, ValueError):
-        return np.array(record, record.dtype)
+    address = np.frombuffer(record, np.uint8).ctypes.data
+    memory = np.ctypeslib.as_array((ctypes.c_uint8 * record.nbytes).from_address(address))
+    memory.flags.writeable = record.flags.writeable
+    return memory

@@ -135,6 +135,7 @@ class _Reader(Declarations):
 
     def body(self, function: Function) -> None:
         results, self.source, self.callers = function.results, None, ()
+        self.inlined: dict[tuple[int, int], tuple[int, int]] = {}
         self.scopes = [_Scope({v.name: v.name for v in results + function.parameters})]
         for variable in results + function.parameters:
             if variable.space == "reg":
@@ -218,12 +219,16 @@ class _Reader(Declarations):
         self.next()
         line = self.line
         file, number = int(self.next()), int(self.next())
-        callers: tuple[tuple[int, int], ...] = ()
+        callers: list[tuple[int, int]] = []
         while self.i < len(self.tokens) and self.lines[self.i] == line:
             if self.next() == "inlined_at":
-                callers = ((int(self.next()), int(self.next())),)
+                callers = [(int(self.next()), int(self.next()))]
+        if callers:
+            self.inlined[file, number] = callers[0]
+        while callers and callers[-1] in self.inlined and self.inlined[callers[-1]] not in callers:
+            callers.append(self.inlined[callers[-1]])  # a function inlined in one that is inlined itself
         if number:  # 0: the compiler knows no line
-            self.source, self.callers = (file, number), callers
+            self.source, self.callers = (file, number), tuple(callers)
 
     def instruction(self) -> Instruction:
         first, line = self.i, self.line

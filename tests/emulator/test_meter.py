@@ -22,9 +22,8 @@ ld.param.u64 %rd1, [px]; mov.u32 %r1, %tid.x; mov.u32 %r4, tile;
 ret; }}
 """
     compiled = compile_kernel(text)
-    counts = launch(
-        compiled, Launch((1, 1, 1), (threads, 1, 1), check=False, meter=True), [np.zeros(2048, np.float32)], ["x"]
-    )
+    config = Launch((1, 1, 1), (threads, 1, 1), check=False, meter=True)
+    counts = launch(compiled, config, [("x", np.zeros(2048, np.float32))])
     return report_of(compiled, counts)
 
 

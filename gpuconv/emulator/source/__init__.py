@@ -13,6 +13,7 @@ from ..errors import EmulatorError, Location
 from .driverless import Raised, compiling_for, declared_of, keep_declared_signatures
 from .external import external_ptx
 from .fingerprint import fingerprint
+from .places import place_of
 
 __all__ = ["RaiseSite", "Source", "compile_ptx", "compile_source", "declared_of", "keep_declared_signatures"]
 
@@ -85,8 +86,8 @@ def compile_source(
     Raises
     ------
     EmulatorError
-        Of kind bad-launch, if Numba cannot compile the function for these arguments; misaligned, if Numba refuses a
-        field of a packed record.
+        Of kind bad-launch, if Numba cannot compile the function for these arguments; misaligned or
+        read-only, if it refuses a field of a packed record or a store to a read-only array.
     """
     function = getattr(kernel, "py_func", kernel)
     options = options_of(kernel)
@@ -153,16 +154,13 @@ def _sites(raised: Raised) -> dict[int, RaiseSite]:
 
 
 def _not_compiled(function: Any, signature: Any, error: Any) -> EmulatorError:
-    place = getattr(error, "loc", None)
-    location = Location(
-        kernel=function.__name__,
-        source_file=getattr(place, "filename", None),
-        source_line=getattr(place, "line", None),
-    )
+    file, line = place_of(error, function.__code__.co_filename)
+    location = Location(kernel=function.__name__, source_file=file, source_line=line)
     types = ", ".join(map(str, signature.args))
-    if "is not aligned" in str(error):
-        field = next(line for line in str(error).splitlines() if "is not aligned" in line)
-        return EmulatorError("misaligned", f"{field}, and Numba refuses it", location)
+    for kind, sign in (("misaligned", "is not aligned"), ("read-only", "Cannot modify readonly array")):
+        if sign in str(error):
+            reason = next(line for line in str(error).splitlines() if sign in line).strip()
+            return EmulatorError(kind, f"Numba refuses it: {reason}", location)
     return EmulatorError("bad-launch", f"{function.__name__} does not compile for ({types}): {error}", location)
 
 

@@ -13,6 +13,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
+from .places import with_files, with_place, with_scope
+
 Raised = dict[int, tuple[Any, Any, Any]]
 """Code of a raise statement -> exception class, its arguments, and (function, file, line)."""
 
@@ -26,8 +28,10 @@ def compiling_for(architecture: tuple[int, int], *, debug: bool) -> Iterator[Rai
     import numba.cuda.compiler as compiler_module
     import numba.cuda.dispatcher as dispatcher_module
     from numba.core.errors import NumbaWarning
-    from numba.cuda.core.callconv import _MinimalCallHelper
+    from numba.cuda.core.callconv import MinimalCallConv, _MinimalCallHelper
     from numba.cuda.core.compiler_lock import global_compiler_lock
+    from numba.cuda.debuginfo import DIBuilder
+    from numba.cuda.lowering import Lower
 
     dispatcher_class = dispatcher_module.CUDADispatcher
     device = python_types.SimpleNamespace(compute_capability=architecture)
@@ -55,6 +59,9 @@ def compiling_for(architecture: tuple[int, int], *, debug: bool) -> Iterator[Rai
         (dispatcher_class, "compile_device", compile_apart),
         (dispatcher_class, "get_call_template", template_of_declared),
         (_MinimalCallHelper, "_add_exception", _add_exception),
+        (MinimalCallConv, "return_user_exc", with_place(MinimalCallConv.return_user_exc)),
+        (Lower, "lower_inst", with_files(Lower.lower_inst)),
+        (DIBuilder, "_di_location", with_scope(DIBuilder._di_location)),
     ]
     with global_compiler_lock, contextlib.ExitStack() as stack:
         for owner, name, value in replaced:

@@ -1,0 +1,166 @@
+"""Device functions, random numbers, float16 arithmetic and other code that numba-cuda links: right and wrong."""
+
+import numpy as np
+from numba import cuda, float32
+from numba.cuda.random import init_xoroshiro128p_states_cpu, xoroshiro128p_dtype, xoroshiro128p_uniform_float32
+
+from tests.emulator.foreign.entries import gives, wrong
+
+
+@cuda.jit(device=True)
+def element(x, i):
+    j = i + 1
+    return x[j]  # FAULT
+
+
+@cuda.jit(device=True)
+def twice(x, i):
+    return 2 * element(x, i)
+
+
+@gives(lambda: [np.arange(33.0)], lambda x: 2 * x[1:])
+@cuda.jit
+def nested_functions(x, y):
+    i = cuda.grid(1)
+    y[i] = twice(x, i)
+
+
+@wrong("out-of-bounds", lambda: [np.zeros(32), np.zeros(32)])
+@cuda.jit
+def fault_in_a_function(x, y):
+    i = cuda.grid(1)
+    y[i] = element(x, i)
+
+
+@wrong("out-of-bounds", lambda: [np.zeros(32), np.zeros(32)])
+@cuda.jit
+def fault_in_a_nested_function(x, y):
+    i = cuda.grid(1)
+    y[i] = twice(x, i)
+
+
+@cuda.jit(device=True, lineinfo=True, inline="always")
+def store(x, i):
+    x[i + 1] = i  # FAULT
+
+
+@wrong("out-of-bounds", lambda: [np.zeros(32)])
+@cuda.jit
+def fault_in_an_inlined_function(x):
+    i = cuda.grid(1)
+    store(x, i)
+
+
+@cuda.jit("float32(float32, float32)", device=True)
+def declared_function(a, b):
+    return a * b
+
+
+@gives(lambda: [np.arange(32, dtype=np.float32)], lambda x: x * 3)
+@cuda.jit
+def calls_a_declared_function(x, y):
+    i = cuda.grid(1)
+    y[i] = declared_function(x[i], 3)
+
+
+@cuda.jit(device=True)
+def through_shared_memory(x, i):
+    tile = cuda.shared.array(32, float32)
+    tile[i] = x[i]
+    cuda.syncthreads()
+    return tile[31 - i]
+
+
+@gives(lambda: [np.arange(32, dtype=np.float32)], lambda x: x + x[::-1])
+@cuda.jit
+def function_with_shared_memory(x, y):
+    i = cuda.threadIdx.x
+    a = through_shared_memory(x, i)
+    y[i] = a + x[i]
+
+
+def states(n):
+    found = np.zeros(n, xoroshiro128p_dtype)
+    init_xoroshiro128p_states_cpu(found, 1, 0)
+    return found
+
+
+def uniform(s):
+    total = s["s0"] + s["s1"]
+    return ((total >> np.uint64(11)).astype(np.float64) * 2.0**-53).astype(np.float32)
+
+
+@gives(lambda: [states(32)], lambda s: uniform(states(32)))
+@cuda.jit
+def random_numbers(s, y):
+    i = cuda.grid(1)
+    y[i] = xoroshiro128p_uniform_float32(s, i)
+
+
+@wrong("out-of-bounds", lambda: [states(31), np.zeros(32, np.float32)])
+@cuda.jit
+def random_numbers_without_a_state(s, y):
+    i = cuda.grid(1)
+    y[i] = xoroshiro128p_uniform_float32(s, i)  # FAULT
+
+
+def halves():
+    return [np.arange(1, 33).astype(np.float16), np.linspace(0.5, 9, 32).astype(np.float16)]
+
+
+@gives(halves, lambda a, b: a * b + a - b / a)
+@cuda.jit
+def half_arithmetic(a, b, y):
+    i = cuda.grid(1)
+    y[i] = a[i] * b[i] + a[i] - b[i] / a[i]
+
+
+@gives(halves, lambda a, b: np.where(a < b, np.maximum(a, b), np.abs(-a)))
+@cuda.jit
+def half_comparison(a, b, y):
+    i = cuda.grid(1)
+    y[i] = max(a[i], b[i]) if a[i] < b[i] else abs(-a[i])
+
+
+@gives(lambda: [np.float16(1.5)], lambda h: np.full(32, 2 * h))
+@cuda.jit
+def half_scalar(h, y):
+    y[cuda.grid(1)] = h + h
+
+
+@gives(lambda: [np.arange(32.0)], lambda x: x.reshape(4, 8).T.copy(), 1, (8, 4))
+@cuda.jit
+def reshaped(x, y):
+    i, j = cuda.grid(2)
+    y[i, j] = x.reshape(4, 8)[j, i]
+
+
+SOURCE = """
+extern "C" __device__ int past(
+    double* result, void*, void*, long long, long long, double* x, long long, long long, long long i)
+{ *result = x[i + 1]; return 0; }
+"""
+past = cuda.declare_device("past", "float64(float64[::1], int64)", link=cuda.CUSource(SOURCE))
+
+
+@wrong("out-of-bounds", lambda: [np.zeros(32), np.zeros(32)])
+@cuda.jit
+def fault_in_linked_code(x, y):
+    i = cuda.grid(1)
+    y[i] = past(x, i)  # FAULT
+
+
+@gives(lambda: [np.arange(33.0)], lambda x: x[1:])
+@cuda.jit
+def linked_code(x, y):
+    i = cuda.grid(1)
+    y[i] = past(x, i)
+
+
+@gives(lambda: [np.arange(64.0)], lambda x: x[::-1].copy(), 1, 64)
+@cuda.jit
+def grid_sync(x, y):
+    i = cuda.grid(1)
+    x[i] *= 2
+    cuda.cg.this_grid().sync()
+    y[i] = x[63 - i] / 2
