@@ -38,6 +38,10 @@ test-emulator: .venv/dev.installed
 fuzz: .venv/dev.installed
 	GPUCONV_FUZZ=10000 $(BIN)/python -m pytest -q tests/bad_input/test_fuzz.py
 
+# A hundred trainings killed at random moments.
+kills: .venv/dev.installed
+	GPUCONV_KILLS=100 $(BIN)/python -m pytest -q tests/cli/test_endings.py -k killed
+
 # The operation suite on CuPy arrays; needs a GPU, CuPy and numba-cuda (pip install -e '.[dev,cuda13]').
 test-gpu: .venv/dev.installed
 	$(BIN)/python -m pytest -m gpu

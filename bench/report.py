@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from .run import Row, geometric_mean
 from .timing import Limits
@@ -24,7 +25,7 @@ def table(rows: list[Row], limits: Limits, peer: str | None) -> Table:
         result.add_column("ratio")
         result.title = f"ratio: time of {peer} over ours; geometric mean {geometric_mean(rows):.2f}"
     for row in rows:
-        cells = [
+        cells: list[str | Text] = [
             row.case.name,
             row.case.problem,
             f"{row.ours.median * 1e3:.3f}",
@@ -35,7 +36,7 @@ def table(rows: list[Row], limits: Limits, peer: str | None) -> Table:
         ]
         if row.peer is not None and row.ratio is not None:
             peer_time = f"{row.peer.median * 1e3:.3f}" + (f" (host {row.hosts[1].median * 1e3:.3f})" if queued else "")
-            cells += [peer_time, f"[{'green' if row.ratio >= 1 else 'red'}]{row.ratio:.2f}[/]"]
+            cells += [peer_time, Text(f"{row.ratio:.2f}", "green" if row.ratio >= 1 else "red")]
         result.add_row(*cells)
     return result
 

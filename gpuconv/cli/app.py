@@ -8,7 +8,9 @@ from .. import __version__
 from . import options as o
 from .errors import one_line_errors
 
+# Texts of the commands, not docstrings, which `python -OO` drops.
 app = typer.Typer(
+    help="Convolutional-network training for NumPy and CuPy arrays.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -28,10 +30,10 @@ def gpuconv(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Convolutional-network training for NumPy and CuPy arrays."""
+    """Options of the command itself."""
 
 
-@app.command()
+@app.command(help="Train a LeNet on labeled images; write metrics, model and plots.")
 @one_line_errors
 def train(
     data: o.DataFolder = None,
@@ -47,23 +49,23 @@ def train(
     device: o.DeviceOption = None,
     out: o.OutFolder = None,
 ) -> None:
-    """Train a LeNet on labeled images; write metrics, model and plots."""
+    """Run `gpuconv train`."""
     from . import train as command
 
     settings = command.Settings(data, epochs, batch_size, lr, momentum, seed, activation, pool, loss, init, device, out)
     command.run(settings)
 
 
-@app.command()
+@app.command(help="Show versions, devices, CPU features, threads and the kernel cache.")
 @one_line_errors
 def info() -> None:
-    """Show versions, devices, CPU features, threads and the kernel cache."""
+    """Run `gpuconv info`."""
     from . import info as command
 
     command.run()
 
 
-@app.command()
+@app.command(help="Check the gradient of every operation, or compare its results with another library's.")
 @one_line_errors
 def check(
     device: o.DeviceOption = None,
@@ -73,7 +75,7 @@ def check(
     family: o.Family = None,
     seed: o.CaseSeed = 0,
 ) -> None:
-    """Check the gradient of every operation, or compare its results with another library's."""
+    """Run `gpuconv check`."""
     from . import check as command
     from . import compare
 
@@ -85,7 +87,7 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(help="Time kernels and compare them with the machine's limits; on a GPU, device and host time.")
 @one_line_errors
 def bench(
     suite: o.SuiteArgument,
@@ -100,7 +102,7 @@ def bench(
     json: o.JsonFile = None,
     plot: o.PlotFile = None,
 ) -> None:
-    """Time kernels and compare them with the machine's limits; on a GPU, device and host time."""
+    """Run `gpuconv bench`."""
     from . import bench as command
 
     options = suite, device, against, problems, dtype, algorithm, threads, repeats, peer_python, json, plot

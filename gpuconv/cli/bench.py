@@ -5,10 +5,9 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.console import Console
-
 from ..bench import problems, report, run, timing
 from ..core.device import use_device
+from . import output
 from .errors import UsageError
 
 
@@ -38,6 +37,9 @@ def execute(settings: Settings) -> None:
     DeviceError
         If the device is missing.
     """
+    for option, path in (("json", settings.json), ("plot", settings.plot)):
+        if path is not None:
+            _require_writable(option, path)
     with use_device(settings.device), tempfile.TemporaryDirectory() as folder:
         try:
             cases = list(_cases(settings, Path(folder)))
@@ -46,17 +48,23 @@ def execute(settings: Settings) -> None:
         _measure(settings, cases)
 
 
+def _require_writable(option: str, path: Path) -> None:
+    """Refuse a file that cannot be written, before minutes of measurements are lost."""
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageError(f"--{option} is {output.shown(path)}, expected a file that can be written")
+
+
 def _measure(settings: Settings, cases: "list[run.Case]") -> None:
     threads = settings.threads or len(os.sched_getaffinity(0))
     libraries = ["gpuconv"] + ([settings.against] if settings.against else [])
     python = str(settings.peer_python) if settings.peer_python else None
-    console = Console(width=max(Console().width, 132))  # wide enough for the table, also in a file
+    console = output.console(width=max(output.console().width, 132))  # wide enough for the table, also in a file
     kind = "tf32" if settings.algorithm == "tf32" else settings.dtype
     limits = timing.measure_limits(threads, settings.device, kind)
     where = (
         f"{threads} threads; limits measured" if settings.device == "cpu" else "GPU; limits of its clock and measured"
     )
-    console.print(f"{where}: {limits.gflops:.0f} GFLOP/s, {limits.gbytes:.1f} GB/s", highlight=False)
+    console.print(f"{where}: {limits.gflops:.0f} GFLOP/s, {limits.gbytes:.1f} GB/s")
     referees = ["gpuconv"] if settings.device == "cuda" and settings.against else []
     try:
         with (

@@ -1,10 +1,11 @@
 """`gpuconv check`: check the gradient of every operation."""
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ..core.device import device as current_device
 from ..testing.operations import check_operations
+from . import output
 from .devices import chosen_device, wait_asleep
 
 
@@ -20,7 +21,7 @@ def run(device: str | None) -> bool:
     bool
         Whether every error is within its tolerance.
     """
-    console = Console()
+    console = output.console()
     wait_asleep()
     with chosen_device(device):
         name = current_device()
@@ -28,9 +29,9 @@ def run(device: str | None) -> bool:
             results = check_operations(name)
     table = Table("operation", "dtype", "largest error", "allowed", "", title=f"gradients on {name}")
     for row in results:
-        verdict = "[green]right[/]" if row.passed else "[red bold]WRONG[/]"
+        verdict = Text("right", "green") if row.passed else Text("WRONG", "red bold")
         table.add_row(row.name, row.dtype, f"{row.error:.1e}", f"{row.tolerance:.1e}", verdict)
     console.print(table)
     wrong = sum(not row.passed for row in results)
-    console.print(f"{len(results) - wrong} right, {wrong} wrong", highlight=False)
+    console.print(f"{len(results) - wrong} right, {wrong} wrong")
     return wrong == 0

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.console import Console
 from rich.table import Table
 
 from ..core.device import use_device
 from ..core.hints import did_you_mean
 from ..testing.torch_peer import FAMILIES, PeerError, TorchProcess, compare_family
+from . import output
 from .errors import UsageError
 
 SHOWN = 5
@@ -40,7 +40,7 @@ def run(settings: Settings) -> bool:
     if settings.family is not None and settings.family not in FAMILIES:
         hint = did_you_mean(settings.family, FAMILIES)
         raise UsageError(f"family is {settings.family!r}, expected one of {', '.join(FAMILIES)}{hint}")
-    console = Console(width=max(Console().width, 100))
+    console = output.console(width=max(output.console().width, 100))
     python = str(settings.peer_python) if settings.peer_python else None
     try:
         with TorchProcess(python) as peer, use_device("cpu"), console.status("") as status:
@@ -58,5 +58,5 @@ def run(settings: Settings) -> bool:
     console.print(table)
     for row in results:
         for difference in row.differences[:SHOWN]:
-            console.print(f"{row.family}: {difference}", highlight=False, markup=False)
+            console.print(f"{row.family}: {difference}")
     return not any(row.differences for row in results)

@@ -8,6 +8,7 @@ import typer
 
 from ..core.device import DeviceError
 from ..training.data import DataError
+from .output import complain
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,7 +27,7 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except (DataError, DeviceError, UsageError, OSError) as error:
             message = " ".join(str(error).split())
-            typer.echo(f"gpuconv {command.__name__}: error: {message}", err=True)
+            complain(f"gpuconv {command.__name__}: error: {message}")
             raise typer.Exit(2) from error
 
     return wrapped

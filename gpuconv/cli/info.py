@@ -6,11 +6,11 @@ import platform
 import sys
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from .. import __version__
 from ..core.device import DeviceError, device, missing_for_cuda, missing_for_emulator
+from . import output
 
 
 def run() -> None:
@@ -20,7 +20,7 @@ def run() -> None:
     table.add_column(overflow="fold")
     for name, value in (*_versions(), *_device(), *_cpu(), *_caches()):
         table.add_row(name, value)
-    Console().print(table)
+    output.console().print(table)
 
 
 def _versions() -> list[tuple[str, str]]:

@@ -1,6 +1,5 @@
 """Labeled images, checked where they are put together, and the handwritten digits that ship with gpuconv."""
 
-from collections.abc import Iterable
 from importlib import resources
 from typing import Any, NamedTuple, Self
 
@@ -69,13 +68,12 @@ class Dataset(_Fields):
             raise TypeError(
                 f"Dataset: test_images has dtype {test_images.dtype}, expected {train_images.dtype} as train"
             )
-        labels = (np.ascontiguousarray(a, np.int64) for a in (train_labels, test_labels))
-        return super().__new__(cls, name, train_images, next(labels), test_images, next(labels), classes)
+        known, unseen = (np.ascontiguousarray(a, np.int64) for a in (train_labels, test_labels))
+        return super().__new__(cls, name, train_images, known, test_images, unseen, classes)
 
-    @classmethod
-    def _make(cls, iterable: Iterable[Any]) -> Self:
-        """Make a dataset of fields in order; `_replace` uses it."""
-        return cls(*iterable)
+    def _replace(self, **fields: Any) -> Self:
+        """Make a dataset with other fields, checked as well."""
+        return type(self)(**{**self._asdict(), **fields})
 
 
 def digits() -> Dataset:

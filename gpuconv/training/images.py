@@ -30,7 +30,7 @@ class ByteImages(np.lib.mixins.NDArrayOperatorsMixin):
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the array."""
-        return self._pixels.shape
+        return tuple(self._pixels.shape)
 
     @property
     def ndim(self) -> int:

@@ -71,6 +71,7 @@ def fit(
     largest_shift: int = 0,
     one_hot: bool = False,
     report: Callable[[Progress], None] | None = None,
+    after_epoch: Callable[[list[Epoch]], None] | None = None,
 ) -> list[Epoch]:
     """Train a classifier.
 
@@ -93,6 +94,8 @@ def fit(
         Give the loss one-hot rows instead of class indices, as the quadratic loss needs.
     report : callable, optional
         Called after every tenth batch and the last of an epoch.
+    after_epoch : callable, optional
+        Called with the epochs so far after each one, evaluation included: to save the model, for one thing.
 
     Returns
     -------
@@ -126,7 +129,7 @@ def fit(
     data = data._replace()  # checked again: its arrays may have been changed in place
     count, rate = len(data.train_labels), optimizer.lr
     rng = np.random.default_rng(seed)
-    rows = []
+    rows: list[Epoch] = []
     try:
         for epoch in range(1, epochs + 1):
             model.train()
@@ -141,6 +144,8 @@ def fit(
             meter.stop()
             test = evaluate(model, loss, data.test_images, data.test_labels, data.classes, one_hot=one_hot)
             rows.append(meter.row(*test, data.test_labels))
+            if after_epoch is not None:
+                after_epoch(rows)
     finally:
         optimizer.lr = rate
     return rows

@@ -1,6 +1,6 @@
 """Plots of a run, drawn without a display."""
 
-from pathlib import Path
+import io
 from typing import Any
 
 import numpy as np
@@ -8,8 +8,8 @@ import numpy as np
 from .loop import Epoch
 
 
-def curves(epochs: list[Epoch], path: Path) -> None:
-    """Plot loss and accuracy over the epochs, of training and test."""
+def curves(epochs: list[Epoch]) -> bytes:
+    """Plot loss and accuracy over the epochs, of training and test; the bytes of a PNG file."""
     figure, (loss, accuracy) = _figure((9, 3.5), 1, 2)
     numbers = [row.epoch for row in epochs]
     for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
@@ -19,14 +19,15 @@ def curves(epochs: list[Epoch], path: Path) -> None:
         axes.set(xlabel="epoch", title=name)
         axes.grid(alpha=0.3)
         axes.legend()
-    loss.set_yscale("log")
+    if any(row.train_loss > 0 or row.test_loss > 0 for row in epochs):  # with one class, both are 0
+        loss.set_yscale("log")
     best = max(row.test_accuracy for row in epochs)
     accuracy.set_title(f"accuracy (test: {epochs[-1].test_accuracy:.2%}, best {best:.2%})")
-    figure.savefig(path, dpi=120)
+    return _png(figure)
 
 
-def filters(before: np.ndarray[Any, Any], after: np.ndarray[Any, Any], path: Path) -> None:
-    """Draw the first channel of the first layer's kernels (K, C, R, S), before and after training."""
+def filters(before: np.ndarray[Any, Any], after: np.ndarray[Any, Any]) -> bytes:
+    """Draw the first channel of the first layer's kernels (K, C, R, S), before and after training, as a PNG file."""
     count = min(len(before), 32)
     columns = min(count, 8)
     rows = -(-count // columns)
@@ -40,11 +41,11 @@ def filters(before: np.ndarray[Any, Any], after: np.ndarray[Any, Any], path: Pat
         if i in (0, rows * columns):
             cell.set_title("before" if i == 0 else "after", loc="left", fontsize=9)
     figure.suptitle("first layer's kernels", fontsize=10)
-    figure.savefig(path, dpi=120)
+    return _png(figure)
 
 
-def confusion(labels: np.ndarray[Any, Any], predictions: np.ndarray[Any, Any], classes: int, path: Path) -> None:
-    """Draw the confusion matrix."""
+def confusion(labels: np.ndarray[Any, Any], predictions: np.ndarray[Any, Any], classes: int) -> bytes:
+    """Draw the confusion matrix, as a PNG file."""
     counts = np.zeros((classes, classes), int)
     np.add.at(counts, (labels, predictions), 1)
     figure, axes = _figure((5, 4.6), 1, 1)
@@ -56,7 +57,7 @@ def confusion(labels: np.ndarray[Any, Any], predictions: np.ndarray[Any, Any], c
                 axes.text(j, i, str(count), ha="center", va="center", fontsize=8, color="white" if dark else "black")
         axes.set(xticks=range(classes), yticks=range(classes))
     axes.set(xlabel="predicted", ylabel="true", title=f"{np.trace(counts)} of {counts.sum()} right")
-    figure.savefig(path, dpi=120)
+    return _png(figure)
 
 
 def _figure(size: tuple[float, float], rows: int, columns: int, **options: Any) -> tuple[Any, Any]:
@@ -65,3 +66,9 @@ def _figure(size: tuple[float, float], rows: int, columns: int, **options: Any) 
 
     figure = Figure(figsize=size, layout="constrained")
     return figure, figure.subplots(rows, columns, **options)
+
+
+def _png(figure: Any) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, dpi=120, format="png")
+    return file.getvalue()

@@ -194,6 +194,23 @@ def test_every_command_explains_itself(command):
     assert " ".join(["Usage:", "root", *command]) in " ".join(long.split())
 
 
+@pytest.mark.parametrize("flag", ["-O", "-OO"])
+def test_help_does_not_depend_on_docstrings(flag):
+    shown = subprocess.run([sys.executable, flag, "-m", "gpuconv", "-h"], capture_output=True, text=True, check=True)
+    text = " ".join(shown.stdout.replace("│", " ").split())
+    assert "Convolutional-network training for NumPy and CuPy arrays." in text
+    for line in ("train Train a LeNet", "info Show versions", "check Check the gradient", "bench Time kernels"):
+        assert line in text
+
+
+def test_measurements_are_not_begun_for_a_file_that_cannot_be_written(tmp_path):
+    for option in ("--json", "--plot"):
+        for path in (tmp_path, tmp_path / "no folder" / "file"):
+            code, output = run("bench", "pool", option, path)
+            assert code == 2
+            assert f"{option} is {path}, expected a file that can be written" in output.replace("\n", "")
+
+
 def test_the_module_runs_as_the_command():
     command = [sys.executable, "-m", "gpuconv"]
     shown = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)

@@ -1,19 +1,17 @@
 """Training: learning, reproducibility, symmetry, and what a run leaves behind."""
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
 import gpuconv
 from gpuconv import nn
 from gpuconv.optim import lr_scheduler
-from gpuconv.training import Dataset, digits, fit, lenet, loop, run_folder
+from gpuconv.training import Dataset, digits, fit, lenet, loop
 from gpuconv.training.augment import shifted
 from gpuconv.training.data import standardized
 
@@ -104,6 +102,12 @@ def test_a_seed_gives_the_same_bits_in_every_process(tmp_path):
     assert compiled.stdout == cached.stdout
 
 
+def test_what_comes_after_an_epoch_sees_it(data):
+    seen = []
+    _, rows = _train(_small(data, 64), epochs=3, after_epoch=lambda epochs: seen.append(list(epochs)))
+    assert seen == [rows[:1], rows[:2], rows]
+
+
 def test_progress_is_reported_every_tenth_batch_and_at_the_end(data):
     seen = []
     _, rows = _train(_small(data, 400), epochs=2, report=seen.append)
@@ -162,49 +166,6 @@ def test_an_explosion_in_the_last_step_is_found_by_the_evaluation(data):
 def test_wrong_options_are_named(option, data):
     with pytest.raises(ValueError, match=f"fit: {option} is 0, expected at least 1"):
         fit(_train, None, None, data, **{"epochs": 1, "batch_size": 1, option: 0})
-
-
-def _outcome(data, epochs):
-    model, rows = _train(_small(data, 64), epochs=epochs)
-    w = model[0].weight.data
-    predictions = np.zeros(len(data.test_labels), int)
-    return run_folder.Outcome(rows, model, data.test_labels, predictions, 10, (w * 0, w), 1.5, "cpu", 3)
-
-
-def test_a_run_folder_is_whole(tmp_path, data):
-    outcome = _outcome(data, 2)
-    run_folder.write(tmp_path / "run", outcome)
-    names = {"metrics.json", "model.safetensors", "curves.png", "filters.png", "confusion.png"}
-    assert {p.name for p in (tmp_path / "run").iterdir()} == names
-    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert set(metrics) == {"epochs", "test_accuracy", "seconds", "images_per_second", "device", "seed"}
-    assert (metrics["device"], metrics["seed"], metrics["seconds"]) == ("cpu", 3, 1.5)
-    assert len(metrics["epochs"]) == 2
-    state = load_file(tmp_path / "run" / "model.safetensors")
-    assert all(np.array_equal(state[name], a) for name, a in outcome.model.state_dict().items())
-    assert all((tmp_path / "run" / p).read_bytes().startswith(b"\x89PNG") for p in names if p.endswith("png"))
-
-
-def test_a_run_folder_is_never_overwritten(tmp_path, data):
-    (tmp_path / "run").mkdir()
-    with pytest.raises(FileExistsError, match="run exists"):
-        run_folder.write(tmp_path / "run", _outcome(data, 1))
-    assert list((tmp_path / "run").iterdir()) == []
-
-
-def test_a_failed_write_leaves_nothing(tmp_path, data, monkeypatch):
-    def fail(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(run_folder.plots, "confusion", fail)
-    with pytest.raises(OSError, match="disk full"):
-        run_folder.write(tmp_path / "run", _outcome(data, 1))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_run_folders_are_numbered(tmp_path):
-    (tmp_path / "digits-1").mkdir()
-    assert run_folder.next_folder(tmp_path, "digits") == tmp_path / "digits-2"
 
 
 def test_standardizing_uses_the_training_images_alone():
