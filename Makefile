@@ -6,7 +6,7 @@ INSTALL := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip in
 # Threads that wait sleep: two test processes share the cores.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: train test quick check-style sass test-emulator fuzz test-gpu examples docs package clean
+.PHONY: train test quick check-style sass test-emulator fuzz kills test-gpu examples docs package clean
 
 train: .venv/train.installed
 	$(BIN)/gpuconv train
