@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from .. import __version__
-from ..core.device import DeviceError, device, missing_for_cuda, missing_for_emulator
+from ..core.device import DeviceError, device, missing_for_cuda, missing_for_emulator, missing_for_kernels
 from . import output
 
 
@@ -57,6 +57,9 @@ def _device() -> list[tuple[str, str]]:
 
 
 def _cpu() -> list[tuple[str, str]]:
+    missing = missing_for_kernels()
+    if missing:
+        return [("kernels", f"none: {missing}")]
     import llvmlite.binding as llvm
     import numba
 
@@ -75,6 +78,8 @@ def _cpu() -> list[tuple[str, str]]:
 
 def _caches() -> list[tuple[str, str]]:
     """Where compiled code is read from and written to."""
+    if missing_for_kernels():
+        return []
     from numba.core import config
 
     from gpuconv.kernels.core import cache, cache_files

@@ -1,4 +1,4 @@
-"""What keeps this machine from running CUDA kernels, on a GPU or on the emulator; the only module that imports cupy."""
+"""What keeps this machine from running kernels, on a CPU, a GPU or the emulator; the only module that imports cupy."""
 
 import functools
 import importlib
@@ -8,6 +8,27 @@ import os
 from typing import Any
 
 import numpy as np
+
+
+def missing_for_kernels(target: str = "cpu") -> str | None:
+    """What keeps Numba from compiling or running kernels of "cpu" or "cuda", in a few words; None where nothing does.
+
+    Numba's environment variables decide when it is imported and when its threads start.
+    """
+    try:
+        numba = importlib.import_module("numba")
+    except ValueError as error:
+        return f"Numba cannot be imported with NUMBA_NUM_THREADS={os.environ.get('NUMBA_NUM_THREADS')}: {error}"
+    if numba.config.DISABLE_JIT:
+        return "NUMBA_DISABLE_JIT=1 keeps Numba from compiling"
+    # the threads of "default" can always be had, and start when they are needed
+    layer = numba.config.THREADING_LAYER
+    if target == "cpu" and layer != "default":
+        try:
+            importlib.import_module("gpuconv.kernels.cpu.parallel").start_pool()
+        except ValueError as error:
+            return f"NUMBA_THREADING_LAYER={layer}: {' '.join(str(error).split())}"
+    return None
 
 
 def missing_for_cuda() -> str | None:

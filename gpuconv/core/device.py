@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from .available import import_cupy, missing_for_cuda, missing_for_emulator
+from .available import import_cupy, missing_for_cuda, missing_for_emulator, missing_for_kernels
 from .hints import did_you_mean
 from .typing import Array
 
 __all__ = [
     "DEVICES", "Array", "DeviceError", "Target", "array_module", "device", "device_of", "is_cupy", "kernels_for",
-    "missing_for_cuda", "missing_for_emulator", "on_device_of", "to_device", "to_host", "use_device",
+    "missing_for_cuda", "missing_for_emulator", "missing_for_kernels", "on_device_of", "to_device", "to_host",
+    "use_device",
 ]  # fmt: skip
 
 DEVICES = ("auto", "cpu", "cuda", "emulator")
@@ -161,6 +162,8 @@ class Target:
     """
 
     def __init__(self, name: str) -> None:
+        if missing := missing_for_kernels(name):
+            raise DeviceError(f"kernels of gpuconv cannot run: {missing}")
         self.name = name
         self.runtime = importlib.import_module(f"gpuconv.kernels.{name}")
         self.index_bits: int = self.runtime.INDEX_BITS
@@ -219,7 +222,7 @@ def _auto() -> str:
 
 @functools.cache
 def _from_environment() -> str:
-    return _resolve(os.environ.get("GPUCONV_DEVICE", "auto"), "GPUCONV_DEVICE")
+    return _resolve(os.environ.get("GPUCONV_DEVICE") or "auto", "GPUCONV_DEVICE")
 
 
 def _resolve(name: str, source: str) -> str:
@@ -243,7 +246,7 @@ def _direct_launches() -> None:
     numpy_target = None
     emulated = sys.modules.get("gpuconv.emulator.device")
     if emulated is not None:
-        wanted = _chosen or os.environ.get("GPUCONV_DEVICE", "auto")
+        wanted = _chosen or os.environ.get("GPUCONV_DEVICE")
         (emulated.switch_on if wanted == "emulator" else emulated.switch_off)()
 
 
