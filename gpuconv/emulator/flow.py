@@ -17,6 +17,9 @@ CARRY = "%carry"
 
 MAX_CALL_DEPTH = 16
 
+SYSTEM_CALLS = {"vprintf": (32, 64, 64)}
+"""Functions of the driver's library -> bits of their result and of their arguments."""
+
 
 @dataclass
 class Block:
@@ -95,11 +98,27 @@ class _Inliner:
             else:
                 self.items.append(_rename_operands(item, names, prefix))
 
+    def system_call(self, item: Instruction, called: str, results: list[str], arguments: list[str]) -> None:
+        """A call into the driver's library as an instruction: arguments are loaded, the result is stored."""
+        self.calls += 1
+        bits = SYSTEM_CALLS[called]
+        registers = [f"call{self.calls}:{k}" for k in range(len(bits))]
+        self.registers |= dict(zip(registers, bits, strict=True))
+        for register, argument in zip(registers[1:], arguments, strict=True):
+            load = replace(item, parts=("ld", "param", "b64"), operands=[Name(register), Address(Name(argument))])
+            self.items.append(load)
+        self.items.append(replace(item, parts=(called,), operands=[Name(register) for register in registers]))
+        stored: list[Operand] = [Address(Name(results[0])), Name(registers[0])]
+        self.items.append(replace(item, parts=("st", "param", "b32"), operands=stored))
+
     def call(self, item: Instruction, names: dict[str, str], depth: int) -> None:
         """`call (result), function, (arguments);` with both lists optional."""
         lists = [[_name(o, names) for o in o.items] for o in item.operands if isinstance(o, Vector)]
         called = next(o.name for o in item.operands if isinstance(o, Name))
         function = self.module.functions.get(called)
+        if called in SYSTEM_CALLS and function is None and item.guard is None:
+            self.system_call(item, called, *lists)
+            return
         if function is None or item.guard is not None:
             raise EmulatorError(
                 "unsupported-instruction", f"call of {called}", Location(ptx_line=item.line, instruction=item.text)

@@ -16,6 +16,7 @@ HEAD = """.version 8.0
 .visible .entry kernel() { .reg .b32 %r<4>; mov.u32 %r1, 0;"""
 TESTED_ELSEWHERE = {
     "bar_result": "second half of bar.red, which flow.py splits off (test_warps)",
+    "vprintf": "the call of print, which flow.py makes an instruction (test_foreign)",
     "cp": "cp.async is tested by the kernels of faulty_ptx.py",
 }
 

@@ -64,6 +64,21 @@ def test_a_record_and_the_parent_of_a_view_are_written():
     assert parent.tolist() == [[0, 0, 7, 0]] * 4
 
 
+def test_print_in_a_kernel(capsys):
+    from numba import cuda
+
+    @cuda.jit
+    def prints(x):
+        i = cuda.grid(1)
+        if i % 20 == 0:
+            print("element", i, x[i], x[i] > 10)
+
+    emulator.run(prints, 2, 32, np.arange(64) / 2)
+    assert capsys.readouterr().out.splitlines() == [
+        f"element {i} {i / 2:f} {'True' if i > 20 else 'False'}" for i in (0, 20, 40, 60)
+    ]
+
+
 def test_at_least_20_right_and_20_wrong_kernels():
     assert len(RIGHT) >= 20
     assert len(WRONG) >= 20

@@ -47,6 +47,37 @@ def test_a_module_with_two_kernels_needs_a_name():
         emulator.run_ptx(CALL, 1, 32, np.zeros(32, np.float32), np.uint64(0))
 
 
+TABLES = """.version 8.0
+.target sm_80
+.address_size 64
+.visible .func one(.param .b32 x) { ret; }
+.visible .func garbled(.param .b32 x) { add.s32 %r1 %r2 = 3; }
+.global .align 8 .u64 functions[3] = {one, generic(garbled), nowhere};
+.global .align 4 .u32 numbers[3] = {7, 8, 9};
+.global .align 8 .u64 where[2] = {generic(numbers)+4, -1};
+.global .align 8 .u8 a_byte[2] = {0xFF(numbers), 0xFF00(numbers)};
+.visible .entry reads(.param .u64 y)
+{ .reg .b64 %p<4>; .reg .b32 %r<2>;
+  ld.param.u64 %p1, [y]; ld.global.u64 %p2, [where]; ld.u32 %r1, [%p2]; st.global.u32 [%p1], %r1; ret; }
+.visible .entry calls(.param .u64 y)
+{ .param .b32 x; call garbled, (x); ret; }
+.visible .entry indirect(.param .u64 y)
+{ .reg .b64 %p; .param .b32 x; ld.global.u64 %p, [functions]; call %p, (x), prototype; ret; }
+"""
+
+
+def test_initializers_hold_addresses():
+    y = np.zeros(1, np.int32)
+    emulator.run_ptx(TABLES, 1, 1, y, name="reads")
+    assert y[0] == 8
+
+
+@pytest.mark.parametrize(("name", "message"), [("calls", "bad-ptx: found '='"), ("indirect", "call of %p")])
+def test_functions_that_cannot_run_are_reported_where_they_are_called(name, message):
+    with pytest.raises(emulator.EmulatorError, match=message):
+        emulator.run_ptx(TABLES, 1, 1, np.zeros(1, np.int32), name=name)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -55,7 +86,7 @@ def test_a_module_with_two_kernels_needs_a_name():
         (".visible .entry k()\n{ bra nowhere; }", "branch to an undefined label .*line 2"),
         (".visible .entry k()\n{ ret;", "function k has no closing brace"),
         (".visible .entry k()\n{ .reg .b32 %r<2>;\n tcgen05.mma %r1; ret; }", "unsupported-instruction: tcgen05"),
-        (".visible .entry k()\n{ call vprintf; ret; }", "unsupported-instruction: call of vprintf"),
+        (".visible .entry k()\n{ call malloc; ret; }", "unsupported-instruction: call of malloc"),
     ],
 )  # fmt: skip
 def test_invalid_ptx_is_reported(text, message):

@@ -4,7 +4,7 @@ import functools
 
 import llvmlite.binding
 
-from . import atomics, copies, memory, schedule, tensor, warp
+from . import atomics, copies, memory, printing, schedule, tensor, warp
 from .access import LINKED
 from .lanes import lane_function
 
@@ -19,6 +19,7 @@ _FIXED = {
     "wait": copies.wait,
     "ldmatrix": tensor.ldmatrix,
     "mma": tensor.mma,
+    "vprintf": printing.vprintf,
 }
 
 

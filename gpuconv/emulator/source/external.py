@@ -93,7 +93,8 @@ def nvrtc(source: str, name: str, architecture: tuple[int, int]) -> str:
     (error,) = binding.nvrtcCompileProgram(program, len(options), [o.encode() for o in options])
     if error != binding.nvrtcResult.NVRTC_SUCCESS:
         log = _text(binding, binding.nvrtcGetProgramLogSize, binding.nvrtcGetProgramLog, program)
-        raise EmulatorError("bad-launch", f"{name} does not compile as CUDA C++: {log.strip()}")
+        hint = "pip install nvidia-cuda-runtime has the toolkit's headers; " if "could not open source" in log else ""
+        raise EmulatorError("bad-launch", f"{name} does not compile as CUDA C++: {hint}{log.strip()}")
     return _text(binding, binding.nvrtcGetPTXSize, binding.nvrtcGetPTX, program)
 
 

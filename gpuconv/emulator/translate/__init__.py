@@ -7,12 +7,24 @@ from ..errors import Location
 from ..flow import Block, Kernel, ends_block
 from ..ptx import Instruction, Name
 from ..runtime import state as s
-from . import bits, control, conversion, floating, integer, memory, tensor, warp
+from . import bits, control, conversion, floating, integer, memory, system, tensor, warp
 from .code import Code
 from .groups import TABLE
 from .layout import Layout
 
-__all__ = ["Program", "bits", "control", "conversion", "floating", "integer", "memory", "tensor", "translate", "warp"]
+__all__ = [
+    "Program",
+    "bits",
+    "control",
+    "conversion",
+    "floating",
+    "integer",
+    "memory",
+    "system",
+    "tensor",
+    "translate",
+    "warp",
+]
 
 
 @dataclass
