@@ -13,10 +13,11 @@ and multiplies with all of the tiles: neither the transformed filters, which are
 filters, nor the products reach memory. Where filters and channels are few, threads work alone: each
 keeps all filters, and the transformed tiles of a task do not leave its second-level cache either.
 
-In float32 the error is some 1e-5 of the largest output: the matrices multiply by up to 8 and cancel. NaN and infinity
-spread over the tiles they touch, and come out as NaN.
+In float32 the error is some twice that of the direct algorithm. Images that would lose more, or whose results are not
+finite, are computed directly (winograd_guard.py).
 """
 
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from numba import njit
@@ -25,7 +26,8 @@ from ...cpu.microkernel import multiply_packed
 from ...cpu.parallel import on_threads, share, workspace, zeros
 from ...cpu.plan import pack_tables, record, scratch_or_new, table
 from ...cpu.registers import MR, NV, lanes, tile_columns
-from .correlation import CorrelationPlan, Lattice
+from . import direct
+from .correlation import Lattice
 from .epilogue import epilogue
 from .winograd_filters import (
     MATRIX_GAP,
@@ -37,6 +39,7 @@ from .winograd_filters import (
     scratch_size,
     transform_filters,
 )
+from .winograd_guard import GuardedPlan, is_finite
 from .winograd_taps import dgrad_taps, fprop_taps
 from .winograd_tiles import Tiles, cut, fill_inputs, input_size, output_size, plane_size, task_bounds, task_count
 from .winograd_transforms import INPUT, TILE_POSITIONS, gather_sandwich, output_matrix, scatter_sandwich
@@ -75,15 +78,23 @@ _transform_output_4, _transform_output_2 = scatter_sandwich(output_matrix(3)), s
 
 def fprop_plan(shape, dtype, limits=LIMITS):
     """The plan of a forward pass."""
-    return _winograd_plan(shape.x_shape, shape.y_shape, False, shape, *fprop_taps(shape), dtype, limits)
+    plan = partial(_direct_plan, direct.fprop_plan, shape, dtype)
+    return _winograd_plan(shape.x_shape, shape.y_shape, False, shape, *fprop_taps(shape), dtype, limits, plan)
 
 
 def dgrad_plan(shape, dtype, limits=LIMITS):
     """The plan of an input gradient."""
-    return _winograd_plan(shape.y_shape, shape.x_shape, True, shape, *dgrad_taps(shape), dtype, limits)
+    plan = partial(_direct_plan, direct.dgrad_plan, shape, dtype)
+    return _winograd_plan(shape.y_shape, shape.x_shape, True, shape, *dgrad_taps(shape), dtype, limits, plan)
 
 
-def _winograd_plan(read_shape, written_shape, transposed, shape, correlation, tap_table, dtype, limits):
+@lru_cache(maxsize=256)
+def _direct_plan(make_plan, shape, dtype, images):
+    """The direct algorithm's plan for some images of a problem."""
+    return make_plan(shape._replace(n=images), dtype)
+
+
+def _winograd_plan(read_shape, written_shape, transposed, shape, correlation, tap_table, dtype, limits, direct_plan):
     """The plan of a pass from an array of one shape to one of another."""
     (n, k, p, q), channels, step = written_shape, read_shape[1], correlation.writes
 
@@ -98,10 +109,10 @@ def _winograd_plan(read_shape, written_shape, transposed, shape, correlation, ta
         private, (f, g, offsets) = False, blocked(False)
     batch = 0 if private else max(1, min(task_count(g), limits.shared_elements // _task_size(g)))
     tables, bounds = pack_tables(tap_table, *offsets)
-    return CorrelationPlan(
+    return GuardedPlan(
         _run_winograd, [*g, *f, *Lattice(k, p, q, g.p, g.q, 0, step, 0, step), batch, *bounds], tables, dtype, k,
         tasks=task_count(g) if private else batch * -(-k // block_filters(f)), serial=False,
-        scratch=batch * _task_size(g),
+        scratch=batch * _task_size(g), direct=direct_plan,
     )  # fmt: skip
 
 
@@ -117,14 +128,14 @@ def _block(read_shape, k, size, taps, transposed, correlation, dtype, private, l
 
 
 @njit(cache=True, nogil=True)
-def _run_winograd(sizes, tables, scratch, x, w, bias, activation, slope, pre_activation, y, threads):
+def _run_winograd(sizes, tables, scratch, x, w, bias, activation, slope, pre_activation, y, redo, threads):
     """Transform the tiles of some tasks, then multiply; or both in each thread, for its share of the tasks."""
     x, w, pre_activation, y = x.reshape(-1), w.reshape(-1), pre_activation.reshape(-1), y.reshape(-1)
     g, f, lattice = record(Tiles, sizes, 0), record(Filters, sizes, FILTERS), record(Lattice, sizes, LATTICE)
     taps, inputs = table(tables, sizes, TABLES), table(tables, sizes, TABLES + 1)
     outputs, batch = table(tables, sizes, TABLES + 2), sizes[BATCH]
     v = scratch_or_new(scratch, 0, batch * _task_size(g), x)
-    problem = (g, f, inputs, outputs, x, taps, w, v, lattice, bias, activation, slope, pre_activation, y)
+    problem = (g, f, inputs, outputs, x, taps, w, v, lattice, bias, activation, slope, pre_activation, y, redo)
     if batch == 0:
         on_threads(_correlate_private, problem, threads)
         return
@@ -191,8 +202,8 @@ def _transform_tiles(g, sources, x, v, task0, count, thread, threads):
 
 @njit(cache=True, nogil=True)
 def _correlate_shared(
-    g, f, inputs, targets, x, taps, w, v, lattice, bias, activation, slope, pre_activation, y, task0, count, thread,
-    threads,
+    g, f, inputs, targets, x, taps, w, v, lattice, bias, activation, slope, pre_activation, y, redo, task0, count,
+    thread, threads,
 ):  # fmt: skip
     """The equation at the head of this file, for some tasks and one thread's blocks of filters.
 
@@ -209,13 +220,14 @@ def _correlate_shared(
             transform_filters(f, w, taps, block, a, work)
         task = task0 + unit % count
         _multiply_filters(g, f, task, block, a, v, unit % count * _task_size(g), m)
-        _store_tiles(g, f, targets, task, block, m, outputs, lattice, bias, activation, slope, pre_activation, y)
+        _store_tiles(g, f, targets, task, block, m, outputs, lattice, bias, activation, slope, pre_activation, y, redo)
 
 
 @njit(cache=True, nogil=True)
 def _correlate_private(
-    g, f, inputs, targets, x, taps, w, shared, lattice, bias, activation, slope, pre_activation, y, thread, threads
-):
+    g, f, inputs, targets, x, taps, w, shared, lattice, bias, activation, slope, pre_activation, y, redo, thread,
+    threads,
+):  # fmt: skip
     """The same of all filters, for one thread's tasks.
 
     FLOPs: 72 K C for each tile. Bytes: x and y once, w once a thread.
@@ -228,7 +240,7 @@ def _correlate_private(
     for task in range(first, last):
         _transform_tiles(g, inputs, x, v, task, 1, 0, 1)
         _multiply_filters(g, f, task, 0, a, v, 0, m)
-        _store_tiles(g, f, targets, task, 0, m, outputs, lattice, bias, activation, slope, pre_activation, y)
+        _store_tiles(g, f, targets, task, 0, m, outputs, lattice, bias, activation, slope, pre_activation, y, redo)
 
 
 @njit(cache=True, nogil=True)
@@ -250,7 +262,7 @@ def _multiply_filters(g, f, task, block, a, v, start, m):
 
 
 @njit(cache=True, nogil=True)
-def _store_tiles(g, f, targets, task, block, m, outputs, lattice, bias, activation, slope, pre_activation, y):
+def _store_tiles(g, f, targets, task, block, m, outputs, lattice, bias, activation, slope, pre_activation, y, redo):
     """Results of a task and a block: of every filter, the phases one after the other."""
     n, images, first, last = task_bounds(g, task)
     stride, pitch, k0, step = _product_stride(g, f), g.edge * g.across, block * block_filters(f), lattice.row_step
@@ -269,6 +281,9 @@ def _store_tiles(g, f, targets, task, block, m, outputs, lattice, bias, activati
             p, q = (lattice.height - i + step - 1) // step, (lattice.width - j + step - 1) // step
             p0, p1 = g.edge * first, min(g.edge * last, p)
             if p0 < p1 and q > 0:
+                for image in range(images):
+                    if not is_finite(outputs, image * image_stride, (p1 - p0 - 1) * pitch + q):
+                        redo[n + image] = True
                 part = Lattice(lattice.k, lattice.height, lattice.width, p, q, i, step, j, step)
                 epilogue(
                     part, outputs, 0, 0, 1, image_stride, images, pitch, n, k, p0, p1,

@@ -4,9 +4,12 @@ Along an axis a tile of m outputs reads 6 inputs d through r = 7 - m taps w, and
 
     y = A^T [ (G w) . (B^T d) ],
 
-where B^T evaluates d at the points 0, 1, -1, 2, -2 and infinity, whatever r is: it is the transpose of what finds a
-polynomial of degree 5 through these points (Winograd 1980; Lavin and Gray 2016, F(4, 3)). G evaluates the taps at the
-points, over the products of a point's differences to the others, and A^T adds up powers of the points.
+where B^T evaluates d at the points 0, 2/3, -2/3, 3/2, -3/2 and infinity, whatever r is: it is the transpose of what
+finds a polynomial of degree 5 through these points (Winograd 1980; Lavin and Gray 2016, F(4, 3)). G evaluates the taps
+at the points, over the products of a point's differences to the others, and A^T adds up powers of the points.
+
+Points and their reciprocals keep the matrices' entries near 1: the error is less than half of that with the usual 0, 1,
+-1, 2, -2 (Barabasz, Anderson, Soodhalter and Gregg 2020 on the choice of points), for as many operations.
 
 In a transform one lane is one tile throughout, and the matrices are constants unrolled into the code. Tiles are read
 from images, and written to them, as quads of neighboring elements that are transposed in registers, so a lane may hold
@@ -14,24 +17,19 @@ any tile of any image.
 """
 
 import math
+from fractions import Fraction
 
 from numba import types
 from numba.extending import intrinsic
 
 from ...cpu.emitter import Emitter
 
-POINTS = (0, 1, -1, 2, -2)
+POINTS = (Fraction(0), Fraction(2, 3), Fraction(-2, 3), Fraction(3, 2), Fraction(-3, 2))
 TILE_SIDE = 6
 """Points, and inputs of a tile, along an axis."""
 
 TILE_POSITIONS = TILE_SIDE * TILE_SIDE
 """Points of a tile: the products at each are one GEMM."""
-
-INPUT = (
-    (4, 0, -5, 0, 1, 0), (0, -4, -4, 1, 1, 0), (0, 4, -4, -1, 1, 0),
-    (0, -2, -1, 2, 1, 0), (0, 2, -1, -2, 1, 0), (0, 4, 0, -5, 0, 1),
-)  # fmt: skip
-"""B^T."""
 
 
 def outputs_of(taps):
@@ -39,16 +37,32 @@ def outputs_of(taps):
     return TILE_SIDE + 1 - taps
 
 
+def input_matrix():
+    """B^T, a row for each point: the coefficients of the product of x - q over all other points q, from x^0 on."""
+    return tuple(_coefficients([q for q in POINTS if q != p]) for p in (*POINTS, None))
+
+
+def _coefficients(roots):
+    """TILE_SIDE coefficients of the product of x - root."""
+    polynomial = [1]
+    for root in roots:
+        polynomial = [low - root * high for low, high in zip([0, *polynomial], [*polynomial, 0], strict=True)]
+    return (*map(float, polynomial), *[0.0] * (TILE_SIDE - len(polynomial)))
+
+
 def filter_matrix(taps):
     """G, six rows: powers of a point over the product of its differences; the last tap at infinity."""
-    rows = [tuple(p**i / math.prod(p - other for other in POINTS if other != p) for i in range(taps)) for p in POINTS]
+    rows = [tuple(float(p**i / math.prod(p - q for q in POINTS if q != p)) for i in range(taps)) for p in POINTS]
     return (*rows, (*[0] * (taps - 1), 1))
 
 
 def output_matrix(taps):
     """A^T, a row for each output: a power of each point; infinity counts in the last one."""
     outputs = outputs_of(taps)
-    return tuple((*(p**i for p in POINTS), int(i == outputs - 1)) for i in range(outputs))
+    return tuple((*(float(p**i) for p in POINTS), float(i == outputs - 1)) for i in range(outputs))
+
+
+INPUT = input_matrix()
 
 
 def transposed(matrix):

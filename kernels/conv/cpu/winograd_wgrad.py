@@ -13,17 +13,20 @@ threads work alone: the transformed tiles of a task stay in one second-level cac
 added in the order of the threads: the same bits on every run with so many threads.
 """
 
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from numba import njit
 
 from ...cpu.microkernel import multiply_packed
 from ...cpu.parallel import on_threads, share, workspace, zeros
-from ...cpu.plan import Plan, pack_tables, record, scratch_or_new, table
+from ...cpu.plan import pack_tables, record, scratch_or_new, table
 from ...cpu.registers import MR, NV, lanes, tile_columns
 from ...cpu.simd_rows import add_row, copy_row
 from ...cpu.transpose import transpose
+from . import direct_wgrad
 from .winograd import LIMITS, MATRIX_GAP, transform_input
+from .winograd_guard import GuardedWgradPlan
 from .winograd_taps import fprop_taps
 from .winograd_tiles import Tiles, cut, fill_inputs, fill_outputs, input_size, plane_size, task_bounds, task_count
 from .winograd_transforms import (
@@ -83,11 +86,12 @@ def wgrad_plan(shape, dtype, limits=LIMITS):
     v, u = (0 if private else TILE_POSITIONS * (size * t.count + MATRIX_GAP) for size in (channels, filters))
     by_lane = [[lane * size for lane in range(vector)] for size in (plane_size(t), _gradient_size(t))]
     tables, bounds = pack_tables(taps, *offsets, *by_lane)
-    return Plan(
+    return GuardedWgradPlan(
         _run_winograd_wgrad, [*t, *TileSums(channels, filters, shape.k, private, kept), *bounds], tables, dtype,
         tasks=task_count(t) if private else max(2, units), serial=False,
         scratch=v + u + (0 if private else kept * _unit_size(t)),
         scratch_per_thread=kept * _unit_size(t) if private else 0,
+        direct=lru_cache(maxsize=1)(partial(direct_wgrad.wgrad_plan, shape, dtype)),
     )  # fmt: skip
 
 
