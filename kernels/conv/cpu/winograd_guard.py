@@ -21,11 +21,8 @@ from ...cpu import simd
 from ...cpu.parallel import share, streaming, workspace
 from ...cpu.plan import Plan
 from ...cpu.simd import lanes_of, maximum, reduce_max
+from ..outliers import OUTLIER
 from .correlation import CorrelationPlan
-
-OUTLIER = 8
-"""Brightest pixel over the mean one: its error is then that of ordinary images still (tests/conv/cpu/test_winograd.py).
-"""
 
 BLOCK_PIXELS = 1024
 """Summed over channels at once, in the first-level cache."""

@@ -8,7 +8,7 @@ columns.
 from functools import lru_cache
 
 from ...core.scalar import activate, activate_grad
-from ...core.scalar_math import HALF, inlined
+from ...core.scalar_math import HALF, ZERO, inlined
 from ...cuda import sliding_window
 from ...cuda.launch import cuda, int32, uint32
 from ...cuda.ptx import divide
@@ -153,12 +153,13 @@ def epilogue(total, valid, channel, at, bias, has_bias, activation, slope, pre_a
 
 @cuda.jit(cache=True)
 def conv2d_winograd_output(
-    products, bias, has_bias, activation, slope, pre_activation, grad_activation, y,
+    products, bias, has_bias, activation, slope, pre_activation, grad_activation, flags, y,
     size, K, P, Q, count, tiles, across,
     count_factor, count_shift, tiles_factor, tiles_shift, across_factor, across_shift,
 ):  # fmt: skip
     """y = f(A^T m A + bias[k]) f'(pre_activation) of the 4x4 products m of a tile: 2x2 outputs, inside of the image.
 
+    flags[n] = 1 where A^T m A is not finite.
     products [position][k][n, tile], y and pre_activation (N, K, P, Q) with the filters of all groups. Thread i is
     (k, n, tile). FLOPs: 24 a tile and filter. Bytes: products once, y once.
     """
@@ -176,6 +177,10 @@ def conv2d_winograd_output(
     a, b = winograd_output(m0[0], m1[0], m2[0], m3[0]), winograd_output(m0[1], m1[1], m2[1], m3[1])
     c, d = winograd_output(m0[2], m1[2], m2[2], m3[2]), winograd_output(m0[3], m1[3], m2[3], m3[3])
     upper, lower = winograd_output(a[0], b[0], c[0], d[0]), winograd_output(a[1], b[1], c[1], d[1])
+    # What is not finite makes a sum of zeros NaN.
+    zeros = (upper[0] + upper[1]) * ZERO + (lower[0] + lower[1]) * ZERO
+    if zeros != ZERO:
+        cuda.atomic.max(flags, n, 1)
     # Epilogue: bias, activation, store.
     at = uint32(uint32(uint32(n * uint32(K)) + k) * uint32(P * Q) + uint32(p * Q + q))
     has_lower, has_right = int32(p + 1) < P, int32(q + 1) < Q

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import gpuconv
-from gpuconv.kernels.conv.cpu.winograd_guard import OUTLIER, outliers, runs_of
+from gpuconv.kernels.conv.cpu.winograd_guard import outliers, runs_of
+from gpuconv.kernels.conv.outliers import OUTLIER
 from gpuconv.testing import assert_close
 
 N, C, K, SIDE = 3, 16, 16, 20
@@ -42,7 +43,7 @@ def test_an_outlier_costs_other_pixels_nothing(run, value, arrays):
 
 
 def test_an_outlier_of_one_channel_is_found(arrays):
-    x, w = arrays
+    x, _ = arrays
     x[2, 5, 0, 0] = 1e4
     assert outliers(x).tolist() == [False, False, True]
 

@@ -82,3 +82,42 @@ def test_auto_takes_it_where_channels_pay_for_the_transforms():
     assert "conv2d_winograd_input" in names(256, np.float32)
     assert "conv2d_winograd_input" not in names(16, np.float32)
     assert "conv2d_winograd_input" not in names(256, np.float64)
+
+
+@pytest.fixture
+def arrays():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((3, 8, 9, 7), np.float32)
+    return x, rng.standard_normal((6, 8, 3, 3), np.float32) / 8
+
+
+def _forward(x, w, algorithm, activation=None):
+    return gpuconv.conv2d(x, w, padding=1, algorithm=algorithm, activation=activation)
+
+
+def _input_grad(x, w, algorithm):
+    dy = np.ascontiguousarray(x[:, :6])
+    return gpuconv.conv2d_input_grad(dy, w, x.shape, padding=1, algorithm=algorithm)
+
+
+@pytest.mark.parametrize("run", [_forward, _input_grad])
+@pytest.mark.parametrize("value", [1e4, 1e19, 1e37, np.inf, np.nan])
+def test_an_outlier_costs_other_pixels_nothing(run, value, arrays, emulated):
+    x, w = arrays
+    ordinary = run(x, w, "winograd")
+    x[1, :, 4, 4] = value
+    y, direct = run(x, w, "winograd"), run(x, w, "direct")
+    away = np.ones(x.shape[2:], bool)
+    away[3:6, 3:6] = False
+    np.testing.assert_allclose(y[1][:, away], direct[1][:, away], rtol=0, atol=3e-6)
+    np.testing.assert_array_equal(np.isfinite(y), np.isfinite(direct))
+    for image in (0, 2):  # which are still tiled
+        np.testing.assert_array_equal(y[image], ordinary[image])
+
+
+def test_large_weights_overflow_before_the_activation(arrays, emulated):
+    """What is not finite is seen though relu would hide it."""
+    x, w = arrays
+    w = np.sign(w) * np.float32(3e37)
+    y, direct = (_forward(x, w, algorithm, "relu") for algorithm in ("winograd", "direct"))
+    np.testing.assert_allclose(y, direct, rtol=1e-6)
