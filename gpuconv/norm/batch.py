@@ -200,9 +200,21 @@ def _batch_norm(
         y = call.output(x.shape, out, coinciding=(x,))
         if training:  # after all checks, since the running statistics change
             mean, var = _statistics(call, x, mean, var, factor)
-        statistics = mean.reshape(1, -1), var.reshape(1, -1)
-        call.kernels.norm.normalize(rows_of(x), *statistics, weight, bias, tiny, rows_of(y))
+        if x.size:
+            inverse = inverse_deviations(call, rows_of(x), mean, var, tiny, training)
+            statistics = mean.reshape(1, -1), inverse.reshape(1, -1)
+            call.kernels.norm.normalize(rows_of(x), *statistics, weight, bias, rows_of(y))
     return call.finish(y)
+
+
+def inverse_deviations(call: Call, x: Array, mean: Array, var: Array, eps: Any, of_x: bool) -> Array:
+    """1 / sqrt(var + eps) of each set x[:, b, :], from x itself where the variance has no number in its type.
+
+    A variance of x that has underflowed is mended too, if the statistics are those of x.
+    """
+    inverse = call.output(mean.shape)
+    call.kernels.norm.inverse_deviations(x, mean, var, eps, of_x, inverse)
+    return inverse
 
 
 def rows_of(x: Array) -> Array:

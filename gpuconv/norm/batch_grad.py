@@ -3,7 +3,7 @@
 from ..core.call import Call
 from ..core.device import Array, array_module
 from ..core.options import finite, flag
-from .batch import require_channels, require_layout, rows_of
+from .batch import inverse_deviations, require_channels, require_layout, rows_of
 
 
 def batch_norm1d_grad(
@@ -114,13 +114,15 @@ def _batch_norm_grad(
         # sums of dy and dy xhat per channel, from them dweight, dbias and the means
         sums, means = ([call.output((1, x.shape[1])) for _ in range(2)] for _ in range(2))
         dweight, dbias = (call.output(x.shape[1:2]) for _ in range(2))
-        statistics, terms = (mean.reshape(1, -1), var.reshape(1, -1)), max(x.size // max(x.shape[1], 1), 1)
-        kernels.gradient_sums(rows_of(dy), rows_of(x), *statistics, tiny, *sums)
+        terms = max(x.size // max(x.shape[1], 1), 1)
+        inverse = inverse_deviations(call, rows_of(x), mean, var, tiny, batch_statistics)
+        statistics = mean.reshape(1, -1), inverse.reshape(1, -1)
+        kernels.gradient_sums(rows_of(dy), rows_of(x), *statistics, *sums)
         kernels.set_means(*sums, weight, terms, *means, dweight, dbias)
         # dx, through the batch statistics if they depend on x
         if batch_statistics:
-            kernels.input_grad(rows_of(dy), rows_of(x), *statistics, weight, tiny, *means, rows_of(dx))
+            kernels.input_grad(rows_of(dy), rows_of(x), *statistics, weight, *means, rows_of(dx))
         else:
             zeros = array_module(mean).zeros_like(statistics[0])
-            kernels.normalize(rows_of(dy), zeros, statistics[1], weight, None, tiny, rows_of(dx))
+            kernels.normalize(rows_of(dy), zeros, statistics[1], weight, None, rows_of(dx))
     return call.finish(dx), call.finish(dweight), call.finish(dbias)

@@ -8,7 +8,7 @@ from ..core.call import Call
 from ..core.device import Array
 from ..core.options import finite
 from ..core.shapes import positive
-from .batch import require_channels, rows_of
+from .batch import inverse_deviations, require_channels, rows_of
 
 
 def group_norm(
@@ -73,7 +73,8 @@ def group_norm(
         _require_statistics(op, x, groups, mean=mean, var=var)
         y = call.output(x.shape, out, coinciding=(x,))
         if x.size:
-            call.kernels.norm.normalize(rows_of(x), mean, var, weight, bias, tiny, rows_of(y))
+            inverse = inverse_deviations(call, _sets_of(x, groups), mean, var, tiny, True)
+            call.kernels.norm.normalize(rows_of(x), mean, inverse, weight, bias, rows_of(y))
     return call.finish(y)
 
 
@@ -174,9 +175,10 @@ def group_norm_grad(
         if x.size:
             sums, means = ([call.output(shape) for _ in range(2)] for shape in ((n, c), (n, groups)))
             planes = (1, n * c, positions)
-            kernels.gradient_sums(dy.reshape(planes), x.reshape(planes), mean, var, tiny, *sums)
+            inverse = inverse_deviations(call, _sets_of(x, groups), mean, var, tiny, True)
+            kernels.gradient_sums(dy.reshape(planes), x.reshape(planes), mean, inverse, *sums)
             kernels.set_means(*sums, weight, c // groups * positions, *means, dweight, dbias)
-            kernels.input_grad(rows_of(dy), rows_of(x), mean, var, weight, tiny, *means, rows_of(dx))
+            kernels.input_grad(rows_of(dy), rows_of(x), mean, inverse, weight, *means, rows_of(dx))
         else:
             dweight[...] = dbias[...] = 0
     return call.finish(dx), call.finish(dweight), call.finish(dbias)
@@ -186,10 +188,16 @@ def _statistics(call: Call, x: Array, groups: int) -> tuple[Array, Array]:
     """Mean and variance of each sample's groups of channels, 0 for an empty x."""
     mean, var = (call.output((x.shape[0], groups)) for _ in range(2))
     if x.size:
-        call.kernels.norm.moments(x.reshape(1, mean.size, x.size // mean.size), mean, var)
+        call.kernels.norm.moments(_sets_of(x, groups), mean, var)
     else:
         mean[...] = var[...] = 0
     return mean, var
+
+
+def _sets_of(x: Array, groups: int) -> Array:
+    """x as (1, sets, elements of a set), the layout of the reductions."""
+    sets: Array = x.reshape(1, x.shape[0] * groups, x.size // (x.shape[0] * groups))
+    return sets
 
 
 def _groups(op: str, x: Array, num_groups: int) -> int:

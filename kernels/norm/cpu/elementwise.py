@@ -1,0 +1,93 @@
+"""The passes of normalization that write, on the CPU; rows of one element are taken together, as a row of channels."""
+
+import numpy as np
+
+from ...cpu.parallel import share, streaming
+from ..scalar import normalized, normalized_grad
+
+
+def normalize(x, mean, inverse, weight, bias, y):
+    """y = weight (x - mean) inverse + bias, inverse = 1 / sqrt(variance + eps)."""
+    affine = _channel_values(x, weight, 1), _channel_values(x, bias, 0)
+    if x.shape[2] == 1:
+        matrix = x.shape[:2]
+        _normalize_rows(matrix[0], x.size, x.reshape(matrix), mean, inverse, *affine, y.reshape(matrix))
+    else:
+        _normalize(x.shape[0] * x.shape[1], x.size, x, mean, inverse, *affine, y)
+
+
+def input_grad(dy, x, mean, inverse, weight, mean_dy, mean_dyx, dx):
+    """dx = (weight dy - mean_dy - xhat mean_dyx) inverse."""
+    values = mean, inverse, _channel_values(x, weight, 1), mean_dy, mean_dyx
+    if x.shape[2] == 1:
+        matrix = x.shape[:2]
+        _input_grad_rows(matrix[0], x.size, dy.reshape(matrix), x.reshape(matrix), *values, dx.reshape(matrix))
+    else:
+        _input_grad(x.shape[0] * x.shape[1], x.size, dy, x, *values, dx)
+
+
+def _channel_values(x, values, default):
+    """The values, or an array of the default for None."""
+    return np.full(x.shape[1], default, x.dtype) if values is None else values
+
+
+# streaming divides as NumPy does: a deviation of 0 gives infinities, as in PyTorch.
+@streaming
+def _normalize(x, mean, inverse, weight, bias, y, thread, threads):
+    """x and y (N, C, L), statistics (M, G), weight and bias (C,); a thread takes rows (n, c)."""
+    first, last = share(x.shape[0] * x.shape[1], thread, threads)
+    for row in range(first, last):
+        n, c = row // x.shape[1], row % x.shape[1]
+        m, g = n % mean.shape[0], c // (x.shape[1] // mean.shape[1])
+        source, target, center = x[n, c], y[n, c], mean[m, g]
+        scale, offset = weight[c] * inverse[m, g], bias[c]
+        for i in range(source.size):
+            target[i] = normalized(source[i], center, scale, offset)
+
+
+@streaming
+def _normalize_rows(x, mean, inverse, weight, bias, y, thread, threads):
+    """_normalize for x and y (N, C); a thread takes samples."""
+    first, last = share(x.shape[0], thread, threads)
+    channels = x.shape[1] // max(mean.shape[1], 1)
+    for n in range(first, last):
+        source, target = x[n], y[n]
+        centers, inverses = mean[n % mean.shape[0]], inverse[n % mean.shape[0]]
+        for c in range(source.size if channels == 1 else 0):
+            target[c] = normalized(source[c], centers[c], weight[c] * inverses[c], bias[c])
+        for g in range(centers.size if channels > 1 else 0):
+            start, center, factor = g * channels, centers[g], inverses[g]
+            values, result = source[start : start + channels], target[start : start + channels]
+            scales, offsets = weight[start : start + channels], bias[start : start + channels]
+            for c in range(values.size):
+                result[c] = normalized(values[c], center, scales[c] * factor, offsets[c])
+
+
+@streaming
+def _input_grad(dy, x, mean, inverse, weight, mean_dy, mean_dyx, dx, thread, threads):
+    """dy, x and dx (N, C, L), statistics and means (M, G), weight (C,); a thread takes rows (n, c)."""
+    first, last = share(x.shape[0] * x.shape[1], thread, threads)
+    for row in range(first, last):
+        n, c = row // x.shape[1], row % x.shape[1]
+        m, g = n % mean.shape[0], c // (x.shape[1] // mean.shape[1])
+        gradient, source, target = dy[n, c], x[n, c], dx[n, c]
+        center, factor, scale = mean[m, g], inverse[m, g], weight[c]
+        slope, lean = mean_dy[m, g], mean_dyx[m, g]
+        for i in range(source.size):
+            target[i] = normalized_grad(gradient[i], source[i], center, factor, scale, slope, lean)
+
+
+@streaming
+def _input_grad_rows(dy, x, mean, inverse, weight, mean_dy, mean_dyx, dx, thread, threads):
+    """_input_grad for dy, x and dx (N, C); a thread takes samples."""
+    first, last = share(x.shape[0], thread, threads)
+    channels = x.shape[1] // max(mean.shape[1], 1)
+    for n in range(first, last):
+        m, gradient, source, target = n % mean.shape[0], dy[n], x[n], dx[n]
+        centers, factors, slopes, leans = mean[m], inverse[m], mean_dy[m], mean_dyx[m]
+        for c in range(source.size if channels == 1 else 0):
+            target[c] = normalized_grad(gradient[c], source[c], centers[c], factors[c], weight[c], slopes[c], leans[c])
+        for g in range(centers.size if channels > 1 else 0):
+            center, factor, slope, lean = centers[g], factors[g], slopes[g], leans[g]
+            for c in range(g * channels, (g + 1) * channels):
+                target[c] = normalized_grad(gradient[c], source[c], center, factor, weight[c], slope, lean)
