@@ -1,5 +1,6 @@
 """Shared part of elementwise activations: check arguments, allocate the result, call one kernel."""
 
+from ..core.blocks import elementwise, stream_bytes
 from ..core.call import Call
 from ..core.device import Array
 from ..core.plan import Plan, run_known
@@ -14,10 +15,13 @@ def forward(op: str, x: Array, out: Array | None, *, kernel: str | None = None, 
     scalars = tuple(parameters.values()) if parameters else ()
     if out is None and (known := run_known(_forward_plan, (x,), options, scalars, kinds=_KINDS)) is not None:
         return known
-    call = Call(op, x=x)
+    call = Call(op, convert=False, x=x)
     plan = call.plan(_forward_plan, *options)
     numbers = [call.scalar(name, value) for name, value in parameters.items()]
     with call.device:
+        if call.needs_blocks(plan.result_shape, limit=stream_bytes(call)):
+            return elementwise(call, lambda x: forward(op, x, None, kernel=kernel, **parameters), out)
+        call.convert()
         y = call.output(plan.result_shape, out, coinciding=call.arrays)
         plan.launch(*call.arrays, *numbers, y)
     return call.finish(y)
@@ -31,10 +35,13 @@ def backward(
     scalars = tuple(parameters.values()) if parameters else ()
     if out is None and (known := run_known(_backward_plan, (dy, x), options, scalars, kinds=_KINDS)) is not None:
         return known
-    call = Call(op, dy=dy, x=x)
+    call = Call(op, convert=False, dy=dy, x=x)
     plan = call.plan(_backward_plan, *options)
     numbers = [call.scalar(name, value) for name, value in parameters.items()]
     with call.device:
+        if call.needs_blocks(plan.result_shape, limit=stream_bytes(call)):
+            return elementwise(call, lambda dy, x: backward(op, dy, x, None, kernel=kernel, **parameters), out)
+        call.convert()
         dx = call.output(plan.result_shape, out, coinciding=call.arrays)
         plan.launch(*call.arrays, *numbers, dx)
     return call.finish(dx)

@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from ..core.call import Call, run
+from ..core.call import Call
 from ..core.device import Array
 from ..core.options import one_of
 from ..core.plan import Plan, run_known
+from ..core.run import run
 from ..core.shapes import shape_of, sizes
 from ..kernels.conv import trimmed, volumes
+from . import blocks
 from .shape import W_LAYOUTS, X_LAYOUTS, Y_LAYOUTS, ConvShape, VolumeShape, conv_shape, transposed_shape, volume_shape
 
 ACTIVATIONS = (None, "relu", "leaky_relu")
@@ -38,10 +40,17 @@ def forward(
     options = rank, activation, algorithm, *windows
     if out is None and (known := run_known(_forward_plan, (x, w, b), options, (negative_slope,))) is not None:
         return known
-    call = Call(op, ("b",), native=rank == 2, x=x, w=w, b=b)
+    call = Call(op, ("b",), native=rank == 2, convert=False, x=x, w=w, b=b)
     plan = call.plan(_forward_plan, *options)
     slope = call.scalar("negative_slope", negative_slope)
     with call.device:
+        if call.needs_blocks(plan.result_shape):
+
+            def part(x: Array, w: Array, b: Array | None) -> Array:
+                return forward(op, rank, x, w, b, windows, activation, negative_slope, algorithm, None)
+
+            return blocks.forward(call, part, plan.result_shape, out)
+        call.convert()
         y = call.output(plan.result_shape, out)
         plan.launch(*call.arrays, slope, y)
     return call.finish(y)
@@ -64,10 +73,19 @@ def input_grad(
     operands, options = (dy, w, pre_activation), (rank, input_shape, activation, algorithm, *windows)
     if out is None and (known := run_known(_input_grad_plan, operands, options, (negative_slope,))) is not None:
         return known
-    call = Call(op, ("pre_activation",), native=rank == 2, dy=dy, w=w, pre_activation=pre_activation)
+    call = Call(op, ("pre_activation",), native=rank == 2, convert=False, dy=dy, w=w, pre_activation=pre_activation)
     plan = call.plan(_input_grad_plan, *options)
     slope = call.scalar("negative_slope", negative_slope)
     with call.device:
+        if call.needs_blocks(plan.result_shape):
+
+            def part(dy: Array, w: Array, factor: Array | None) -> Array:
+                shape = (dy.shape[0], plan.result_shape[1] // whole * w.shape[1], *plan.result_shape[2:])
+                return input_grad(op, rank, dy, w, shape, windows, activation, negative_slope, factor, algorithm, None)
+
+            whole = w.shape[1]
+            return blocks.input_grad(call, part, plan.result_shape, out)
+        call.convert()
         dx = call.output(plan.result_shape, out)
         plan.launch(*call.arrays, slope, dx)
     return call.finish(dx)
@@ -87,9 +105,17 @@ def weight_grad(
     options = rank, weight_shape, algorithm, *windows
     if out is None and (known := run_known(_weight_grad_plan, (x, dy), options)) is not None:
         return known
-    call = Call(op, native=rank == 2, x=x, dy=dy)
+    call = Call(op, native=rank == 2, convert=False, x=x, dy=dy)
     plan = call.plan(_weight_grad_plan, *options)
     with call.device:
+        if call.needs_blocks(plan.result_shape):
+
+            def part(x: Array, dy: Array) -> Array:
+                shape = (dy.shape[1], *plan.result_shape[1:])
+                return weight_grad(op, rank, x, dy, shape, windows, algorithm, None)
+
+            return blocks.weight_grad(call, part, plan.result_shape, out)
+        call.convert()
         dw = call.output(plan.result_shape, out)
         plan.launch(*call.arrays, dw)
     return call.finish(dw)
@@ -97,15 +123,26 @@ def weight_grad(
 
 def bias_grad(op: str, layout: str, dy: Array, out: Array | None) -> Array:
     """The output gradient summed over batch and positions."""
-    return run(op, _bias_grad_plan, {"dy": dy}, (layout,), out=out)
+
+    def in_blocks(call: Call, plan: Plan, out: Array | None, _: str) -> Array:
+        return blocks.bias_grad(call, lambda dy: bias_grad(op, layout, dy, None), plan.result_shape, out)
+
+    return run(op, _bias_grad_plan, {"dy": dy}, (layout,), out=out, blocks=in_blocks)
 
 
 def transposed(op: str, rank: int, x: Array, w: Array, b: Array | None, windows: Any, out: Array | None) -> Array:
     """The input gradient of a convolution at x, plus a bias; `windows` as `transposed_shape` takes them."""
-    call = Call(op, ("b",), x=x, w=w, b=b)
+    call = Call(op, ("b",), convert=False, x=x, w=w, b=b)
     plan = call.plan(_transposed_plan, rank, *windows)
-    x, w, b = call.arrays
     with call.device:
+        if call.needs_blocks(plan.result_shape):
+
+            def part(x: Array, w: Array, b: Array | None) -> Array:
+                return transposed(op, rank, x, w, b, windows, None)
+
+            return blocks.of_images(call, part, [x], [w, b], plan.result_shape, out)
+        call.convert()
+        x, w, b = call.arrays
         y = call.output(plan.result_shape, out)
         plan.launch(x, w, None, call.scalar("negative_slope", 0.0), y)
         if b is not None:
@@ -117,9 +154,16 @@ def transposed_input_grad(
     op: str, rank: int, dy: Array, w: Array, input_shape: Sequence[int], windows: Any, out: Array | None
 ) -> Array:
     """dx: a convolution of dy."""
-    call = Call(op, dy=dy, w=w)
+    call = Call(op, convert=False, dy=dy, w=w)
     plan = call.plan(_transposed_input_grad_plan, rank, input_shape, *windows)
     with call.device:
+        if call.needs_blocks(plan.result_shape):
+
+            def part(dy: Array, w: Array) -> Array:
+                return transposed_input_grad(op, rank, dy, w, (len(dy), *plan.result_shape[1:]), windows, None)
+
+            return blocks.of_images(call, part, [dy], [w], plan.result_shape, out)
+        call.convert()
         dx = call.output(plan.result_shape, out)
         plan.launch(*call.arrays, None, call.scalar("negative_slope", 0.0), dx)
     return call.finish(dx)
@@ -129,10 +173,17 @@ def transposed_weight_grad(
     op: str, rank: int, x: Array, dy: Array, weight_shape: Sequence[int], windows: Any, out: Array | None
 ) -> Array:
     """dw: the weight gradient of a convolution of dy with the output gradient x."""
-    call = Call(op, x=x, dy=dy)
+    call = Call(op, convert=False, x=x, dy=dy)
     plan = call.plan(_transposed_weight_grad_plan, rank, weight_shape, *windows)
-    x, dy = call.arrays
     with call.device:
+        if call.needs_blocks(plan.result_shape):
+
+            def part(x: Array, dy: Array) -> Array:
+                return transposed_weight_grad(op, rank, x, dy, weight_shape, windows, None)
+
+            return blocks.sum_over_images(call, part, [x, dy], plan.result_shape, out)
+        call.convert()
+        x, dy = call.arrays
         dw = call.output(plan.result_shape, out)
         plan.launch(dy, x, dw)
     return call.finish(dw)

@@ -18,8 +18,8 @@ INDEX_LIMIT = 2**31
 
 def check_arrays(
     op: str, arrays: Mapping[str, Array | None], optional: Sequence[str] = (), float32: Sequence[str] = ()
-) -> tuple[Array | None, ...]:
-    """Check the floating arrays of a call and make them C-contiguous.
+) -> None:
+    """Check the floating arrays of a call.
 
     Parameters
     ----------
@@ -32,11 +32,6 @@ def check_arrays(
     float32 : sequence of str
         Names of statistics: float32 beside 16-bit arrays, of which 16 bits would keep too little.
 
-    Returns
-    -------
-    tuple
-        The arrays in the order of the arguments; None stays None.
-
     Raises
     ------
     TypeError
@@ -45,7 +40,7 @@ def check_arrays(
         If one is too large for 32-bit indices on CUDA.
     """
     if plain_shapes(arrays, optional) is not None:
-        return tuple(arrays.values())
+        return
     for name, a in arrays.items():
         if a is None and name not in optional:
             raise TypeError(f"{op}: {name} is None, expected a NumPy or CuPy array")
@@ -64,7 +59,6 @@ def check_arrays(
     if kernels_for(first).index_bits == 32:
         for name, a in present.items():
             require_indexable(op, name, a.shape)
-    return tuple(None if a is None else contiguous(a) for a in arrays.values())
 
 
 def plain_shapes(arrays: Mapping[str, Any], optional: Sequence[str] = ()) -> tuple[tuple[int, ...] | None, ...] | None:
@@ -184,11 +178,11 @@ def refuse_overlap(op: str, out: Array, inputs: Sequence[Array | None], coincidi
             continue
         if not any(a is one for one in coinciding):
             raise ValueError(f"{op}: out overlaps an input, expected memory of its own")
-        if a is not out and _address(a) != _address(out):
+        if a is not out and address(a) != address(out):
             raise ValueError(f"{op}: out overlaps an input in part, expected the input itself or memory of its own")
 
 
-def _address(a: Any) -> int:
+def address(a: Any) -> int:
     """Address of an array's first element."""
     return int(a.data.ptr if is_cupy(a) else a.ctypes.data)
 

@@ -22,13 +22,13 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from . import arrays
+from . import arrays, blocks
 from . import device as devices
 from .arrays import INDEX_LIMIT
-from .device import Array, Target, is_cupy, kernels_for
-from .dtypes import FLOAT32, is_half, rounded, store, widened
+from .device import Array, Target, array_module, is_cupy, kernels_for
+from .dtypes import FLOAT32, is_half, rounded, store
 from .options import number
-from .plan import Plan, find_plan, keep_plan, run_known
+from .plan import Plan, find_plan, keep_plan
 
 P = TypeVar("P")
 
@@ -51,6 +51,8 @@ class Call:
         Names of statistics, which are float32 beside 16-bit arrays.
     native : bool
         Leave 16-bit arrays as they are where the target has kernels for them.
+    convert : bool
+        Without, `arrays` are the caller's until `convert`: those of a call that may go in blocks (blocks.py).
     **operands : array or None
         By the name of the argument; the first decides dtype, device and target.
 
@@ -95,6 +97,7 @@ class Call:
         *,
         float32: Sequence[str] = (),
         native: bool = False,
+        convert: bool = True,
         **operands: Array | None,
     ) -> None:
         self.op = op
@@ -105,6 +108,8 @@ class Call:
         shapes = arrays.plain_shapes(operands, optional)
         if shapes is None:
             self._check(optional, float32, native, operands)
+            if convert:
+                self.convert()
             return
         self._shapes = shapes
         self.dtype = self.compute_dtype = self.like.dtype
@@ -115,29 +120,73 @@ class Call:
             self.kernels, self.device = kernels_for(self.like), self.like.device
 
     def _check(self, optional: Sequence[str], float32: Sequence[str], native: bool, operands: dict[str, Any]) -> None:
-        """Every check, and the conversion of 16-bit arrays."""
-        self.arrays = arrays.check_arrays(self.op, operands, optional, float32)
+        """Every check of arrays that are not all contiguous and of one wide type."""
+        arrays.check_arrays(self.op, operands, optional, float32)
         self.like = self.arrays[0]
         self.kernels = kernels_for(self.like)
         self.dtype = self.compute_dtype = self.like.dtype
         self.device = self.like.device if is_cupy(self.like) else _no_gpu
         self._shapes = tuple([None if a is None else a.shape for a in self.arrays])
         if is_half(self.dtype) and not (native and self.kernels.runtime.HALF):
-            self.widen()
+            self.compute_dtype = FLOAT32
 
-    def widen(self) -> None:
-        """Convert 16-bit arrays to float32, which is computed in from here on."""
-        self.compute_dtype = FLOAT32
-        self.arrays = tuple([None if a is None else widened(a) for a in self.arrays])
+    def convert(self) -> None:
+        """Make the arrays C-contiguous, and 16-bit ones float32 unless kernels take them as they are."""
+        self.arrays = tuple([None if a is None else self.converted(a) for a in self.arrays])
 
-    def floating(self, name: str, a: Array) -> Array:
-        """Check one more array, of the same dtype and device as the others."""
+    def converted(self, a: Array) -> Array:
+        """An array, or a block of one, as kernels take it."""
+        if self.takes(a):
+            return a
+        dtype = FLOAT32 if self._is_narrow(a) else a.dtype
+        if self.kernels.name != "cpu":
+            return array_module(a).ascontiguousarray(a, dtype=dtype)  # type: ignore[no-any-return]
+        new = arrays.empty(a.shape, dtype, a)
+        new[...] = a
+        return new
+
+    def takes(self, a: Array) -> bool:
+        """Whether kernels take an array as it is."""
+        return bool(a.flags.c_contiguous) and not self._is_narrow(a)
+
+    def _is_narrow(self, a: Array) -> bool:
+        """Whether an array is 16-bit and computed in float32."""
+        return self.compute_dtype is not self.dtype and is_half(a.dtype)
+
+    def needs_blocks(
+        self, *result_shapes: Sequence[int], limit: int = 0, also: Sequence[Any] = (), temporary: int = 0
+    ) -> bool:
+        """Whether converted copies of the arrays and of 16-bit results would take more than `limit` bytes.
+
+        Parameters
+        ----------
+        *result_shapes : sequence of int
+        limit : int
+            Default: blocks.LIMIT_BYTES.
+        also : sequence
+            Further arrays that the call converts; what is no array takes nothing.
+        temporary : int
+            Elements of working memory that grow with the arrays.
+        """
+        wide = self.compute_dtype is not self.dtype
+        total: int = temporary + (sum(map(math.prod, result_shapes)) if wide else 0)
+        for a in (*self.arrays, *also):
+            if hasattr(a, "flags") and not self.takes(a):
+                total += a.size
+        itemsize: int = max(self.compute_dtype.itemsize, 4)
+        return total * itemsize > (limit or blocks.LIMIT_BYTES)
+
+    def require_like(self, name: str, a: Array) -> None:
+        """Check one more array: of the same dtype and device as the others."""
         arrays.require_array(self.op, name, a)
         arrays.same_device(self.op, **{self.leading: self.like, name: a})
         if a.dtype != self.dtype:
             raise TypeError(f"{self.op}: {name} has dtype {a.dtype}, expected {self.dtype} like {self.leading}")
-        checked = arrays.contiguous(a)
-        return checked if self.compute_dtype is self.dtype else widened(checked)
+
+    def floating(self, name: str, a: Array) -> Array:
+        """One more array, checked and converted like the others."""
+        self.require_like(name, a)
+        return self.converted(a)
 
     def plan(self, build: Callable[..., P], *options: Any) -> P:
         """What follows from shapes, dtypes and options alone: made by `build(call, *options)` once, then looked up.
@@ -201,16 +250,21 @@ class Call:
             arrays.require_indexable(self.op, "the result", shape)
         if out is None:
             return arrays.empty(tuple(shape), dtype or self.compute_dtype, self.like)
-        arrays.require_array(self.op, "out", out)
-        arrays.same_device(self.op, **{"the input": self.like, "out": out})
-        arrays.require_out(self.op, out, dtype or self.dtype)
-        arrays.shaped(self.op, "out", out, shape, "the result's shape")
+        self.check_out(shape, out, dtype)
         if dtype is None and self.compute_dtype is not self.dtype:
             made = arrays.empty(tuple(shape), self.compute_dtype, self.like)
             self._converted.append((made, out))
             return made
         arrays.refuse_overlap(self.op, out, (*self.arrays, *inputs), coinciding)
         return out
+
+    def check_out(self, shape: Sequence[int], out: Array | None, dtype: Any = None) -> None:
+        """Check the caller's memory for a result, all but what it overlaps."""
+        if out is not None:
+            arrays.require_array(self.op, "out", out)
+            arrays.same_device(self.op, **{"the input": self.like, "out": out})
+            arrays.require_out(self.op, out, dtype or self.dtype)
+            arrays.shaped(self.op, "out", out, shape, "the result's shape")
 
     def finish(self, result: Array) -> Array:
         """Return a result in the caller's type: 16-bit ones are rounded, to `out` where that was given."""
@@ -221,45 +275,3 @@ class Call:
                 store(made, out)
                 return out
         return rounded(result, self.dtype)
-
-
-def run(
-    op: str,
-    build: Callable[..., Plan],
-    operands: dict[str, Any],
-    options: tuple[Any, ...] = (),
-    *,
-    optional: Sequence[str] = (),
-    in_place: Sequence[str] = (),
-    out: Array | None = None,
-) -> Array:
-    """A call with one result: by its known plan, or checked, planned and launched.
-
-    Parameters
-    ----------
-    op : str
-        Name of the public function, for error messages.
-    build : function
-        build(call, *options) is the plan; its launcher takes the arrays, then the result.
-    operands : dict of array or None
-        By the name of the argument.
-    options : tuple
-    optional : sequence of str
-        Names of the arrays that may be None.
-    in_place : sequence of str
-        Names of the arrays that `out` may be.
-    out : array, optional
-
-    Returns
-    -------
-    array
-    """
-    if out is None and (known := run_known(build, tuple(operands.values()), options)) is not None:
-        return known
-    call = Call(op, optional, **operands)
-    plan = call.plan(build, *options)
-    with call.device:
-        coinciding = [a for name, a in zip(operands, call.arrays, strict=True) if name in in_place]
-        result = call.output(plan.result_shape, out, coinciding=coinciding)
-        plan.launch(*call.arrays, result)
-    return call.finish(result)

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.arrays import contiguous
+from ..core.blocks import Operand, Result, in_blocks, stream_bytes
 from ..core.call import Call
 from ..core.device import Array
 from ..core.hints import described
@@ -120,8 +122,7 @@ def _dropout(op: str, x: Array, p: float, training: bool, seed: int, offset: int
     """Shared by all four: the gradient masks dy as the forward pass masks x."""
     name, channels = "dy" if op.endswith("_grad") else "x", op.startswith("dropout2d")
     named: dict[str, Any] = {name: x}
-    call, original = Call(op, **named), x
-    (x,) = call.arrays
+    call = Call(op, convert=False, **named)
     if channels and x.ndim != 4:
         raise ValueError(f"{op}: {name} has shape {x.shape}, expected four dimensions (N, C, H, W)")
     probability = number(op, "p", p)
@@ -129,16 +130,38 @@ def _dropout(op: str, x: Array, p: float, training: bool, seed: int, offset: int
         raise ValueError(f"{op}: p is {p}, expected 0 <= p <= 1")
     key, counter = _word64(op, "seed", seed), _word64(op, "offset", offset)
     if (not flag(op, "training", training) or probability == 0) and out is None:
-        return original if call.dtype is not call.compute_dtype else x
+        return x if call.dtype is not call.compute_dtype else contiguous(x)
     rate = probability if training else 0.0
     scale = call.scalar("p", 1 / (1 - rate) if rate < 1 else 0.0)
     rows = (math.prod(x.shape[:2]), math.prod(x.shape[2:])) if channels else (x.size, 1)
+    drawn = np.uint64(round(rate * 2**32)), scale, key, counter
     with call.device:
+        if call.needs_blocks(x.shape, limit=stream_bytes(call)):
+            return _in_blocks(call, contiguous(x).reshape(rows), drawn, out)
+        call.convert()
+        (x,) = call.arrays
         y = call.output(x.shape, out, coinciding=(x,))
         if x.size:
-            drawn = np.uint64(round(rate * 2**32)), scale, key, counter
-            call.kernels.dropout.dropout(x.reshape(rows), *drawn, y.reshape(rows))
+            call.kernels.dropout.dropout(x.reshape(rows), *drawn, np.uint64(0), y.reshape(rows))
     return call.finish(y)
+
+
+def _in_blocks(call: Call, x: Array, drawn: tuple[Any, ...], out: Array | None) -> Array:
+    """Some rows of x at a time, four for each counter of the generator."""
+    call.check_out(call.like.shape, out)
+    first = 0
+
+    def block(rows: Array) -> Array:
+        nonlocal first
+        y = call.output(rows.shape)
+        call.kernels.dropout.dropout(rows, *drawn, np.uint64(first // 4), y)
+        first += rows.shape[0]
+        return y
+
+    read, result = Operand(x, (0,)), Result(x.shape, (0,))
+    flat = None if out is None else out.reshape(x.shape)
+    (y,) = in_blocks(call, block, x.shape[:1], [read], [result], flat, in_place=True, multiple=4)
+    return y.reshape(call.like.shape) if out is None else out
 
 
 def _word64(op: str, name: str, value: Any) -> np.uint64:

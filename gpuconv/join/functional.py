@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..core import arrays as core_arrays
 from ..core.arrays import shaped
+from ..core.blocks import elementwise, stream_bytes
 from ..core.call import Call
-from ..core.device import Array
+from ..core.device import Array, array_module
 from ..core.shapes import any_shape, split_axis
 
 
@@ -36,10 +38,13 @@ def add(a: Array, b: Array, *, out: Array | None = None) -> Array:
     >>> gpuconv.add(np.array([1.0, 2.0]), np.array([10.0, 20.0]))
     array([11., 22.])
     """
-    call = Call("add", a=a, b=b)
-    a, b = call.arrays
+    call = Call("add", convert=False, a=a, b=b)
     call.require_shape("b", b, a.shape, "the shape of a")
     with call.device:
+        if call.needs_blocks(a.shape, limit=stream_bytes(call)):
+            return elementwise(call, add, out)
+        call.convert()
+        a, b = call.arrays
         y = call.output(a.shape, out, coinciding=(a, b))
         call.kernels.join.add(a, b, y)
     return call.finish(y)
@@ -80,7 +85,7 @@ def concatenate(arrays: Sequence[Array], axis: int = 1, *, out: Array | None = N
     if not arrays:
         raise ValueError(f"{op}: arrays is empty, expected at least one array")
     operands: dict[str, Any] = {f"arrays[{i}]": a for i, a in enumerate(arrays)}
-    call = Call(op, **operands)
+    call = Call(op, convert=False, **operands)
     inputs = call.arrays
     shape = inputs[0].shape
     outer, _, inner = split_axis(op, shape, axis, "arrays[0]")
@@ -92,13 +97,30 @@ def concatenate(arrays: Sequence[Array], axis: int = 1, *, out: Array | None = N
         shaped(op, f"arrays[{i}]", a, expected, f"that of arrays[0] but for axis {axis}")
     # copy each array into its columns of the result
     sizes = [a.shape[axis] for a in inputs]
+    result_shape = *shape[:axis], sum(sizes), *shape[axis + 1 :]
     with call.device:
-        y = call.output((*shape[:axis], sum(sizes), *shape[axis + 1 :]), out)
+        if not all(map(call.takes, inputs)):  # nothing is computed, so nothing is converted
+            return _joined(call, result_shape, axis, out)
+        y = call.output(result_shape, out)
         rows, start = y.reshape(outer, sum(sizes) * inner), 0
         for a, size in zip(inputs, sizes, strict=True):
             call.kernels.join.copy_columns(a.reshape(outer, size * inner), 0, rows, start, size * inner)
             start += size * inner
     return call.finish(y)
+
+
+def _joined(call: Call, shape: tuple[int, ...], axis: int, out: Array | None) -> Array:
+    call.check_out(shape, out)
+    overlaps = out is not None and any(array_module(a).may_share_memory(a, out) for a in call.arrays)
+    y: Any = core_arrays.empty(shape, call.dtype, call.like) if out is None or overlaps else out
+    before, start = (slice(None),) * axis, 0
+    for a in call.arrays:
+        y[(*before, slice(start, start + a.shape[axis]))] = a
+        start += a.shape[axis]
+    if out is None or not overlaps:
+        return y  # type: ignore[no-any-return]
+    out[...] = y
+    return out
 
 
 def concatenate_grad(dy: Array, sizes: Sequence[int], axis: int = 1) -> tuple[Array, ...]:
@@ -131,8 +153,7 @@ def concatenate_grad(dy: Array, sizes: Sequence[int], axis: int = 1) -> tuple[Ar
     (array([[0., 1.]]), array([[2.]]))
     """
     op = "concatenate_grad"
-    call = Call(op, dy=dy)
-    (dy,) = call.arrays
+    call = Call(op, convert=False, dy=dy)
     outer, total, inner = split_axis(op, dy.shape, axis, "dy")
     axis %= dy.ndim
     lengths = any_shape(op, "sizes", sizes)
@@ -141,11 +162,14 @@ def concatenate_grad(dy: Array, sizes: Sequence[int], axis: int = 1) -> tuple[Ar
     gradients, first = [], 0
     with call.device:
         for size in lengths:
-            dx = call.output((*dy.shape[:axis], size, *dy.shape[axis + 1 :]))
+            dx: Any = core_arrays.empty((*dy.shape[:axis], size, *dy.shape[axis + 1 :]), call.dtype, dy)
             columns = size * inner
-            call.kernels.join.copy_columns(
-                dy.reshape(outer, total * inner), first, dx.reshape(outer, columns), 0, columns
-            )
-            gradients.append(call.finish(dx))
-            first += columns
+            if call.takes(dy):
+                call.kernels.join.copy_columns(
+                    dy.reshape(outer, total * inner), first * inner, dx.reshape(outer, columns), 0, columns
+                )
+            else:
+                dx[...] = dy[(*(slice(None),) * axis, slice(first, first + size))]
+            gradients.append(dx)
+            first += size
     return tuple(gradients)

@@ -1,8 +1,11 @@
 """Fully connected layer and its gradients, for NumPy and CuPy arrays."""
 
-from ..core.call import Call, run
+from ..core import blocks
+from ..core.blocks import Operand, Result, are_cut, in_blocks, in_parts, rounded_sum
+from ..core.call import Call
 from ..core.device import Array
 from ..core.plan import Plan
+from ..core.run import run
 
 
 def linear(x: Array, w: Array, b: Array | None = None, *, out: Array | None = None) -> Array:
@@ -30,7 +33,7 @@ def linear(x: Array, w: Array, b: Array | None = None, *, out: Array | None = No
     >>> gpuconv.linear(x, w, np.array([0.0, 0.5, 0.0]))
     array([[ 1. ,  3.5, -2. ]])
     """
-    return run("linear", _forward_plan, {"x": x, "w": w, "b": b}, optional=("b",), out=out)
+    return run("linear", _forward_plan, {"x": x, "w": w, "b": b}, optional=("b",), out=out, blocks=_forward_in_blocks)
 
 
 def linear_input_grad(dy: Array, w: Array, *, out: Array | None = None) -> Array:
@@ -55,7 +58,7 @@ def linear_input_grad(dy: Array, w: Array, *, out: Array | None = None) -> Array
     >>> gpuconv.linear_input_grad(np.array([[1.0, 1.0, 1.0]]), np.array([[1.0, 0.0], [1.0, 1.0], [0.0, -1.0]]))
     array([[2., 0.]])
     """
-    return run("linear_input_grad", _input_grad_plan, {"dy": dy, "w": w}, out=out)
+    return run("linear_input_grad", _input_grad_plan, {"dy": dy, "w": w}, out=out, blocks=_input_grad_in_blocks)
 
 
 def linear_weight_grad(x: Array, dy: Array, *, out: Array | None = None) -> Array:
@@ -82,7 +85,7 @@ def linear_weight_grad(x: Array, dy: Array, *, out: Array | None = None) -> Arra
            [ 0.,  0.],
            [-1., -2.]])
     """
-    return run("linear_weight_grad", _weight_grad_plan, {"x": x, "dy": dy}, out=out)
+    return run("linear_weight_grad", _weight_grad_plan, {"x": x, "dy": dy}, out=out, blocks=_weight_grad_in_blocks)
 
 
 def linear_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
@@ -106,7 +109,46 @@ def linear_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
     >>> gpuconv.linear_bias_grad(np.array([[1.0, 2.0], [3.0, 4.0]]))
     array([4., 6.])
     """
-    return run("linear_bias_grad", _bias_grad_plan, {"dy": dy}, out=out)
+    return run("linear_bias_grad", _bias_grad_plan, {"dy": dy}, out=out, blocks=_bias_grad_in_blocks)
+
+
+def _forward_in_blocks(call: Call, plan: Plan, out: Array | None) -> Array:
+    """Some rows of x at a time; of a large w some rows first."""
+    (x, w, b), shape = call.arrays, plan.result_shape
+    if are_cut(w.shape, 0):
+        read = [Operand(x, (None,)), Operand(w, (0,)), Operand(b, (0,))]
+        return in_parts(call, linear, w.shape, read, Result(shape, (1,)), out)
+    read = [Operand(x, (0,)), Operand(w, (None,)), Operand(b, (None,))]
+    return in_blocks(call, linear, shape[:1], read, [Result(shape, (0,))], out, limit=blocks.LIMIT_BYTES)[0]
+
+
+def _input_grad_in_blocks(call: Call, plan: Plan, out: Array | None) -> Array:
+    """Some rows of dy at a time; of a large w some columns first."""
+    (dy, w), shape = call.arrays, plan.result_shape
+    if are_cut(w.shape, 1):
+        read = [Operand(dy, (None,)), Operand(w, (1,))]
+        return in_parts(call, linear_input_grad, w.shape[::-1], read, Result(shape, (1,)), out)
+    read = [Operand(dy, (0,)), Operand(w, (None,))]
+    return in_blocks(call, linear_input_grad, shape[:1], read, [Result(shape, (0,))], out, limit=blocks.LIMIT_BYTES)[0]
+
+
+def _weight_grad_in_blocks(call: Call, plan: Plan, out: Array | None) -> Array:
+    """The sum over some rows at a time; of a large dw some rows first."""
+    (x, dy), shape = call.arrays, plan.result_shape
+    if are_cut(shape, 0):
+        read = [Operand(x, (None,)), Operand(dy, (1,))]
+        return in_parts(call, linear_weight_grad, shape, read, Result(shape, (0,)), out)
+    read = [Operand(x, (0,)), Operand(dy, (0,))]
+    (total,) = in_blocks(
+        call, linear_weight_grad, x.shape[:1], read, [Result(shape, (None,))], limit=blocks.LIMIT_BYTES
+    )
+    return rounded_sum(call, total, out=out)
+
+
+def _bias_grad_in_blocks(call: Call, plan: Plan, out: Array | None) -> Array:
+    read, result = [Operand(call.like, (0,))], Result(plan.result_shape, (None,))
+    (total,) = in_blocks(call, linear_bias_grad, call.like.shape[:1], read, [result])
+    return rounded_sum(call, total, out=out)
 
 
 def _forward_plan(call: Call) -> Plan:

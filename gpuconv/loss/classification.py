@@ -1,12 +1,14 @@
 """Classification losses: cross-entropy of logits, negative log-likelihood of log-probabilities."""
 
+import math
 from typing import Any
 
 from ..core.arrays import shaped
+from ..core.blocks import Operand, Result, in_blocks, rounded_sum
 from ..core.call import Call
 from ..core.device import Array
 from .labels import checked_ignore_index, checked_smoothing, label_loss, label_loss_grad, require_logits
-from .reduction import loss_gradient, reduced, scale_of
+from .reduction import block_gradient, loss_gradient, reduced, scale_of
 
 
 def cross_entropy(
@@ -59,9 +61,12 @@ def cross_entropy(
     if not _are_probabilities(target, input):
         return label_loss(op, op, input, target, weight, reduction, ignore_index, label_smoothing)
     call, view, smoothing = _of_probabilities(op, input, weight, reduction, ignore_index, label_smoothing)
-    probabilities = _probabilities(call, target, view)
-    x, weight = call.arrays
+    _require_probabilities(call, target)
     with call.device:
+        if call.needs_blocks(also=(target,), temporary=view[0] * view[2]):
+            return _loss_in_blocks(call, target, reduction, label_smoothing)
+        call.convert()
+        (x, weight), probabilities = call.arrays, call.converted(target).reshape(view)
         losses = call.output((x.shape[0], *x.shape[2:]))
         kernel = call.kernels.loss.cross_entropy_of_probabilities
         kernel(x.reshape(view), probabilities, weight, smoothing, losses)
@@ -112,9 +117,12 @@ def cross_entropy_grad(
         options = reduction, ignore_index, label_smoothing
         return label_loss_grad(op, "cross_entropy", input, target, weight, dloss, out, *options)
     call, view, smoothing = _of_probabilities(op, input, weight, reduction, ignore_index, label_smoothing)
-    probabilities = _probabilities(call, target, view)
-    x, weight = call.arrays
+    _require_probabilities(call, target)
     with call.device:
+        if call.needs_blocks(input.shape, also=(target, dloss)):
+            return _grad_in_blocks(call, target, reduction, label_smoothing, dloss, out)
+        call.convert()
+        (x, weight), probabilities = call.arrays, call.converted(target).reshape(view)
         dloss = loss_gradient(call, dloss, (x.shape[0], *x.shape[2:]) if reduction == "none" else ())
         dx = call.output(x.shape, out, coinciding=(x,))
         scale, kernel = (
@@ -225,15 +233,54 @@ def _of_probabilities(
     op: str, x: Array, weight: Array | None, reduction: str, ignore_index: int, label_smoothing: float
 ) -> tuple[Call, tuple[int, int, int], Any]:
     """Call, shape (outer, classes, inner) of its input, and label smoothing."""
-    call = Call(op, ("weight",), input=x, weight=weight)
+    call = Call(op, ("weight",), convert=False, input=x, weight=weight)
     view, ignored = require_logits(call, reduction), checked_ignore_index(call, ignore_index)
     if ignored >= 0:
         raise ValueError(f"{op}: ignore_index is {ignored}, expected none where target holds probabilities")
     return call, view, checked_smoothing(call, label_smoothing)
 
 
-def _probabilities(call: Call, target: Array, view: tuple[int, int, int]) -> Any:
-    """Check class probabilities; returns them as (outer, classes, inner)."""
-    target = call.floating("target", target)
+def _loss_in_blocks(call: Call, target: Array, reduction: str, label_smoothing: float) -> Array:
+    """The loss of probabilities, some rows of classes at a time."""
+    read, sizes = _split(call, target)
+    none = reduction == "none"
+
+    def block(x: Array, weight: Array | None, target: Array) -> Array:
+        reduced = "none" if none else "sum"
+        return cross_entropy(x, target, weight, reduction=reduced, label_smoothing=label_smoothing)
+
+    axes = tuple(range(len(sizes)))
+    loss = Result(sizes, axes) if none else Result((), (None,) * len(sizes))
+    (result,) = in_blocks(call, block, sizes, read, [loss])
+    return result if none else rounded_sum(call, result, scale_of(call, math.prod(sizes), reduction))
+
+
+def _grad_in_blocks(
+    call: Call, target: Array, reduction: str, label_smoothing: float, dloss: Any, out: Array | None
+) -> Array:
+    read, sizes = _split(call, target)
+    reduced = "none" if reduction == "none" else "sum"
+
+    def block(x: Array, weight: Array | None, target: Array, dloss: Array) -> Array:
+        return cross_entropy_grad(
+            x, target, dloss=dloss, weight=weight, reduction=reduced, label_smoothing=label_smoothing
+        )
+
+    call.check_out(call.like.shape, out)
+    gradient = block_gradient(call, dloss, sizes, scale_of(call, math.prod(sizes), reduction), reduction)
+    written = Result(call.like.shape, read[0].axes)
+    (dx,) = in_blocks(call, block, sizes, [*read, gradient], [written], out, in_place=True)
+    return dx
+
+
+def _split(call: Call, target: Array) -> tuple[list[Operand], tuple[int, ...]]:
+    """Operands input, weight and target of blocks along all axes but that of the classes; the lengths of those."""
+    x, weight = call.arrays
+    axes = (0, *range(2, x.ndim))
+    return [Operand(x, axes), Operand(weight, (None,) * len(axes)), Operand(target, axes)], (x.shape[0], *x.shape[2:])
+
+
+def _require_probabilities(call: Call, target: Array) -> None:
+    """Check class probabilities."""
+    call.require_like("target", target)
     shaped(call.op, "target", target, call.like.shape, "the shape of input, as target holds probabilities of classes")
-    return target.reshape(view)

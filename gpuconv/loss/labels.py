@@ -8,13 +8,14 @@ import numpy as np
 
 from ..core import arrays
 from ..core.arrays import require_array, same_device
+from ..core.blocks import Operand, Result, in_blocks, rounded_sum
 from ..core.call import Call
 from ..core.device import Array, array_module
 from ..core.graph import recording
 from ..core.options import number, one_of
 from ..core.plan import Plan, run_known
 from ..core.shapes import integer
-from .reduction import REDUCTIONS, loss_gradient
+from .reduction import REDUCTIONS, block_gradient, loss_gradient
 
 INT64 = np.dtype(np.int64)
 
@@ -36,9 +37,13 @@ def label_loss(
     options = kernel, reduction, ignore_index, smoothing, *getattr(target, "shape", ())
     if _is_plain(target) and (known := run_known(_loss_plan, (x, weight), options, extra=(target,))) is not None:
         return known
-    call = Call(op, ("weight",), input=x, weight=weight)
+    call = Call(op, ("weight",), convert=False, input=x, weight=weight)
     require_array(op, "target", target)
     plan = call.plan(_loss_plan, *options)
+    if call.needs_blocks(plan.result_shape, temporary=_working_memory(call, target)):
+        with call.device:
+            return _loss_in_blocks(call, kernel, target, reduction, ignore_index, smoothing)
+    call.convert()
     target = checked_labels(call, target, ignore_index)
     with call.device:
         loss = call.output(plan.result_shape)
@@ -64,15 +69,92 @@ def label_loss_grad(
         extra = target, np.full(1, dloss, x.dtype)
         if (known := run_known(_grad_plan, (x, weight), options, extra=extra)) is not None:
             return known
-    call = Call(op, ("weight",), input=x, weight=weight)
+    call = Call(op, ("weight",), convert=False, input=x, weight=weight)
     require_array(op, "target", target)
     plan = call.plan(_grad_plan, *options)
+    if call.needs_blocks(plan.result_shape, also=(dloss,), temporary=_working_memory(call, target) // 2):
+        call.check_out(plan.result_shape, out)
+        with call.device:
+            return _grad_in_blocks(call, kernel, target, dloss, out, reduction, ignore_index, smoothing)
+    call.convert()
     target = checked_labels(call, target, ignore_index)
     with call.device:
         dloss = loss_gradient(call, dloss, _loss_shape(call) if reduction == "none" else ())
         dx = call.output(plan.result_shape, out, coinciding=call.arrays[:1])
         plan.launch(*call.arrays, target, dloss, dx)
     return call.finish(dx)
+
+
+def _loss_in_blocks(
+    call: Call, kernel: str, target: Array, reduction: str, ignore_index: int, smoothing: float
+) -> Array:
+    """Some rows of classes at a time."""
+    read, sizes, axes = _split(call, target)
+    none, summed = reduction == "none", (None,) * len(sizes)
+
+    def block(x: Array, weight: Array | None, target: Array) -> Array | tuple[Array, Array]:
+        loss = label_loss(call.op, kernel, x, target, weight, "none" if none else "sum", ignore_index, smoothing)
+        return loss if none else (loss, _total_weight(target, weight, ignore_index))
+
+    if none:
+        (losses,) = in_blocks(call, block, sizes, read, [Result(sizes, axes)])
+        return losses
+    total, weights = in_blocks(call, block, sizes, read, [Result((), summed), Result((), summed)])
+    return rounded_sum(call, _quotient(total, weights) if reduction == "mean" else total)
+
+
+def _grad_in_blocks(
+    call: Call, kernel: str, target: Array, dloss: Any, out: Array | None, reduction: str, ignore_index: int,
+    smoothing: float,
+) -> Array:  # fmt: skip
+    """Some rows of classes at a time, dloss divided by the total weight beforehand."""
+    read, sizes, _ = _split(call, target)
+    gradient = block_gradient(call, dloss, sizes, call.compute_dtype.type(1), reduction)
+    if reduction == "mean":
+
+        def weigh(target: Array, weight: Array | None) -> Any:
+            if not recording():
+                refuse_labels(call.op, target, call.like.shape[1], ignore_index)
+            return _total_weight(target, weight, ignore_index)
+
+        (total,) = in_blocks(call, weigh, sizes, [read[2], read[1]], [Result((), (None,) * len(sizes))])
+        gradient = gradient._replace(array=_quotient(gradient.array, total.astype(call.compute_dtype)))
+
+    def block(x: Array, weight: Array | None, target: Array, dloss: Array) -> Array:
+        reduced = "none" if reduction == "none" else "sum"
+        return label_loss_grad(call.op, kernel, x, target, weight, dloss, None, reduced, ignore_index, smoothing)
+
+    written = Result(call.like.shape, read[0].axes)
+    (dx,) = in_blocks(call, block, sizes, [*read, gradient], [written], out, in_place=True)
+    return dx
+
+
+def _split(call: Call, target: Array) -> tuple[list[Operand], tuple[int, ...], tuple[int, ...]]:
+    """Operands input, weight and target of blocks along the axes of the labels; those axes' lengths and numbers."""
+    x, weight = call.arrays
+    axes = tuple(range(target.ndim))
+    logits, weights = Operand(x, (0, *range(2, x.ndim))), Operand(weight, (None,) * len(axes))
+    return [logits, weights, Operand(target, axes)], target.shape, axes
+
+
+def _total_weight(target: Any, weight: Any, ignore_index: int) -> Any:
+    """Total weight of the labels that are not ignored, in float64."""
+    library, counted = array_module(target), target != ignore_index
+    if weight is None:
+        return counted.sum(dtype=np.float64)
+    return library.where(counted, weight[library.where(counted, target, 0)], 0).sum(dtype=np.float64)
+
+
+def _quotient(total: Any, weights: Any) -> Any:
+    """total / weights; 0 if nothing has weight."""
+    nothing = weights == 0
+    return array_module(total).where(nothing, total.dtype.type(0), total / (weights + nothing))
+
+
+def _working_memory(call: Call, target: Array) -> int:
+    """Elements that a loss takes besides its arrays: two for each label, and the labels as int64."""
+    copied = target.dtype != INT64 or not target.flags.c_contiguous
+    return 4 * target.size if copied else 2 * target.size
 
 
 def checked_labels(call: Call, target: Array, ignore_index: int) -> Any:

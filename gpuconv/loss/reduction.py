@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.blocks import Operand
 from ..core.call import Call
 from ..core.device import Array, array_module
 from ..core.options import number
@@ -25,6 +26,20 @@ def reduced(call: Call, losses: Array, shape: tuple[int, ...], reduction: str) -
     loss = call.output((1,))
     call.kernels.loss.sum_of(losses, scale_of(call, losses.size, reduction), loss)
     return call.finish(loss.reshape(()))
+
+
+def block_gradient(call: Call, dloss: Any, shape: tuple[int, ...], scale: Any, reduction: str) -> Operand:
+    """dloss as the operand of blocks along the axes of the losses, whose reduction is "sum" or "none" then.
+
+    A single gradient is multiplied by `scale`, what is left of the mean.
+    """
+    axes = tuple(range(len(shape)))
+    if reduction == "none" and not isinstance(dloss, (int, float, np.integer, np.floating)):
+        call.require_like("dloss", dloss)
+        call.require_shape("dloss", dloss, shape, "the shape of the loss")
+        return Operand(dloss, axes)
+    single = loss_gradient(call, dloss, shape if reduction == "none" else ())
+    return Operand((single * scale).reshape(()), (None,) * len(shape))
 
 
 def loss_gradient(call: Call, dloss: Any, shape: tuple[int, ...]) -> Any:

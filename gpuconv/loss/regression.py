@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from ..core.blocks import Operand, Result, elementwise, in_blocks, rounded_sum, stream_bytes
 from ..core.call import Call
 from ..core.device import Array
 from ..core.options import one_of
-from .reduction import REDUCTIONS, loss_gradient, scale_of
+from .reduction import REDUCTIONS, block_gradient, loss_gradient, scale_of
 
 
 def mse_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
@@ -121,8 +122,12 @@ def l1_loss_grad(
 def forward(op: str, kernel: str, x: Array, target: Array, reduction: str, parameter: float = 0.0) -> Array:
     """Loss of the kernel of a name, reduced."""
     call = _call(op, x, target, reduction)
-    (x, target), slope = call.arrays, call.scalar("parameter", parameter)
+    slope = call.scalar("parameter", parameter)
     with call.device:
+        if call.needs_blocks(x.shape if reduction == "none" else (), limit=stream_bytes(call)):
+            return _forward_in_blocks(call, kernel, reduction, parameter)
+        call.convert()
+        x, target = call.arrays
         if reduction == "none":
             losses = call.output(x.shape)
             call.kernels.loss.pairwise_each(kernel, x, target, slope, losses)
@@ -144,8 +149,12 @@ def backward(
 ) -> Array:
     """Gradient of `forward`."""
     call = _call(op, x, target, reduction)
-    (x, target), slope = call.arrays, call.scalar("parameter", parameter)
+    slope = call.scalar("parameter", parameter)
     with call.device:
+        if call.needs_blocks(x.shape, limit=stream_bytes(call), also=(dloss,)):
+            return _backward_in_blocks(call, kernel, reduction, dloss, out, parameter)
+        call.convert()
+        x, target = call.arrays
         dloss = loss_gradient(call, dloss, x.shape if reduction == "none" else ())
         dx = call.output(x.shape, out, coinciding=(x, target))
         scale = scale_of(call, x.size, reduction)
@@ -153,8 +162,36 @@ def backward(
     return call.finish(dx)
 
 
+def _forward_in_blocks(call: Call, kernel: str, reduction: str, parameter: float) -> Array:
+    def block(x: Array, target: Array) -> Array:
+        return forward(call.op, kernel, x, target, "none" if reduction == "none" else "sum", parameter)
+
+    if reduction == "none":
+        return elementwise(call, block, None)
+    shape, axes = call.like.shape, tuple(range(call.like.ndim))
+    operands, loss = [Operand(a, axes) for a in call.arrays], Result((), (None,) * len(shape))
+    (total,) = in_blocks(call, block, shape, operands, [loss])
+    return rounded_sum(call, total, scale_of(call, call.like.size, reduction))
+
+
+def _backward_in_blocks(
+    call: Call, kernel: str, reduction: str, dloss: Any, out: Array | None, parameter: float
+) -> Array:
+    reduced = "none" if reduction == "none" else "sum"
+
+    def block(x: Array, target: Array, dloss: Array) -> Array:
+        return backward(call.op, kernel, x, target, reduced, dloss, None, parameter)
+
+    shape, axes = call.like.shape, tuple(range(call.like.ndim))
+    call.check_out(shape, out)
+    gradient = block_gradient(call, dloss, shape, scale_of(call, call.like.size, reduction), reduction)
+    operands = [*(Operand(a, axes) for a in call.arrays), gradient]
+    (dx,) = in_blocks(call, block, shape, operands, [Result(shape, axes)], out, in_place=True)
+    return dx
+
+
 def _call(op: str, x: Array, target: Array, reduction: str) -> Call:
     one_of(op, "reduction", reduction, REDUCTIONS)
-    call = Call(op, input=x, target=target)
+    call = Call(op, convert=False, input=x, target=target)
     call.require_shape("target", target, call.like.shape, "the shape of input")
     return call

@@ -1,8 +1,10 @@
 """Softmax and its logarithm along an axis, and their gradients."""
 
-from ..core.call import Call, run
+from ..core.blocks import Operand, Result, in_blocks
+from ..core.call import Call
 from ..core.device import Array
 from ..core.plan import Plan
+from ..core.run import run
 from ..core.shapes import split_axis
 
 
@@ -118,11 +120,25 @@ def log_softmax_grad(dy: Array, x: Array, axis: int = -1, *, out: Array | None =
 
 
 def _forward(op: str, x: Array, axis: int, out: Array | None) -> Array:
-    return run(op, _forward_plan, {"x": x}, (op, axis), in_place=("x",), out=out)
+    return run(op, _forward_plan, {"x": x}, (op, axis), in_place=("x",), out=out, blocks=_in_blocks)
 
 
 def _backward(op: str, dy: Array, x: Array, axis: int, out: Array | None) -> Array:
-    return run(op, _backward_plan, {"dy": dy, "x": x}, (op, axis), in_place=("dy", "x"), out=out)
+    operands = {"dy": dy, "x": x}
+    return run(op, _backward_plan, operands, (op, axis), in_place=("dy", "x"), out=out, blocks=_in_blocks)
+
+
+def _in_blocks(call: Call, _: Plan, out: Array | None, op: str, axis: int) -> Array:
+    """Some rows at a time: every axis but that of the classes can be split."""
+    shape = call.like.shape
+    axes = tuple(i for i in range(len(shape)) if i != axis % len(shape))
+
+    def block(dy: Array, x: Array | None = None) -> Array:
+        return _forward(op, dy, axis, None) if x is None else _backward(op, dy, x, axis, None)
+
+    operands, results = [Operand(a, axes) for a in call.arrays], [Result(shape, axes)]
+    (result,) = in_blocks(call, block, [shape[i] for i in axes], operands, results, out, in_place=True)
+    return result
 
 
 def _forward_plan(call: Call, op: str, axis: int) -> Plan:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from .. import pool
 from ..core.arrays import require_array
 from ..core.typing import Array
-from ..pool.adaptive import OutputSize
+from ..pool.to_size import OutputSize
 from .checks import only
 from .module import Module
 from .pooling import INDICES, Passes

@@ -7,6 +7,7 @@ from ..core.arrays import shaped, updated
 from ..core.call import Call
 from ..core.device import Array
 from ..core.options import finite, flag
+from . import blocks
 
 LAYOUTS = {
     "batch_norm1d": ((2, 3), "(N, C) or (N, C, L)"),
@@ -141,8 +142,7 @@ def batch_norm_statistics(
     op = "batch_norm_statistics"
     updated(op, running_mean=running_mean, running_var=running_var)
     running: dict[str, Any] = {"running_mean": running_mean, "running_var": running_var}
-    call = Call(op, tuple(running), float32=tuple(running), x=x, **running)
-    x, *_ = call.arrays
+    call = Call(op, tuple(running), float32=tuple(running), convert=False, x=x, **running)
     if x.ndim < 2:
         raise ValueError(f"{op}: x has shape {x.shape}, expected at least two dimensions (N, C, ...)")
     factor = call.compute_dtype.type(finite(op, "momentum", momentum))
@@ -150,6 +150,9 @@ def batch_norm_statistics(
     if x.size // max(x.shape[1], 1) == 1:
         raise ValueError(f"{op}: x has shape {x.shape}, one value for each channel, expected more in training")
     with call.device:
+        if not call.needs_blocks():
+            call.convert()
+            x = call.arrays[0]
         return _statistics(call, x, running_mean, running_var, factor)
 
 
@@ -157,13 +160,15 @@ def _statistics(
     call: Call, x: Array, running_mean: Array | None, running_var: Array | None, factor: Any
 ) -> tuple[Array, Array]:
     """Mean and variance of each channel, 0 for an empty x; updates the running statistics."""
-    mean, var = (call.output(x.shape[1:2]) for _ in range(2))
-    terms = x.size // max(x.shape[1], 1)
-    if terms == 0:
-        mean[...] = var[...] = 0
-        return mean, var
-    kernels = call.kernels.norm
-    kernels.moments(rows_of(x), mean, var)
+    terms, kernels = x.size // max(x.shape[1], 1), call.kernels.norm
+    if not call.takes(x):
+        mean, var = blocks.moments(call, x, (1,))
+    else:
+        mean, var = (call.output(x.shape[1:2]) for _ in range(2))
+        if terms == 0:
+            mean[...] = var[...] = 0
+            return mean, var
+        kernels.moments(rows_of(x), mean, var)
     if running_mean is not None:
         unbiased = call.compute_dtype.type(terms / (terms - 1))
         kernels.move_running(mean, var, factor, unbiased, running_mean, running_var)
@@ -185,7 +190,7 @@ def _batch_norm(
     if flag(op, "training", training):
         updated(op, **running)
     # checks
-    call = Call(op, (*running, *affine), float32=tuple(running), x=x, **running, **affine)
+    call = Call(op, (*running, *affine), float32=tuple(running), convert=False, x=x, **running, **affine)
     x, mean, var, weight, bias = call.arrays
     require_layout(op, "x", x)
     require_channels(op, x, running_mean=mean, running_var=var, weight=weight, bias=bias)
@@ -197,6 +202,15 @@ def _batch_norm(
     factor = call.compute_dtype.type(finite(op, "momentum", momentum))
     # statistics, then y
     with call.device:
+        if call.needs_blocks(x.shape):
+            call.check_out(x.shape, out)
+            if training:
+                mean, var = _statistics(call, x, mean, var, factor)
+            sets = mean.reshape(1, -1), var.reshape(1, -1)
+            inverse = blocks.inverse_deviations(call, x, *sets, tiny, training)
+            return blocks.normalize(call, x, sets[0], inverse, weight, bias, out)
+        call.convert()
+        x, mean, var, weight, bias = call.arrays
         y = call.output(x.shape, out, coinciding=(x,))
         if training:  # after all checks, since the running statistics change
             mean, var = _statistics(call, x, mean, var, factor)

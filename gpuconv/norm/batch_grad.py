@@ -3,6 +3,7 @@
 from ..core.call import Call
 from ..core.device import Array, array_module
 from ..core.options import finite, flag
+from . import blocks
 from .batch import inverse_deviations, require_channels, require_layout, rows_of
 
 
@@ -102,14 +103,18 @@ def _batch_norm_grad(
     eps: float,
     out: Array | None,
 ) -> tuple[Array, Array, Array]:
-    call = Call(op, ("weight",), float32=("mean", "var"), dy=dy, x=x, mean=mean, var=var, weight=weight)
-    dy, x, mean, var, weight = call.arrays
+    call = Call(op, ("weight",), float32=("mean", "var"), convert=False, dy=dy, x=x, mean=mean, var=var, weight=weight)
     require_layout(op, "x", x)
     call.require_shape("dy", dy, x.shape, "the shape of x")
     require_channels(op, x, mean=mean, var=var, weight=weight)
     tiny, kernels = call.compute_dtype.type(finite(op, "eps", eps, at_least=0)), call.kernels.norm
     batch_statistics = flag(op, "training", training)
     with call.device:
+        if call.needs_blocks(x.shape):
+            call.check_out(x.shape, out)
+            return blocks.gradients(call, dy, x, mean[None], var[None], weight, tiny, (1,), batch_statistics, out)
+        call.convert()
+        dy, x, mean, var, weight = call.arrays
         dx = call.output(x.shape, out, coinciding=(dy, x))
         # sums of dy and dy xhat per channel, from them dweight, dbias and the means
         sums, means = ([call.output((1, x.shape[1])) for _ in range(2)] for _ in range(2))

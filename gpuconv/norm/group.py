@@ -8,6 +8,7 @@ from ..core.call import Call
 from ..core.device import Array
 from ..core.options import finite
 from ..core.shapes import positive
+from . import blocks
 from .batch import inverse_deviations, require_channels, rows_of
 
 
@@ -58,8 +59,7 @@ def group_norm(
     """
     op = "group_norm"
     options: dict[str, Any] = {"weight": weight, "bias": bias, "mean": mean, "var": var}
-    call = Call(op, tuple(options), float32=("mean", "var"), x=x, **options)
-    x, weight, bias, mean, var = call.arrays
+    call = Call(op, tuple(options), float32=("mean", "var"), convert=False, x=x, **options)
     groups = _groups(op, x, num_groups)
     require_channels(op, x, weight=weight, bias=bias)
     tiny = call.compute_dtype.type(finite(op, "eps", eps, at_least=0))
@@ -68,9 +68,17 @@ def group_norm(
     if (mean is None) != (var is None):
         raise ValueError(f"{op}: only one of mean and var is given, expected both or none")
     with call.device:
-        if mean is None:
+        large = call.needs_blocks(x.shape)
+        if not large:
+            call.convert()
+            x, weight, bias, mean, var = call.arrays
+        if mean is None or var is None:
             mean, var = _statistics(call, x, groups)
         _require_statistics(op, x, groups, mean=mean, var=var)
+        if large:
+            call.check_out(x.shape, out)
+            inverse = blocks.inverse_deviations(call, x, mean, var, tiny, True)
+            return blocks.normalize(call, x, *blocks.of_channels(x, mean, inverse), weight, bias, out)
         y = call.output(x.shape, out, coinciding=(x,))
         if x.size:
             inverse = inverse_deviations(call, _sets_of(x, groups), mean, var, tiny, True)
@@ -106,10 +114,12 @@ def group_norm_statistics(x: Array, num_groups: int) -> tuple[Array, Array]:
     >>> gpuconv.group_norm_statistics(np.array([[1.0, 3.0, 10.0, 30.0]]), 2)
     (array([[ 2., 20.]]), array([[  1., 100.]]))
     """
-    call = Call("group_norm_statistics", x=x)
-    (x,) = call.arrays
+    call = Call("group_norm_statistics", convert=False, x=x)
     groups = _groups(call.op, x, num_groups)
     with call.device:
+        if not call.needs_blocks():
+            call.convert()
+            (x,) = call.arrays
         return _statistics(call, x, groups)
 
 
@@ -161,8 +171,7 @@ def group_norm_grad(
     (array([-1.,  1., -1.,  1.]), array([1., 1., 1., 1.]))
     """
     op = "group_norm_grad"
-    call = Call(op, ("weight",), float32=("mean", "var"), dy=dy, x=x, mean=mean, var=var, weight=weight)
-    dy, x, mean, var, weight = call.arrays
+    call = Call(op, ("weight",), float32=("mean", "var"), convert=False, dy=dy, x=x, mean=mean, var=var, weight=weight)
     groups = _groups(op, x, num_groups)
     call.require_shape("dy", dy, x.shape, "the shape of x")
     require_channels(op, x, weight=weight)
@@ -170,6 +179,11 @@ def group_norm_grad(
     tiny, kernels = call.compute_dtype.type(finite(op, "eps", eps, at_least=0)), call.kernels.norm
     (n, c), positions = x.shape[:2], math.prod(x.shape[2:])
     with call.device:
+        if call.needs_blocks(x.shape):
+            call.check_out(x.shape, out)
+            return blocks.gradients(call, dy, x, mean, var, weight, tiny, (0, 1), True, out)
+        call.convert()
+        dy, x, mean, var, weight = call.arrays
         dx = call.output(x.shape, out, coinciding=(dy, x))
         dweight, dbias = (call.output((c,)) for _ in range(2))
         if x.size:
@@ -186,6 +200,8 @@ def group_norm_grad(
 
 def _statistics(call: Call, x: Array, groups: int) -> tuple[Array, Array]:
     """Mean and variance of each sample's groups of channels, 0 for an empty x."""
+    if not call.takes(x):
+        return blocks.moments(call, x.reshape(x.shape[0], groups, x.shape[1] // groups, *x.shape[2:]), (0, 1))
     mean, var = (call.output((x.shape[0], groups)) for _ in range(2))
     if x.size:
         call.kernels.norm.moments(_sets_of(x, groups), mean, var)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..core.device import array_module
+from ..core.dtypes import wide
 from ..core.typing import Array
 from ..nn.parameter import Parameter
 from .base import Optimizer
@@ -82,7 +83,7 @@ class Adagrad(Optimizer):
     def _step_of(self, w: Array, dw: Array, state: dict[str, Any]) -> tuple[tuple[Array | None, ...], tuple[Any, ...]]:
         step = state["step"] = state.get("step", 0) + 1
         if "sum" not in state:
-            state["sum"] = array_module(w).full_like(w, self.initial_accumulator_value)
+            state["sum"] = array_module(w).full(w.shape, self.initial_accumulator_value, wide(w.dtype))
         rate = self.lr / (1 + (step - 1) * self.lr_decay)
         sign = -1.0 if self.maximize else 1.0
         return (w, dw, state["sum"]), (sign, self.weight_decay, rate, self.eps)

@@ -1,11 +1,13 @@
 """What all optimizers share: the parameters, the checks before a step, and the state that a run resumes from."""
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from ..core.arrays import check_arrays, require_writeable, shaped
+from ..core import blocks
+from ..core.arrays import check_arrays, contiguous, require_writeable, shaped
 from ..core.device import array_module, device_of, is_cupy, kernels_for, on_device_of, to_device
-from ..core.dtypes import store, wide, widened
+from ..core.dtypes import is_half, store, wide, widened
 from ..core.graph import host_callback
 from ..core.states import count, like, mapping, plain_number, real_array
 from ..core.typing import Array
@@ -75,23 +77,23 @@ class Optimizer:
     def _update(self, gradients: list[Array | None]) -> None:
         """Multi-tensor apply: one launch updates all parameters of one device, dtype and set of constants."""
         batches: dict[Any, list[tuple[Any, ...]]] = {}
-        rounded_later = []
         for parameter, gradient, state in zip(self.parameters, gradients, self.state, strict=True):
             if gradient is not None:
                 w: Any = parameter.data
                 with on_device_of(w):
-                    wide_w = widened(w)
-                    arrays, constants = self._step_of(wide_w, widened(gradient), state)
-                if wide_w is not w:
-                    rounded_later.append((wide_w, w))
+                    arrays, constants = self._step_of(w, gradient, state)
                 absent = tuple(a is None for a in arrays)
                 gpu = w.device.id if is_cupy(w) else None
-                batches.setdefault((gpu, wide_w.dtype, absent, constants), []).append(arrays)
-        for (*_, constants), batch in batches.items():
+                batches.setdefault((gpu, w.dtype, absent, constants), []).append(arrays)
+        for (_, dtype, _, constants), batch in batches.items():
             with on_device_of(batch[0][0]):
-                getattr(kernels_for(batch[0][0]).optim, self.kernel)(batch, *constants)
-        for wide_w, w in rounded_later:
-            store(wide_w, w)
+                launch = getattr(kernels_for(batch[0][0]).optim, self.kernel)
+                for part in _parts(batch) if is_half(dtype) else [batch]:
+                    converted = [(widened(w), widened(dw), *kept) for w, dw, *kept in part]
+                    launch(converted, *constants)
+                    for (w, *_), (wide_w, *_) in zip(part, converted, strict=True):
+                        if wide_w is not w:
+                            store(wide_w, w)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients or, with set_to_none=False, fill them with zeros."""
@@ -171,7 +173,7 @@ class Optimizer:
     def _zeros(self, state: dict[str, Any], name: str, w: Array) -> Array:
         """An array of a parameter's state, initially zero."""
         if name not in state:
-            state[name] = array_module(w).zeros_like(w)
+            state[name] = array_module(w).zeros(w.shape, wide(w.dtype))
         kept: Array = state[name]
         return kept
 
@@ -208,7 +210,23 @@ class Optimizer:
         return loaded
 
 
+def _parts(batch: list[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    """A batch of 16-bit parameters in stretches, as many at a time as may be converted at once."""
+    part: list[tuple[Any, ...]] = []
+    count, size = blocks.LIMIT_BYTES // 8, 0
+    for arrays in batch:
+        for one in zip(
+            *(itertools.repeat(None) if a is None else blocks.stretches(a, count) for a in arrays), strict=False
+        ):
+            if part and size + one[0].size > count:
+                yield part
+                part, size = [], 0
+            part.append(one)
+            size += one[0].size
+    yield part
+
+
 def _checked(op: str, w: Any, gradient: Any, kept: Mapping[str, Any]) -> Any:
     """The gradient, C-contiguous; a 16-bit parameter has a gradient of its own type and a state in float32."""
-    _, checked, *_ = check_arrays(op, {"data": w, "grad": gradient, **kept}, float32=tuple(kept))
-    return checked
+    check_arrays(op, {"data": w, "grad": gradient, **kept}, float32=tuple(kept))
+    return contiguous(gradient)

@@ -1,14 +1,15 @@
 """Gradient clipping, by the norm of all gradients or value by value, as torch.nn.utils does."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..core import blocks
 from ..core.arrays import check_arrays, empty, require_writeable
 from ..core.device import kernels_for, on_device_of, to_device
-from ..core.dtypes import store, widened
+from ..core.dtypes import is_half, store, wide, widened
 from ..core.graph import refuse_recording
 from ..core.options import number
 from ..core.typing import Array
@@ -77,15 +78,15 @@ def clip_grad_norm(
     if not gradients:
         total = to_device(np.zeros((), np.float32))
         return total
-    computed = [widened(g) for g in gradients]
-    first = computed[0]
+    first = gradients[0]
     kernels = kernels_for(first).optim
     with on_device_of(first):
-        norm, factor = (empty((1,), first.dtype, first) for _ in range(2))
-        kernels.clip_factor(computed, p, max_norm, norm, factor)
+        norm, factor = (empty((1,), wide(first.dtype), first) for _ in range(2))
+        kernels.clip_factor(_Widened(gradients), p, max_norm, norm, factor)
         if error_if_nonfinite and not math.isfinite(float(norm[0])):
             raise FloatingPointError(f"{op}: the norm of the gradients is {float(norm[0])}, expected a finite number")
-        for g, scaled in zip(gradients, computed, strict=True):
+        for g in _parts(gradients):
+            scaled = widened(g)
             kernels.scale(scaled, factor)
             if scaled is not g:
                 store(scaled, g)
@@ -122,12 +123,31 @@ def clip_grad_value(parameters: Iterable[Parameter] | Parameter, clip_value: flo
     bound = number(op, "clip_value", clip_value)
     if not bound >= 0:
         raise ValueError(f"{op}: clip_value is {bound:g}, expected at least 0")
-    for g in gradients:
+    for g in _parts(gradients):
         with on_device_of(g):
             clipped = widened(g)
             kernels_for(g).optim.clip(clipped, bound)
             if clipped is not g:
                 store(clipped, g)
+
+
+class _Widened(Sequence[Any]):
+    """Gradients in float32, converted when they are looked at."""
+
+    def __init__(self, gradients: list[Any]) -> None:
+        self.parts = list(_parts(gradients))
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __getitem__(self, i: Any) -> Any:
+        return widened(self.parts[i])
+
+
+def _parts(gradients: list[Any]) -> Iterator[Any]:
+    """The gradients, 16-bit ones in stretches that may be converted at once."""
+    for g in gradients:
+        yield from blocks.stretches(g, blocks.LIMIT_BYTES // 4) if is_half(g.dtype) else [g]
 
 
 def _gradients(op: str, parameters: Iterable[Parameter] | Parameter) -> list[Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..core.device import array_module
+from ..core.dtypes import wide
 from ..core.typing import Array
 from ..nn.parameter import Parameter
 from .base import Optimizer
@@ -79,7 +80,7 @@ class SGD(Optimizer):
     def _step_of(self, w: Array, dw: Array, state: dict[str, Any]) -> tuple[tuple[Array | None, ...], tuple[Any, ...]]:
         v, first = state.get("momentum_buffer"), False
         if self.momentum and v is None:
-            v, first = array_module(w).empty_like(w), True
+            v, first = array_module(w).empty(w.shape, wide(w.dtype)), True
             state["momentum_buffer"] = v
         sign = -1.0 if self.maximize else 1.0
         constants = (sign, self.weight_decay, self.lr, self.momentum, 1 - self.dampening)

@@ -2,15 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from ..core.call import Call
 from ..core.device import Array
-from ..core.shapes import shape_of, sizes
-from .indices import indices_of
-from .shape import LAYOUTS, AdaptiveShape, adaptive_shape
-
-OutputSize = int | None | Sequence[int | None]
+from .to_size import OutputSize, pool_to_maxima, pool_to_maxima_input_grad, pool_to_means, pool_to_means_input_grad
 
 
 def adaptive_avg_pool2d(x: Array, output_size: OutputSize, *, out: Array | None = None) -> Array:
@@ -232,68 +225,3 @@ def adaptive_max_pool3d_input_grad(
     array([0., 0., 0., 0., 0., 0., 0., 1.])
     """
     return pool_to_maxima_input_grad("adaptive_max_pool3d_input_grad", 3, dy, indices, input_shape, out)
-
-
-def pool_to_means(op: str, rank: int, x: Array, output_size: OutputSize, out: Array | None) -> Array:
-    """Adaptive and global average pooling."""
-    call = Call(op, x=x)
-    (x,) = call.arrays
-    g = adaptive_shape(op, rank, x.shape, output_size)
-    with call.device:
-        y = call.output(g.y_shape, out)
-        call.kernels.pool.adaptive_avg_pool(g, x, y)
-    return call.finish(y)
-
-
-def pool_to_maxima(op: str, rank: int, x: Array, output_size: OutputSize) -> tuple[Array, Array]:
-    """Adaptive and global max pooling."""
-    call = Call(op, x=x)
-    (x,) = call.arrays
-    g = adaptive_shape(op, rank, x.shape, output_size)
-    with call.device:
-        y = call.output(g.y_shape)
-        indices = call.output(g.y_shape, dtype=np.int64)
-        call.kernels.pool.adaptive_max_pool(g, x, y, indices)
-    return call.finish(y), indices
-
-
-def pool_to_means_input_grad(
-    op: str, rank: int, dy: Array, input_shape: Sequence[int], out: Array | None, windows: int | None = None
-) -> Array:
-    """Gradient of `pool_to_means`; `windows` is the output size if it is known."""
-    call = Call(op, dy=dy)
-    (dy,) = call.arrays
-    g = _backward_shape(call, rank, input_shape, windows)
-    with call.device:
-        dx = call.output(g.x_shape, out)
-        call.kernels.pool.adaptive_avg_pool_input_grad(g, dy, dx)
-    return call.finish(dx)
-
-
-def pool_to_maxima_input_grad(
-    op: str,
-    rank: int,
-    dy: Array,
-    indices: Array,
-    input_shape: Sequence[int],
-    out: Array | None,
-    windows: int | None = None,
-) -> Array:
-    """Gradient of `pool_to_maxima`; `windows` is the output size if it is known."""
-    call = Call(op, dy=dy)
-    (dy,) = call.arrays
-    g = _backward_shape(call, rank, input_shape, windows)
-    indices = indices_of(op, indices, g.y_shape, g.x_shape[2:], dy)
-    with call.device:
-        dx = call.output(g.x_shape, out, inputs=(indices,))
-        call.kernels.pool.adaptive_max_pool_input_grad(g, dy, indices, dx)
-    return call.finish(dx)
-
-
-def _backward_shape(call: Call, rank: int, input_shape: Sequence[int], windows: int | None) -> AdaptiveShape:
-    """Shape of the forward call, from the shapes of its result and input."""
-    x_shape = shape_of(call.op, "input_shape", input_shape, LAYOUTS[rank])
-    _, _, *found = sizes(call.op, "dy", call.like.shape, LAYOUTS[rank])
-    s = adaptive_shape(call.op, rank, x_shape, found if windows is None else windows)
-    call.require_shape("dy", call.like, s.y_shape, "the forward result's shape for input_shape")
-    return s

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..core.call import Call, run
+from ..core.call import Call
 from ..core.device import Array
 from ..core.options import flag
 from ..core.plan import Plan
+from ..core.run import run
 from ..core.shapes import Padding, Size, integer
+from .blocks import by_planes
 from .shape import backward_shape, forward_shape
 
 
@@ -228,13 +230,24 @@ def avg_pool3d_input_grad(
 
 
 def _avg_pool(op: str, rank: int, x: Array, out: Array | None, *options: Any) -> Array:
-    return run(op, _forward_plan, {"x": x}, (rank, *options), out=out)
+    def in_blocks(call: Call, plan: Plan, out: Array | None, *_: Any) -> Array:
+        (y,) = by_planes(call, lambda x: _avg_pool(op, rank, x, None, *options), [x], [plan.result_shape], out)
+        return y
+
+    return run(op, _forward_plan, {"x": x}, (rank, *options), out=out, blocks=in_blocks)
 
 
 def _avg_pool_input_grad(
     op: str, rank: int, dy: Array, input_shape: Sequence[int], out: Array | None, *options: Any
 ) -> Array:
-    return run(op, _input_grad_plan, {"dy": dy}, (rank, input_shape, *options), out=out)
+    def in_blocks(call: Call, plan: Plan, out: Array | None, *_: Any) -> Array:
+        def block(dy: Array) -> Array:
+            return _avg_pool_input_grad(op, rank, dy, (*dy.shape[:2], *plan.result_shape[2:]), None, *options)
+
+        (dx,) = by_planes(call, block, [dy], [plan.result_shape], out)
+        return dx
+
+    return run(op, _input_grad_plan, {"dy": dy}, (rank, input_shape, *options), out=out, blocks=in_blocks)
 
 
 def _forward_plan(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ..core.device import Array
-from .adaptive import pool_to_maxima, pool_to_maxima_input_grad, pool_to_means, pool_to_means_input_grad
+from .to_size import pool_to_maxima, pool_to_maxima_input_grad, pool_to_means, pool_to_means_input_grad
 
 
 def global_avg_pool2d(x: Array, *, out: Array | None = None) -> Array:

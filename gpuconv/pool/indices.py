@@ -61,34 +61,43 @@ def pool_indices(
         raise ValueError(f"{op}: input_shape is {tuple(input_shape)}, expected one of {expected}")
     x_shape = shape_of(op, "input_shape", input_shape, LAYOUTS[rank])
     s = pool_shape(op, rank, x_shape, kernel_size, stride, padding, dilation, ceil_mode)
-    mask = mask_of(op, mask, s.mask_dtype, s.y_shape)
+    require_mask(op, mask, s.mask_dtype, s.y_shape)
+    mask = contiguous(mask)
     with on_device_of(mask):
         indices = arrays.empty(s.y_shape, np.int64, mask)
         kernels_for(mask).pool.pool_indices(s, mask, indices)
     return indices
 
 
-def mask_of(op: str, mask: Any, dtype: Any, shape: Sequence[int], like: Array | None = None) -> Any:
-    """Check a mask and make it C-contiguous."""
+def require_mask(op: str, mask: Any, dtype: Any, shape: Sequence[int], like: Array | None = None) -> None:
+    """Check a mask."""
     require_array(op, "mask", mask)
     if like is not None:
         same_device(op, dy=like, mask=mask)
     if mask.dtype != dtype:
         raise TypeError(f"{op}: mask has dtype {mask.dtype}, expected {dtype} as the pooling returns")
     shaped(op, "mask", mask, shape, "the forward result's shape for input_shape")
-    return contiguous(mask)
 
 
-def indices_of(op: str, indices: Any, shape: Sequence[int], extents: Sequence[int], like: Array) -> Array:
-    """Check indices against the extents of a plane and convert them to C-contiguous int64."""
+def require_indices(op: str, indices: Any, shape: Sequence[int], extents: Sequence[int], like: Array) -> None:
+    """Check indices against the extents of a plane."""
     require_array(op, "indices", indices)
     same_device(op, **{"the input": like, "indices": indices})
     if indices.dtype.kind not in "iu":
         raise TypeError(f"{op}: indices has dtype {indices.dtype}, expected integers")
     shaped(op, "indices", indices, shape, "an index for each element")
     positions = int(np.prod(extents))
-    wrong = (indices < 0) | (indices >= positions)
-    if bool(wrong.any()):
+    if indices.size and not (int(indices.min()) >= 0 and int(indices.max()) < positions):
+        wrong = (indices < 0) | (indices >= positions)
         where = " x ".join(map(str, extents))
         raise ValueError(f"{op}: indices has {int(indices[wrong][0])}, expected 0 <= index < {positions} ({where})")
-    return contiguous(indices.astype(np.int64, copy=False))
+
+
+def checked_indices(indices: Array) -> Array:
+    """Indices as the kernels take them: C-contiguous int64."""
+    return contiguous(indices if indices.dtype == np.int64 else indices.astype(np.int64))
+
+
+def copied_elements(indices: Array) -> int:
+    """Elements, in units of float32, of the copy that `checked_indices` makes."""
+    return 0 if indices.dtype == np.int64 and indices.flags.c_contiguous else 2 * indices.size

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from ..core.call import Call
 from ..core.device import Array
 from ..core.shapes import Padding, Size
-from .indices import mask_of
+from .blocks import by_planes
+from .indices import require_mask
 from .shape import PoolShape, backward_shape, forward_shape
 
 
@@ -236,10 +237,15 @@ class _MaxPlan(NamedTuple):
 
 def _max_pool(op: str, rank: int, x: Array, *windows: Any) -> tuple[Array, Array]:
     """Max pooling of any rank; `windows` are the options of `pool_shape`."""
-    call = Call(op, x=x)
+    call = Call(op, convert=False, x=x)
     plan = call.plan(_forward_plan, rank, *windows)
-    (x,) = call.arrays
     with call.device:
+        if call.needs_blocks(plan.y_shape):
+            shapes = plan.y_shape, plan.y_shape
+            y, mask = by_planes(call, lambda x: _max_pool(op, rank, x, *windows), [x], shapes, second=plan.mask_dtype)
+            return y, mask
+        call.convert()
+        (x,) = call.arrays
         y, mask = call.output(plan.y_shape), call.output(plan.y_shape, dtype=plan.mask_dtype)
         call.kernels.pool.max_pool(plan.shape, x, y, mask)
     return call.finish(y), mask
@@ -248,11 +254,19 @@ def _max_pool(op: str, rank: int, x: Array, *windows: Any) -> tuple[Array, Array
 def _max_pool_input_grad(
     op: str, rank: int, dy: Array, mask: Array, input_shape: Sequence[int], out: Array | None, *windows: Any
 ) -> Array:
-    call = Call(op, dy=dy)
+    call = Call(op, convert=False, dy=dy)
     plan = call.plan(_input_grad_plan, rank, input_shape, *windows)
-    (dy,) = call.arrays
-    mask = mask_of(op, mask, plan.mask_dtype, plan.y_shape, dy)
+    require_mask(op, mask, plan.mask_dtype, plan.y_shape, dy)
     with call.device:
+        if call.needs_blocks(plan.x_shape, also=(mask,)):
+
+            def block(dy: Array, mask: Array) -> Array:
+                return _max_pool_input_grad(op, rank, dy, mask, (*dy.shape[:2], *plan.x_shape[2:]), None, *windows)
+
+            (dx,) = by_planes(call, block, [dy, mask], [plan.x_shape], out)
+            return dx
+        call.convert()
+        (dy,), mask = call.arrays, call.converted(mask)
         dx = call.output(plan.x_shape, out, inputs=(mask,))
         call.kernels.pool.max_pool_input_grad(plan.shape, dy, mask, dx)
     return call.finish(dx)

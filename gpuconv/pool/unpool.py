@@ -6,7 +6,8 @@ from ..core.arrays import require_array
 from ..core.call import Call
 from ..core.device import Array
 from ..core.shapes import Size, several, sides_of, sizes
-from .indices import indices_of
+from .blocks import by_planes
+from .indices import checked_indices, copied_elements, require_indices
 from .shape import LAYOUTS, image_sizes
 
 
@@ -166,8 +167,7 @@ def _max_unpool(
     output_size: Sequence[int] | None,
     out: Array | None,
 ) -> Array:
-    call = Call(op, x=x)
-    (x,) = call.arrays
+    call = Call(op, convert=False, x=x)
     n, c, *windows = image_sizes(op, rank, x.shape)
     kernel = several(op, "kernel_size", kernel_size, rank)
     strides = kernel if stride is None else several(op, "stride", stride, rank)
@@ -177,8 +177,17 @@ def _max_unpool(
         for count, st, (before, after), k in zip(windows, strides, sides, kernel, strict=True)
     ]
     extents = _output_extents(op, rank, output_size, default, strides)
-    indices = indices_of(op, indices, x.shape, extents, x)
+    require_indices(op, indices, x.shape, extents, x)
     with call.device:
+        if call.needs_blocks((n, c, *extents), temporary=copied_elements(indices)):
+
+            def block(x: Array, indices: Array) -> Array:
+                return _max_unpool(op, rank, x, indices, kernel_size, stride, padding, extents, None)
+
+            (y,) = by_planes(call, block, [x, indices], [(n, c, *extents)], out)
+            return y
+        call.convert()
+        (x,), indices = call.arrays, checked_indices(indices)
         y = call.output((n, c, *extents), out, inputs=(indices,))
         planes = (n * c, -1) if n * c else (0, 1)
         call.kernels.pool.max_unpool(x.reshape(planes), indices.reshape(planes), y.reshape(planes))
@@ -208,13 +217,21 @@ def _output_extents(
 
 
 def _max_unpool_input_grad(op: str, rank: int, dy: Array, indices: Array, out: Array | None) -> Array:
-    call = Call(op, dy=dy)
-    (dy,) = call.arrays
+    call = Call(op, convert=False, dy=dy)
     n, c, *extents = sizes(op, "dy", dy.shape, LAYOUTS[rank])
     require_array(op, "indices", indices)
     _, _, *windows = sizes(op, "indices", indices.shape, LAYOUTS[rank])
-    indices = indices_of(op, indices, (n, c, *windows), extents, dy)
+    require_indices(op, indices, (n, c, *windows), extents, dy)
     with call.device:
+        if call.needs_blocks(indices.shape, temporary=copied_elements(indices)):
+
+            def block(dy: Array, indices: Array) -> Array:
+                return _max_unpool_input_grad(op, rank, dy, indices, None)
+
+            (dx,) = by_planes(call, block, [dy, indices], [indices.shape], out)
+            return dx
+        call.convert()
+        (dy,), indices = call.arrays, checked_indices(indices)
         dx = call.output(indices.shape, out, inputs=(indices,))
         planes = (n * c, -1) if n * c else (0, 1)
         call.kernels.pool.max_unpool_input_grad(dy.reshape(planes), indices.reshape(planes), dx.reshape(planes))

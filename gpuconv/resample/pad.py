@@ -53,15 +53,14 @@ def pad(
     array([[[1., 1., 2., 3., 3., 3.]]])
     """
     op = "pad"
-    call = Call(op, x=x)
-    (x,) = call.arrays
+    call = Call(op, convert=False, x=x)
     one_of(op, "mode", mode, MODES)
     if mode != "constant" and value is not None:
         raise ValueError(f"{op}: value is {value}, expected None for mode {mode!r}")
     fill = 0.0 if value is None else number(op, "value", value)
     tables = _tables(op, x.shape, padding, mode)
     with call.device:
-        return call.finish(resample(call, x, tables, fill, out))
+        return resample(call, tables, fill, out)
 
 
 def pad_input_grad(
@@ -92,15 +91,14 @@ def pad_input_grad(
     array([[[2., 1., 3.]]])
     """
     op = "pad_input_grad"
-    call = Call(op, dy=dy)
-    (dy,) = call.arrays
+    call = Call(op, convert=False, dy=dy)
     one_of(op, "mode", mode, MODES)
     shape = any_shape(op, "input_shape", input_shape)
     tables = _tables(op, shape, padding, mode)
     padded = (*shape[: len(shape) - len(tables)], *(table.size for table in tables))
     call.require_shape("dy", dy, padded, "the forward result's shape for input_shape")
     with call.device:
-        return call.finish(resample(call, dy, [transpose(table) for table in tables], 0.0, out))
+        return resample(call, [transpose(table) for table in tables], 0.0, out)
 
 
 def _tables(op: str, shape: Sequence[int], padding: Any, mode: str) -> list[Table]:

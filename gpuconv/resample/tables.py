@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..core.blocks import Operand, Result, in_blocks
 from ..core.call import Call
 from ..core.device import Array
 
@@ -58,15 +59,25 @@ def transpose(table: Table) -> Table:
     return make_table(table.size, counts, positions[order], table.weights[order])
 
 
-def resample(call: Call, x: Array, tables: Sequence[Table], fill: float, out: Array | None) -> Array:
-    """Resample the last axes of x by their tables; outputs without terms are `fill`.
+def resample(call: Call, tables: Sequence[Table], fill: float, out: Array | None) -> Array:
+    """Resample the last axes of the call's array by their tables; outputs without terms are `fill`.
 
     Three axes are resampled in one pass, more in further passes.
     """
+    x = call.like
     tables = [identity(size) for size in x.shape[: x.ndim - len(tables)]] + list(tables)
-    result = call.output(tuple(table.size for table in tables), out)
-    if result.size == 0:
-        return result
+    shape = tuple(table.size for table in tables)
+    if call.needs_blocks(shape):
+        return _in_blocks(call, tables, fill, out)
+    call.convert()
+    (x,) = call.arrays
+    result = call.output(shape, out)
+    if result.size:
+        _fill(call, x, tables, fill, result)
+    return call.finish(result)
+
+
+def _fill(call: Call, x: Array, tables: list[Table], fill: float, result: Array) -> None:
     passes = [axes for axes in _passes(x.ndim) if any(not _is_identity(tables[axis]) for axis in axes)]
     *others, last = passes or _passes(x.ndim)[:1]
     for axes in others:
@@ -74,6 +85,24 @@ def resample(call: Call, x: Array, tables: Sequence[Table], fill: float, out: Ar
         _one_pass(call, x, tables, axes, fill, y)
         x = y
     _one_pass(call, x, tables, last, fill, result)
+
+
+def _in_blocks(call: Call, tables: list[Table], fill: float, out: Array | None) -> Array:
+    """Along the axes that are copied."""
+    axes = tuple(axis for axis, table in enumerate(tables) if _is_identity(table))
+    sizes, shape = [tables[axis].size for axis in axes], tuple(table.size for table in tables)
+
+    def block(x: Array) -> Array:
+        narrow = [
+            identity(size) if axis in axes else table
+            for axis, (size, table) in enumerate(zip(x.shape, tables, strict=True))
+        ]
+        result = call.output(tuple(table.size for table in narrow))
+        _fill(call, x, narrow, fill, result)
+        return result
+
+    call.check_out(shape, out)
+    (result,) = in_blocks(call, block, sizes, [Operand(call.like, axes)], [Result(shape, axes)], out)
     return result
 
 

@@ -65,11 +65,10 @@ def upsample(
     array([[[1. , 1.5, 2.5, 3. ]]])
     """
     op = "upsample"
-    call = Call(op, x=x)
-    (x,) = call.arrays
+    call = Call(op, convert=False, x=x)
     tables = _tables(op, "x", x.shape, size, scale_factor, mode, align_corners)
     with call.device:
-        return call.finish(resample(call, x, tables, 0.0, out))
+        return resample(call, tables, 0.0, out)
 
 
 def upsample_input_grad(
@@ -107,14 +106,13 @@ def upsample_input_grad(
     array([[[2., 2.]]])
     """
     op = "upsample_input_grad"
-    call = Call(op, dy=dy)
-    (dy,) = call.arrays
+    call = Call(op, convert=False, dy=dy)
     shape = any_shape(op, "input_shape", input_shape)
     tables = _tables(op, "input_shape", shape, size, scale_factor, mode, align_corners)
     result = (*shape[:2], *(table.size for table in tables))
     call.require_shape("dy", dy, result, "the forward result's shape for input_shape")
     with call.device:
-        return call.finish(resample(call, dy, [transpose(table) for table in tables], 0.0, out))
+        return resample(call, [transpose(table) for table in tables], 0.0, out)
 
 
 def _tables(

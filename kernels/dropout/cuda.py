@@ -9,9 +9,9 @@ from .scalar import dropout as dropped
 from .scalar import philox
 
 
-def dropout(x, threshold, scale, seed, offset, y):
-    """y[r] = scale x[r] where word r reaches the threshold, else 0 x[r]; x (rows, inner), r from counter r // 4."""
-    options = threshold, scale, seed, offset
+def dropout(x, threshold, scale, seed, offset, start, y):
+    """y[r] = scale x[r] where word r of counter start + r // 4 reaches the threshold, else 0 x[r]; x (rows, inner)."""
+    options = threshold, scale, seed, offset, start
     if x.shape[1] == 1:
         launch_vectorized(dropout_kernel, (x, y), *options)
     else:
@@ -19,32 +19,32 @@ def dropout(x, threshold, scale, seed, offset, y):
 
 
 @cuda.jit(cache=True)
-def dropout_kernel(x, y, vectors, threshold, scale, seed, offset):
-    """Element j by word j % 4 of counter j // 4; four elements take the words of one counter."""
+def dropout_kernel(x, y, vectors, threshold, scale, seed, offset, start):
+    """Element j by word j % 4 of counter start + j // 4; four elements take the words of one counter."""
     i = uint32(cuda.grid(1))
     if i < vectors:
         j = uint32(i * uint32(FOUR))
-        (a, b, c, d), (x0, x1, x2, x3) = philox(uint64(i), offset, seed), load4(x, j)
+        (a, b, c, d), (x0, x1, x2, x3) = philox(start + uint64(i), offset, seed), load4(x, j)
         y0, y1 = dropped(x0, a, threshold, scale), dropped(x1, b, threshold, scale)
         store4(y, j, (y0, y1, dropped(x2, c, threshold, scale), dropped(x3, d, threshold, scale)))
         return
     j = scalar_index(i, vectors)
     if j < x.size:
-        y[j] = dropped(x[j], word_of(j, offset, seed), threshold, scale)
+        y[j] = dropped(x[j], word_of(j, offset, seed, start), threshold, scale)
 
 
 @cuda.jit(device=True, inline="always")
-def word_of(row, offset, seed):
-    """Word row % 4 of counter row // 4."""
-    a, b, c, d = philox(uint64(uint32(row // uint32(4))), offset, seed)
+def word_of(row, offset, seed, start):
+    """Word row % 4 of counter start + row // 4."""
+    a, b, c, d = philox(start + uint64(uint32(row // uint32(4))), offset, seed)
     k = uint32(row % uint32(4))
     return a if k == 0 else b if k == 1 else c if k == 2 else d
 
 
 @cuda.jit(cache=True)
-def dropout_rows_kernel(x, threshold, scale, seed, offset, y, inner):
+def dropout_rows_kernel(x, threshold, scale, seed, offset, start, y, inner):
     """Thread i takes element i, of row i // inner."""
     i = uint32(cuda.grid(1))
     if i >= x.size:
         return
-    y[i] = dropped(x[i], word_of(uint32(i // uint32(inner)), offset, seed), threshold, scale)
+    y[i] = dropped(x[i], word_of(uint32(i // uint32(inner)), offset, seed, start), threshold, scale)

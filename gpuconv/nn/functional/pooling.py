@@ -10,7 +10,7 @@ import gpuconv as g
 
 from ...core.device import Array
 from ...core.shapes import Padding, Size
-from ...pool.adaptive import OutputSize
+from ...pool.to_size import OutputSize
 
 
 def max_pool1d(
