@@ -82,14 +82,14 @@ class Entries:
         """Name of an entry's file: the same after an edit of the sources, so that the new one replaces it."""
         return f"{self.family}{_hash(f'{key} {self.identity}')[:20]}{cache_files.SUFFIX}"
 
-    @functools.cached_property
+    @property
     def identity(self):
         """Text that tells this function from others of its name in its file, and from itself on another machine."""
         options = cache_key.reached(self.options)[1]
         settings = [getattr(config, name, None) for name in SETTINGS]
         return f"{cache_key.identity(self.function)} {options} {settings} {host()}"
 
-    @functools.cached_property
+    @property
     def stamps(self):
         """Hashes of the sources of the function's own module, and of all that decides its code."""
         versions = [numba.__version__, llvmlite.__version__, *self.packages]

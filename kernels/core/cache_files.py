@@ -77,9 +77,10 @@ def _candidates(beside, chosen, name):
 def user_folder():
     """The user's cache folder of this library, None for a user without a home."""
     try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gpuconv"
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     except RuntimeError:
         return None
+    return folder / "gpuconv" if folder.is_absolute() else None
 
 
 def temporary_folder():

@@ -28,8 +28,8 @@ FOREIGN = {*sys.stdlib_module_names, "cuda", "cupy", "llvmlite", "numba", "numba
 """Packages whose versions are in the key instead of their code."""
 SIMPLE = (type(None), bool, int, float, complex, str, bytes, np.generic, np.dtype)
 
-_nodes = {}
-"""Memo of `_node`: by id, with the object, so that the id stays its own."""
+_codes = {}
+"""Memo of `_read_code` by id, with the code object: hashing one reads all of it."""
 
 
 # ---- sources
@@ -116,21 +116,21 @@ def _source_hash(module):
 
 def reached(function):
     """(modules of the library, hash) of what a function reaches, itself included."""
-    modules, digest, seen, waiting = set(), hashlib.sha256(), set(), [function]
+    modules, digest, seen, waiting = set(), hashlib.sha256(), {}, [function]
     while waiting:
         value = waiting.pop()
-        text, parts, module, _ = _node(value)
         if id(value) not in seen:
-            seen.add(id(value))
+            seen[id(value)] = value  # an id is an object's own as long as that lives
+            text, parts, module = _described(value)
             digest.update(f"{text}\n".encode())
-            modules |= {module} if module else set()
+            modules |= {module} if module.partition(".")[0] == LIBRARY else set()
             waiting += parts
     return frozenset(modules), digest.hexdigest()
 
 
 def identity(function):
     """Text that tells a function from others of its name: its code, constants and the names of what it calls."""
-    text, parts, _, _ = _node(function)
+    text, parts, _ = _described(function)
     return "\n".join([text, *(_name(part) or reached(part)[1] for part in parts)])
 
 
@@ -147,17 +147,8 @@ def _name(value):
     return f"{value.__module__}.{value.__qualname__}" if value is not None else None
 
 
-def _node(value):
-    """(text, what it refers to, its module if that is one of the library, itself), remembered."""
-    known = _nodes.get(id(value))
-    if known is None:
-        text, parts, module = _described(value)
-        module = module if module and module.partition(".")[0] == LIBRARY else None
-        known = _nodes[id(value)] = text, parts, module, value
-    return known
-
-
 def _described(value):
+    """(text, what it refers to, module that it was written in, or "") of an object."""
     if isinstance(value, FunctionType):
         return _of_function(value)
     if isinstance(value, ModuleType):
@@ -171,56 +162,57 @@ def _described(value):
     kind = type(value)
     if kind.__module__.partition(".")[0] in FOREIGN:
         stable = kind.__module__.startswith("numba") and " at 0x" not in repr(value)
-        return f"{name_of(value)} {value!r}" if stable else name_of(value), [], None
+        return f"{name_of(value)} {value!r}" if stable else name_of(value), [], ""
     attributes = getattr(value, "__dict__", {})
-    return f"{name_of(value)} {sorted(attributes)}", [kind, *(attributes[name] for name in sorted(attributes))], None
+    return f"{name_of(value)} {sorted(attributes)}", [kind, *(attributes[name] for name in sorted(attributes))], ""
 
 
 def _inside(value):
     """The parts of containers and of wrapped functions, None for another object."""
     if isinstance(value, Enum):
-        return f"{name_of(value)}.{value.name}", [value.value], None
+        return f"{name_of(value)}.{value.name}", [value.value], ""
     if isinstance(value, SIMPLE):
-        return f"{type(value).__name__} {value!r}", [], None
+        return f"{type(value).__name__} {value!r}", [], ""
     if isinstance(value, np.ndarray):
         data = np.ascontiguousarray(value).tobytes() if value.dtype.kind != "O" else repr(value).encode()
-        return f"array {value.dtype} {value.shape} {hashlib.sha256(data).hexdigest()}", [], None
+        return f"array {value.dtype} {value.shape} {hashlib.sha256(data).hexdigest()}", [], ""
     if isinstance(value, (tuple, list)):
-        return f"{name_of(value)} of {len(value)}", list(value), None
+        return f"{name_of(value)} of {len(value)}", list(value), ""
     if isinstance(value, (set, frozenset)):
-        return f"{name_of(value)} of {sorted(map(repr, value))}", [], None
+        return f"{name_of(value)} of {sorted(map(repr, value))}", [], ""
     if isinstance(value, dict):
-        return f"{name_of(value)} of {len(value)}", [part for item in value.items() for part in item], None
+        return f"{name_of(value)} of {len(value)}", [part for item in value.items() for part in item], ""
     if isinstance(value, BuiltinFunctionType):
-        return f"builtin {value.__module__}.{value.__qualname__}", [], None
+        return f"builtin {value.__module__}.{value.__qualname__}", [], ""
     for attribute in ("py_func", "_defn", "__wrapped__", "func"):  # of a dispatcher, an intrinsic, caches, partial
         function = getattr(value, attribute, None)
         if callable(function):
             more = [getattr(value, name, None) for name in ("targetoptions", "args", "keywords")]
-            return f"{name_of(type(value))} of {name_of(function)}", [function, *more], None
+            return f"{name_of(type(value))} of {name_of(function)}", [function, *more], ""
     return None
 
 
 def _of_function(function):
     module = function.__module__ or ""
     if module.partition(".")[0] in FOREIGN:
-        return name_of(function), [], None
-    names, texts = set(), []
-    _read_code(function.__code__, names, texts)
-    parts = [function.__defaults__, function.__kwdefaults__]
-    for name in sorted(names):
+        return name_of(function), [], ""
+    names, code = _read_code(function.__code__)
+    texts, parts = [code], [function.__defaults__, function.__kwdefaults__]
+    # globals that the code names, and attributes of modules
+    for name in names:
         value = function.__globals__.get(name, names)
         if value is names:
             continue
         texts.append(name)
         parts.append(value)
         if isinstance(value, ModuleType) and value.__name__.partition(".")[0] not in FOREIGN:
-            parts += [vars(value)[attribute] for attribute in sorted(names & vars(value).keys())]
+            parts += [vars(value)[attribute] for attribute in names if attribute in vars(value)]
+    # the closure
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         texts.append(name)
         parts.append(_content(cell))
     texts += [repr(part) for part in parts if isinstance(part, SIMPLE)]
-    return f"{name_of(function)} {hashlib.sha256(repr(texts).encode()).hexdigest()}", parts, module
+    return f"{name_of(function)} {texts}", parts, module
 
 
 def _content(cell):
@@ -230,20 +222,24 @@ def _content(cell):
         return None
 
 
-def _read_code(code, names, texts):
-    """Collect the names that code refers to, and texts of its bytecode and constants."""
-    names.update(code.co_names)
-    texts += [code.co_code, code.co_names]
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            _read_code(constant, names, texts)
-        else:
-            texts.append(sorted(map(repr, constant)) if isinstance(constant, frozenset) else repr(constant))
+def _read_code(code):
+    """(names that code refers to, hash of its bytecode and constants), of code nested in it too; remembered."""
+    if id(code) not in _codes:
+        names, texts = {*code.co_names}, [code.co_code, code.co_names]
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                inner_names, inner_hash = _read_code(constant)
+                names.update(inner_names)
+                texts.append(inner_hash)
+            else:
+                texts.append(sorted(map(repr, constant)) if isinstance(constant, frozenset) else repr(constant))
+        _codes[id(code)] = code, (sorted(names), hashlib.sha256(repr(texts).encode()).hexdigest())
+    return _codes[id(code)][1]
 
 
 def _of_class(kind):
     if kind.__module__.partition(".")[0] in FOREIGN:
-        return name_of(kind), [], None
+        return name_of(kind), [], ""
     own = [value for name, value in sorted(vars(kind).items()) if not name.startswith("__") or callable(value)]
     own = [getattr(value, "__func__", value) for value in own]
     return name_of(kind), [*kind.__bases__, *own], kind.__module__

@@ -189,8 +189,7 @@ def _entry(context, module, kernel, arguments):
 def streaming(body, **options):
     """A kernel that runs serial on small problems and parallel on large ones, compiled once for both.
 
-    The same loop with `parallel=True` beside it would be compiled twice, and Numba's cache would mix the two up: its
-    key covers neither `parallel` nor `fastmath`, so the one compiled first would be loaded for both.
+    The same loop with `parallel=True` beside it would be compiled twice.
 
     Parameters
     ----------
@@ -229,11 +228,7 @@ def _run(arguments, threads):
 
 
 def _runner(kernel, body):
-    """A copy of _run for one kernel.
-
-    The kernel is a global of the copy, as one held in a closure would never be found in the cache again, and the copy
-    says that it was written where the body was: its cache entry lives and falls with that file.
-    """
+    """A copy of _run for one kernel, which says that it was written where the body was: its cache entry lies there."""
     origin = body.__code__
     code = _run.__code__.replace(co_filename=origin.co_filename, co_firstlineno=origin.co_firstlineno)
     run = FunctionType(code, {"kernel": kernel, "on_threads": on_threads}, f"{body.__name__}_run")

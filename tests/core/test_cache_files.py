@@ -89,6 +89,14 @@ def test_the_temporary_folder_comes_last_and_is_said_once(places, caplog):
     assert "NUMBA_CACHE_DIR" in said
 
 
+@pytest.mark.parametrize("name", ["XDG_CACHE_HOME", "HOME"])
+def test_a_home_that_is_no_full_path_is_none(monkeypatch, name):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert cache_files.user_folder() is not None
+    monkeypatch.setenv(name, "somewhere")
+    assert cache_files.user_folder() is None
+
+
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="temporary folders are a user's own there")
 def test_a_temporary_folder_of_somebody_else_is_not_trusted(places, caplog):
     sources, home, temporary, lock = places

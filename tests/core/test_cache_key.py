@@ -136,15 +136,14 @@ def test_what_a_function_closes_over_is_in_the_key(one, other):
 
 
 def test_constants_of_modules_are_in_the_key(monkeypatch):
-    """A constant may depend on the machine: the sources do not say it."""
-    hashes = []
+    """A constant may depend on the machine, or be replaced by a test: the sources do not say it."""
+
+    def function():
+        return cache.MAX_NAME
+
+    function.__module__, hashes = cache.__name__, []
     for value in (1, 2, 1):
         monkeypatch.setattr(cache, "MAX_NAME", value)
-
-        def function():
-            return cache.MAX_NAME
-
-        function.__module__ = cache.__name__
         hashes.append(cache_key.reached(function)[1])
     assert hashes[0] == hashes[2] != hashes[1]
 
