@@ -6,7 +6,7 @@ INSTALL := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip in
 # Threads that wait sleep: two test processes share the cores.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: train test quick check-style sass test-emulator fuzz kills test-gpu examples docs package clean
+.PHONY: train test quick check-style sass test-emulator fuzz kills forks test-gpu examples docs package clean
 
 train: .venv/train.installed
 	$(BIN)/gpuconv train
@@ -41,6 +41,10 @@ fuzz: .venv/dev.installed
 # A hundred trainings killed at random moments.
 kills: .venv/dev.installed
 	GPUCONV_KILLS=100 $(BIN)/python -m pytest -q tests/cli/test_endings.py -k killed
+
+# A thousand forks while other threads compute, compile and allocate.
+forks: .venv/dev.installed
+	GPUCONV_FORKS=1000 $(BIN)/python -m pytest -q tests/core/test_forks.py
 
 # The operation suite on CuPy arrays; needs a GPU, CuPy and numba-cuda (pip install -e '.[dev,cuda13]').
 test-gpu: .venv/dev.installed

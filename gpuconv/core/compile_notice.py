@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -65,6 +66,10 @@ class Notice(event.Listener):  # type: ignore[misc]  # numba has no types
         finally:
             self.silent = was_silent
 
+    def forked(self) -> None:
+        """Forget, in a child, compilations that other threads of the parent wait for."""
+        self._depth, self._timer = 0, None
+
     def _say(self) -> None:
         if not self.silent:
             self.silent = True
@@ -77,4 +82,6 @@ def _is_ours(event: Any) -> bool:
 
 
 notice = Notice()
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=notice.forked)
 event.register("numba:compile", notice)

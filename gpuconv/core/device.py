@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.core import forks
 from .available import import_cupy, missing_for_cuda, missing_for_emulator, missing_for_kernels
 from .hints import did_you_mean
 from .typing import Array
@@ -165,14 +166,16 @@ class Target:
         if missing := missing_for_kernels(name):
             raise DeviceError(f"kernels of gpuconv cannot run: {missing}")
         self.name = name
-        self.runtime = importlib.import_module(f"gpuconv.kernels.{name}")
+        with forks.importing:
+            self.runtime = importlib.import_module(f"gpuconv.kernels.{name}")
         self.index_bits: int = self.runtime.INDEX_BITS
         importlib.import_module("gpuconv.core.compile_notice")  # from now on Numba tells it what it compiles
 
     def __getattr__(self, operation: str) -> Any:
         if operation.startswith("_"):
             raise AttributeError(operation)
-        launchers = importlib.import_module(f"gpuconv.kernels.{operation}.{self.name}")
+        with forks.importing:
+            launchers = importlib.import_module(f"gpuconv.kernels.{operation}.{self.name}")
         setattr(self, operation, launchers)
         return launchers
 

@@ -7,13 +7,14 @@ array refers to it, which its reference count says.
 
 import math
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+
+from . import forks
 
 POOLED_MIN_BYTES, POOLED_MAX_BYTES = 1 << 17, 1 << 26
 """Sizes of pooled blocks: the C library keeps smaller ones itself, and page faults are a small part of larger ones."""
@@ -28,7 +29,7 @@ provider: Callable[[tuple[int, ...], Any], np.ndarray[Any, Any]] | None = None
 """What `new` takes memory from instead of the pool; `provided_by` sets it."""
 
 _blocks: dict[int, deque[np.ndarray[Any, Any]]] = {}
-_changing = threading.Lock()
+_changing = forks.lock()
 
 
 def new(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:

@@ -19,7 +19,9 @@ from llvmlite import ir
 from numba import get_num_threads, njit, threading_layer, types
 from numba.core.cgutils import alloca_once_value, for_range, get_or_insert_function
 from numba.extending import intrinsic
+from numba.np.ufunc import parallel as numba_pool
 
+from ..core import forks
 from ..core.memory import LINE_BYTES
 
 SERIAL_ELEMENTS = 1 << 17
@@ -45,8 +47,11 @@ def threads_for(tasks):
 
 def start_pool():
     """Start Numba's threads, which code loaded from the cache refers to even where it runs serial; how many."""
-    pool.started = True
-    return get_num_threads()
+    if pool.started:
+        return get_num_threads()
+    with forks.starting:
+        pool.started = True
+        return get_num_threads()
 
 
 @contextmanager
@@ -79,7 +84,7 @@ class _Pool:
 
     def forked(self):
         """Note that this is a child process: it has the pool's records, and none of its threads."""
-        self.left_behind = self.started
+        self.left_behind = self.started or numba_pool._is_initialized  # by the user's own calls
 
 
 pool = _Pool()

@@ -7,12 +7,13 @@ number as it is, and what follows from the types alone is found once.
 
 import ctypes
 import struct
-import threading
 from functools import lru_cache
 from operator import itemgetter
 
 import numpy as np
 from numba import from_dtype, types
+
+from ..core import forks
 
 ARRAY = "QQqqQqq"
 """Two words that kernels do not read, elements, bytes of an element, address, length and stride."""
@@ -85,7 +86,7 @@ class Entry:
         compiled = kernel.compile(tuple(map(_type_of, kinds + scalar_kinds)))  # or loaded from Numba's cache
         handle = int(compiled._codelibrary.get_cufunc().handle)  # there is no public name for it
         self.name, self.driver, self.bind = kernel.py_func.__name__, driver, bind
-        self.handle, self.lock = driver.CUfunction(handle), threading.Lock()
+        self.handle, self.lock = driver.CUfunction(handle), forks.lock()
         fields, order = _fields(kinds)
         self.layout = struct.Struct(f"@{fields}")
         order += range(len(fields), len(fields) + len(scalars))
