@@ -56,10 +56,11 @@ def types_of(named: dict[str, Any], declared: list[Any]) -> list[Any]:
 
 def _type_of(name: str, value: Any) -> Any:
     import numba
+    from numba.core.errors import NumbaError
 
     try:
         return numba.typeof(getattr(value, "value", value) if _is_hint(value) else value)
-    except (ValueError, TypeError, NotImplementedError) as error:
+    except (ValueError, TypeError, NotImplementedError, NumbaError) as error:
         raise EmulatorError("bad-launch", f"{name} is of type {type(value).__name__}: {error}") from error
 
 

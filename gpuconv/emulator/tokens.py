@@ -15,6 +15,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+_JOINED = re.compile(r"(\.(?:reg|local|shared|param|global|const))(\..*)")
+"""`.reg.b16`, which needs no space between its parts."""
+
 
 class Tokens:
     """Token cursor of a text."""
@@ -30,8 +33,10 @@ class Tokens:
                 message = f"unexpected {text[position : position + 20]!r}"
                 raise EmulatorError("bad-ptx", message, Location(ptx_line=line))
             if match.lastgroup != "space":
-                self.tokens.append(match.group())
-                self.lines.append(line)
+                joined = _JOINED.match(match.group())
+                parts = joined.groups() if joined else (match.group(),)
+                self.tokens += parts
+                self.lines += [line] * len(parts)
             line += match.group().count("\n")
             position = match.end()
         self.i = 0

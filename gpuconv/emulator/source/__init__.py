@@ -3,6 +3,7 @@
 The cache key covers everything that decides the PTX (fingerprint.py); what cannot be hashed safely is not cached.
 """
 
+import functools
 import json
 import sys
 from dataclasses import asdict, dataclass
@@ -98,11 +99,11 @@ def compile_source(
     kept = None if key is None else Source.load(cache.read(key))
     if kept is not None:
         return kept
-    from numba.core.errors import NumbaError
-
     try:
         source = _compile(kernel, function, signature, architecture, options)
-    except NumbaError as error:
+    except EmulatorError:
+        raise
+    except Exception as error:  # of Numba, and of Numba's own faults
         raise _not_compiled(function, signature, error) from error
     if key is not None:
         cache.write(key, source.dump())
@@ -164,7 +165,9 @@ def _not_compiled(function: Any, signature: Any, error: Any) -> EmulatorError:
     return EmulatorError("bad-launch", f"{function.__name__} does not compile for ({types}): {error}", location)
 
 
+@functools.cache
 def _compiler() -> str:
+    """Versions of what decides the PTX besides the kernel."""
     from importlib.metadata import PackageNotFoundError, version
 
     found = []

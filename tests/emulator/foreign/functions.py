@@ -122,6 +122,13 @@ def half_comparison(a, b, y):
     y[i] = max(a[i], b[i]) if a[i] < b[i] else abs(-a[i])
 
 
+@gives(lambda: [np.linspace(0.5, 4, 32).astype(np.float16)], lambda x: np.floor(x) + np.sqrt(x))
+@cuda.jit
+def half_functions(x, y):
+    i = cuda.grid(1)
+    y[i] = cuda.fp16.hfloor(x[i]) + cuda.fp16.hsqrt(x[i])
+
+
 @gives(lambda: [np.float16(1.5)], lambda h: np.full(32, 2 * h))
 @cuda.jit
 def half_scalar(h, y):
@@ -133,6 +140,17 @@ def half_scalar(h, y):
 def reshaped(x, y):
     i, j = cuda.grid(2)
     y[i, j] = x.reshape(4, 8)[j, i]
+
+
+@cuda.jit(device=True)
+def factorial(n):
+    return 1 if n < 2 else n * factorial(n - 1)
+
+
+@wrong("bad-launch", lambda: [np.zeros(32)], marked=False)
+@cuda.jit
+def recursion(y):
+    y[cuda.grid(1)] = factorial(5)
 
 
 SOURCE = """

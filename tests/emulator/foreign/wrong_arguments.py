@@ -108,6 +108,12 @@ def argument_of_text(x, n):
     x[0] = len(n)
 
 
+@wrong("bad-launch", lambda: [np.zeros(32, ">f8")], marked=False)
+@cuda.jit
+def bytes_in_another_order(x):
+    x[0] = 1
+
+
 @wrong("bad-launch", lambda: [np.zeros(32), None], marked=False)
 @cuda.jit
 def argument_of_none(x, n):
