@@ -57,7 +57,7 @@ def gradients(
     return dx, call.finish(dweight), call.finish(dbias)
 
 
-def inverse_deviations(call: Call, x: Array, mean: Array, var: Array, eps: Any, of_x: bool) -> Array:
+def inverse_deviations(call: Call, x: Array, mean: Array, var: Any, eps: Any, of_x: bool) -> Array:
     """1 / sqrt(var + eps) of statistics (M, G), from x where a variance has no number in its type."""
     kernel = call.kernels.norm.inverse_deviations
     smallest = math.sqrt(np.finfo(var.dtype).tiny)

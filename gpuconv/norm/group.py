@@ -78,7 +78,8 @@ def group_norm(
         if large:
             call.check_out(x.shape, out)
             inverse = blocks.inverse_deviations(call, x, mean, var, tiny, True)
-            return blocks.normalize(call, x, *blocks.of_channels(x, mean, inverse), weight, bias, out)
+            mean, inverse = blocks.of_channels(x, mean, inverse)
+            return blocks.normalize(call, x, mean, inverse, weight, bias, out)
         y = call.output(x.shape, out, coinciding=(x,))
         if x.size:
             inverse = inverse_deviations(call, _sets_of(x, groups), mean, var, tiny, True)

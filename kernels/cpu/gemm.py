@@ -1,7 +1,8 @@
 """Matrix products on the CPU, blocked for the micro-kernel: what the fully connected layers consist of.
 
-A is packed into panels of MR rows by all threads; each thread then packs a tile of B's columns, a first-level cache's
-part of its rows at a time, and multiplies it with every panel.
+A box of A, some rows and some steps, is packed into panels of MR rows by all threads; each thread then packs a tile of
+B's columns, a first-level cache's part of its rows at a time, and multiplies it with every panel. Of many rows and few
+columns each thread takes boxes of its own. Boxes bound the memory and leave the order of each sum as it is.
 """
 
 from typing import NamedTuple
@@ -11,14 +12,23 @@ from numba import njit
 
 from . import parallel
 from .microkernel import multiply_packed
-from .parallel import on_threads, share, workspace, zeros
+from .parallel import on_threads, share, streaming, workspace, zeros
 from .plan import Plan, cached, pack_tables, record, scratch_or_new
+from .reduce import BLOCK_TERMS
 from .registers import MR, tile_columns
 from .simd_rows import copy_row
 from .transpose import transpose
 
 STEP_ROWS = 256  # of B at once: with a panel of A they fill three quarters of the first-level cache (Zen 3, 2026-11)
 GEMM_SERIAL_PRODUCTS = 1 << 19  # multiplications: fewer take less than two threads gain (Zen 3, 2 cores, 2026-11)
+
+
+BOX_ELEMENTS = 1 << 22  # of A that are packed at once by all threads
+BOX_ROWS = 1024
+THREAD_BOX = 256, 4 * STEP_ROWS  # rows and steps of A that a thread packs for itself: a second-level cache's part
+
+
+FEW = 4  # rows or columns: packing them, or for them, takes longer than the products
 
 
 class Gemm(NamedTuple):
@@ -33,6 +43,11 @@ class Gemm(NamedTuple):
     """Whether A lies as (length, rows)."""
     transposed_b: int
     """Whether B lies as (columns, length)."""
+    box_rows: int
+    box_steps: int
+    """Size of a box of A, at most."""
+    is_tall: int
+    """Whether threads share the rows instead of the columns."""
 
 
 def multiply(a, b, bias, c, *, transposed_a=False, transposed_b=False):
@@ -45,69 +60,123 @@ def multiply(a, b, bias, c, *, transposed_a=False, transposed_b=False):
     bias : array (N,), or None
     c : array (M, N)
     """
-    plan = _gemm_plan(c.shape, b.shape[transposed_b], transposed_a, transposed_b, c.dtype)
-    plan.launch(a, b, plan.empty if bias is None else bias, c)
+    length = b.shape[transposed_b]
+    if transposed_b and not transposed_a and min(c.shape) <= FEW:
+        flat = a.reshape(-1), b.reshape(-1), np.empty(0, c.dtype) if bias is None else bias
+        return _dots(max(c.shape), c.size * length, *flat, length, c)
+    plan = _gemm_plan(c.shape, length, transposed_a, transposed_b, c.dtype)
+    return plan.launch(a, b, plan.empty if bias is None else bias, c)
+
+
+def _dots_body(a, b, bias, length, c, thread, threads):
+    """C[i, j] = <A[i], B[j]> + bias[j], both matrices row by row; a thread takes rows of the larger one.
+
+    Sums of blocks in the arrays' type, the blocks added in float64. Bytes: all arrays once. FLOPs: 2 M N L.
+    """
+    rows, columns = c.shape
+    first, last = share(max(rows, columns), thread, threads)
+    for outer in range(first, last):
+        for inner in range(min(rows, columns)):
+            i, j = (outer, inner) if rows >= columns else (inner, outer)
+            left, right, total = a[i * length : (i + 1) * length], b[j * length : (j + 1) * length], 0.0
+            for start in range(0, length, BLOCK_TERMS):
+                x, y, partial = left[start : start + BLOCK_TERMS], right[start : start + BLOCK_TERMS], c.dtype.type(0)
+                for k in range(x.size):
+                    partial += x[k] * y[k]
+                total += partial
+            c[i, j] = total + bias[j] if bias.size else total
+
+
+_dots = streaming(_dots_body, fastmath={"reassoc", "nsz", "contract"})
 
 
 @cached
 def _gemm_plan(shape, length, transposed_a, transposed_b, dtype):
     (rows, columns), width = shape, tile_columns(dtype)
+    tiles, is_tall = -(-columns // width), rows * length > BOX_ELEMENTS and columns <= width
+    box_rows, box_steps = THREAD_BOX if is_tall else (min(BOX_ROWS, -(-rows // MR) * MR), length)
+    if not is_tall and box_rows * length > BOX_ELEMENTS:
+        box_steps = max(BOX_ELEMENTS // box_rows // STEP_ROWS, 1) * STEP_ROWS
+    sizes = Gemm(rows, columns, length, width, transposed_a, transposed_b, box_rows, box_steps, is_tall)
     return Plan(
-        _run_gemm, Gemm(rows, columns, length, width, transposed_a, transposed_b), pack_tables()[0], dtype,
-        tasks=-(-columns // width),
+        _run_gemm, sizes, pack_tables()[0], dtype,
+        tasks=-(-rows // box_rows) if is_tall else tiles,
         serial=parallel.is_serial(rows * columns * length < GEMM_SERIAL_PRODUCTS),
-        scratch=-(-rows // MR) * length * MR,
+        scratch=0 if is_tall else -(-box_rows // MR) * box_steps * MR,
     )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
 def _run_gemm(sizes, tables, scratch, a, b, bias, c, threads):
-    """Pack A, then multiply."""
+    """Pack a box of A, then multiply."""
     g, a, b, c = record(Gemm, sizes, 0), a.reshape(-1), b.reshape(-1), c.reshape(-1)
-    panels = scratch_or_new(scratch, 0, (g.rows + MR - 1) // MR * g.length * MR, c)
-    on_threads(_pack_rows, (g, a, panels), threads)
-    on_threads(_multiply_columns, (g, panels, b, bias, c), threads)
+    if g.is_tall:
+        on_threads(_multiply_rows, (g, a, b, bias, c), threads)
+        return
+    panels = scratch_or_new(scratch, 0, (g.box_rows + MR - 1) // MR * g.box_steps * MR, c)
+    for row in range(0, g.rows, g.box_rows):
+        for step in range(0, g.length, g.box_steps):
+            on_threads(_pack_rows, (g, row, step, a, panels), threads)
+            on_threads(_multiply_columns, (g, row, step, panels, b, bias, c), threads)
 
 
 @njit(cache=True, nogil=True)
-def _pack_rows(g, a, panels, thread, threads):
-    """panels[block, l, i] = A[block * MR + i, l]; zero past the last row."""
-    first, last = share((g.rows + MR - 1) // MR, thread, threads)
+def _multiply_rows(g, a, b, bias, c, thread, threads):
+    """All columns of one thread's rows, a box of A at a time."""
+    panels = workspace((g.box_rows + MR - 1) // MR * g.box_steps * MR, c)
+    first, last = share((g.rows + g.box_rows - 1) // g.box_rows, thread, threads)
+    for box in range(first, last):
+        for step in range(0, g.length, g.box_steps):
+            _pack_rows(g, box * g.box_rows, step, a, panels, 0, 1)
+            _multiply_columns(g, box * g.box_rows, step, panels, b, bias, c, 0, 1)
+
+
+@njit(cache=True, nogil=True)
+def _pack_rows(g, row0, step0, a, panels, thread, threads):
+    """panels[block, l, i] = A[row0 + block * MR + i, step0 + l]; zero past the last row."""
+    rows, steps = min(g.box_rows, g.rows - row0), min(g.box_steps, g.length - step0)
+    first, last = share((rows + MR - 1) // MR, thread, threads)
     row_stride, step_stride = (1, g.rows) if g.transposed_a else (g.length, 1)
     for block in range(first, last):
         for i in range(MR):
-            row, target = block * MR + i, block * g.length * MR + i
-            for step in range(g.length):
+            row, target = block * MR + i, block * steps * MR + i
+            source = (row0 + row) * row_stride + step0 * step_stride
+            for step in range(steps):
                 value = panels.dtype.type(0)
-                if row < g.rows:
-                    value = a[row * row_stride + step * step_stride]
+                if row < rows:
+                    value = a[source + step * step_stride]
                 panels[target + step * MR] = value
 
 
 @njit(cache=True, nogil=True)
-def _multiply_columns(g, panels, b, bias, c, thread, threads):
-    """C[i, j] = sum_l A[i, l] B[l, j] + bias[j], of one thread's tiles of columns.
+def _multiply_columns(g, row0, step0, panels, b, bias, c, thread, threads):
+    """C[i, j] = sum_l A[i, l] B[l, j] + bias[j], of the rows and steps of a box and one thread's tiles of columns.
 
-    FLOPs: 2 M N L. Bytes: B and C once, A once a tile.
+    Sums of the boxes before lie in C; the last box adds the bias. FLOPs: 2 M N L. Bytes: B and C once, A once a tile.
     """
-    blocks = (g.rows + MR - 1) // MR
+    rows, steps = min(g.box_rows, g.rows - row0), min(g.box_steps, g.length - step0)
+    blocks, ends = (rows + MR - 1) // MR, step0 + steps == g.length
     tile_of_b, sums = zeros(STEP_ROWS * g.width, c), workspace(blocks * MR * g.width, c)
     first, last = share((g.columns + g.width - 1) // g.width, thread, threads)
     for tile in range(first, last):
         column, count = tile * g.width, min(g.width, g.columns - tile * g.width)
+        if step0 > 0:
+            for i in range(rows):
+                copy_row(sums, i * g.width, c, (row0 + i) * g.columns + column, count)
         # multiply all panels of A with some rows of the tile at a time
-        for l0 in range(0, g.length, STEP_ROWS):
-            l1 = min(l0 + STEP_ROWS, g.length)
-            _pack_tile(g, b, l0, l1, column, count, tile_of_b)
+        for l0 in range(0, steps, STEP_ROWS):
+            l1 = min(l0 + STEP_ROWS, steps)
+            _pack_tile(g, b, step0 + l0, step0 + l1, column, count, tile_of_b)
             for block in range(blocks):
                 multiply_packed(
-                    panels, (block * g.length + l0) * MR, MR, tile_of_b, 0, l1 - l0,
-                    sums, block * MR * g.width, g.width, l0 > 0,
+                    panels, (block * steps + l0) * MR, MR, tile_of_b, 0, l1 - l0,
+                    sums, block * MR * g.width, g.width, step0 + l0 > 0,
                 )  # fmt: skip
         # epilogue: bias, store
-        for i in range(g.rows):
-            source, target = np.uint64(i * g.width), np.uint64(i * g.columns + column)  # unsigned: no wraparound test
-            if bias.size:
+        for i in range(rows):
+            # unsigned: no wraparound test
+            source, target = np.uint64(i * g.width), np.uint64((row0 + i) * g.columns + column)
+            if bias.size and ends:
                 for j in range(np.uint64(count)):
                     c[target + j] = sums[source + j] + bias[np.uint64(column) + j]
             else:
