@@ -94,7 +94,7 @@ _dots = streaming(_dots_body, fastmath={"reassoc", "nsz", "contract"})
 def _gemm_plan(shape, length, transposed_a, transposed_b, dtype):
     (rows, columns), width = shape, tile_columns(dtype)
     tiles, is_tall = -(-columns // width), rows * length > BOX_ELEMENTS and columns <= width
-    box_rows, box_steps = THREAD_BOX if is_tall else (min(BOX_ROWS, -(-rows // MR) * MR), length)
+    box_rows, box_steps = THREAD_BOX if is_tall else (min(BOX_ROWS, max(-(-rows // MR), 1) * MR), length)
     if not is_tall and box_rows * length > BOX_ELEMENTS:
         box_steps = max(BOX_ELEMENTS // box_rows // STEP_ROWS, 1) * STEP_ROWS
     sizes = Gemm(rows, columns, length, width, transposed_a, transposed_b, box_rows, box_steps, is_tall)
