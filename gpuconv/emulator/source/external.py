@@ -60,20 +60,18 @@ def external_ptx(linked: Any, text: str, architecture: tuple[int, int]) -> list[
         Of kind bad-launch, if NVRTC is missing, or if it cannot compile a source.
     """
     from numba import cuda
-    from numba.cuda.cudadrv.linkable_code import LinkableCode
+    from numba.cuda.cudadrv.linkable_code import CUSource, LinkableCode, PTXSource
 
     paths = list(linked)
     folder = Path(cuda.__file__).parent
     paths += [str(folder / file) for file, names in _SOURCES_OF.items() if any(name in text for name in names)]
     found = []
     for item in map(LinkableCode.from_path_or_obj, paths):
-        data = item.data.decode() if isinstance(item.data, bytes) and item.kind in ("cu", "ptx") else item.data
-        if item.kind == "ptx":
-            found.append(data)
-        elif item.kind == "cu":
-            found.append(nvrtc(data, item.name, architecture))
-        else:
-            raise EmulatorError("bad-launch", f"{item.name} is linked as {item.kind}, expected CUDA C++ or PTX")
+        if not isinstance(item, (CUSource, PTXSource)):
+            message = f"{item.name} is linked as {type(item).__name__}, expected CUDA C++ or PTX"
+            raise EmulatorError("bad-launch", message)
+        data = item.data.decode() if isinstance(item.data, bytes) else item.data
+        found.append(data if isinstance(item, PTXSource) else nvrtc(data, item.name, architecture))
     found += [GRID_SYNC] if "cudaCGSynchronize" in text or "cudaCGGetIntrinsicHandle" in text else []
     return sorted(found)  # the library keeps a set
 
