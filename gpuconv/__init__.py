@@ -22,7 +22,7 @@ Functions, for one, two and three axes where the name ends in 2d:
     normalization     batch_norm2d group_norm dropout dropout2d
     shapes            pad upsample add concatenate
     their gradients   conv2d_input_grad conv2d_weight_grad conv2d_bias_grad relu_grad cross_entropy_grad ...
-    devices           device use_device to_device to_host warmup cuda_graph
+    devices           device use_device to_device to_host warmup cuda_graph precision
 
 Subpackages, imported when they are first used:
 
@@ -32,7 +32,8 @@ Subpackages, imported when they are first used:
     testing     gradient checks and tolerances
     emulator    a CUDA device for machines without one
 
-GPUCONV_DEVICE=cpu|cuda|emulator chooses where new arrays go. `gpuconv info` on the command line says what was found.
+GPUCONV_DEVICE=cpu|cuda|emulator chooses where new arrays go, GPUCONV_PRECISION=exact|fast which algorithms convolutions
+may choose. `gpuconv info` on the command line says what was found.
 Importing the package compiles nothing and imports neither cupy nor numba.
 """
 
@@ -97,6 +98,7 @@ from .conv import (
     conv_transpose3d_bias_grad,
     conv_transpose3d_input_grad,
     conv_transpose3d_weight_grad,
+    precision,
 )
 from .core.device import DeviceError, device, to_device, to_host, use_device
 from .core.graph import cuda_graph
@@ -203,7 +205,7 @@ __all__ = [
     "max_pool2d_input_grad", "max_pool3d", "max_pool3d_input_grad", "max_unpool1d", "max_unpool1d_input_grad",
     "max_unpool2d", "max_unpool2d_input_grad", "max_unpool3d", "max_unpool3d_input_grad", "mish", "mish_grad",
     "mse_loss", "mse_loss_grad", "nll_loss", "nll_loss_grad", "nn", "optim", "pad", "pad_input_grad",
-    "pool_indices", "prelu", "prelu_grad", "prelu_weight_grad", "relu", "relu6", "relu6_grad", "relu_grad",
+    "pool_indices", "precision", "prelu", "prelu_grad", "prelu_weight_grad", "relu", "relu6", "relu6_grad", "relu_grad",
     "selu", "selu_grad", "sigmoid", "sigmoid_grad", "silu", "silu_grad", "smooth_l1_loss", "smooth_l1_loss_grad",
     "softmax", "softmax_grad", "softplus", "softplus_grad", "symmetry_report", "tanh", "tanh_grad", "testing",
     "to_device", "to_host", "training", "upsample", "upsample_input_grad", "use_device", "warmup",

@@ -54,10 +54,10 @@ def conv2d(
     -----
     Forward pass of docs/backprop.md: x^l[i,j] = sum_m sum_n w^l[m,n] o^{l-1}[i+m, j+n] + b^l. Deterministic.
 
-    On the CPU "auto" takes Winograd's algorithm for large float32 problems that it supports where the cost model finds
-    it quicker: its error is some 1e-5 of the largest output, and a NaN or infinity in x spreads over the outputs of a
-    tile, 4 x 4 for 3 x 3 taps and 2 x 2 for 5 x 5. On a GPU from sm_80 on, tensor cores multiply 16-bit arrays and sums
-    are float32; "tf32" does so for float32 arrays, with ten bits of mantissa, and only when it is asked for.
+    "auto" takes Winograd's algorithm for large float32 problems that it supports where the cost model finds it quicker,
+    with two to four times the error of the direct algorithms; `gpuconv.precision("exact")` keeps to those. On a GPU
+    from sm_80 on, tensor cores multiply 16-bit arrays and sums are float32; "tf32" does so for float32 arrays, with ten
+    bits of mantissa, and only when it is asked for.
     Errors: docs/errors.md.
 
     Examples

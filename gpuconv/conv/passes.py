@@ -17,7 +17,8 @@ from ..core.plan import Plan, run_known
 from ..core.run import run
 from ..core.shapes import shape_of, sizes
 from ..kernels.conv import trimmed, volumes
-from . import blocks
+from ..kernels.conv.automatic import AUTOMATIC
+from . import accuracy, blocks
 from .shape import W_LAYOUTS, X_LAYOUTS, Y_LAYOUTS, ConvShape, VolumeShape, conv_shape, transposed_shape, volume_shape
 
 ACTIVATIONS = (None, "relu", "leaky_relu")
@@ -37,6 +38,8 @@ def forward(
     out: Array | None,
 ) -> Array:
     """f(x * w + b); `windows` are stride, padding, dilation and groups."""
+    if accuracy.chosen != "fast":
+        algorithm = accuracy.automatic(algorithm)
     options = rank, activation, algorithm, *windows
     if out is None and (known := run_known(_forward_plan, (x, w, b), options, (negative_slope,))) is not None:
         return known
@@ -70,6 +73,8 @@ def input_grad(
     out: Array | None,
 ) -> Array:
     """dx, times f'(pre_activation) if that is given."""
+    if accuracy.chosen != "fast":
+        algorithm = accuracy.automatic(algorithm)
     operands, options = (dy, w, pre_activation), (rank, input_shape, activation, algorithm, *windows)
     if out is None and (known := run_known(_input_grad_plan, operands, options, (negative_slope,))) is not None:
         return known
@@ -102,6 +107,8 @@ def weight_grad(
     out: Array | None,
 ) -> Array:
     """dw, summed over the batch."""
+    if accuracy.chosen != "fast":
+        algorithm = accuracy.automatic(algorithm)
     options = rank, weight_shape, algorithm, *windows
     if out is None and (known := run_known(_weight_grad_plan, (x, dy), options)) is not None:
         return known
@@ -133,7 +140,7 @@ def bias_grad(op: str, layout: str, dy: Array, out: Array | None) -> Array:
 def transposed(op: str, rank: int, x: Array, w: Array, b: Array | None, windows: Any, out: Array | None) -> Array:
     """The input gradient of a convolution at x, plus a bias; `windows` as `transposed_shape` takes them."""
     call = Call(op, ("b",), convert=False, x=x, w=w, b=b)
-    plan = call.plan(_transposed_plan, rank, *windows)
+    plan = call.plan(_transposed_plan, rank, accuracy.automatic("auto"), *windows)
     with call.device:
         if call.needs_blocks(plan.result_shape):
 
@@ -155,7 +162,7 @@ def transposed_input_grad(
 ) -> Array:
     """dx: a convolution of dy."""
     call = Call(op, convert=False, dy=dy, w=w)
-    plan = call.plan(_transposed_input_grad_plan, rank, input_shape, *windows)
+    plan = call.plan(_transposed_input_grad_plan, rank, input_shape, accuracy.automatic("auto"), *windows)
     with call.device:
         if call.needs_blocks(plan.result_shape):
 
@@ -174,7 +181,7 @@ def transposed_weight_grad(
 ) -> Array:
     """dw: the weight gradient of a convolution of dy with the output gradient x."""
     call = Call(op, convert=False, x=x, dy=dy)
-    plan = call.plan(_transposed_weight_grad_plan, rank, weight_shape, *windows)
+    plan = call.plan(_transposed_weight_grad_plan, rank, weight_shape, accuracy.automatic("auto"), *windows)
     with call.device:
         if call.needs_blocks(plan.result_shape):
 
@@ -228,27 +235,27 @@ def _bias_grad_plan(call: Call, layout: str) -> Plan:
     return Plan((k,), lambda dy, db: launch(dy.reshape(view), db))
 
 
-def _transposed_plan(call: Call, rank: int, *windows: Any) -> Plan:
+def _transposed_plan(call: Call, rank: int, algorithm: str, *windows: Any) -> Plan:
     x, w, b = call.arrays
     s = transposed_shape(call.op, rank, x.shape, w.shape, *windows)
     call.require_shape("b", b, (s.c,), "one bias for each channel of the result")
-    return Plan(s.x_shape, _launcher(call, s, "dgrad", "auto"))
+    return Plan(s.x_shape, _launcher(call, s, "dgrad", algorithm))
 
 
-def _transposed_input_grad_plan(call: Call, rank: int, input_shape: Any, *windows: Any) -> Plan:
+def _transposed_input_grad_plan(call: Call, rank: int, input_shape: Any, algorithm: str, *windows: Any) -> Plan:
     dy, w = call.arrays
     x_shape = shape_of(call.op, "input_shape", input_shape, Y_LAYOUTS[rank])
     s = transposed_shape(call.op, rank, x_shape, w.shape, *windows)
     call.require_shape("dy", dy, s.x_shape, "the forward result's shape for input_shape")
-    return Plan(s.y_shape, _launcher(call, s, "fprop", "auto"))
+    return Plan(s.y_shape, _launcher(call, s, "fprop", algorithm))
 
 
-def _transposed_weight_grad_plan(call: Call, rank: int, weight_shape: Any, *windows: Any) -> Plan:
+def _transposed_weight_grad_plan(call: Call, rank: int, weight_shape: Any, algorithm: str, *windows: Any) -> Plan:
     x, dy = call.arrays
     w_shape = shape_of(call.op, "weight_shape", weight_shape, W_LAYOUTS[rank])
     s = transposed_shape(call.op, rank, x.shape, w_shape, *windows)
     call.require_shape("dy", dy, s.x_shape, "the forward result's shape for x and weight_shape")
-    return Plan(s.w_shape, _launcher(call, s, "wgrad", "auto"))
+    return Plan(s.w_shape, _launcher(call, s, "wgrad", algorithm))
 
 
 def _shape(op: str, rank: int, x_shape: Any, w_shape: Any, windows: Any) -> ConvShape | VolumeShape:
@@ -284,8 +291,8 @@ def _launcher(
 def require_algorithm(call: Call, s: ConvShape, operation: str, algorithm: str) -> None:
     """Refuse an algorithm that the target has not, or that does not support a problem, and say why."""
     kernels = call.kernels.conv
-    one_of(call.op, "algorithm", algorithm, ("auto", *kernels.ALGORITHMS))
-    if algorithm == "auto":
+    one_of(call.op, "algorithm", algorithm, (*AUTOMATIC, *kernels.ALGORITHMS))
+    if algorithm in AUTOMATIC:
         return
     reason = kernels.unsupported(algorithm, s, operation, call.compute_dtype, like=call.like)
     if reason:

@@ -11,6 +11,7 @@ Both targets share this file: `target` is kernels.conv.cpu or kernels.conv.cuda,
 from functools import lru_cache
 from typing import NamedTuple
 
+from .automatic import AUTOMATIC
 from .frames import Frames, empty_like_on
 
 
@@ -106,7 +107,7 @@ def _trimmed(target, shape, operation, like, algorithm):
     trimmed = trim(shape)
     if (
         trimmed
-        and algorithm != "auto"
+        and algorithm not in AUTOMATIC
         and target.unsupported(algorithm, trimmed.shape, operation, like.dtype, like=like)
     ):
         return None

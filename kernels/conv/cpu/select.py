@@ -5,6 +5,7 @@ from functools import lru_cache
 from ...core.scalar import IDENTITY
 from ...cpu.plan import cached
 from ...cpu.reduce import sum_columns
+from ..automatic import AUTOMATIC, INEXACT
 from . import (
     col2im,
     cost_model,
@@ -46,8 +47,8 @@ PLANS = {
 
 
 @lru_cache(maxsize=4096)
-def select(shape, operation, dtype):
-    """Name of the algorithm that "auto" takes: a pure function of shape, pass and dtype.
+def select(shape, operation, dtype, exact=False):
+    """Name of the algorithm that "auto" takes, or "exact": a pure function of shape, pass and dtype.
 
     Parameters
     ----------
@@ -60,6 +61,8 @@ def select(shape, operation, dtype):
     str
     """
     for name in cost_model.PREFERENCE[operation]:
+        if exact and name in INEXACT:
+            continue
         if unsupported(name, shape, operation, dtype) is None and cost_model.is_profitable(
             name, shape, operation, dtype
         ):
@@ -85,7 +88,7 @@ def unsupported(algorithm, shape, operation, dtype, *, like=None):
     str or None
         Names what came and what was expected.
     """
-    if algorithm == "auto":
+    if algorithm in AUTOMATIC:
         return None
     if algorithm not in ALGORITHMS:
         return f"{algorithm}: no such algorithm on the CPU, expected one of {', '.join(map(repr, ALGORITHMS))}"
@@ -103,7 +106,7 @@ def algorithms(shape, operation, like):
 
 @cached
 def plan(shape, operation, dtype, algorithm):
-    """The launch plan of a pass by an algorithm, or by the one that "auto" takes.
+    """The launch plan of a pass by an algorithm, or by the one that "auto" or "exact" takes.
 
     Raises
     ------
@@ -112,7 +115,7 @@ def plan(shape, operation, dtype, algorithm):
     """
     if reason := unsupported(algorithm, shape, operation, dtype):
         raise ValueError(reason)
-    name = select(shape, operation, dtype) if algorithm == "auto" else algorithm
+    name = select(shape, operation, dtype, algorithm == "exact") if algorithm in AUTOMATIC else algorithm
     return PLANS[operation][name](shape, dtype)
 
 

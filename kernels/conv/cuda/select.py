@@ -9,6 +9,7 @@ import numpy as np
 
 from ...cuda.launch import capability, empty_like_on
 from ...cuda.reduce import sum_columns
+from ..automatic import AUTOMATIC, INEXACT
 from . import (
     depthwise,
     direct,
@@ -123,11 +124,12 @@ def bias_grad(dy, db):
 
 
 def _launch(operation, algorithm, shape, *arguments):
-    """Launch an algorithm, by name or the one that "auto" takes; the last argument is the result."""
+    """Launch an algorithm, by name or the one that "auto" or "exact" takes; the last argument is the result."""
     result = arguments[-1]
     dtype = result.dtype
-    if algorithm == "auto":
-        algorithm = _select(shape, operation, dtype, capability(result) if dtype.itemsize == 2 else None)
+    if algorithm in AUTOMATIC:
+        compute_capability = capability(result) if dtype.itemsize == 2 else None
+        algorithm = _select(shape, operation, dtype, compute_capability, algorithm == "exact")
     elif shape.n == 0:
         algorithm = "direct"
     launcher = LAUNCHERS[operation][algorithm]
@@ -147,21 +149,22 @@ def _launch_in_float32(launcher, shape, arguments):
 
 
 @lru_cache(maxsize=4096)
-def _select(shape, operation, dtype, compute_capability):
-    """What "auto" takes; an empty batch has nothing to multiply."""
+def _select(shape, operation, dtype, compute_capability, exact=False):
+    """What "auto" takes, or "exact"; an empty batch has nothing to multiply."""
     if shape.n == 0:
         return "direct"
     if dtype.itemsize == 2:
         if _unsupported("tensor_core", shape, operation, dtype, compute_capability) is None:
             return "tensor_core"
         dtype = np.dtype(np.float32)
-    supported = [name for name in COSTS if _unsupported(name, shape, operation, dtype, None) is None]
+    offered = [name for name in COSTS if not (exact and name in INEXACT)]
+    supported = [name for name in offered if _unsupported(name, shape, operation, dtype, None) is None]
     return cheapest(supported, shape, operation, dtype.itemsize)
 
 
 @lru_cache(maxsize=4096)
 def _unsupported(algorithm, shape, operation, dtype, compute_capability):
-    if algorithm == "auto":
+    if algorithm in AUTOMATIC:
         return None
     if algorithm not in ALGORITHMS:
         return f"{algorithm}: no such algorithm on CUDA, expected one of {', '.join(map(repr, ALGORITHMS))}"
