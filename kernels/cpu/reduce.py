@@ -27,7 +27,10 @@ def total(values):
 
 def sum_columns(values, sums):
     """sums[k] = sum_{n,i} values[n,k,i] for values (N, K, positions)."""
-    _column_sums(values.shape[1], values.size, values, sums)
+    if values.shape[2] == 1:
+        _sums_of_columns(values.shape[1], values.size, values.reshape(values.shape[:2]), sums)
+    else:
+        _column_sums(values.shape[1], values.size, values, sums)
 
 
 def block_sums(values):
@@ -74,4 +77,18 @@ def _column_sums_body(values, sums, thread, threads):
         sums[k] = column
 
 
-_sums, _column_sums = (streaming(body) for body in (_sums_body, _column_sums_body))
+def _sums_of_columns_body(values, sums, thread, threads):
+    """_column_sums_body for values (N, K), a vector of columns at a time."""
+    first, last = share(values.shape[1], thread, threads)
+    totals = np.zeros(last - first)
+    for n in range(values.shape[0]):
+        row = values[n, first:last]
+        for k in range(row.size):
+            totals[k] += row[k]
+    for k in range(totals.size):
+        sums[first + k] = totals[k]
+
+
+_sums, _column_sums, _sums_of_columns = (
+    streaming(body) for body in (_sums_body, _column_sums_body, _sums_of_columns_body)
+)

@@ -1,6 +1,9 @@
-"""The fully connected layer on CUDA: one element of the result a thread, neighbors read neighboring weights."""
+"""The fully connected layer on CUDA: one element of the result a thread, neighbors read neighboring weights.
 
-from ..core.scalar import ZERO
+Sums are compensated: a thread adds all terms one by one.
+"""
+
+from ..core.scalar import added, corrected
 from ..cuda.launch import cuda, each, int32, uint32
 
 
@@ -31,11 +34,12 @@ def linear_kernel(x, w, b, has_bias, y, C, K):
     if i >= y.size:
         return
     m, k = uint32(i // uint32(K)), uint32(i % uint32(K))
-    total = ZERO
+    total, error = x.dtype.type(0), x.dtype.type(0)
     c = int32(0)
     while c < C:
-        total += x[uint32(m * C + c)] * w[uint32(k * C + c)]
+        total, error = added(total, error, x[uint32(m * C + c)] * w[uint32(k * C + c)])
         c = int32(c + 1)
+    total = corrected(total, error)
     if has_bias:
         total += b[k]
     y[i] = total
@@ -48,12 +52,12 @@ def linear_dgrad_kernel(dy, w, dx, C, K):
     if i >= dx.size:
         return
     m, c = uint32(i // uint32(C)), uint32(i % uint32(C))
-    total = ZERO
+    total, error = dy.dtype.type(0), dy.dtype.type(0)
     k = int32(0)
     while k < K:
-        total += dy[uint32(m * K + k)] * w[uint32(k * C + c)]
+        total, error = added(total, error, dy[uint32(m * K + k)] * w[uint32(k * C + c)])
         k = int32(k + 1)
-    dx[i] = total
+    dx[i] = corrected(total, error)
 
 
 @cuda.jit(cache=True)
@@ -63,12 +67,12 @@ def linear_wgrad_kernel(x, dy, dw, M, C, K):
     if i >= dw.size:
         return
     k, c = uint32(i // uint32(C)), uint32(i % uint32(C))
-    total = ZERO
+    total, error = x.dtype.type(0), x.dtype.type(0)
     m = int32(0)
     while m < M:
-        total += dy[uint32(m * K + k)] * x[uint32(m * C + c)]
+        total, error = added(total, error, dy[uint32(m * K + k)] * x[uint32(m * C + c)])
         m = int32(m + 1)
-    dw[i] = total
+    dw[i] = corrected(total, error)
 
 
 @cuda.jit(cache=True)
@@ -77,9 +81,9 @@ def linear_bias_grad_kernel(dy, db, M, K):
     k = uint32(cuda.grid(1))
     if k >= db.size:
         return
-    total = ZERO
+    total, error = dy.dtype.type(0), dy.dtype.type(0)
     m = int32(0)
     while m < M:
-        total += dy[uint32(m * K + k)]
+        total, error = added(total, error, dy[uint32(m * K + k)])
         m = int32(m + 1)
-    db[k] = total
+    db[k] = corrected(total, error)

@@ -88,7 +88,7 @@ def _covering_windows(size, count):
 @streaming
 def _adaptive_avg_pool(depths, rows, columns, x, y, thread, threads):
     """x (planes, D, H, W), y flat (planes, Z, P, Q); tables of windows for each axis."""
-    line = np.empty(x.shape[3], x.dtype)
+    line = np.empty(x.shape[3])  # in float64: windows may have any number of elements
     first, last = share(x.shape[0], thread, threads)
     out = first * depths.shape[0] * rows.shape[0] * columns.shape[0]
     for plane in range(first, last):
@@ -106,17 +106,17 @@ def _adaptive_avg_pool(depths, rows, columns, x, y, thread, threads):
                 # each window adds its columns
                 for q in range(columns.shape[0]):
                     w0, w1 = columns[q]
-                    total = x.dtype.type(0)
+                    total = 0.0
                     for w in range(w0, w1):
                         total += line[w]
-                    y[out] = total / x.dtype.type((d1 - d0) * (h1 - h0) * (w1 - w0))
+                    y[out] = total / ((d1 - d0) * (h1 - h0) * (w1 - w0))
                     out += 1
 
 
 @streaming
 def _adaptive_avg_pool_grad(depths, rows, columns, over_d, over_h, over_w, dy, dx, thread, threads):
     """dy (planes, Z, P, Q), dx (planes, D, H, W); tables of windows, then of the windows over each position."""
-    line = np.empty(dy.shape[3], dy.dtype)
+    line = np.empty(dy.shape[3])
     first, last = share(dx.shape[0], thread, threads)
     for plane in range(first, last):
         for d in range(dx.shape[1]):
@@ -130,7 +130,7 @@ def _adaptive_avg_pool_grad(depths, rows, columns, over_d, over_h, over_w, dy, d
                             line[q] += dy[plane, z, p, q] / dy.dtype.type(size * (columns[q, 1] - columns[q, 0]))
                 # each position adds the columns of windows that cover it
                 for w in range(dx.shape[3]):
-                    total = dy.dtype.type(0)
+                    total = 0.0
                     for q in range(over_w[w, 0], over_w[w, 1]):
                         total += line[q]
                     dx[plane, d, h, w] = total

@@ -23,7 +23,7 @@ from ...cpu.simd import (
     store_row,
 )
 from ...cpu.simd_rows import PREFETCH_DISTANCE, prefetch_row, sum_rows
-from . import global_avg, pool2x2
+from . import global_avg, pool2x2, wide_windows
 from .windows import (
     axis_of,
     covering_windows,
@@ -42,7 +42,9 @@ from .windows import (
 def avg_pool(g, x, count_include_pad, divisor, y):
     """y = sum over the window / divisor: the one given, or if 0, as many positions as count by PyTorch's rule."""
     special, arguments, taps = _plan(g, False)
-    if special is None:
+    if arguments is None:
+        special(g, x, count_include_pad, divisor, y)
+    elif special is None:
         _avg_pool(*arguments, count_include_pad, divisor, x.reshape(-1), y.reshape(-1))
     else:
         special(*arguments, x.reshape(-1), x.dtype.type(divisor or taps), y.reshape(-1))
@@ -51,7 +53,9 @@ def avg_pool(g, x, count_include_pad, divisor, y):
 def avg_pool_input_grad(g, dy, count_include_pad, divisor, dx):
     """dx[i] = sum of dy / divisor over the windows that cover position i."""
     special, arguments, taps = _plan(g, True)
-    if special is None:
+    if arguments is None:
+        special(g, dy, count_include_pad, divisor, dx)
+    elif special is None:
         _avg_pool_grad(*arguments, count_include_pad, divisor, dy.reshape(-1), dx.reshape(-1))
     else:
         special(*arguments, dy.reshape(-1), dx.dtype.type(divisor or taps), dx.reshape(-1))
@@ -59,11 +63,13 @@ def avg_pool_input_grad(g, dy, count_include_pad, divisor, dx):
 
 @lru_cache(maxsize=1024)
 def _plan(g, backward):
-    """(kernel for special windows or None, the arguments that follow from the shape, taps of a window)."""
+    """(kernel for special windows or None, arguments that follow from the shape or None for all, taps of a window)."""
     planes = g.n * g.c
     inputs, outputs = planes * g.d.size * g.h.size * g.w.size, planes * g.d.windows * g.h.windows * g.w.windows
     if inputs and _one_whole_window(g):
         return (global_avg.spread_means if backward else global_avg.plane_means), (planes, inputs), g.taps
+    if wide_windows.supports(g):
+        return (wide_windows.avg_pool_grad if backward else wide_windows.avg_pool), None, g.taps
     if pool2x2.supports(g):
         return (pool2x2.avg_pool_grad if backward else pool2x2.avg_pool), pool2x2.arguments(g), g.taps
     work = (inputs if backward else outputs) * g.taps

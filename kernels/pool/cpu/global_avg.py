@@ -4,20 +4,16 @@ Bytes a call: x and y once.
 """
 
 from ...cpu.parallel import share, streaming
+from ...cpu.reduce import sum_in_blocks
 
 
-def _plane_means_body(x, divisor, y, thread, threads):
+@streaming
+def plane_means(x, divisor, y, thread, threads):
     """y[plane] = the sum of x[plane] / divisor; x (planes * size,), y (planes,)."""
     size = x.size // y.size
     first, last = share(y.size, thread, threads)
     for plane in range(first, last):
-        terms, total = x[plane * size : (plane + 1) * size], x.dtype.type(0)
-        for i in range(terms.size):
-            total += terms[i]
-        y[plane] = total / divisor
-
-
-plane_means = streaming(_plane_means_body, fastmath={"reassoc", "nsz"})
+        y[plane] = sum_in_blocks(x[plane * size : (plane + 1) * size]) / divisor
 
 
 @streaming

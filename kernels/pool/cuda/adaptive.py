@@ -6,7 +6,7 @@ The gradients gather: each input adds the windows that cover it, found by the sa
 
 import numpy as np
 
-from ...core.scalar import ZERO
+from ...core.scalar import ZERO, added, corrected
 from ...cuda.launch import cuda, each, int32, uint32
 from ..scalar import is_new_maximum
 from .windows import offset_of, position_of, share_end, share_start
@@ -42,20 +42,18 @@ def adaptive_avg_pool_kernel(x, y, D, H, W, Z, P, Q):
     d0, d1 = share_start(z, D, Z), share_end(z, D, Z)
     h0, h1 = share_start(p, H, P), share_end(p, H, P)
     w0, w1 = share_start(q, W, Q), share_end(q, W, Q)
-    total = ZERO
+    total, error = x.dtype.type(0), x.dtype.type(0)
     d = d0
     while d < d1:
         h = h0
         while h < h1:
-            # a sum for each row: long chains of additions lose digits
-            row, w = ZERO, w0
+            w = w0
             while w < w1:
-                row += x[offset_of(plane, d, h, w, D, H, W)]
+                total, error = added(total, error, x[offset_of(plane, d, h, w, D, H, W)])
                 w = int32(w + 1)
-            total += row
             h = int32(h + 1)
         d = int32(d + 1)
-    y[i] = total / np.float32(int32((d1 - d0) * (h1 - h0) * (w1 - w0)))
+    y[i] = corrected(total, error) / np.float32(int32((d1 - d0) * (h1 - h0) * (w1 - w0)))
 
 
 @cuda.jit(cache=True)
@@ -65,7 +63,7 @@ def adaptive_avg_pool_grad_kernel(dy, dx, D, H, W, Z, P, Q):
     if i >= dx.size:
         return
     plane, d, h, w = position_of(i, D, H, W)
-    total = ZERO
+    total, error = dy.dtype.type(0), dy.dtype.type(0)
     z = share_start(d, Z, D)
     while z < share_end(d, Z, D):
         depths = int32(share_end(z, D, Z) - share_start(z, D, Z))
@@ -75,11 +73,12 @@ def adaptive_avg_pool_grad_kernel(dy, dx, D, H, W, Z, P, Q):
             q = share_start(w, Q, W)
             while q < share_end(w, Q, W):
                 columns = int32(share_end(q, W, Q) - share_start(q, W, Q))
-                total += dy[offset_of(plane, z, p, q, Z, P, Q)] / np.float32(int32(depths * rows * columns))
+                count = np.float32(int32(depths * rows * columns))
+                total, error = added(total, error, dy[offset_of(plane, z, p, q, Z, P, Q)] / count)
                 q = int32(q + 1)
             p = int32(p + 1)
         z = int32(z + 1)
-    dx[i] = total
+    dx[i] = corrected(total, error)
 
 
 @cuda.jit(cache=True)
