@@ -3,15 +3,19 @@
 from importlib.metadata import PackageNotFoundError, version
 
 from numba.cuda.dispatcher import CUDACache, CUDACacheImpl, CUDADispatcher
+from numba.cuda.serialize import dumps
 
 from ..core.cache import install, kernel_cache
 
-try:
-    from numba.cuda.serialize import dumps
-except ImportError:  # before numba-cuda had its own
-    from numba.core.serialize import dumps
-
-COMPILERS = ("numba-cuda", "nvidia-nvvm", "nvidia-cuda-nvcc-cu12", "nvidia-nvjitlink", "nvidia-nvjitlink-cu12")
+COMPILERS = (
+    "numba-cuda",
+    "nvidia-nvvm",
+    "nvidia-cuda-nvcc-cu12",
+    "nvidia-nvjitlink",
+    "nvidia-nvjitlink-cu12",
+    "nvidia-cuda-nvrtc",
+    "nvidia-cuda-nvrtc-cu12",
+)
 """Distributions that turn a kernel into machine code."""
 
 
