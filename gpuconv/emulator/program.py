@@ -3,6 +3,7 @@
 import functools
 import re
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,8 @@ def location_of(item: Instruction, kernel: str, files: dict[int, str]) -> Locati
 
 @functools.cache
 def _is_of_numba(file: str) -> bool:
-    folders = Path(file).parts[:-1]
-    return "site-packages" in folders and bool({"numba", "numba_cuda"} & set(folders))
+    parts = Path(file).parts
+    return any(pair in (("site-packages", "numba"), ("site-packages", "numba_cuda")) for pair in pairwise(parts))
 
 
 def readable(symbol: str) -> str:

@@ -82,6 +82,7 @@ def nvrtc(source: str, name: str, architecture: tuple[int, int]) -> str:
     try:
         binding: Any = importlib.import_module("cuda.bindings.nvrtc")
         _, major, _ = binding.nvrtcVersion()
+        architecture = importlib.import_module("numba.cuda.cudadrv.nvrtc").find_closest_arch(architecture)
     except (ImportError, OSError, RuntimeError) as missing:
         message = f"{name} is CUDA C++, and NVRTC is missing: pip install nvidia-cuda-nvrtc ({missing})"
         raise EmulatorError("bad-launch", message) from missing
