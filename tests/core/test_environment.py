@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.core.installed_copy import InstalledCopy
+from tests.core.cache.installed_copy import InstalledCopy
 
 ADD = "gpuconv.add(x, x)"
 LATE = {"program": "import gpuconv, numpy as np\ngpuconv.add(np.ones(2), np.ones(2))"}

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from gpuconv.emulator import cache
-from tests.core.installed_copy import InstalledCopy
+from tests.core.cache.installed_copy import InstalledCopy
 
 DIVISION = """
 import json

@@ -11,8 +11,8 @@ import pytest
 from numba.core.caching import FunctionCache
 
 from gpuconv.kernels.core import cache, cache_key
+from tests.core.cache.installed_copy import InstalledCopy
 from tests.core.imports import imports_of, modules
-from tests.core.installed_copy import InstalledCopy
 
 KNOWN = {name: file for name, file in modules().items() if name.startswith(cache.PACKAGE)}
 HAS_CUDA = importlib.util.find_spec("numba_cuda") is not None

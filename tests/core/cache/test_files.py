@@ -9,7 +9,7 @@ import time
 import pytest
 
 from gpuconv.kernels.core import cache_files
-from tests.core.installed_copy import PROGRAM, InstalledCopy, finish
+from tests.core.cache.installed_copy import PROGRAM, InstalledCopy, finish
 
 STAMP, OTHER = hashlib.sha256(b"sources").digest(), hashlib.sha256(b"other sources").digest()
 LEAKY = "gpuconv.leaky_relu(x, 0.25)"
