@@ -120,7 +120,7 @@ def prelu_weight_grad(dy: Array, x: Array, weight_shape: Sequence[int], *, out: 
     weight_shape = any_shape(call.op, "weight_shape", weight_shape)
     view = _channels(call.op, x.shape, weight_shape)
     with call.device:
-        if call.needs_blocks(limit=stream_bytes(call)):
+        if call.needs_blocks(temporary=x.size):  # the products
             return _weight_grad_in_blocks(call, weight_shape, out)
         call.convert()
         dy, x = call.arrays
