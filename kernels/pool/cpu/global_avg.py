@@ -4,7 +4,7 @@ Bytes a call: x and y once.
 """
 
 from ...cpu.parallel import share, streaming
-from ...cpu.reduce import sum_in_blocks
+from ...cpu.reduce import sum_in_float64
 
 
 @streaming
@@ -13,7 +13,7 @@ def plane_means(x, divisor, y, thread, threads):
     size = x.size // y.size
     first, last = share(y.size, thread, threads)
     for plane in range(first, last):
-        y[plane] = sum_in_blocks(x[plane * size : (plane + 1) * size]) / divisor
+        y[plane] = sum_in_float64(x[plane * size : (plane + 1) * size]) / divisor
 
 
 @streaming
