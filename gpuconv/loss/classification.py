@@ -8,6 +8,7 @@ from ..core.blocks import Operand, Result, in_blocks, rounded_sum
 from ..core.call import Call
 from ..core.device import Array
 from .labels import checked_ignore_index, checked_smoothing, label_loss, label_loss_grad, require_logits
+from .one_sample import grad_of_one, is_one_sample, loss_of_one
 from .reduction import block_gradient, loss_gradient, reduced, scale_of
 
 
@@ -24,9 +25,9 @@ def cross_entropy(
 
     Parameters
     ----------
-    input : array (N, C) or (N, C, ...), float16, bfloat16, float32 or float64
+    input : array (C,), (N, C) or (N, C, ...), float16, bfloat16, float32 or float64
         Logits, one row of classes for each sample (and position).
-    target : integer array (N,) or (N, ...), or floating array like input
+    target : integer array (), (N,) or (N, ...), or floating array like input
         Class indices, 0 <= target < C, or ignore_index; or the probabilities of the classes.
     weight : array (C,), optional
         One factor for each class.
@@ -58,6 +59,9 @@ def cross_entropy(
     0.6691
     """
     op = "cross_entropy"
+    if is_one_sample(input, target, probabilities=True):
+        one: dict[str, Any] = {"weight": weight, "ignore_index": ignore_index, "label_smoothing": label_smoothing}
+        return loss_of_one(cross_entropy, input, target, {**one, "reduction": reduction})
     if not _are_probabilities(target, input):
         return label_loss(op, op, input, target, weight, reduction, ignore_index, label_smoothing)
     call, view, smoothing = _of_probabilities(op, input, weight, reduction, ignore_index, label_smoothing)
@@ -113,6 +117,9 @@ def cross_entropy_grad(
     array([[ 0.25, -0.75,  0.25,  0.25]])
     """
     op = "cross_entropy_grad"
+    if is_one_sample(input, target, probabilities=True):
+        one: dict[str, Any] = {"weight": weight, "ignore_index": ignore_index, "label_smoothing": label_smoothing}
+        return grad_of_one(cross_entropy_grad, input, target, dloss, out, {**one, "reduction": reduction})
     if not _are_probabilities(target, input):
         options = reduction, ignore_index, label_smoothing
         return label_loss_grad(op, "cross_entropy", input, target, weight, dloss, out, *options)
@@ -145,9 +152,9 @@ def nll_loss(
 
     Parameters
     ----------
-    input : array (N, C) or (N, C, ...), float16, bfloat16, float32 or float64
+    input : array (C,), (N, C) or (N, C, ...), float16, bfloat16, float32 or float64
         Log-probabilities, one row of classes for each sample (and position), as log_softmax gives them.
-    target : integer array (N,) or (N, ...)
+    target : integer array (), (N,) or (N, ...)
         Class indices, 0 <= target < C, or ignore_index.
     weight : array (C,), optional
         One factor for each class.
@@ -176,6 +183,9 @@ def nll_loss(
     >>> float(gpuconv.nll_loss(np.array([[-1.0, -2.0], [-3.0, -0.5]]), np.array([0, 1])))
     0.75
     """
+    if is_one_sample(input, target):
+        one: dict[str, Any] = {"weight": weight, "ignore_index": ignore_index, "reduction": reduction}
+        return loss_of_one(nll_loss, input, target, one)
     return label_loss("nll_loss", "nll", input, target, weight, reduction, ignore_index)
 
 
@@ -218,6 +228,9 @@ def nll_loss_grad(
     array([[-0.5,  0. ],
            [ 0. , -0.5]])
     """
+    if is_one_sample(input, target):
+        one: dict[str, Any] = {"weight": weight, "ignore_index": ignore_index, "reduction": reduction}
+        return grad_of_one(nll_loss_grad, input, target, dloss, out, one)
     return label_loss_grad("nll_loss_grad", "nll", input, target, weight, dloss, out, reduction, ignore_index)
 
 

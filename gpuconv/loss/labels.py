@@ -186,7 +186,9 @@ def require_logits(call: Call, reduction: str) -> tuple[int, int, int]:
     one_of(call.op, "reduction", reduction, REDUCTIONS)
     shape = call.like.shape
     if len(shape) < 2 or shape[1] == 0:
-        raise ValueError(f"{call.op}: input has shape {shape}, expected (N, C) or (N, C, ...) with at least one class")
+        raise ValueError(
+            f"{call.op}: input has shape {shape}, expected (C,), (N, C) or (N, C, ...) with at least one class"
+        )
     call.require_shape("weight", call.arrays[1], shape[1:2], "one weight for each class")
     return shape[0], shape[1], math.prod(shape[2:])
 

@@ -92,9 +92,12 @@ class _AvgPool(_WindowPool):
         ceil_mode: bool = False,
         count_include_pad: bool = True,
         divisor_override: int | None = None,
+        *,
+        dilation: Size = 1,
     ) -> None:
         self._set_windows(kernel_size, stride, padding)
-        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+        several(type(self).__name__, "dilation", dilation, self.rank)
+        self.ceil_mode, self.count_include_pad, self.dilation = ceil_mode, count_include_pad, dilation
         self.divisor_override = divisor_override
 
     def forward(self, x: Array) -> Array:
@@ -112,10 +115,11 @@ class _AvgPool(_WindowPool):
 
     def extra_repr(self) -> str:
         """Return the windows."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+        dilation = "" if self.dilation == 1 else f", dilation={self.dilation}"
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}{dilation}"
 
     def _options(self) -> dict[str, Any]:
-        windows = {"stride": self.stride, "padding": self.padding}
+        windows = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
         options = {**windows, "ceil_mode": self.ceil_mode, "count_include_pad": self.count_include_pad}
         if self.divisor_override is not None:  # which the function of one axis does not take
             options["divisor_override"] = self.divisor_override
@@ -187,12 +191,15 @@ class AvgPool1d(_AvgPool):
         padding: Padding = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
+        *,
+        dilation: Size = 1,
     ) -> None:
-        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad, dilation=dilation)
 
     def extra_repr(self) -> str:
         """Return the windows, as tuples of one."""
-        sizes = (("kernel_size", self.kernel_size), ("stride", self.stride), ("padding", self.padding))
+        sizes = [("kernel_size", self.kernel_size), ("stride", self.stride), ("padding", self.padding)]
+        sizes += [("dilation", self.dilation)] * (self.dilation != 1)
         return ", ".join(f"{name}={(size,) if isinstance(size, int) else size}" for name, size in sizes)
 
 

@@ -22,6 +22,7 @@ def avg_pool2d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
     *,
+    dilation: Size = 1,
     out: Array | None = None,
 ) -> Array:
     """The mean of each window.
@@ -33,13 +34,15 @@ def avg_pool2d(
     stride : int or pair, optional
         Default: kernel_size.
     padding : int, pair, ((top, bottom), (left, right)), "same" or "valid"
-        Padded positions are zeros.
+        Padded positions are zeros; a window may lie in the padding alone, and its mean is 0.
     ceil_mode : bool
         Keep a last window that hangs over the end, as PyTorch does.
     count_include_pad : bool
         Whether padded positions count in the divisor. Positions past the padding (ceil_mode) never do.
     divisor_override : int, optional
         Divide by this instead, whatever the window covers; not 0.
+    dilation : int or pair
+        Distance of a window's elements from each other, as ONNX's AveragePool has it and PyTorch's has not.
     out : array (N, C, P, Q), optional
         Memory for the result; must not overlap x.
 
@@ -62,7 +65,7 @@ def avg_pool2d(
     array([[[[ 2.5,  4.5],
              [10.5, 12.5]]]])
     """
-    options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    options = kernel_size, stride, padding, dilation, ceil_mode, count_include_pad, divisor_override
     return _avg_pool("avg_pool2d", 2, x, out, *options)
 
 
@@ -76,6 +79,7 @@ def avg_pool2d_input_grad(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
     *,
+    dilation: Size = 1,
     out: Array | None = None,
 ) -> Array:
     """dx: each output gradient is spread evenly over its window.
@@ -84,7 +88,7 @@ def avg_pool2d_input_grad(
     ----------
     dy : array (N, C, P, Q), float16, bfloat16, float32 or float64
     input_shape : (N, C, H, W)
-    kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, dilation
         As in the forward call.
     out : array (N, C, H, W), optional
         Memory for the result; must not overlap dy.
@@ -103,7 +107,7 @@ def avg_pool2d_input_grad(
     array([[[[1., 1., 2., 2.],
              [1., 1., 2., 2.]]]])
     """
-    options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    options = kernel_size, stride, padding, dilation, ceil_mode, count_include_pad, divisor_override
     return _avg_pool_input_grad("avg_pool2d_input_grad", 2, dy, input_shape, out, *options)
 
 
@@ -115,6 +119,7 @@ def avg_pool1d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     *,
+    dilation: Size = 1,
     out: Array | None = None,
 ) -> Array:
     """The mean of each window along one axis.
@@ -125,6 +130,7 @@ def avg_pool1d(
     kernel_size, stride : int
     padding : int, ((left, right),), "same" or "valid"
     ceil_mode, count_include_pad : bool
+    dilation : int
     out : array (N, C, Q), optional
 
     Returns
@@ -141,7 +147,9 @@ def avg_pool1d(
     >>> gpuconv.avg_pool1d(np.array([[[1.0, 3.0, 2.0, 0.0]]]), 2)
     array([[[2., 1.]]])
     """
-    return _avg_pool("avg_pool1d", 1, x, out, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+    return _avg_pool(
+        "avg_pool1d", 1, x, out, kernel_size, stride, padding, dilation, ceil_mode, count_include_pad, None
+    )
 
 
 def avg_pool1d_input_grad(
@@ -153,6 +161,7 @@ def avg_pool1d_input_grad(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     *,
+    dilation: Size = 1,
     out: Array | None = None,
 ) -> Array:
     """dx (N, C, W) from dy (N, C, Q); everything else as for `avg_pool2d_input_grad`.
@@ -162,7 +171,7 @@ def avg_pool1d_input_grad(
     >>> gpuconv.avg_pool1d_input_grad(np.array([[[2.0, 4.0]]]), (1, 1, 4), 2)
     array([[[1., 1., 2., 2.]]])
     """
-    options = kernel_size, stride, padding, ceil_mode, count_include_pad, None
+    options = kernel_size, stride, padding, dilation, ceil_mode, count_include_pad, None
     return _avg_pool_input_grad("avg_pool1d_input_grad", 1, dy, input_shape, out, *options)
 
 
@@ -175,6 +184,7 @@ def avg_pool3d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
     *,
+    dilation: Size = 1,
     out: Array | None = None,
 ) -> Array:
     """The mean of each window in a volume.
@@ -186,6 +196,7 @@ def avg_pool3d(
     padding : int, triple, ((front, back), (top, bottom), (left, right)), "same" or "valid"
     ceil_mode, count_include_pad : bool
     divisor_override : int, optional
+    dilation : int or triple
     out : array (N, C, Z, P, Q), optional
 
     Returns
@@ -202,7 +213,7 @@ def avg_pool3d(
     >>> gpuconv.avg_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 2)
     array([[[[[3.5]]]]])
     """
-    options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    options = kernel_size, stride, padding, dilation, ceil_mode, count_include_pad, divisor_override
     return _avg_pool("avg_pool3d", 3, x, out, *options)
 
 
@@ -216,6 +227,7 @@ def avg_pool3d_input_grad(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
     *,
+    dilation: Size = 1,
     out: Array | None = None,
 ) -> Array:
     """dx (N, C, D, H, W) from dy (N, C, Z, P, Q); everything else as for `avg_pool2d_input_grad`.
@@ -225,7 +237,7 @@ def avg_pool3d_input_grad(
     >>> gpuconv.avg_pool3d_input_grad(np.full((1, 1, 1, 1, 1), 8.0), (1, 1, 2, 2, 2), 2).ravel()
     array([1., 1., 1., 1., 1., 1., 1., 1.])
     """
-    options = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    options = kernel_size, stride, padding, dilation, ceil_mode, count_include_pad, divisor_override
     return _avg_pool_input_grad("avg_pool3d_input_grad", 3, dy, input_shape, out, *options)
 
 
@@ -256,21 +268,22 @@ def _forward_plan(
     kernel_size: Any,
     stride: Any,
     padding: Any,
+    dilation: Any,
     ceil_mode: Any,
     count_include_pad: Any,
     divisor: Any,
 ) -> Plan:
     counting = flag(call.op, "count_include_pad", count_include_pad), _divisor(call.op, divisor)
-    s, launch = forward_shape(call, rank, kernel_size, stride, padding, 1, ceil_mode), call.kernels.pool.avg_pool
+    s, launch = forward_shape(call, rank, kernel_size, stride, padding, dilation, ceil_mode), call.kernels.pool.avg_pool
     return Plan(s.y_shape, lambda x, y: launch(s, x, *counting, y))
 
 
 def _input_grad_plan(
-    call: Call, rank: int, input_shape: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: Any,
+    call: Call, rank: int, input_shape: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: Any,
     count_include_pad: Any, divisor: Any,
 ) -> Plan:  # fmt: skip
     counting = flag(call.op, "count_include_pad", count_include_pad), _divisor(call.op, divisor)
-    s = backward_shape(call, rank, input_shape, kernel_size, stride, padding, 1, ceil_mode)
+    s = backward_shape(call, rank, input_shape, kernel_size, stride, padding, dilation, ceil_mode)
     launch = call.kernels.pool.avg_pool_input_grad
     return Plan(s.x_shape, lambda dy, dx: launch(s, dy, *counting, dx))
 

@@ -85,7 +85,7 @@ def pool_shape(
     x_shape : sequence of rank + 2 int
     kernel_size, stride, dilation : int or one for each axis
     padding : int, one for each axis, a pair (before, after) for each axis, "same" or "valid"
-        At most half of the dilated kernel on each side, so that no window lies in the padding alone.
+        A window that lies in the padding alone has the maximum minus infinity, and the mean 0.
     ceil_mode : bool
         Also keep a last window that starts inside the input or its leading padding but hangs over the end.
 
@@ -106,11 +106,6 @@ def pool_shape(
     for name, size, k, st, (before, after), step in zip(
         NAMES[rank], extents, kernel, strides, sides, dilations, strict=True
     ):
-        extent = step * (k - 1) + 1
-        if max(before, after) > extent // 2:
-            raise ValueError(
-                f"{op}: padding {max(before, after)} of the {name} is more than half of the dilated kernel ({extent})"
-            )
         windows = output_size(op, name, size, before, after, k, st, step, ceil)
         axes.append(Axis(size, windows, k, st, before, after, step))
     d, h, w = axes

@@ -94,17 +94,19 @@ def _divisors(extents, axes, padding, count_include_pad, divisor_override):
             yield window, inside, divisor_override or divisor
 
 
-def avg_pool_nd(x, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override=None):
-    axes = _windows(x.shape[2:], kernel, stride, padding, (1,) * len(kernel), ceil_mode)
+def avg_pool_nd(x, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override=None, dilation=None):
+    axes = _windows(x.shape[2:], kernel, stride, padding, dilation or (1,) * len(kernel), ceil_mode)
     y = np.zeros((*x.shape[:2], *map(len, axes)))
     for window, inside, divisor in _divisors(x.shape[2:], axes, padding, count_include_pad, divisor_override):
         y[(..., *window)] = sum(x.astype(np.float64)[(..., *tap)] for tap in inside) / divisor
     return y
 
 
-def avg_pool_nd_input_grad(dy, x_shape, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override=None):
+def avg_pool_nd_input_grad(
+    dy, x_shape, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override=None, dilation=None
+):
     """Each output spreads its gradient evenly."""
-    axes = _windows(x_shape[2:], kernel, stride, padding, (1,) * len(kernel), ceil_mode)
+    axes = _windows(x_shape[2:], kernel, stride, padding, dilation or (1,) * len(kernel), ceil_mode)
     dx = np.zeros(x_shape)
     for window, inside, divisor in _divisors(x_shape[2:], axes, padding, count_include_pad, divisor_override):
         for tap in inside:

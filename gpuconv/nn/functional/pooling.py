@@ -45,29 +45,29 @@ def max_pool3d(
 
 def avg_pool1d(
     input: Array, kernel_size: Size, stride: Size | None = None, padding: Padding = 0, ceil_mode: bool = False,
-    count_include_pad: bool = True,
+    count_include_pad: bool = True, *, dilation: Size = 1,
 ) -> Array:  # fmt: skip
     """Take means over windows of one axis: `gpuconv.avg_pool1d`."""
-    options: dict[str, Any] = {"ceil_mode": ceil_mode, "count_include_pad": count_include_pad}
+    options: dict[str, Any] = {"ceil_mode": ceil_mode, "count_include_pad": count_include_pad, "dilation": dilation}
     return g.avg_pool1d(input, kernel_size, stride=stride, padding=padding, **options)
 
 
 def avg_pool2d(
     input: Array, kernel_size: Size, stride: Size | None = None, padding: Padding = 0, ceil_mode: bool = False,
-    count_include_pad: bool = True, divisor_override: int | None = None,
+    count_include_pad: bool = True, divisor_override: int | None = None, *, dilation: Size = 1,
 ) -> Array:  # fmt: skip
     """Take means over windows of two axes: `gpuconv.avg_pool2d`."""
-    options: dict[str, Any] = {"ceil_mode": ceil_mode, "count_include_pad": count_include_pad}
+    options: dict[str, Any] = {"ceil_mode": ceil_mode, "count_include_pad": count_include_pad, "dilation": dilation}
     options["divisor_override"] = divisor_override
     return g.avg_pool2d(input, kernel_size, stride=stride, padding=padding, **options)
 
 
 def avg_pool3d(
     input: Array, kernel_size: Size, stride: Size | None = None, padding: Padding = 0, ceil_mode: bool = False,
-    count_include_pad: bool = True, divisor_override: int | None = None,
+    count_include_pad: bool = True, divisor_override: int | None = None, *, dilation: Size = 1,
 ) -> Array:  # fmt: skip
     """Take means over windows of three axes: `gpuconv.avg_pool3d`."""
-    options: dict[str, Any] = {"ceil_mode": ceil_mode, "count_include_pad": count_include_pad}
+    options: dict[str, Any] = {"ceil_mode": ceil_mode, "count_include_pad": count_include_pad, "dilation": dilation}
     options["divisor_override"] = divisor_override
     return g.avg_pool3d(input, kernel_size, stride=stride, padding=padding, **options)
 

@@ -51,6 +51,7 @@ def _max_pools(rank: int, x: dict[str, Any]) -> tuple[Sample, ...]:
         Sample(
             f"{name} stride 1, ceil_mode", x, {"kernel_size": 2, "stride": 1, "padding": 1, "ceil_mode": True}, terms
         ),
+        Sample(f"{name}, padded by more than half", x, {"kernel_size": 3, "stride": 2, "padding": 2}, terms),
     )
 
 
@@ -61,6 +62,8 @@ def _avg_pools(rank: int, x: dict[str, Any]) -> tuple[Sample, ...]:
         Sample(f"{name} overlapping, padded", x, padded, 3**rank),
         Sample(f"{name} overlapping, ceil_mode", x, {**padded, "ceil_mode": True}, 3**rank),
         Sample(f"{name}, padding not counted", x, {**padded, "count_include_pad": False}, 3**rank),
+        Sample(f"{name}, dilated", x, {**padded, "padding": 2, "dilation": 2}, 3**rank),
+        Sample(f"{name}, padded by more than half", x, {**padded, "padding": 2}, 3**rank),
     ]
     if rank > 1:
         divided = {"kernel_size": 3, "stride": 1, "divisor_override": 5}

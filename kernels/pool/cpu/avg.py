@@ -23,7 +23,7 @@ from ...cpu.simd import (
     store_row,
 )
 from ...cpu.simd_rows import PREFETCH_DISTANCE, prefetch_row, sum_rows
-from . import global_avg, pool2x2, wide_windows
+from . import direct, global_avg, pool2x2, wide_windows
 from .windows import (
     axis_of,
     covering_windows,
@@ -70,6 +70,8 @@ def _plan(g, backward):
         return (global_avg.spread_means if backward else global_avg.plane_means), (planes, inputs), g.taps
     if wide_windows.supports(g):
         return (wide_windows.avg_pool_grad if backward else wide_windows.avg_pool), None, g.taps
+    if any(axis.dilation > 1 for axis in (g.d, g.h, g.w)) or not direct.padding_is_narrow(g):
+        return (direct.avg_pool_grad if backward else direct.avg_pool), None, g.taps
     if pool2x2.supports(g):
         return (pool2x2.avg_pool_grad if backward else pool2x2.avg_pool), pool2x2.arguments(g), g.taps
     work = (inputs if backward else outputs) * g.taps

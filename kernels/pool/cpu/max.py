@@ -16,7 +16,7 @@ from numba import njit
 from ...cpu.parallel import share, streaming, workspace
 from ...cpu.simd import lanes_of, load, load_deinterleaved, load_strided, shift_in, splat, store, store_row, update_max
 from ...cpu.simd_rows import PREFETCH_DISTANCE, copy_row, prefetch_row
-from . import pool2x2
+from . import direct, pool2x2
 from .max_grad import gather_gradients, gather_is_profitable, scatter_gradients
 from .windows import axis_of, forward_strip, line_length, packed_axes, rounded_to_vectors, valid_taps, vector_count
 
@@ -27,7 +27,8 @@ POSITION_TYPES = {4: np.zeros(1, np.int32), 8: np.zeros(1, np.int64)}
 def max_pool(g, x, y, mask):
     """y = max over the window, mask = the winner's (t R + r) S + s: the first in this order, a NaN before others."""
     launch, arguments = _forward_plan(g)
-    launch(*arguments, POSITION_TYPES[x.itemsize], x.reshape(-1), y.reshape(-1), mask.reshape(-1))
+    numbers = () if launch is direct.max_pool else (POSITION_TYPES[x.itemsize],)
+    launch(*arguments, *numbers, x.reshape(-1), y.reshape(-1), mask.reshape(-1))
 
 
 def max_pool_input_grad(g, dy, mask, dx):
@@ -43,7 +44,8 @@ def _forward_plan(g):
     if pool2x2.supports(g):
         return pool2x2.max_pool, pool2x2.arguments(g)
     outputs = planes * g.d.windows * g.h.windows * g.w.windows
-    return _max_pool, (planes, outputs * g.taps, planes, packed_axes(g))
+    kernel = _max_pool if direct.padding_is_narrow(g) else direct.max_pool
+    return kernel, (planes, outputs * g.taps, planes, packed_axes(g))
 
 
 @lru_cache(maxsize=1024)
@@ -54,7 +56,7 @@ def _gradient_plan(g):
         return pool2x2.max_pool_grad, pool2x2.arguments(g)
     inputs, outputs = g.d.size * g.h.size * g.w.size, g.d.windows * g.h.windows * g.w.windows
     work = planes * (inputs + 8 * outputs)
-    if gather_is_profitable(g):
+    if gather_is_profitable(g) and direct.padding_is_narrow(g):
         return gather_gradients, (planes * g.d.size, work, planes, packed_axes(g))
     return scatter_gradients, (planes, work, planes, packed_axes(g))
 

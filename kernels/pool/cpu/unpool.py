@@ -10,7 +10,7 @@ from .windows import axis_of, packed_axes
 
 
 def pool_indices(g, mask, indices):
-    """indices = (d H + h) W + w of the position that each window's mask names."""
+    """indices = (d H + h) W + w of the position that each window's mask names, -1 if it lies in the padding."""
     planes = g.n * g.c
     _pool_indices(planes, mask.size, planes, packed_axes(g), mask.reshape(-1), indices.reshape(-1))
 
@@ -41,7 +41,8 @@ def _pool_indices(planes, axes, mask, indices, thread, threads):
                     d = z * depth.stride - depth.pad_before + row // height.taps * depth.dilation
                     h = p * height.stride - height.pad_before + row % height.taps * height.dilation
                     w = q * width.stride - width.pad_before + s * width.dilation
-                    indices[i] = (d * height.size + h) * width.size + w
+                    inside = 0 <= d < depth.size and 0 <= h < height.size and 0 <= w < width.size
+                    indices[i] = (d * height.size + h) * width.size + w if inside else -1
                     i += 1
 
 

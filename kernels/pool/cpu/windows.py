@@ -72,7 +72,8 @@ def counted_taps(axis, count_include_pad, like):
     low, high = (-axis.pad_before, axis.size + axis.pad_after) if count_include_pad else (0, axis.size)
     for i in range(axis.windows):
         start = i * axis.stride - axis.pad_before
-        found[i] = max(1, min(start + axis.taps, high) - max(start, low))
+        first = max(0, -((start - low) // axis.dilation))
+        found[i] = max(1, min(axis.taps, (high - start + axis.dilation - 1) // axis.dilation) - first)
     return found
 
 

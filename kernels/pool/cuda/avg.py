@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.scalar import added, corrected
 from ...cuda.launch import cuda, each, int32, uint32
-from . import avg_vectorized
+from . import avg_dilated, avg_vectorized
 from .vectorized import supports
 from .windows import counted, offset_of, position_of, scalars
 
@@ -18,15 +18,21 @@ MAX_FEW_TAPS = 32
 
 def avg_pool(g, x, count_include_pad, divisor, y):
     """y = sum over the window / divisor: the one given, or if 0, as many positions as count by PyTorch's rule."""
-    vectorized = supports(g) and not _has_many_taps(g)
-    launch = avg_vectorized.avg_pool if vectorized else avg_pool_scalar
+    if any(axis.dilation > 1 for axis in (g.d, g.h, g.w)):
+        launch = avg_dilated.avg_pool
+    else:
+        vectorized = supports(g) and not _has_many_taps(g)
+        launch = avg_vectorized.avg_pool if vectorized else avg_pool_scalar
     launch(g, x, count_include_pad, divisor, y)
 
 
 def avg_pool_input_grad(g, dy, count_include_pad, divisor, dx):
     """dx[i] = sum of dy / divisor over the windows that cover position i."""
-    vectorized = supports(g) and not _has_many_taps(g)
-    launch = avg_vectorized.avg_pool_input_grad if vectorized else avg_pool_input_grad_scalar
+    if any(axis.dilation > 1 for axis in (g.d, g.h, g.w)):
+        launch = avg_dilated.avg_pool_input_grad
+    else:
+        vectorized = supports(g) and not _has_many_taps(g)
+        launch = avg_vectorized.avg_pool_input_grad if vectorized else avg_pool_input_grad_scalar
     launch(g, dy, count_include_pad, divisor, dx)
 
 

@@ -10,7 +10,7 @@ from .windows import position_of, scalars
 
 
 def pool_indices(g, mask, indices):
-    """indices = (d H + h) W + w of the position that each window's mask names."""
+    """indices = (d H + h) W + w of the position that each window's mask names, -1 if it lies in the padding."""
     each(pool_indices_kernel, mask.size, mask, indices, *scalars(g))
 
 
@@ -39,7 +39,8 @@ def pool_indices_kernel(
     d = int32(z * st_d - front + row // R * d_d)
     h = int32(p * st_h - top + row % R * d_h)
     w = int32(q * st_w - left + s * d_w)
-    indices[i] = int32((d * H + h) * W + w)
+    inside = 0 <= d < D and 0 <= h < H and 0 <= w < W
+    indices[i] = int32((d * H + h) * W + w) if inside else int32(-1)
 
 
 @cuda.jit(cache=True)

@@ -77,7 +77,9 @@ def forward_row(axis):
 
 
 def supports(g):
-    """Whether windows are narrow and without dilation, and the mask fits a byte."""
+    """Whether windows are narrow and without dilation, padded by less than one, and the mask fits a byte."""
+    if max(g.w.pad_before, g.w.pad_after) >= g.w.taps:  # a kernel is compiled for each padding
+        return False
     return g.w.dilation == 1 and g.w.taps <= MAX_TAPS and g.w.stride <= MAX_TAPS and g.taps <= 1 << 8
 
 

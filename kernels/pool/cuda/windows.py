@@ -47,6 +47,14 @@ def counted(start, taps, pad_before, size, pad_after, count_include_pad):
 
 
 @cuda.jit(device=True, inline="always")
+def counted_dilated(start, taps, dilation, size, pad_after, count_include_pad):
+    """As `counted`, for taps that are `dilation` positions from each other."""
+    high = int32(size + pad_after if count_include_pad else size)
+    first = int32(0 if start >= 0 or count_include_pad else int32(dilation - 1 - start) // dilation)
+    return max(int32(1), int32(min(taps, int32(int32(high - start) + dilation - 1) // dilation) - first))
+
+
+@cuda.jit(device=True, inline="always")
 def share_start(i, size, windows):
     """First position of window i of an adaptive pooling, floor(i size / windows), in 64 bits."""
     return int32(int64(i) * int64(size) // int64(windows))
