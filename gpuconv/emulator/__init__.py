@@ -4,10 +4,10 @@
 the emulator. docs/emulator.md says what is modeled and what is not.
 """
 
-from .buffers import empty
 from .errors import KINDS, EmulatorError, Location
 from .launcher import measure, run, run_ptx
 from .order import check_order
 from .report import Report
+from .unwritten import empty
 
 __all__ = ["KINDS", "EmulatorError", "Location", "Report", "check_order", "empty", "measure", "run", "run_ptx"]

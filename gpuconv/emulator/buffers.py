@@ -1,7 +1,6 @@
 """Global memory of the emulated device: one buffer per array, in widely separated address ranges."""
 
 import ctypes
-import weakref
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,41 +8,7 @@ import numpy as np
 
 from .program import Static
 from .runtime import state as s
-
-FILL = 0xCB
-"""Fill byte of uninitialized memory."""
-
-_UNWRITTEN: dict[int, tuple[Any, Any]] = {}
-"""Address of an array from `empty` -> (weak reference to it, shadow: one byte for each byte, 1 once written)."""
-
-
-def empty(shape: Any, dtype: Any = np.float32) -> Any:
-    """Allocate uninitialized device memory: a kernel that reads it before writing it is reported.
-
-    Parameters
-    ----------
-    shape : int or tuple of int
-    dtype : dtype
-
-    Returns
-    -------
-    numpy.ndarray
-        Filled with bytes 0xCB. Bytes that Python code sets to another value count as written from the next launch on.
-
-    Examples
-    --------
-    >>> from gpuconv import emulator
-    >>> emulator.empty((2, 3)).shape
-    (2, 3)
-    """
-    array = np.empty(shape, dtype)
-    array.reshape(-1).view(np.uint8)[...] = FILL
-    address = array.ctypes.data
-    _UNWRITTEN[address] = (
-        weakref.ref(array, lambda _: _UNWRITTEN.pop(address, None)),
-        np.zeros(array.nbytes, np.uint8),
-    )
-    return array
+from .unwritten import shadow_of
 
 
 @dataclass
@@ -98,10 +63,8 @@ class Memory:
         # one buffer per group
         for low, high, names, members in groups:
             raw = np.ctypeslib.as_array((ctypes.c_uint8 * (high - low)).from_address(low))
-            read_only, shadow = all(not a.flags.writeable for a in members), _shadow(low, high)
-            if shadow is not None:
-                shadow |= raw != FILL
-            self._add(" = ".join(dict.fromkeys(names)), raw, read_only, shadow, _phase(low, members[0]))
+            read_only = all(not a.flags.writeable for a in members)
+            self._add(" = ".join(dict.fromkeys(names)), raw, read_only, shadow_of(low, high), _phase(low, members[0]))
         return [self.address(a) for _, a in arrays]
 
     def _add(self, name: str, memory: Any, read_only: bool, written: Any = None, phase: int = 0) -> None:
@@ -116,8 +79,11 @@ class Memory:
                 return int(buffer.low + host - buffer.host)
         return 256  # an empty array: any access through this address is out of bounds
 
-    def table(self, check: bool, granule: int) -> Any:
-        """Table of memory regions for the runtime, with shadow memory for race checks if `check`."""
+    def table(self, check: bool, granule: int, races: bool, strong: bool, fences: bool) -> Any:
+        """Table of memory regions for the runtime, with shadow memory for the checks that are asked for."""
+        slots = [s.REGION_WRITES, s.REGION_READS]
+        slots += [s.REGION_STRONG] if strong else []
+        slots += [s.REGION_SYNC] if fences else []
         rows = np.zeros((s.FIRST_REGION + len(self.buffers), s.REGION_SLOTS), np.int64)
         for row, buffer in zip(rows[s.FIRST_REGION :], self.buffers, strict=True):
             row[s.REGION_LOW], row[s.REGION_HIGH] = buffer.low, buffer.low + buffer.bytes
@@ -126,10 +92,11 @@ class Memory:
             if check:
                 if buffer.written is not None:
                     row[s.REGION_INIT] = buffer.written.ctypes.data
-                if not buffer.read_only:
-                    shadows = np.zeros((2, (buffer.bytes >> granule) + 2), np.int32)
+                if races and not buffer.read_only:
+                    shadows = np.zeros((len(slots), (buffer.bytes >> granule) + 2), np.int64)
                     self.keep.append(shadows)
-                    row[s.REGION_WRITES], row[s.REGION_READS] = shadows[0].ctypes.data, shadows[1].ctypes.data
+                    for slot, shadow in zip(slots, shadows, strict=True):
+                        row[slot] = shadow.ctypes.data
         return rows
 
     def describe(self, address: int, size: int) -> str:
@@ -172,11 +139,3 @@ def _phase(low: int, array: Any) -> int:
     while isinstance(owner.base, np.ndarray):
         owner = owner.base
     return (low - span(owner)[0]) % 256 if owner.size else 0
-
-
-def _shadow(low: int, high: int) -> Any:
-    """Shadow of memory from `empty`; None for other memory, which counts as initialized."""
-    for address, (owner, shadow) in _UNWRITTEN.items():
-        if owner() is not None and address <= low and high <= address + shadow.nbytes:
-            return shadow[low - address : high - address]
-    return None

@@ -7,8 +7,8 @@ import numpy as np
 from gpuconv.kernels.cuda import launch as kernel_launch
 from gpuconv.kernels.cuda.multi_tensor import TensorTable
 
-from .buffers import empty
 from .launcher import ARCHITECTURE, architecture, run_blocks_of
+from .unwritten import empty
 
 
 def switch_on() -> None:

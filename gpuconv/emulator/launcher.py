@@ -8,8 +8,10 @@ import numpy as np
 
 from .arguments import bound, flatten, types_of
 from .buffers import Memory
-from .grid import MAX_BASIC_BLOCKS, Counts, Launch, launch
+from .cores import MAX_BASIC_BLOCKS, Counts, Launch
+from .grid import launch
 from .limits import three
+from .local_arrays import check_local_arrays
 from .program import Compiled, compile_kernel
 from .raised import raised_error
 from .report import Report, report_of
@@ -18,6 +20,9 @@ from .source import compile_source, declared_of, keep_declared_signatures
 ARCHITECTURE = (8, 0)
 VARIABLE = "GPUCONV_EMULATOR_ARCHITECTURE"
 """Environment variable: compute capability to compile for, such as 90; default 80."""
+
+BUDGET_VARIABLE = "GPUCONV_EMULATOR_BUDGET"
+"""Environment variable: basic blocks that a thread block may execute before it is reported as hanging."""
 
 keep_declared_signatures()
 
@@ -31,7 +36,8 @@ def run(
     seed: int = 0,
     shared_bytes: int = 0,
     architecture: tuple[int, int] = ARCHITECTURE,
-    budget: int = MAX_BASIC_BLOCKS,
+    budget: int | None = None,
+    cooperative: bool = False,
 ) -> None:
     """Run a kernel's PTX on the CPU.
 
@@ -51,8 +57,12 @@ def run(
         Bytes of dynamic shared memory.
     architecture : (int, int)
         Compute capability to compile for.
-    budget : int
-        Basic blocks that a thread block may execute before it is reported as hanging.
+    budget : int, optional
+        Basic blocks that a thread block may execute before it is reported as hanging; one that does nothing but poll
+        memory has a 64th of them polls. Default: GPUCONV_EMULATOR_BUDGET, or 2^28.
+    cooperative : bool
+        Run all blocks together, as a cooperative launch does, so that a block may wait for one of a higher number;
+        implied by `cuda.cg.this_grid().sync()`.
 
     Raises
     ------
@@ -73,7 +83,8 @@ def run(
     >>> x
     array([0, 2, 4, 6, 8])
     """
-    config = Launch(three(grid, "grid"), three(block, "block"), shared_bytes, check, seed=seed, budget=budget)
+    config = Launch(three(grid, "grid"), three(block, "block"), shared_bytes, check, seed=seed, budget=_budget(budget))
+    config.cooperative = cooperative
     _launch(kernel, config, arguments, architecture)
 
 
@@ -130,6 +141,8 @@ def run_ptx(
     check: bool = True,
     seed: int = 0,
     shared_bytes: int = 0,
+    budget: int | None = None,
+    cooperative: bool = False,
 ) -> None:
     """Run a kernel of a PTX text with a pointer per array, the ABI of CUDA C.
 
@@ -138,7 +151,7 @@ def run_ptx(
     ptx : str
     name : str, optional
         Kernel name; default: the only kernel of the text.
-    grid, block, *arguments, check, seed, shared_bytes
+    grid, block, *arguments, check, seed, shared_bytes, budget, cooperative
         As in `run`.
 
     Raises
@@ -167,7 +180,8 @@ def run_ptx(
     array([1], dtype=int32)
     """
     flat = [(f"argument {k}", _c_argument(a)) for k, a in enumerate(arguments)]
-    config = Launch(three(grid, "grid"), three(block, "block"), shared_bytes, check, False, seed, opts_in=True)
+    config = Launch(three(grid, "grid"), three(block, "block"), shared_bytes, check, False, seed, _budget(budget), True)
+    config.cooperative = cooperative
     launch(compile_kernel(ptx, name), config, flat)
 
 
@@ -183,7 +197,10 @@ def _launch(
 ) -> tuple[Compiled, Counts | None]:
     named = bound(kernel, arguments)
     types = types_of(named, declared_of(kernel))
-    source = compile_source(kernel, signature_of_types(types), architecture)
+    if config.check:
+        check_local_arrays(kernel)
+    source = compile_source(kernel, signature_of_types(types), architecture, fill_locals=not config.check)
+    config.cooperative |= source.cooperative
     compiled = compile_kernel(source.texts)
     flat = [f for (name, value), kind in zip(named.items(), types, strict=True) for f in flatten(name, kind, value)]
 
@@ -197,7 +214,19 @@ def _launch(
 
 def run_blocks_of(kernel: Any, blocks: int, threads: int, arguments: list[Any]) -> None:
     """Run a launch of the library with all checks, for the architecture of the environment variable."""
-    _launch(kernel, Launch((blocks, 1, 1), (threads, 1, 1)), arguments, architecture())
+    _launch(kernel, Launch((blocks, 1, 1), (threads, 1, 1), budget=_budget(None)), arguments, architecture())
+
+
+def _budget(asked: int | None) -> int:
+    """Basic blocks a thread block: as asked, of the environment variable, or the default."""
+    if asked is None:
+        text = os.environ.get(BUDGET_VARIABLE) or str(MAX_BASIC_BLOCKS)
+        if not text.isdecimal():
+            raise ValueError(f"{BUDGET_VARIABLE} is {text!r}, expected a number of basic blocks")
+        asked = int(text)
+    if asked < 1:
+        raise ValueError(f"budget is {asked}, expected at least 1")
+    return asked
 
 
 def architecture() -> tuple[int, int]:

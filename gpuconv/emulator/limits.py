@@ -7,7 +7,7 @@ import numpy as np
 from .errors import EmulatorError, Location
 
 if TYPE_CHECKING:
-    from .grid import Launch
+    from .cores import Launch
     from .program import Compiled
 
 MAX_THREADS = 1024

@@ -57,8 +57,11 @@ class Compiled:
     """Most threads of a block, if the kernel has launch bounds."""
 
     def location(self, site: int) -> Location:
+        """Location of an instruction, by its site."""
+        return self.located(self.program.sites[site])
+
+    def located(self, item: Instruction) -> Location:
         """Location of an instruction."""
-        item = self.program.sites[site]
         return location_of(item, self.name, self.files)
 
 

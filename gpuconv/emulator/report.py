@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from .cores import Counts
 from .flow import Block
-from .grid import Counts
 from .program import Compiled
 from .ptx import Instruction
 from .runtime import state as s

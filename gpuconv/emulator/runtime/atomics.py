@@ -3,12 +3,14 @@
 from numba import extending, int32, int64, types, uint32, uint64
 
 from . import state as s
-from .access import get, global_access, put, shared_access
+from .access import global_access, shared_access
 from .arithmetic import VALUE, encoder, larger, smaller
+from .core import get, note_poll, put, tick
 from .half import half_function
 from .integers import INTEGERS
 from .meter import meter_global, meter_shared
 from .raw import bits_f64, exchange, lazily, read_bits, read_i64, write_bits, write_i64
+from .releases import note_fence, publish_at
 from .rounding import NEAREST, f32_bits, jit
 from .version import VERSION
 
@@ -117,35 +119,54 @@ def _narrow(bits, value):
     return value if bits == 64 else value & ((uint64(1) << uint64(bits)) - uint64(1))
 
 
-def atomic(space, operation, type_):
-    """Runtime function of an atomic operation; the rows of data are x, y and the old values."""
+def atomic(space, operation, type_, order="strong", scattered="0"):
+    """Runtime function of an atomic operation; the rows of data are x, y and the old values.
+
+    order: strong, or release_SCOPE, which includes a fence; scattered: "1" if the address depends on data.
+    """
     shared, name, version = space == "shared", f"{operation} {type_}", VERSION
+    swap, kind = (
+        operation == "cas",
+        (s.EXCHANGE if operation == "exch" else s.ATOMIC) + s.SCATTERED_ATOMIC * int(scattered),
+    )
+    fenced = {"strong": -1, "release_cta": s.CTA, "release_gpu": s.GPU}[order]
     bits = 32 if type_ in ("f16x2", "bf16x2") else 16 if type_ == "bf16" else int(type_[1:])
     size = bits // 8
 
     def run(core, warp, addresses, data, mask, site, rows):
-        put(warp, s.TIME, get(warp, s.TIME) + 1)
+        tick(core, warp, site)
         if get(core, s.SITE_METER):
             if shared:
                 meter_shared(core, addresses, mask, site, size)
             else:
                 meter_global(core, addresses, mask, site, size)
+        fruitful = False
         # lanes in ascending order: check, then read, modify, write under the lock
         for lane in range(s.LANES):
             if (mask >> uint32(lane)) & uint32(1):
                 address = read_i64(addresses + 8 * lane)
                 if shared:
-                    host = shared_access(core, warp, lane, address, size, site, s.ATOMIC, False)
+                    host = shared_access(core, warp, lane, address, size, site, kind, False)
                 else:
-                    host = global_access(core, warp, lane, address, size, site, s.ATOMIC)
+                    host = global_access(core, warp, lane, address, size, site, kind)
                 if host == 0:
                     return
                 x = read_bits(bits, data + size * lane)
                 y = read_bits(bits, data + size * (s.LANES + lane))
                 _lock(core)
                 old = uint64(read_bits(bits, host))
-                write_bits(bits, host, _narrow(bits, uint64(combine(name, version, old, uint64(x), uint64(y)))))
+                new = _narrow(bits, uint64(combine(name, version, old, uint64(x), uint64(y))))
+                write_bits(bits, host, new)
                 _unlock(core)
+                fruitful = fruitful or new != old
                 write_bits(bits, data + size * (2 * s.LANES + lane), old)
+                # a release, unless a comparison failed
+                place = get(core, s.PLACE)
+                if place and not (swap and old != uint64(x)):
+                    if fenced >= 0:
+                        note_fence(core, warp, lane, fenced)
+                    publish_at(core, warp, lane, place)
+                put(core, s.PLACE, 0)
+        note_poll(core, fruitful)
 
     return lazily(types.void(int64, int64, int64, int64, uint32, int32, int32))(run)()

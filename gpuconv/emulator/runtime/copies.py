@@ -7,7 +7,8 @@ reported. The bytes are copied by the wait that covers the group of the copy. Gr
 from numba import int32, int64, njit, types, uint8, uint32
 
 from . import state as s
-from .access import LIMIT, MISALIGNED, fault, get, global_access, land_shared, put, shared_access
+from .access import global_access, land_shared, shared_access
+from .core import LIMIT, MISALIGNED, fault, get, put, tick
 from .meter import meter_global
 from .raw import lazily, read_i32, read_i64, read_u8, read_u32, write_i32, write_i64, write_u8
 
@@ -34,7 +35,7 @@ def _source(core, warp, lane, address, size, wanted, site):
 @lazily(types.void(int64, int64, int64, int64, int64, uint32, int32, int32))
 def issue(core, warp, targets, sources, sizes, mask, size, site):
     """`cp.async [target], [source], size, sizes`: copy `sizes` bytes and zero-fill the rest of `size`."""
-    put(warp, s.TIME, get(warp, s.TIME) + 1)
+    tick(core, warp, site)
     if get(core, s.SITE_METER):
         meter_global(core, sources, mask, site, size)
     if mask == uint32(0):
@@ -89,7 +90,7 @@ def _complete(core, warp, entry, lane):
 @lazily(types.void(int64, int64, uint32, int32))
 def wait(core, warp, mask, keep):
     """cp.async.wait_group: complete all but the latest `keep` groups; -1 is wait_all, uncommitted copies included."""
-    put(warp, s.TIME, get(warp, s.TIME) + 1)
+    tick(core, warp, get(warp, s.LAST_SITE))
     first, end = get(warp, s.PENDING_FIRST), get(warp, s.PENDING_END)
     for index in range(first, end):
         entry = _entry(warp, index)

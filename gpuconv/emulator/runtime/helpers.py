@@ -4,15 +4,18 @@ import functools
 
 import llvmlite.binding
 
-from . import atomics, copies, memory, printing, schedule, tensor, warp
+from . import atomics, barriers, copies, memory, printing, schedule, tensor, warp
 from .access import LINKED
 from .lanes import lane_function
+from .releases import LINKED as RELEASES
+from .releases import fence
 
 _FIXED = {
-    "bar_sync": schedule.bar_sync,
+    "bar_sync": barriers.bar_sync,
     "wait_for": warp.wait_for,
     "synchronize warp": warp.synchronize_warp,
     "trap": warp.trap,
+    "fence": fence,
     "shuffle": warp.shuffle,
     "issue": copies.issue,
     "commit": copies.commit,
@@ -38,9 +41,9 @@ def helper(name):
     kind, *rest = name.split(" ")
     match kind:
         case "load":
-            return memory.load(rest[0], int(rest[1]))
+            return memory.load(rest[0], int(rest[1]), *rest[2:])
         case "store":
-            return memory.store(rest[0], int(rest[1]))
+            return memory.store(rest[0], int(rest[1]), *rest[2:])
         case "atomic":
             return atomics.atomic(*rest)
         case "match":
@@ -55,7 +58,7 @@ def helper(name):
 
 @functools.cache
 def _link():
-    for symbol, function in LINKED.items():
+    for symbol, function in {**RELEASES, **LINKED}.items():
         llvmlite.binding.add_symbol(symbol, function().address)
 
 

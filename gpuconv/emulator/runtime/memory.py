@@ -6,9 +6,11 @@ The data of a vector access are stored element by element: data[k][lane].
 from numba import int32, int64, njit, types, uint32
 
 from . import state as s
-from .access import RACE_WARP, fault, get, global_access, local_access, put, shared_access
+from .access import global_access, local_access, shared_access
+from .core import RACE_WARP, fault, get, note_poll, put, tick
 from .meter import meter_global, meter_shared
 from .raw import lazily, read_bits, read_i64, read_u8, write_bits
+from .releases import note_fence, publish_at
 
 GENERIC_SPACE, SHARED_SPACE, LOCAL_SPACE = range(3)
 
@@ -20,7 +22,7 @@ _SPACES = {"generic": GENERIC_SPACE, "shared": SHARED_SPACE, "local": LOCAL_SPAC
 
 @njit(inline="always")
 def _tick(core, warp, addresses, mask, site, size, space):
-    put(warp, s.TIME, get(warp, s.TIME) + 1)
+    tick(core, warp, site)
     if get(core, s.SITE_METER):
         if space == SHARED_SPACE:
             meter_shared(core, addresses, mask, site, size)
@@ -33,24 +35,29 @@ def _host(core, warp, lane, address, size, site, kind, space):
     if space == SHARED_SPACE:
         return shared_access(core, warp, lane, address, size, site, kind, False)
     if space == LOCAL_SPACE:
-        return local_access(core, warp, lane, address, size, site)
+        return local_access(core, warp, lane, address, size, site, kind)
     return global_access(core, warp, lane, address, size, site, kind)
 
 
-def load(space, size):
-    """Runtime function that loads elements of `size` bytes from a space: generic, shared or local."""
-    space, bits = _SPACES[space], 8 * size
+def load(space, size, order="weak"):
+    """Runtime function that loads elements of `size` bytes from a space: generic, shared or local.
+
+    order: weak, or strong for volatile, relaxed and acquire loads.
+    """
+    space, bits, kind = _SPACES[space], 8 * size, s.READ if order == "weak" else s.STRONG_READ
 
     def run(core, warp, addresses, data, mask, site, elements):
         _tick(core, warp, addresses, mask, site, size * elements, space)
         for lane in range(s.LANES):
             if (mask >> uint32(lane)) & uint32(1):
                 address = read_i64(addresses + 8 * lane)
-                host = _host(core, warp, lane, address, size * elements, site, s.READ, space)
+                host = _host(core, warp, lane, address, size * elements, site, kind, space)
                 if host == 0:
                     return
                 for k in range(elements):
                     write_bits(bits, data + size * (s.LANES * k + lane), read_bits(bits, host + size * k))
+        if kind == s.STRONG_READ:
+            note_poll(core, False)
 
     return lazily(MEMORY_SIGNATURE)(run)()
 
@@ -75,22 +82,35 @@ def _conflict(core, warp, addresses, data, mask, site, size, elements):
     return False
 
 
-def store(space, size):
-    """Runtime function that stores elements of `size` bytes to a space."""
-    space, bits = _SPACES[space], 8 * size
+def store(space, size, order="weak"):
+    """Runtime function that stores elements of `size` bytes to a space.
+
+    order: weak; strong for volatile and relaxed stores; release_SCOPE, which includes a fence.
+    """
+    space, bits, kind = _SPACES[space], 8 * size, s.WRITE if order == "weak" else s.STRONG_WRITE
+    fenced = {"release_cta": s.CTA, "release_gpu": s.GPU}.get(order, -1)
 
     def run(core, warp, addresses, data, mask, site, elements):
         _tick(core, warp, addresses, mask, site, size * elements, space)
-        if space != LOCAL_SPACE and get(core, s.CHECK):
+        put(core, s.DATA, data)
+        put(core, s.ELEMENT, size)
+        if space != LOCAL_SPACE and kind == s.WRITE and get(core, s.CHECK):
             if _conflict(core, warp, addresses, data, mask, site, size, elements):
                 return
         for lane in range(s.LANES):
             if (mask >> uint32(lane)) & uint32(1):
                 address = read_i64(addresses + 8 * lane)
-                host = _host(core, warp, lane, address, size * elements, site, s.WRITE, space)
+                host = _host(core, warp, lane, address, size * elements, site, kind, space)
                 if host == 0:
                     return
                 for k in range(elements):
                     write_bits(bits, host + size * k, read_bits(bits, data + size * (s.LANES * k + lane)))
+                if kind == s.STRONG_WRITE and get(core, s.PLACE):
+                    if fenced >= 0:
+                        note_fence(core, warp, lane, fenced)
+                    publish_at(core, warp, lane, get(core, s.PLACE))
+                    put(core, s.PLACE, 0)
+        if kind == s.STRONG_WRITE:
+            note_poll(core, True)
 
     return lazily(MEMORY_SIGNATURE)(run)()

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit, uint32
 
 from . import state as s
-from .access import get, put
+from .core import get, put
 from .raw import read_i64
 
 SECTOR = 32

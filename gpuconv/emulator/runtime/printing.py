@@ -7,7 +7,7 @@ import struct
 import sys
 
 from . import state as s
-from .access import OUT_OF_BOUNDS, fault
+from .core import OUT_OF_BOUNDS, fault
 
 _CONVERSION = re.compile(r"%([-+ #0]*)(\*|\d+)?(?:\.(\*|\d+))?(hh|h|ll|l|L|z|j|t)?([diouxXcsfFeEgGaAp%])")
 _WIDE = ("ll", "l", "z", "j", "t")

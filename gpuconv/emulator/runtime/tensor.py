@@ -16,7 +16,8 @@ import numpy as np
 from numba import int32, int64, njit, types, uint32, uint64
 
 from . import state as s
-from .access import WARP_DIVERGENCE, fault, get, put, shared_access
+from .access import shared_access
+from .core import WARP_DIVERGENCE, fault, get, tick
 from .meter import add_to_meter, group_wavefronts
 from .raw import lazily, read_i64, read_u16, read_u32, write_u32
 from .rounding import bf16_value, f16_bits, f16_value, f32_bits, f32_value, narrow
@@ -40,7 +41,7 @@ def _whole_warp(core, warp, mask, site):
 @lazily(types.void(int64, int64, int64, int64, uint32, int32, int32, int32))
 def ldmatrix(core, warp, addresses, results, mask, site, matrices, transposed):
     """Load 8 x 8 matrices of 16-bit elements; lanes 8 k to 8 k + 7 hold the row addresses of matrix k."""
-    put(warp, s.TIME, get(warp, s.TIME) + 1)
+    tick(core, warp, site)
     if not _whole_warp(core, warp, mask, site):
         return
     passes = 0

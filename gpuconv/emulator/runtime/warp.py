@@ -3,9 +3,10 @@
 from numba import int32, int64, njit, types, uint32
 
 from . import state as s
-from .access import TRAP, WARP_DIVERGENCE, fault, get, seen
+from .barriers import first_lane, left_behind, park
+from .core import TRAP, WARP_DIVERGENCE, fault, get, put, seen
 from .raw import lazily, read_f32, read_i32, read_i64, read_u32, write_f32, write_i64, write_u32
-from .schedule import park
+from .releases import join_fences
 
 
 @lazily(int32(int64, int64, int64, uint32, int32, int32, uint32))
@@ -19,6 +20,10 @@ def wait_for(core, warp, members, mask, site, pc, active):
             if not (members_of_lane >> lane) & 1:
                 fault(core, warp, lane, WARP_DIVERGENCE, site, 0, 0, -1)
                 return int32(1)
+    gone = wanted & get(warp, s.INITIAL) & ~get(warp, s.LIVE)
+    if gone and mask and get(core, s.CHECK) and left_behind(core, warp, int64(site)):
+        fault(core, warp, first_lane(int64(mask)), WARP_DIVERGENCE, site, 0, 0, -1)
+        return int32(1)
     if mask == uint32(0) or wanted & get(warp, s.LIVE) & ~int64(mask) == 0:
         return int32(0)
     park(core, warp, int64(active), pc, site, 0)
@@ -30,6 +35,9 @@ def synchronize_warp(core, warp):
     """bar.warp.sync: earlier accesses of the lanes are ordered before later ones of all of them."""
     me = get(warp, s.INDEX)
     write_i64(seen(core, me, me), get(warp, s.TIME))
+    put(core, s.LAST_SYNC, get(core, s.NOW))
+    if get(core, s.POOL):
+        join_fences(core, me)
 
 
 @lazily(types.void(int64, int64, uint32, int32))

@@ -6,11 +6,13 @@ The cache key covers everything that decides the PTX (fingerprint.py); what cann
 import functools
 import json
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from .. import cache
 from ..errors import EmulatorError, Location
+from ..local_arrays import unfilled
 from .driverless import Raised, compiling_for, declared_of, keep_declared_signatures
 from .external import external_ptx
 from .fingerprint import fingerprint
@@ -81,8 +83,12 @@ def compile_source(
     *,
     lineinfo: bool = True,
     launch_bounds: int | tuple[int, ...] | None = None,
+    fill_locals: bool = True,
 ) -> Source:
     """Compile a kernel and everything that it links to PTX.
+
+    Numba fills local arrays with zeros, which CUDA does not promise; without `fill_locals` a read before a write can
+    be told.
 
     Raises
     ------
@@ -95,12 +101,13 @@ def compile_source(
     options["lineinfo"] = lineinfo and not options["debug"]
     options["launch_bounds"] = launch_bounds if launch_bounds is not None else options["launch_bounds"]
     hashed = fingerprint(kernel, tuple(signature.args), options)
-    key = None if hashed is None else cache.key("ptx", hashed, str(architecture), _compiler())
+    key = None if hashed is None else cache.key("ptx", hashed, str(architecture), str(fill_locals), _compiler())
     kept = None if key is None else Source.load(cache.read(key))
     if kept is not None:
         return kept
     try:
-        source = _compile(kernel, function, signature, architecture, options)
+        with nullcontext() if fill_locals else unfilled():
+            source = _compile(kernel, function, signature, architecture, options)
     except EmulatorError:
         raise
     except Exception as error:  # of Numba, and of Numba's own faults

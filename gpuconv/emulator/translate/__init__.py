@@ -11,6 +11,7 @@ from . import bits, control, conversion, floating, integer, memory, system, tens
 from .code import Code
 from .groups import TABLE
 from .layout import Layout
+from .slices import loaded
 
 __all__ = [
     "Program",
@@ -36,7 +37,9 @@ class Program:
     helpers: dict[str, str]
     """Runtime function -> symbol by which the IR calls it."""
     sites: list[Instruction]
-    has_atomics: bool
+    has_strong: bool
+    """Whether it has atomics or other strong accesses: its blocks run in order on one core."""
+    has_fences: bool
     has_copies: bool
 
 
@@ -50,11 +53,13 @@ def translate(
     EmulatorError
         Of kind unsupported-instruction, with the instruction and its line.
     """
-    layout = Layout(locate, addresses, parameters)
+    layout = Layout(locate, addresses, parameters, loaded(kernel))
     blocks = [_block(kernel, block, layout) for block in kernel.blocks]
     text = "\n".join([*_declarations(layout), *blocks, _advance(len(blocks))])
     helpers = {name: symbol.strip('"') for name, (symbol, _, _) in layout.helpers.items()}
-    return Program(text, layout.frame_bytes, helpers, layout.sites, layout.has_atomics, layout.has_copies)
+    return Program(
+        text, layout.frame_bytes, helpers, layout.sites, layout.has_strong, layout.has_fences, layout.has_copies
+    )
 
 
 def _block(kernel: Kernel, block: Block, layout: Layout) -> str:

@@ -51,6 +51,8 @@ def ret(code: Code, item: Instruction) -> None:
     left = code.op(f"and i64 {live}, {code.op(f'xor i64 {wide}, -1')}")
     code.put(f"store i64 {left}, ptr {pointer}")
     code.store_lanes(s.PC, 32, constant(code.block.number + 1, 32))
+    last = code.op(f"load i64, ptr {code.frame(8 * s.LAST_SITE)}")
+    code.store_lanes(s.EXIT_SITE, 32, code.splat(code.op(f"trunc i64 {last} to i32"), "i32"))
     code.put(f"ret i32 {s.SCATTERED}")
 
 
@@ -100,8 +102,16 @@ def trap(code: Code, item: Instruction) -> None:
     )  # fmt: skip
 
 
-@instruction(
-    "membar", "fence", "prefetch", "prefetchu", "nanosleep", "pmevent", "discard", "griddepcontrol", "applypriority"
-)
+@instruction("membar", "fence")
+def fence(code: Code, item: Instruction) -> None:
+    """Memory fences: execution in order needs none, but the race detector follows what they publish."""
+    if "proxy" in item.parts or "mbarrier_init" in item.parts:
+        return
+    code.program.has_fences = code.program.has_strong = True
+    scope = s.CTA if "cta" in item.parts else s.GPU
+    code.helper("fence", "void", [("ptr", "%c"), ("ptr", "%w"), ("i32", code.guarded_mask()), ("i32", str(scope))])
+
+
+@instruction("prefetch", "prefetchu", "nanosleep", "pmevent", "discard", "griddepcontrol", "applypriority")
 def nothing(code: Code, item: Instruction) -> None:
-    """No-ops here: hints, and memory fences, which sequential execution of warps already guarantees."""
+    """Hints: nothing to do."""

@@ -11,12 +11,18 @@ class Layout:
     """Offsets of registers, addresses of variables, and the runtime functions and sites of a kernel."""
 
     def __init__(
-        self, locate: Callable[[Instruction], Location], addresses: dict[str, int], parameters: dict[str, int]
+        self,
+        locate: Callable[[Instruction], Location],
+        addresses: dict[str, int],
+        parameters: dict[str, int],
+        data: frozenset[str] = frozenset(),
     ) -> None:
         self.locate = locate
         self.addresses = addresses
         self.parameters = parameters
-        self.has_atomics = False
+        self.has_strong = False
+        self.has_fences = False
+        self.data = data
         self.has_copies = False
         self.offsets: dict[str, int] = {}
         self.helpers: dict[str, tuple[str, str, list[str]]] = {}

@@ -8,6 +8,9 @@ from .values import constant
 
 _SPACES = {"shared": "shared", "shared_cta": "shared", "local": "local", "global": "generic", "const": "generic"}
 
+_RELEASE = frozenset(("release", "acq_rel"))
+_STRONG = frozenset(("volatile", "relaxed", "acquire", "release", "acq_rel", "mmio"))
+
 
 def address_lanes(code: Code, operand: Operand) -> str:
     """[base + offset] as 32 addresses of 64 bits."""
@@ -22,6 +25,17 @@ def address_lanes(code: Code, operand: Operand) -> str:
 def space_of(item: Instruction) -> str:
     """State space of an access, generic if it names none."""
     return next((_SPACES[p] for p in item.parts if p in _SPACES), "generic")
+
+
+def order_of(code: Code, item: Instruction) -> str:
+    """Memory order of an access: weak, strong (volatile, relaxed, acquire), or release and its scope."""
+    if item.op in ("ld", "st") and _STRONG.isdisjoint(item.parts):
+        return "weak"
+    code.program.has_strong = True
+    if _RELEASE.isdisjoint(item.parts):
+        return "strong"
+    code.program.has_fences = True
+    return "release_cta" if "cta" in item.parts else "release_gpu"
 
 
 def elements(operand: Operand) -> list[Operand]:
@@ -70,7 +84,7 @@ def load(code: Code, item: Instruction) -> None:
     if bits == 128:
         raise code.unsupported()
     space = "local" if "param" in item.parts else space_of(item)
-    rows = access(code, item, address, f"load {space} {bits // 8}", [""] * len(targets), bits)
+    rows = access(code, item, address, f"load {space} {bits // 8} {order_of(code, item)}", [""] * len(targets), bits)
     for target, row in zip(targets, rows, strict=True):
         value = code.op(f"load <32 x i{bits}>, ptr {row}, align {min(64, 4 * bits)}")
         code.write(target, value, type_ if type_[0] in "su" else f"b{bits}")
@@ -95,7 +109,12 @@ def store(code: Code, item: Instruction) -> None:
         raise code.unsupported()
     values = [code.raw(o, type_) for o in elements(item.operands[1])]
     space = "local" if "param" in item.parts else space_of(item)
-    access(code, item, item.operands[0], f"store {space} {bits // 8}", values, bits)
+    access(code, item, item.operands[0], f"store {space} {bits // 8} {order_of(code, item)}", values, bits)
+
+
+def _address_from_data(code: Code, operand: Operand) -> bool:
+    """Whether an address depends on loaded values, so that other data would send other threads to it."""
+    return isinstance(operand, Address) and isinstance(operand.base, Name) and operand.base.name in code.program.data
 
 
 _OPERATIONS = ("add", "exch", "min", "max", "cas", "and", "or", "xor", "inc", "dec")
@@ -113,9 +132,9 @@ def atomic(code: Code, item: Instruction) -> None:
     operation = next(p for p in item.parts if p in _OPERATIONS)
     values = [code.raw(o, type_) for o in operands[1:]]
     values += [""] * (2 - len(values)) + [""]
-    code.program.has_atomics = True
     kind = type_ if operation not in ("exch", "cas", "and", "or", "xor") else f"b{bits}"
-    name = f"atomic {space_of(item)} {operation} {kind}"
+    scattered = int(_address_from_data(code, operands[0]))
+    name = f"atomic {space_of(item)} {operation} {kind} {order_of(code, item)} {scattered}"
     rows = access(code, item, operands[0], name, values, bits)
     if target is not None:
         value = code.op(f"load <32 x i{bits}>, ptr {rows[2]}, align {min(64, 4 * bits)}")

@@ -9,7 +9,7 @@ from .values import constant
 @instruction("vprintf")
 def print_text(code: Code, item: Instruction) -> None:
     """`vprintf count, format, arguments`, which flow.py makes of the call; blocks print in their order."""
-    code.program.has_atomics = True  # one CPU thread
+    code.program.has_strong = True  # one CPU thread
     code.scratch = 0
     formats, arguments = (code.spill(code.read(o, "u64"), "<32 x i64>") for o in item.operands[1:])
     code.helper(

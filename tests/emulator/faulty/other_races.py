@@ -83,7 +83,15 @@ def overlapping_blocks(y):
     """Blocks of 32 threads at a stride of 16 elements."""
     i = uint32(uint32(cuda.blockIdx.x) * uint32(16) + uint32(cuda.threadIdx.x))
     if i < y.size:
-        y[i] = float32(1)  # FAULT
+        y[i] = float32(cuda.blockIdx.x)  # FAULT
+
+
+@correct(4, 32, floats(64))
+def overlapping_blocks_that_store_one_value(y):
+    """It does not matter which block comes last."""
+    i = uint32(uint32(cuda.blockIdx.x) * uint32(16) + uint32(cuda.threadIdx.x))
+    if i < y.size:
+        y[i] = float32(1)
 
 
 @correct(4, 16, floats(64))
