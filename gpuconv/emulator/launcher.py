@@ -197,9 +197,11 @@ def _launch(
 ) -> tuple[Compiled, Counts | None]:
     named = bound(kernel, arguments)
     types = types_of(named, declared_of(kernel))
-    if config.check:
+    if config.check and not config.meter:
         check_local_arrays(kernel)
-    source = compile_source(kernel, signature_of_types(types), architecture, fill_locals=not config.check)
+    source = compile_source(
+        kernel, signature_of_types(types), architecture, fill_locals=config.meter or not config.check
+    )
     config.cooperative |= source.cooperative
     compiled = compile_kernel(source.texts)
     flat = [f for (name, value), kind in zip(named.items(), types, strict=True) for f in flatten(name, kind, value)]

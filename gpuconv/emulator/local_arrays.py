@@ -10,7 +10,7 @@ import contextlib
 import inspect
 import textwrap
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from .errors import EmulatorError, Location
@@ -55,7 +55,7 @@ def check_local_arrays(kernel: Any) -> None:
         Of kind uninitialized.
     """
     function = getattr(kernel, "py_func", kernel)
-    found = _first_read(function)
+    found = _first_read(function.__code__)
     if found is not None:
         name, line = found
         location = Location(
@@ -65,11 +65,11 @@ def check_local_arrays(kernel: Any) -> None:
         raise EmulatorError("uninitialized", f"a read of the local array {name}, never written", location)
 
 
-@cache
-def _first_read(function: Any) -> tuple[str, int] | None:
+@lru_cache(maxsize=512)
+def _first_read(code: Any) -> tuple[str, int] | None:
     """A local array and the line of a read before any write; None if there is none, or no source."""
     try:
-        lines, first = inspect.getsourcelines(function)
+        lines, first = inspect.getsourcelines(code)
         tree = ast.parse(textwrap.dedent("".join(lines)))
     except (OSError, TypeError, SyntaxError):
         return None

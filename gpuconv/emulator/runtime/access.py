@@ -50,12 +50,12 @@ def _local_access(core, warp, lane, address, size, site, kind):
     address &= 0xFFFFFFFF
     if address & (size - 1):
         return fault(core, warp, lane, MISALIGNED, site, address, size, -1)
-    bytes_ = get(core, s.LOCAL_BYTES)
+    bytes_, named = get(core, s.LOCAL_BYTES), (s.LOCAL_WINDOW << s.SPACE_SHIFT) | address
     if address + size > bytes_:
-        return fault(core, warp, lane, OUT_OF_BOUNDS, site, address, size, -1)
+        return fault(core, warp, lane, OUT_OF_BOUNDS, site, named, size, -1)
     offset = (get(warp, s.INDEX) * s.LANES + lane) * bytes_ + address
     initialized = get(core, s.LOCAL_INIT)
-    if initialized and not _check_initialized(core, warp, lane, initialized, offset, address, size, site, kind):
+    if initialized and not _check_initialized(core, warp, lane, initialized, offset, named, size, site, kind):
         return 0
     return get(core, s.LOCAL) + offset
 
