@@ -84,8 +84,9 @@ def _first_read(code: Any) -> tuple[str, int] | None:
 def _makes_local(value: Any) -> bool:
     """Whether an expression is `cuda.local.array(...)`."""
     function = value.func if isinstance(value, ast.Call) else None
-    made = isinstance(function, ast.Attribute) and function.attr == "array"
-    return made and isinstance(function.value, ast.Attribute) and function.value.attr == "local"
+    if not isinstance(function, ast.Attribute) or function.attr != "array":
+        return False
+    return isinstance(function.value, ast.Attribute) and function.value.attr == "local"
 
 
 def _read_before_write(tree: Any, made: ast.Assign, name: str) -> int | None:
@@ -99,7 +100,7 @@ def _read_before_write(tree: Any, made: ast.Assign, name: str) -> int | None:
         (reads if reading else writes).append(node.lineno)
     # any other mention hands the array on, perhaps to be written
     inside = {id(n.value) for n in subscripts} | {id(made.targets[0])}
-    writes += [n.lineno for n in ast.walk(tree) if _is(n, name) and id(n) not in inside]
+    writes += [n.lineno for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == name and id(n) not in inside]
     if not reads:
         return None
     first = min(reads)
