@@ -70,7 +70,7 @@ class _Core:
             s.GLOBAL_GRANULE: static.global_granule, s.LOCAL_BYTES: static.local_bytes,
             s.LOCAL: self.bytes(static.local_bytes * warps * s.LANES + 16), s.CHECK: int(config.check),
             s.ADVANCE: compiled.advance, s.FRAMES: self.bytes(frame * warps), s.FRAME_BYTES: frame,
-            s.BUDGET: config.budget, s.SEED: config.seed,
+            s.BUDGET: config.budget, s.SEED: config.seed * 0x9E3779B97F4A7C15 % 2**63,
             s.BARRIERS: self.bytes(8 * s.BARRIER_SLOTS * s.BARRIER_COUNT), s.SEEN: self.bytes(8 * s.LANES * s.LANES),
             **shared,
         }  # fmt: skip

@@ -17,7 +17,7 @@ def test_the_examples_run(tmp_path, capsys, monkeypatch):
     file.write_text(source)
     exec(compile(source, str(file), "exec"), {"__name__": "emulator_examples"})
     output = capsys.readouterr().out
-    assert output.startswith("race-warp ")
+    assert output.startswith("race-shared ")
     lines = source.splitlines()
     named = [lines[int(n) - 1] for n in re.findall(r"emulator_examples.py:(\d+), PTX", output)]
     assert [line.strip() for line in named] == [

@@ -56,7 +56,7 @@ def _run_warp(core, warp):
     """
     turn = TURN
     if get(core, s.SEED) and get(core, s.STRONG):
-        turn = 1 << (_random(core) % 12)
+        turn = 1 << (_random(core) % 8)
     put(core, s.TURN_LEFT, turn)
     _run_turn(core, warp)
     return turn - get(core, s.TURN_LEFT) - get(core, s.CUT)

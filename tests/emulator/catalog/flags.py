@@ -214,18 +214,18 @@ def ring_buffer(ring, heads, y):
         y[0] = total
 
 
-@buggy("race-global", 1, 64, zeros(8), zeros(2), zeros(1), seeds=(1, 2, 5))
+@buggy("race-global", 1, 64, zeros(8), zeros(2), zeros(1), seeds=(1, 2, 3))
 def ring_buffer_that_overtakes(ring, heads, y):
     """The producer does not wait for free places."""
     t = cuda.threadIdx.x
     if t == 0:
-        for k in range(40):
+        for k in range(1000):
             ring[k % 8] = k  # FAULT: one of the two
             cuda.threadfence()
             cuda.atomic.add(heads, 0, 1)
     if t == 32:
         total = 0
-        for k in range(40):
+        for k in range(1000):
             while cuda.atomic.add(heads, 0, 0) <= k:
                 pass
             total += ring[k % 8]  # FAULT
