@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gpuconv.kernels.cuda.launch import EMULATED_MULTIPROCESSORS
+
+from .cores import MAX_RESIDENT
 from .errors import EmulatorError, Location
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ KIB = 1024
 MAX_STATIC_SHARED = 48 * KIB
 MAX_LOCAL = 512 * KIB
 MAX_PARAMETERS = 32764
+MAX_BLOCKS_ON_ONE, MAX_WARPS_ON_ONE = 32, 64
+"""Blocks and warps on one multiprocessor."""
 
 _MAX_SHARED = {50: 48, 60: 48, 70: 96, 72: 96, 75: 64, 80: 163, 86: 99, 87: 163, 89: 99, 90: 227, 100: 227, 120: 99}
 """Compute capability -> most KiB of shared memory of a block whose launch opts in; others as the next lower one."""
@@ -70,7 +75,17 @@ def _shape(compiled: "Compiled", config: "Launch") -> str | None:
         return f"grid is {grid}, expected at least 1 and at most {MAX_GRID} blocks"
     if compiled.max_threads is not None and threads > compiled.max_threads:
         return f"block is {block}, and the kernel's launch bounds allow {compiled.max_threads} threads"
+    if config.cooperative and grid[0] * grid[1] * grid[2] > (most := _resident(compiled, config)):
+        return f"a cooperative grid of {grid}: at most {most} such blocks are on the emulated device at once"
     return None
+
+
+def _resident(compiled: "Compiled", config: "Launch") -> int:
+    """Blocks that the emulated device, an A100, can hold at once."""
+    warps = -(-(config.block[0] * config.block[1] * config.block[2]) // 32)
+    shared = compiled.static.shared_bytes + config.dynamic_bytes + KIB  # the driver keeps one for itself
+    each = min(MAX_BLOCKS_ON_ONE, MAX_WARPS_ON_ONE // warps, max_shared("sm_80") // shared)
+    return min(int(EMULATED_MULTIPROCESSORS) * each, MAX_RESIDENT)
 
 
 def _memory(compiled: "Compiled", config: "Launch") -> str | None:

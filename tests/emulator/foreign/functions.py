@@ -175,10 +175,35 @@ def linked_code(x, y):
     y[i] = past(x, i)
 
 
-@gives(lambda: [np.arange(64.0)], lambda x: x[::-1].copy(), 1, 64)
+@gives(lambda: [np.arange(64.0)], lambda x: x[::-1].copy(), 4, 16)
 @cuda.jit
 def grid_sync(x, y):
     i = cuda.grid(1)
     x[i] *= 2
     cuda.cg.this_grid().sync()
     y[i] = x[63 - i] / 2
+
+
+@wrong("race-global", lambda: [np.arange(64.0), np.zeros(64)], 4, 16)
+@cuda.jit
+def grid_sync_too_late(x, y):
+    i = cuda.grid(1)
+    x[i] *= 2  # FAULT
+    y[i] = x[63 - i]  # or here: # FAULT
+    cuda.cg.this_grid().sync()
+
+
+@wrong("hang", lambda: [np.zeros(64)], 4, 16, budget=1 << 16)
+@cuda.jit
+def grid_sync_of_some_blocks(x):
+    if cuda.blockIdx.x != 2:
+        cuda.cg.this_grid().sync()  # FAULT
+    x[cuda.grid(1)] = 1
+
+
+@wrong("bad-launch", lambda: [np.zeros(1)], 4000, 32, marked=False)
+@cuda.jit
+def grid_too_large_to_sync(x):
+    cuda.cg.this_grid().sync()
+    if cuda.grid(1) == 0:
+        x[0] = 1
