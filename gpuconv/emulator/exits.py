@@ -19,6 +19,8 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 def site_lines(compiled: Compiled) -> Any:
     """For each site its line, and whether a `return` comes before or after it; None if no threads wait for others."""
+    if compiled.lines is not None:
+        return compiled.lines
     items = compiled.program.sites
     barriers = [item for item in items if item.op in ("bar", "barrier") or "sync" in item.parts]
     if not barriers:
@@ -32,6 +34,7 @@ def site_lines(compiled: Compiled) -> Any:
             table[site] = line << 2 | _returns(path, line)
         else:
             table[site] = EXIT_ALLOWED
+    compiled.lines = table
     return table
 
 

@@ -55,6 +55,8 @@ class Compiled:
     """What the text was compiled for, such as sm_80."""
     max_threads: int | None
     """Most threads of a block, if the kernel has launch bounds."""
+    lines: Any = None
+    """Table of sites of exits.py, made at the first launch."""
 
     def location(self, site: int) -> Location:
         """Location of an instruction, by its site."""
