@@ -67,7 +67,7 @@ def sum_over_images(
     """The sum of function(*images) over a batch that is taken apart."""
     call.check_out(shape, out)
     count, read = images[0].shape[:1], [Operand(a, (0,)) for a in images]
-    (total,) = in_blocks(call, function, count, read, [Result(shape, (None,))], limit=blocks.LIMIT_BYTES)
+    (total,) = in_blocks(call, function, count, read, [Result(shape, (None,))], limit=blocks.LIMIT_BYTES // 2)
     return rounded_sum(call, total, out=out)
 
 
@@ -75,5 +75,5 @@ def _of_images(
     call: Call, function: Callable[..., Array], read: list[Operand], shape: tuple[int, ...], out: Array | None
 ) -> Array:
     call.check_out(shape, out)
-    (result,) = in_blocks(call, function, shape[:1], read, [Result(shape, (0,))], out, limit=blocks.LIMIT_BYTES)
+    (result,) = in_blocks(call, function, shape[:1], read, [Result(shape, (0,))], out, limit=blocks.LIMIT_BYTES // 2)
     return result

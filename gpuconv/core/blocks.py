@@ -47,7 +47,8 @@ class Result(NamedTuple):
 
 def stream_bytes(call: "Call") -> int:
     """Size of the blocks of a pass over memory: on CUDA a launch costs more than a block in the cache gains."""
-    return min(STREAM_BYTES, LIMIT_BYTES) if call.kernels.name == "cpu" else LIMIT_BYTES
+    most = LIMIT_BYTES // 4  # what a block itself converts or needs besides stays below the limit: it is not cut again
+    return min(STREAM_BYTES, most) if call.kernels.name == "cpu" else most
 
 
 def in_blocks(

@@ -119,7 +119,7 @@ def _forward_in_blocks(call: Call, plan: Plan, out: Array | None) -> Array:
         read = [Operand(x, (None,)), Operand(w, (0,)), Operand(b, (0,))]
         return in_parts(call, linear, w.shape, read, Result(shape, (1,)), out)
     read = [Operand(x, (0,)), Operand(w, (None,)), Operand(b, (None,))]
-    return in_blocks(call, linear, shape[:1], read, [Result(shape, (0,))], out, limit=blocks.LIMIT_BYTES)[0]
+    return in_blocks(call, linear, shape[:1], read, [Result(shape, (0,))], out, limit=blocks.LIMIT_BYTES // 2)[0]
 
 
 def _input_grad_in_blocks(call: Call, plan: Plan, out: Array | None) -> Array:
@@ -129,7 +129,9 @@ def _input_grad_in_blocks(call: Call, plan: Plan, out: Array | None) -> Array:
         read = [Operand(dy, (None,)), Operand(w, (1,))]
         return in_parts(call, linear_input_grad, w.shape[::-1], read, Result(shape, (1,)), out)
     read = [Operand(dy, (0,)), Operand(w, (None,))]
-    return in_blocks(call, linear_input_grad, shape[:1], read, [Result(shape, (0,))], out, limit=blocks.LIMIT_BYTES)[0]
+    return in_blocks(
+        call, linear_input_grad, shape[:1], read, [Result(shape, (0,))], out, limit=blocks.LIMIT_BYTES // 2
+    )[0]
 
 
 def _weight_grad_in_blocks(call: Call, plan: Plan, out: Array | None) -> Array:

@@ -138,7 +138,9 @@ def _reduced(
     kept: Axes = (*range(len(axes)), *(None for _ in others))
     read = [*(Operand(a, order) for a in arrays), *(Operand(a, kept) for a in statistics)]
     result = Result(tuple(x.shape[axis] for axis in axes), kept, call.compute_dtype)
-    return in_blocks(call, block, [x.shape[axis] for axis in order], read, [result, result], limit=blocks.LIMIT_BYTES)
+    return in_blocks(
+        call, block, [x.shape[axis] for axis in order], read, [result, result], limit=blocks.LIMIT_BYTES // 2
+    )
 
 
 def _written(

@@ -1,5 +1,6 @@
 """Memory: what a convolution takes beside its arrays, and that nothing stays behind."""
 
+import os
 import subprocess
 import sys
 
@@ -56,6 +57,19 @@ for x, y, call in calls({scale}):
 )
 def test_a_convolution_takes_little_beside_its_arrays(problem):
     subprocess.run([sys.executable, "-c", STATUS + PEAK.format(**problem)], check=True, timeout=600)
+
+
+QUICK = r"^(relu|dropout|mse_loss_grad|softmax 1|cross_entropy|prelu_w|batch_norm2d|max_pool2d .\d\d|linear|Adam|clip)"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_a_call_takes_little_beside_its_arrays(dtype):
+    """Arrays of 16 MB, limits in proportion; with GPUCONV_MEMORY=MEGABYTES every function and the true limits."""
+    size = os.environ.get("GPUCONV_MEMORY")
+    options = [size, "64", dtype] if size else ["16", "20", dtype, str(1 << 22), QUICK]
+    command = [sys.executable, "-m", "tests.core.memory_of_calls", *options]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=3600)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_nothing_leaks_over_ten_thousand_calls():
