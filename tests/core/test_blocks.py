@@ -12,8 +12,8 @@ from gpuconv.testing.operations import valid_calls
 
 CALLS = valid_calls()
 STATISTICS = ("mean", "var", "running_mean", "running_var")
-ADDED = ("weight_grad", "bias_grad", "_norm", "_loss", "cross_entropy", "bce_with_logits")
-"""In the names of functions that add the blocks' sums, in another order than one call does."""
+ADDED = ("linear", "weight_grad", "bias_grad", "_norm", "_loss", "cross_entropy", "bce_with_logits")
+"""In the names of functions that add in another order than one call does: the blocks' sums, or few rows' products."""
 
 emulator = pytest.param(
     "emulator", marks=pytest.mark.skipif(bool(missing_for_emulator()), reason=f"{missing_for_emulator()}")
