@@ -130,7 +130,9 @@ def test_contents_that_change_are_seen():
     assert all(a != b for a, b in zip(before, [fingerprint(kernel, ()) for kernel in kernels], strict=True))
 
 
-@pytest.mark.parametrize("value", [object(), np.array([None]), (1, [object()])], ids=str)
+@pytest.mark.parametrize(
+    "value", [object(), np.array([None]), (1, [object()])], ids=["object", "array of objects", "nested"]
+)
 def test_what_cannot_be_told_apart_has_no_hash(value):
     assert fingerprint(capturing(value), ()) is None
 
