@@ -127,7 +127,16 @@ def write_json(
             for row in rows
         ],
     }
-    path.write_text(json.dumps(record, indent=1) + "\n")
+    path.write_text(json.dumps(_rounded(record), indent=1) + "\n")
+
+
+def _rounded(value: Any) -> Any:
+    """Five digits of every number, more than a measurement has."""
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    return [_rounded(one) for one in value] if isinstance(value, list) else value
 
 
 def roofline(path: Path, rows: list[Row], limits: Limits, peer: str | None) -> None:
