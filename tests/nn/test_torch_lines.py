@@ -12,7 +12,7 @@ from gpuconv.testing import assert_close
 
 torch = pytest.importorskip("torch", reason="compares with torch.nn, and PyTorch is not installed")
 
-EXTRA = {"init", "seed", "axis"}
+EXTRA = {"init", "seed", "axis", "dilation"}
 """Options of gpuconv alone, by keyword."""
 OTHER_DEFAULTS = {
     "Softmax": {"dim": -1},  # PyTorch guesses an axis and warns
