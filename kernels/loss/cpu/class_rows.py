@@ -5,6 +5,7 @@ inner] with start = row_start(i, classes, inner). A kernel copies a row into con
 the loops over classes vectorize whichever axis the classes lie along. Scratch rows are padded to whole vectors.
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -12,13 +13,16 @@ from numba import njit
 
 from ...core.scalar_math import ONE, ZERO, exp_nonpositive
 from ...cpu import simd
-from ...cpu.reduce import BLOCK_TERMS, blocked, sum_in_blocks
+from ...cpu.reduce import BLOCK_TERMS, block_sum, blocked, sum_in_blocks
 from ...cpu.simd import lanes_of, maximum, reduce_max
 from ...cpu.simd_rows import PREFETCH_DISTANCE, copy_row, prefetch_row
 from .. import scalar
 
 ELEMENTS_PER_EXPONENTIAL = 4
 """Work of an exponential, in elements copied (Zen 3, 2026-11)."""
+
+ENOUGH = 1.5
+"""Of a sum of powers over that, a third or more is others than the maximum's: they keep their digits in it."""
 
 CHUNK = 16
 """Elements of the constant-length inner loops, which LLVM turns into vectors without a scalar remainder."""
@@ -105,16 +109,18 @@ def sum_of_losses(factors, logits, maximum, log_total, losses):
 @blocked
 def rest_and_winners(powers):
     """The sum of the powers below 1, and how many are 1: those of the maximum."""
-    total, winners = 0.0, 0.0
-    for start in range(0, powers.size, BLOCK_TERMS):
-        terms = powers[start : start + BLOCK_TERMS]
+    total, winners, size = 0.0, 0.0, np.uint64(powers.size)
+    start = np.uint64(0)
+    while start < size:
+        end = min(start + np.uint64(BLOCK_TERMS), size)
         partial, ones = powers.dtype.type(0), powers.dtype.type(0)
-        for c in range(terms.size):
-            won = terms[c] == ONE
-            partial += ZERO if won else terms[c]
+        for c in range(start, end):  # without slices, whose references are counted: most rows are short
+            won = powers[c] == ONE
+            partial += ZERO if won else powers[c]
             ones += ONE if won else ZERO
         total += partial
         winners += ones
+        start = end
     return total, winners
 
 
@@ -145,8 +151,19 @@ def exponentials(row, classes, powers):
             j = start + np.uint64(i)
             power = exp_nonpositive(row[j] - maximum)
             powers[j] = power if j < np.uint64(classes) else ZERO
+    total = np.float64(block_sum(powers)) if powers.size <= BLOCK_TERMS else sum_in_blocks(powers)
+    if total > ENOUGH:  # nothing to lose
+        return total - 1.0, maximum
     rest, winners = rest_and_winners(powers)
     return rest + (winners - 1.0), maximum
+
+
+@njit(inline="always")
+def log_of_total(rest, like):
+    """log(1 + rest), in like's type: by the quicker logarithm where 1 + rest has the digits."""
+    if rest > ENOUGH - 1.0:
+        return like.dtype.type(math.log(like.dtype.type(1.0 + rest)))
+    return like.dtype.type(math.log1p(rest))
 
 
 def class_weights(x, weight):

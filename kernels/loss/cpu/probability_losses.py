@@ -3,8 +3,6 @@
 Bytes a call: x and target once, dx or the losses once. FLOPs: some 30 an element, in vectors.
 """
 
-import math
-
 from ...core.scalar_math import ONE, ZERO
 from ...cpu.parallel import share, streaming
 from ...cpu.reduce import sum_in_blocks
@@ -14,6 +12,7 @@ from .class_rows import (
     class_weights,
     exponentials,
     load_row,
+    log_of_total,
     row_start,
     scratch_row,
     store_row,
@@ -50,7 +49,7 @@ def _losses(x, target, weight, smoothing, losses, thread, threads):
         rest, maximum = exponentials(logits, classes, powers)
         for c in range(classes):
             distribution[c] = weight[c] * ((ONE - smoothing) * distribution[c] + even)
-        log_total = x.dtype.type(math.log1p(rest))
+        log_total = log_of_total(rest, x)
         losses[i] = sum_of_losses(distribution[:classes], logits, maximum, log_total, powers)
 
 

@@ -3,8 +3,6 @@
 Bytes a call: 2 x.nbytes forward, 3 x.nbytes for a gradient. FLOPs: some 30 an element, in vectors.
 """
 
-import math
-
 from ...core.scalar_math import ZERO
 from ...cpu.parallel import share, streaming
 from ...cpu.reduce import sum_in_blocks
@@ -13,6 +11,7 @@ from .class_rows import (
     ELEMENTS_PER_EXPONENTIAL,
     exponentials,
     load_row,
+    log_of_total,
     rest_and_winners,
     row_product,
     row_start,
@@ -93,7 +92,7 @@ def _log_softmax(x, y, rows, classes, inner, thread, threads):
         start = row_start(i, classes, inner)
         load_row(x, start, classes, inner, row, x[start])
         rest, maximum = exponentials(row, classes, powers)
-        log_total = x.dtype.type(math.log1p(rest))
+        log_total = log_of_total(rest, x)
         for c in range(row.size):
             powers[c] = row[c] - maximum - log_total
         store_row(powers, classes, y, start, inner)
