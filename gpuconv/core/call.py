@@ -78,6 +78,7 @@ class Call:
     """
 
     __slots__ = (
+        "_as_kernels_take_them",
         "_converted",
         "_shapes",
         "arrays",
@@ -106,6 +107,7 @@ class Call:
         self.like: Any = self.arrays[0]
         self.leading = next(iter(operands))
         shapes = arrays.plain_shapes(operands, optional)
+        self._as_kernels_take_them = shapes is not None
         if shapes is None:
             self._check(optional, float32, native, operands)
             if convert:
@@ -132,6 +134,8 @@ class Call:
 
     def convert(self) -> None:
         """Make the arrays C-contiguous, and 16-bit ones float32 unless kernels take them as they are."""
+        if self._as_kernels_take_them:
+            return
         self.arrays = tuple([None if a is None else self.converted(a) for a in self.arrays])
 
     def converted(self, a: Array) -> Array:
@@ -168,6 +172,8 @@ class Call:
         temporary : int
             Elements of working memory that grow with the arrays.
         """
+        if self._as_kernels_take_them and not also and not temporary:
+            return False
         wide = self.compute_dtype is not self.dtype
         total: int = temporary + (sum(map(math.prod, result_shapes)) if wide else 0)
         for a in (*self.arrays, *also):
