@@ -190,7 +190,11 @@ class Emitter:
         return total
 
     def multiply_matrix(self, matrix, vectors):
-        """Matrix times a column of vectors; two rows that differ in signs alone are E + O and E - O."""
+        """Matrix times a column of vectors; two rows that differ in signs alone are E + O and E - O.
+
+        Two columns that do are taken together first: the sum and the difference of their vectors.
+        """
+        matrix, vectors = self._joined_columns(matrix, vectors)
         results = []
         for i, row in enumerate(matrix):
             above = matrix[i - 1] if i else row
@@ -202,6 +206,22 @@ class Emitter:
             else:
                 results.append(self.linear_combination(row, vectors))
         return results
+
+    def _joined_columns(self, matrix, vectors):
+        """The same product, with sum and difference of neighboring vectors whose columns differ in signs alone."""
+        columns, joined, j = list(zip(*matrix, strict=True)), [], 0
+        while j < len(columns):
+            first, second = columns[j], columns[min(j + 1, len(columns) - 1)]
+            even = [f if f == g else 0 for f, g in zip(first, second, strict=True)]
+            odd = [f if f == -g else 0 for f, g in zip(first, second, strict=True)]
+            if any(even) and any(odd) and [*map(abs, first)] == [*map(abs, second)]:
+                joined.append((even, self.builder.fadd(vectors[j], vectors[j + 1])))
+                joined.append((odd, self.builder.fsub(vectors[j], vectors[j + 1])))
+                j += 2
+            else:
+                joined.append((first, vectors[j]))
+                j += 1
+        return list(zip(*[column for column, _ in joined], strict=True)), [vector for _, vector in joined]
 
     def filled(self, value):
         """A vector of copies of a constant."""
