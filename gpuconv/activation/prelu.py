@@ -27,7 +27,7 @@ def prelu(x: Array, weight: Array, *, out: Array | None = None) -> Array:
     Raises
     ------
     ValueError
-        If there are neither one slope nor as many as channels.
+        If weight has neither one slope nor one for each channel.
 
     Notes
     -----

@@ -1,6 +1,6 @@
 """Convolutions of arrays that are too large to be converted whole: some images at a time.
 
-Each block is a batch of its own; weight gradients of the blocks are added in float64. Large weights are cut
+Each block is a batch; weight gradients of the blocks are added in float64. Large weights are cut
 along their filters first, or along their channels for the input gradient.
 """
 
@@ -56,7 +56,7 @@ def of_images(
     call: Call, function: Callable[..., Array], images: list[Array | None], weights: list[Array | None],
     shape: tuple[int, ...], out: Array | None,
 ) -> Array:  # fmt: skip
-    """The result of function(*images, *weights) with the images of a batch, and the result's, taken apart."""
+    """The result of function(*images, *weights) with the images of a batch, and of the result, split into blocks."""
     read = [*(Operand(a, (0,)) for a in images), *(Operand(a, (None,)) for a in weights)]
     return _of_images(call, function, read, shape, out)
 
@@ -64,7 +64,7 @@ def of_images(
 def sum_over_images(
     call: Call, function: Callable[..., Array], images: list[Array], shape: tuple[int, ...], out: Array | None
 ) -> Array:
-    """The sum of function(*images) over a batch that is taken apart."""
+    """The sum of function(*images) over a batch, block by block."""
     call.check_out(shape, out)
     count, read = images[0].shape[:1], [Operand(a, (0,)) for a in images]
     (total,) = in_blocks(call, function, count, read, [Result(shape, (None,))], limit=blocks.LIMIT_BYTES // 2)

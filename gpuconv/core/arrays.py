@@ -13,7 +13,7 @@ from .device import Array, array_module, is_cupy, kernels_for
 from .dtypes import FLOAT32, FLOAT64, FLOATING, HALF, KINDS, is_half
 
 INDEX_LIMIT = 2**31
-"""CUDA kernels index with uint32; an array of so many elements is refused there, never overflowed."""
+"""CUDA kernels index with uint32; an array of so many elements is refused, never overflowed."""
 
 
 def check_arrays(
@@ -169,7 +169,7 @@ def require_writeable(op: str, name: str, a: Any) -> None:
 
 
 def refuse_overlap(op: str, out: Array, inputs: Sequence[Array | None], coinciding: Sequence[Array]) -> None:
-    """Refuse memory for a result that a kernel would still read after it has begun to write there.
+    """Refuse memory for a result that a kernel would still read after it has begun to write it.
 
     `coinciding` may be `out` itself, but not overlap it otherwise: the kernel reads each element before it writes it.
     """
@@ -199,7 +199,7 @@ def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
 
 
 def allocator(shape: tuple[int, ...], dtype: Any) -> Callable[[], Array]:
-    """`empty` for NumPy results of one kind: small ones are NumPy's own."""
+    """`empty` for NumPy results of one kind: small ones come from NumPy."""
     return partial(np.empty if memory.is_small(shape, dtype) else memory.new, shape, dtype)
 
 

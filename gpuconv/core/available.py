@@ -39,7 +39,7 @@ def missing_for_cuda() -> str | None:
         return f"CuPy cannot be imported ({error})"
     try:
         count = cupy.cuda.runtime.getDeviceCount()
-    except Exception as error:  # cupy raises its own types, absent where it is not installed
+    except Exception as error:  # cupy's types, absent where it is not installed
         return f"no CUDA driver answers ({error})"
     if count == 0:
         return "the CUDA driver finds no device"

@@ -32,7 +32,7 @@ class Operand(NamedTuple):
 
     array: Array | None
     axes: Axes
-    """For each axis of the split the array's own; None where each block reads all of it."""
+    """For each axis of the split the array's axis; None where each block reads all of it."""
 
 
 class Result(NamedTuple):
@@ -40,7 +40,7 @@ class Result(NamedTuple):
 
     shape: tuple[int, ...]
     axes: Axes
-    """For each axis of the split the result's own; None where it is summed over the blocks."""
+    """For each axis of the split the result's axis; None where it is summed over the blocks."""
     dtype: Any = None
     """Default: the caller's."""
 

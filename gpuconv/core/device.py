@@ -32,7 +32,7 @@ _chosen: str | None = None
 
 
 class DeviceError(RuntimeError):
-    """A device was asked for that is not there; the message says what is missing."""
+    """A device that was asked for is missing; the message says what it needs."""
 
 
 def device() -> str:
@@ -49,7 +49,7 @@ def device() -> str:
     Raises
     ------
     DeviceError
-        If "cuda" was asked for and there is none.
+        If "cuda" was asked for and no GPU is found.
     ValueError
         If GPUCONV_DEVICE names no device.
 
@@ -73,9 +73,9 @@ class use_device:  # noqa: N801  used like a function
     Raises
     ------
     DeviceError
-        If the device is not there; nothing is changed then.
+        If the device is missing; nothing is changed then.
     ValueError
-        If there is no device of that name.
+        If no device has that name.
 
     Examples
     --------
@@ -104,7 +104,7 @@ class use_device:  # noqa: N801  used like a function
 
 
 def to_device(a: Array, device_name: str | None = None) -> Array:
-    """The array on a device, copied only if it is not there already.
+    """The array on a device, copied only if it is on another one.
 
     Parameters
     ----------

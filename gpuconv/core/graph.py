@@ -211,7 +211,7 @@ class _Capture:
         """Finish the graph; it is launched on the stream current at replay."""
         try:
             graph = self.stream.end_capture()
-        except Exception as error:  # CuPy's own type
+        except Exception as error:  # CuPy's type
             raise RuntimeError(
                 f"cuda_graph: the step cannot be recorded ({error}); it may not read values back to the host (float(), "
                 ".get(), print), wait for the device, or use another stream"

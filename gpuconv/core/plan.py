@@ -30,7 +30,7 @@ class Plan(NamedTuple):
 
 
 def find_plan(target: str, build: Callable[..., Any], dtype: Any, shapes: Sequence[Any], options: Sequence[Any]) -> Any:
-    """The plan that `build` made for these shapes and options on a target; None where there is none.
+    """The plan that `build` made for these shapes and options on a target; None if it has made none.
 
     Options that cannot be compared safely (lists, arrays, True for 1 inside a tuple) have none: their call is checked
     each time.
@@ -77,7 +77,7 @@ def run_known(
     extra : tuple of array
         Further arrays, checked by the caller, such as labels.
     kinds : tuple of type, optional
-        Types of the options, where they are the caller's own and no user's.
+        Types of the options, where they are the caller's and no user's.
 
     Returns
     -------

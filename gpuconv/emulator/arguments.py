@@ -21,7 +21,7 @@ def bound(kernel: Any, arguments: Any) -> dict[str, Any]:
     Raises
     ------
     EmulatorError
-        Of kind bad-launch, if there are too many or too few.
+        Of kind bad-launch, if they are too many or too few.
     """
     function = getattr(kernel, "py_func", kernel)
     signature = inspect.signature(function)

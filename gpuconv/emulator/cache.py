@@ -1,6 +1,6 @@
 """Disk cache of compiled kernels: PTX keyed by source, machine code keyed by PTX.
 
-Its folder is chosen as that of the kernels' own cache (kernels/core/cache_files.py): __pycache__/ of this package if it
+Its folder is chosen as that of the kernels' cache (kernels/core/cache_files.py): __pycache__/ of this package if it
 is writable, else the user's cache folder. GPUCONV_EMULATOR_CACHE names another folder; an empty value switches the
 cache off. A key is never made anew for other contents, so entries that were not read for long are removed.
 """

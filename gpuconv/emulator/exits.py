@@ -52,7 +52,7 @@ def _returns(path: str | None, line: int) -> int:
 
 
 def _enclosing(path: str | None, line: int) -> _Function | None:
-    """The innermost function of a source file around a line; None if there is no source."""
+    """The innermost function of a source file around a line; None without a source."""
     functions = [f for f in _functions(path, tuple(linecache.getlines(path))) if _holds(f, line)] if path else []
     return max(functions, key=lambda f: f.lineno, default=None)
 

@@ -84,9 +84,9 @@ class _Inliner:
         for register, bits in function.registers.items():
             self.registers[names.get(register, register)] = bits
         for variable in function.variables:
-            own = replace(variable, name=names.get(variable.name, variable.name))
-            if own not in self.locals:
-                self.locals.append(own)
+            renamed = replace(variable, name=names.get(variable.name, variable.name))
+            if renamed not in self.locals:
+                self.locals.append(renamed)
         for item in _located(function, call):
             if isinstance(item, str):
                 self.items.append(prefix + item)

@@ -7,12 +7,12 @@ from .ptx import Address, Function, Instruction, Module, Name, Operand, Variable
 
 
 def link(modules: list[Module]) -> Module:
-    """One module of several: definitions replace declarations, local names stay apart, files are numbered anew."""
+    """One module of several: definitions replace declarations, local names stay distinct, files are numbered anew."""
     first, *others = modules
     for number, module in enumerate(others, 1):
         taken = {*first.functions, *first.variables}
-        mine: list[Function | Variable] = [*module.functions.values(), *module.variables.values()]
-        renamed = {item.name: f"{item.name}@{number}" for item in mine if item.local and item.name in taken}
+        items: list[Function | Variable] = [*module.functions.values(), *module.variables.values()]
+        renamed = {item.name: f"{item.name}@{number}" for item in items if item.local and item.name in taken}
         shift = 1 + max(first.files, default=0)
         first.files |= {shift + index: file for index, file in module.files.items()}
         for function in module.functions.values():
@@ -33,8 +33,9 @@ def _renamed(variable: Variable, name: str, names: dict[str, str]) -> Variable:
 
 
 def _moved(function: Function, name: str, names: dict[str, str], shift: int) -> Function:
-    own = {v.name for v in (*function.parameters, *function.results, *function.variables)} | set(function.registers)
-    names = {old: new for old, new in names.items() if old not in own}
+    variables = *function.parameters, *function.results, *function.variables
+    local_names = {v.name for v in variables} | set(function.registers)
+    names = {old: new for old, new in names.items() if old not in local_names}
     body: list[Instruction | str] = []
     for item in function.body:
         if isinstance(item, str):

@@ -67,7 +67,7 @@ def check_local_arrays(kernel: Any) -> None:
 
 @lru_cache(maxsize=512)
 def _first_read(code: Any) -> tuple[str, int] | None:
-    """A local array and the line of a read before any write; None if there is none, or no source."""
+    """A local array and the line of a read before any write; None if none is found, or no source."""
     try:
         lines, first = inspect.getsourcelines(code)
         tree = ast.parse(textwrap.dedent("".join(lines)))

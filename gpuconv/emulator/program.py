@@ -68,7 +68,7 @@ class Compiled:
 
 
 def location_of(item: Instruction, kernel: str, files: dict[int, str]) -> Location:
-    """PTX and source lines of an instruction; in Numba's own functions, the line that calls them."""
+    """PTX and source lines of an instruction; in Numba's functions, the line that calls them."""
     frames = [frame for frame in (item.source, *item.callers) if frame is not None] or [(0, 0)]
     number, line = next((f for f in frames if not _is_of_numba(files.get(f[0], ""))), frames[0])
     return Location(

@@ -1,4 +1,4 @@
-"""Exceptions that a kernel of `debug=True` raises, as exceptions of their own class with the place of the raise."""
+"""Exceptions that a kernel of `debug=True` raises, as exceptions of the same class with the line of the raise."""
 
 import builtins
 import functools

@@ -68,7 +68,7 @@ def concatenate(arrays: Sequence[Array], axis: int = 1, *, out: Array | None = N
     Raises
     ------
     ValueError
-        If there are no arrays, or shapes differ outside the axis.
+        If no arrays are given, or shapes differ outside the axis.
 
     Notes
     -----

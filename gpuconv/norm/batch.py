@@ -125,7 +125,7 @@ def batch_norm_statistics(
     Raises
     ------
     ValueError
-        If there is only one value for each channel, or the running statistics cannot be written to.
+        If each channel has only one value, or the running statistics cannot be written to.
 
     Notes
     -----

@@ -202,7 +202,7 @@ class Optimizer:
             entry = f"{name} of parameters[{i}] in state"
             if name not in self.buffers:
                 loaded[name] = count(self.name, entry, value)  # steps
-            elif value is not None:  # as PyTorch keeps a momentum that there is not yet
+            elif value is not None:  # as PyTorch keeps a momentum not yet made
                 a = real_array(self.name, entry, value)
                 shaped(self.name, entry, a, data.shape, "its parameter's shape")
                 moved = to_device(a, device_of(data))
@@ -227,6 +227,6 @@ def _parts(batch: list[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
 
 
 def _checked(op: str, w: Any, gradient: Any, kept: Mapping[str, Any]) -> Any:
-    """The gradient, C-contiguous; a 16-bit parameter has a gradient of its own type and a state in float32."""
+    """The gradient, C-contiguous; a 16-bit parameter has a gradient of its type and a state in float32."""
     check_arrays(op, {"data": w, "grad": gradient, **kept}, float32=tuple(kept))
     return contiguous(gradient)

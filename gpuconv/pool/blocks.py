@@ -8,7 +8,7 @@ from ..core.call import Call
 from ..core.device import Array
 
 PLANES = (0, 1)
-"""Axes of samples and channels, which pooling treats apart."""
+"""Axes of samples and channels, which pooling treats one by one."""
 
 
 def by_planes(

@@ -171,7 +171,7 @@ def _linear(aligned: bool, length: int, size: int, scale: float | None) -> Table
     """Terms of the inputs left and right of an output's coordinate; of one where it lies on that, or at an edge.
 
     Coordinates are quotients of integers where no scale is given: what lies on an input does so exactly, and what is
-    there, NaN or infinity, does not reach outputs that it has no share of.
+    at it, NaN or infinity, does not reach outputs that it has no share of.
     """
     positions = np.arange(size, dtype=np.int64)
     if size == length:

@@ -47,10 +47,10 @@ def _require_finite(op: str, name: str, images: np.ndarray[Any, Any]) -> None:
     for part in blocks(images):
         finite = np.isfinite(images[part])
         if not finite.all():
-            n, *place = np.argwhere(~finite)[0].tolist()
+            n, *position = np.argwhere(~finite)[0].tolist()
             n += part.start
-            value = images[(n, *place)]
-            raise DataError(f"{op}: {name}[{n}] holds {value}, at {tuple(place)}, expected finite values")
+            value = images[(n, *position)]
+            raise DataError(f"{op}: {name}[{n}] holds {value}, at {tuple(position)}, expected finite values")
 
 
 def require_labels(op: str, name: str, labels: Any, count: int, classes: int | None = None) -> None:

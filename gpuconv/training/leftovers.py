@@ -1,7 +1,7 @@
 """Folders in use, files that are whole at any time, and what killed trainings leave behind.
 
 A folder in use is locked by its process, and holds a marker that says so. A marker without a lock is of a process that
-was killed: its drafts are removed, and so is the folder if there is nothing else.
+was killed: its drafts are removed, and so is the folder if nothing else is in it.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ class Claim:
 
 
 def clear(folder: Path) -> None:
-    """Remove drafts and the marker, and the folder if there is nothing else; a folder that is gone is as good."""
+    """Remove drafts and the marker, and the folder if nothing else is in it; a folder that is gone is as good."""
     with contextlib.suppress(OSError):
         for path in [*folder.glob(f"{DRAFT}*"), folder / MARKER]:
             path.unlink(missing_ok=True)
@@ -69,7 +69,7 @@ def replace(path: Path, content: bytes, *, durable: bool = False) -> None:
     Raises
     ------
     OSError
-        If it cannot be written; the former content is still there.
+        If it cannot be written; the former content is kept.
     """
     draft = path.with_name(f"{DRAFT}-{path.name}")
     try:
@@ -94,7 +94,7 @@ def longest_name(folder: Path) -> int:
 
 
 def _locked(folder: Path) -> int | None:
-    """A descriptor that holds the folder's lock; None where another process has it, or there are no locks."""
+    """A descriptor that holds the folder's lock; None where another process has it, or without locks."""
     try:
         import fcntl
     except ModuleNotFoundError:

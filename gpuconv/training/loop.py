@@ -182,7 +182,7 @@ def evaluate(
     TypeError
         If images or labels are no NumPy arrays of numbers and of integers.
     ValueError
-        If there are no images, not as many labels, a label is not from 0 to classes - 1, or a pixel is not finite.
+        If images are missing, labels are not as many, a label is not from 0 to classes - 1, or a pixel is not finite.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Run folders: metrics.json, model.safetensors, curves.png, filters.png, confusion.png.
 
 A folder is made before training begins, so that no other training takes it, and is written after every epoch: what a
-training that is killed had learned is there. Each file is whole at any time. Where the folder can no longer be written,
+training that is killed had learned is kept. Each file is whole at any time. Where the folder can no longer be written,
 because the disk is full or the folder is gone, everything goes to a folder elsewhere.
 """
 
@@ -95,7 +95,7 @@ class RunFolder:
         Raises
         ------
         OSError
-            If they can be written nowhere; what was written before is still there.
+            If they can be written nowhere; what was written before is kept.
         """
         content = metrics(epochs, epochs[-1].test_accuracy, seconds, device, seed)
         self._save({"model.safetensors": _model_file(model), "metrics.json": _json_file(content)})
@@ -117,7 +117,7 @@ class RunFolder:
         self._save({f"{name}.png": image for name, image in {**drawn, "confusion": confusion}.items()}, durable=True)
 
     def _save(self, files: dict[str, bytes], *, durable: bool = False) -> None:
-        """Write files here or, from the first failure on, all that there are elsewhere."""
+        """Write files here or, from the first failure on, all of them elsewhere."""
         self._files |= files
         try:
             for name, content in files.items():
@@ -188,7 +188,7 @@ def new_folder(folder: Path) -> Path:
 
 
 def _elsewhere(shown: Path, files: dict[str, bytes], reason: OSError) -> Path:
-    """Write all files to a new folder in another place; the first reason where no place can be written."""
+    """Write all files to a new folder elsewhere; the first reason where nothing can be written."""
     for parent in _other_places():
         with contextlib.suppress(OSError):
             folder = Path(tempfile.mkdtemp(prefix=f"gpuconv-{_plain(shown.name)}-", dir=parent))

@@ -174,7 +174,7 @@ def _input_grad_runs(depth, positions):
 
 
 def _runs(frames, reads, size, positions):
-    """Runs of frames one stride apart, given {tap: source frame} of each; sources outside [0, size) are zeros."""
+    """Runs of frames, one in each stride, given {tap: source frame} of each; sources outside [0, size) are zeros."""
     met = {frame: tuple(tap for tap, source in reads(frame).items() if 0 <= source < size) for frame in frames}
     runs = [(taps, list(run)) for taps, run in groupby(frames, met.get)]
     every = sorted(set(chain.from_iterable(met.values())))

@@ -1,7 +1,7 @@
 """Numba's disk cache for the library's kernels: code that was compiled from other sources is never loaded.
 
 Numba compares the file of the function alone: a kernel would go on computing what a formula said before it was edited,
-in a file of its own. Here an entry is loaded if all that decides its code is the same (cache_key.py), and a damaged one
+in one file. Here an entry is loaded if all that decides its code is the same (cache_key.py), and a damaged one
 counts as missing (cache_files.py). Kernels say `@njit(cache=True)` and `@cuda.jit(cache=True)` as ever; functions of
 other packages keep Numba's cache.
 """
@@ -56,7 +56,7 @@ class Entries:
         self.family = f"{name}.{TAG}-"
 
     def load(self, key):
-        """The object that was saved for a key, None if there is none of these sources."""
+        """The object that was saved for a key, None if none is of these sources."""
         data = cache_files.read(self.folders(), self.file_name(key), self.stamps[1])
         return None if data is None else pickle.loads(data)
 
@@ -91,7 +91,7 @@ class Entries:
 
     @property
     def stamps(self):
-        """Hashes of the sources of the function's own module, and of all that decides its code."""
+        """Hashes of the sources of the function's module, and of all that decides its code."""
         versions = [numba.__version__, llvmlite.__version__, *self.packages]
         modules, objects = cache_key.reached(self.function)
         family = f"{versions} {cache_key.sources_stamp(frozenset([self.function.__module__]))}"
@@ -123,7 +123,7 @@ class _Location:
 
 
 def kernel_cache(cache_class, implementation, dump, packages=()):
-    """Numba's cache class of a target, with `Entries` in place of its files.
+    """Numba's cache class of a target, with `Entries` instead of its files.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ def folders(beside, chosen=None):
         Folder of the sources: entries go to its __pycache__, else to the user's cache folder, at last to a temporary
         one. Entries in a folder that can be read alone are used.
     chosen : str, optional
-        Folder that the user has named, which comes in place of the first.
+        Folder that the user has named, which replaces the first.
     """
     name = f"{beside.name}_{hashlib.sha256(str(beside).encode()).hexdigest()[:16]}"
     found = []
@@ -52,13 +52,13 @@ def folders(beside, chosen=None):
 
 
 def summary(root, chosen=None):
-    """Where compiled code of the sources below a folder is: a line for each place, the one to write to last."""
+    """Where compiled code of the sources below a folder is: a line for each folder, the one to write to last."""
     lines = []
     for number, folder in enumerate(folders(root, chosen)):
         is_beside = number == 0 and not chosen
-        place = root if is_beside else folder.parent
-        sizes = [path.stat().st_size for path in place.rglob(f"*{SUFFIX}")]
-        where = f"__pycache__ beside the sources in {place}" if is_beside else str(place)
+        location = root if is_beside else folder.parent
+        sizes = [path.stat().st_size for path in location.rglob(f"*{SUFFIX}")]
+        where = f"__pycache__ beside the sources in {location}" if is_beside else str(location)
         access = "" if is_writable(folder) else ", cannot be written"
         lines.append(f"{where}: {len(sizes)} entries, {sum(sizes) / 2**20:.1f} MiB{access}")
     return "\n".join(lines)
@@ -84,7 +84,7 @@ def user_folder():
 
 
 def temporary_folder():
-    """A temporary folder that is this user's alone, as loading code from it runs it; None if there is none."""
+    """A temporary folder that is this user's alone, as loading code from it runs it; None without one."""
     try:
         user = os.getuid() if hasattr(os, "getuid") else "user"
         folder = Path(tempfile.gettempdir()) / f"gpuconv-{user}"

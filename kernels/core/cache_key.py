@@ -37,7 +37,7 @@ _codes = {}
 
 @cache
 def source(module):
-    """(bytes, is a package) of the file of a module in a package, None where there is no such module."""
+    """(bytes, is a package) of the file of a module in a package, None without such a module."""
     package, _, name = module.rpartition(".")
     places = [(folder / "__init__.py", loader, True) for folder, loader in _folders(module)]
     places += [(folder / f"{name}.py", loader, False) for folder, loader in _folders(package)]
@@ -120,7 +120,7 @@ def reached(function):
     while waiting:
         value = waiting.pop()
         if id(value) not in seen:
-            seen[id(value)] = value  # an id is an object's own as long as that lives
+            seen[id(value)] = value  # an id names an object as long as that lives
             text, parts, module = _described(value)
             digest.update(f"{text}\n".encode())
             modules |= {module} if module.partition(".")[0] == LIBRARY else set()
@@ -240,6 +240,6 @@ def _read_code(code):
 def _of_class(kind):
     if kind.__module__.partition(".")[0] in FOREIGN:
         return name_of(kind), [], ""
-    own = [value for name, value in sorted(vars(kind).items()) if not name.startswith("__") or callable(value)]
-    own = [getattr(value, "__func__", value) for value in own]
-    return name_of(kind), [*kind.__bases__, *own], kind.__module__
+    members = [value for name, value in sorted(vars(kind).items()) if not name.startswith("__") or callable(value)]
+    members = [getattr(value, "__func__", value) for value in members]
+    return name_of(kind), [*kind.__bases__, *members], kind.__module__

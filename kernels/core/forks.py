@@ -2,7 +2,7 @@
 
 A child has the forking thread alone. A lock that another thread held then would stay locked in the child for good, and
 what it guards half changed. So fork waits for every lock of the library, and for those of compilation: the child of a
-process that compiles waits for the end of the compilation instead of hanging at its own first one.
+process that compiles waits for the end of the compilation instead of hanging at its first one.
 """
 
 import os
@@ -11,9 +11,9 @@ import threading
 import weakref
 
 importing = threading.RLock()
-"""Held while a target's kernels are imported: Python's own locks of modules are not safe across fork."""
+"""Held while a target's kernels are imported: Python's locks of modules are not safe across fork."""
 starting = threading.RLock()
-"""Held while Numba starts its threads, under a lock of its own that is not, and LLVM's."""
+"""Held while Numba starts its threads, under a lock that is not, and LLVM's."""
 
 _locks = weakref.WeakSet()
 _held = []

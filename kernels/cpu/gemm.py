@@ -2,7 +2,7 @@
 
 A box of A, some rows and some steps, is packed into panels of MR rows by all threads; each thread then packs a tile of
 B's columns, a first-level cache's part of its rows at a time, and multiplies it with every panel. Of many rows and few
-columns each thread takes boxes of its own. Boxes bound the memory and leave the order of each sum as it is.
+columns each thread takes some of the boxes. Boxes bound the memory and leave the order of each sum as it is.
 """
 
 from typing import NamedTuple

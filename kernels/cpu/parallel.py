@@ -84,7 +84,7 @@ class _Pool:
 
     def forked(self):
         """Note that this is a child process: it has the pool's records, and none of its threads."""
-        self.left_behind = self.started or numba_pool._is_initialized  # by the user's own calls
+        self.left_behind = self.started or numba_pool._is_initialized  # by the user's calls
 
 
 pool = _Pool()

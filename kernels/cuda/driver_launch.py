@@ -1,6 +1,6 @@
 """Launches through the CUDA driver, with arguments packed in the layout of Numba's ABI.
 
-Numba's own launch wraps every CuPy array in an array object: 130 microseconds for a launch with two arrays, half a
+Numba's launch wraps every CuPy array in an array object: 130 microseconds for a launch with two arrays, half a
 millisecond for a convolution (the host of an H200, 2026-11). Here a one-dimensional array is packed as seven words, a
 number as it is, and what follows from the types alone is found once.
 """
@@ -84,7 +84,7 @@ class Entry:
 
         scalar_kinds = list(map(type, scalars))
         compiled = kernel.compile(tuple(map(_type_of, kinds + scalar_kinds)))  # or loaded from Numba's cache
-        handle = int(compiled._codelibrary.get_cufunc().handle)  # there is no public name for it
+        handle = int(compiled._codelibrary.get_cufunc().handle)  # which has no public name
         self.name, self.driver, self.bind = kernel.py_func.__name__, driver, bind
         self.handle, self.lock = driver.CUfunction(handle), forks.lock()
         fields, order = _fields(kinds)

@@ -183,7 +183,7 @@ def _dispatch(kernel, blocks, threads, arguments, plan=None):
 
 
 def prepared(kernel, arguments):
-    """Arguments as kernels take them: flat arrays, integers as int32, numbers of their own NumPy type."""
+    """Arguments as kernels take them: flat arrays, integers as int32, numbers of NumPy types."""
     found, types = [], set()
     for a in arguments:
         kind = type(a)

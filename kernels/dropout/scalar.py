@@ -1,7 +1,7 @@
 """Random numbers from counters, written once and compiled by both targets: the same bits on each.
 
 Philox 4x32-10 (Salmon, Moraes, Dror and Shaw, 2011) turns a counter of 128 bits and a key of 64 into four random words
-of 32 bits. There is no state: any thread can draw any number, and draw it again.
+of 32 bits. It has no state: any thread can draw any number, and draw it again.
 """
 
 import numpy as np

@@ -91,7 +91,7 @@ def bce_with_logits_grad(dloss, x, target, weight, pos_weight):
 
 @inlined
 def top_power(rest):
-    """exp(x - max) = 1 of the class whose softmax is above 1/2, or 2, which no class has, where there is none.
+    """exp(x - max) = 1 of the class whose softmax is above 1/2, or 2, which no class has, where none is.
 
     rest is the sum of the other classes' powers. Of that class softmax may be all but 1, so that what it lacks is
     formed from the rest; below 1/2 no digit is lost, and the rest may be a sum of many.
@@ -113,7 +113,7 @@ def mass_difference(power, expected, top, mass, per_power, others):
 def softmax_grad(dy, power, top, total, products, others):
     """y (dy - sum_j dy_j y_j) for y = power / total, power = exp(x - max).
 
-    products are that sum without the top class and with it. The top class takes the first: dy (1 - y) is what its own
+    products are that sum without the top class and with it. The top class takes the first: dy (1 - y) is what its
     term leaves of dy, with others = 1 - y.
     """
     y = power / total

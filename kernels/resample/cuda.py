@@ -1,6 +1,6 @@
 """Resampling on CUDA (padding, cropping, resizing): one element of the result a thread.
 
-The gradient is the same kernel with transposed tables: it gathers, so there are no atomics, and the bits are always the
+The gradient is the same kernel with transposed tables: it gathers, without atomics, and the bits are always the
 same. Bytes a launch: x once for each term of an element (from the cache where they overlap), y once, and the tables.
 """
 

@@ -161,12 +161,12 @@ def atomic(space, operation, type_, order="strong", scattered="0"):
                 fruitful = fruitful or new != old
                 write_bits(bits, data + size * (2 * s.LANES + lane), old)
                 # a release, unless a comparison failed
-                place = get(core, s.PLACE)
-                if place and not (swap and old != uint64(x)):
+                slot = get(core, s.RELEASE_SLOT)
+                if slot and not (swap and old != uint64(x)):
                     if fenced >= 0:
                         note_fence(core, warp, lane, fenced)
-                    publish_at(core, warp, lane, place)
-                put(core, s.PLACE, 0)
+                    publish_at(core, warp, lane, slot)
+                put(core, s.RELEASE_SLOT, 0)
         note_poll(core, fruitful)
 
     return lazily(types.void(int64, int64, int64, int64, uint32, int32, int32))(run)()

@@ -2,7 +2,7 @@
 
 A barrier waits for every thread of the block that has not exited (CUDA C++ Programming Guide, compute capability 7.x:
 bar.sync "will not succeed until reached by all non-exited threads in the block"). So `return` before a barrier is fine.
-A thread that has gone past a barrier in other threads' way is not: the source or the place of its last access tells.
+A thread that has gone past a barrier in other threads' way is not: the source or the line of its last access tells.
 """
 
 from numba import int32, int64, njit, uint32

@@ -68,7 +68,7 @@ def _conflict(core, warp, addresses, data, mask, site, size, elements):
     for lane in range(1, s.LANES):
         if (mask >> uint32(lane)) & uint32(1):
             address = read_i64(addresses + 8 * lane)
-            if address >> s.SPACE_SHIFT == s.LOCAL_WINDOW:  # a generic address of the thread's own memory
+            if address >> s.SPACE_SHIFT == s.LOCAL_WINDOW:  # a generic address of the thread's local memory
                 continue
             for other in range(lane):
                 if (mask >> uint32(other)) & uint32(1) and read_i64(addresses + 8 * other) == address:
@@ -105,11 +105,11 @@ def store(space, size, order="weak"):
                     return
                 for k in range(elements):
                     write_bits(bits, host + size * k, read_bits(bits, data + size * (s.LANES * k + lane)))
-                if kind == s.STRONG_WRITE and get(core, s.PLACE):
+                if kind == s.STRONG_WRITE and get(core, s.RELEASE_SLOT):
                     if fenced >= 0:
                         note_fence(core, warp, lane, fenced)
-                    publish_at(core, warp, lane, get(core, s.PLACE))
-                    put(core, s.PLACE, 0)
+                    publish_at(core, warp, lane, get(core, s.RELEASE_SLOT))
+                    put(core, s.RELEASE_SLOT, 0)
         if kind == s.STRONG_WRITE:
             note_poll(core, True)
 

@@ -66,7 +66,7 @@ def _string(core, warp, lane, address):
 
 
 def _text(core, warp, lane, format_address, arguments):
-    """The text of one lane: each argument is aligned to its own size, as in the ABI of C."""
+    """The text of one lane: each argument is aligned to its size, as in the ABI of C."""
     at = arguments
 
     def take(code):

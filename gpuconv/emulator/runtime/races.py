@@ -64,7 +64,7 @@ def _race(core, warp, lane, site, address, size, stamp, shared, atomic):
 
 @njit
 def _same_value(core, lane, host, size):
-    """Whether a lane stores the bytes that are there already."""
+    """Whether a lane stores the bytes that the memory holds already."""
     data, element = get(core, s.DATA), get(core, s.ELEMENT)
     for i in range(size):
         k, byte = i // element, i % element
@@ -74,39 +74,39 @@ def _same_value(core, lane, host, size):
 
 
 @njit(inline="always")
-def _settled(stamp, mine, barrier):
+def _settled(stamp, current, barrier):
     """Whether an access is by the same thread, or before the block's last barrier: the usual cases of `ordered`."""
-    return (stamp ^ mine) & _BLOCK == 0 and (time_of(stamp) <= barrier or (stamp ^ mine) & _THREAD == 0)
+    return (stamp ^ current) & _BLOCK == 0 and (time_of(stamp) <= barrier or (stamp ^ current) & _THREAD == 0)
 
 
 @njit
-def _readers(core, me, lane, old, mine):
+def _readers(core, me, lane, old, current):
     """The stamp for earlier readers and this one."""
     if ordered(core, me, lane, old):
-        return mine
-    if (old ^ mine) & _BLOCK:
-        return mine | _BLOCK | _WARP_MANY | _LANE_MANY
-    return mine & ~_LANE | _LANE_MANY if (old ^ mine) & _WARP == 0 else mine & ~_LANE | _WARP_MANY | _LANE_MANY
+        return current
+    if (old ^ current) & _BLOCK:
+        return current | _BLOCK | _WARP_MANY | _LANE_MANY
+    return current & ~_LANE | _LANE_MANY if (old ^ current) & _WARP == 0 else current & ~_LANE | _WARP_MANY | _LANE_MANY
 
 
 @njit(inline="always")
-def _note_reader(core, me, lane, entry, mine, barrier, sync, shared):
+def _note_reader(core, me, lane, entry, current, barrier, sync, shared):
     """Record a plain read: the shadow stands for the latest readers that are not ordered."""
-    old, new = read_i64(entry), mine
+    old, new = read_i64(entry), current
     if old:
-        same = (old ^ mine) & _BLOCK == 0
+        same = (old ^ current) & _BLOCK == 0
         if same and time_of(old) > sync:  # nothing has been ordered since
-            if (old ^ mine) & _WARP == 0:
-                new = old if (old ^ mine) & _LANE == 0 or old & _LANE_MANY else mine & ~_LANE | _LANE_MANY
+            if (old ^ current) & _WARP == 0:
+                new = old if (old ^ current) & _LANE == 0 or old & _LANE_MANY else current & ~_LANE | _LANE_MANY
             else:
-                new = old if old & _WARP == _WARP_MANY else mine & ~_LANE | _WARP_MANY | _LANE_MANY
+                new = old if old & _WARP == _WARP_MANY else current & ~_LANE | _WARP_MANY | _LANE_MANY
         elif not (same and time_of(old) <= barrier):
-            new = _readers(core, me, lane, old, mine)
+            new = _readers(core, me, lane, old, current)
     if new != old:
         if shared:
             write_i64(entry, new)
         elif exchange(entry, new) != old:  # another block has read it in the meantime
-            exchange(entry, mine | _BLOCK | _WARP_MANY | _LANE_MANY)
+            exchange(entry, current | _BLOCK | _WARP_MANY | _LANE_MANY)
 
 
 @njit
@@ -120,17 +120,17 @@ def check_read(core, warp, lane, shadows, granules, address, size, site, shared)
     """Check a plain read of granules from granules[0] to granules[1] - 1 and record it."""
     writes, strong, reads, _ = shadows
     me, sync, barrier = get(warp, s.INDEX), get(core, s.LAST_SYNC), get(core, s.LAST_BARRIER)
-    mine = stamp_of(get(warp, s.TIME), get(core, s.BLOCK_ID), me, lane, 0)
+    current = stamp_of(get(warp, s.TIME), get(core, s.BLOCK_ID), me, lane, 0)
     fine = int64(1)
     for granule in range(granules[0], granules[1]):
         at = 8 * granule
         # the reader must be seen before the writer is looked for: another CPU thread may write
-        _note_reader(core, me, lane, reads + at, mine, barrier, sync, shared)
+        _note_reader(core, me, lane, reads + at, current, barrier, sync, shared)
         written = read_i64(writes + at)
         atomic = read_i64(strong + at) if strong else int64(0)
         if written & PENDING_BIT:
             fine = _pending(core, warp, lane, site, address, size, written)
-        elif written and not _settled(written, mine, barrier) and not ordered(core, me, lane, written):
+        elif written and not _settled(written, current, barrier) and not ordered(core, me, lane, written):
             fine = _race(core, warp, lane, site, address, size, written, shared, False)
         elif atomic & STRONG_WRITE_BIT and not ordered(core, me, lane, atomic):
             fine = _race(core, warp, lane, site, address, size, atomic, shared, True)
@@ -165,37 +165,41 @@ def check_write(core, warp, lane, shadows, granules, address, size, site, pendin
     """Check a plain write and record it."""
     writes, strong, reads, _ = shadows
     barrier = get(core, s.LAST_BARRIER)
-    mine = stamp_of(get(warp, s.TIME), get(core, s.BLOCK_ID), get(warp, s.INDEX), lane, PENDING_BIT if pending else 0)
+    current = stamp_of(
+        get(warp, s.TIME), get(core, s.BLOCK_ID), get(warp, s.INDEX), lane, PENDING_BIT if pending else 0
+    )
     fine = int64(1)
     for granule in range(granules[0], granules[1]):
         at = 8 * granule
         # with the last plain write
         if shared:
             written = read_i64(writes + at)
-            write_i64(writes + at, mine)
+            write_i64(writes + at, current)
         else:
-            written = exchange(writes + at, mine)
-        usual = not written & PENDING_BIT and (_settled(written, mine, barrier) or same_instruction(written, mine))
+            written = exchange(writes + at, current)
+        usual = not written & PENDING_BIT and (
+            _settled(written, current, barrier) or same_instruction(written, current)
+        )
         if written and not usual:
             fine &= _check_with_writer(core, warp, lane, written, address, size, site, pending, shared, host)
         # with strong accesses and with reads
         atomic, reader = read_i64(strong + at) if strong else int64(0), read_i64(reads + at)
-        if atomic and not _settled(atomic, mine, barrier):
+        if atomic and not _settled(atomic, current, barrier):
             fine &= _check_with_others(core, warp, lane, atomic, written, address, size, site, shared, True)
-        if reader and not _settled(reader, mine, barrier):
+        if reader and not _settled(reader, current, barrier):
             fine &= _check_with_others(core, warp, lane, reader, written, address, size, site, shared, False)
     return fine
 
 
 @njit
-def _check_strong(core, warp, lane, place, address, size, site, kind, scattered, shared):
-    writes, strong, reads, releases = place
+def _check_strong(core, warp, lane, entries, address, size, site, kind, scattered, shared):
+    writes, strong, reads, releases = entries
     me = get(warp, s.INDEX)
     written, atomic = read_i64(writes), read_i64(strong)
-    # it may read what was released there
+    # it may read what was released at the address
     if releases and kind != s.STRONG_WRITE:
         acquire(core, warp, lane, releases)
-    # with the last plain write; a thread's own, if no barrier shows it to the threads that other data would send here
+    # with the last plain write; the thread's, if no barrier shows it to the threads that other data would send here
     if written & PENDING_BIT:
         return _pending(core, warp, lane, site, address, size, written)
     if written:
@@ -225,11 +229,11 @@ def check_strong(core, warp, lane, shadows, granules, address, size, site, kind,
     kind &= s.SCATTERED_ATOMIC - 1
     for granule in range(granules[0], granules[1]):
         at = 8 * granule
-        place = writes + at, strong + at, reads + at, releases + at if releases else int64(0)
-        if not _check_strong(core, warp, lane, place, address, size, site, kind, scattered, shared):
+        entries = writes + at, strong + at, reads + at, releases + at if releases else int64(0)
+        if not _check_strong(core, warp, lane, entries, address, size, site, kind, scattered, shared):
             return 0
     if kind != s.STRONG_READ:
-        put(core, s.PLACE, releases + 8 * granules[0] if releases else 0)
+        put(core, s.RELEASE_SLOT, releases + 8 * granules[0] if releases else 0)
     return 1
 
 

@@ -1,9 +1,9 @@
 """Order through memory: what one thread publishes by a fence and a strong write, another one gets by a strong read.
 
 A strong write (an atomic, or a volatile, relaxed or release store) of a thread that has executed a fence makes a
-*release*: what the fences of the block had made visible then, as far as the thread knew. A strong read of that place
-makes an *acquisition* of the releases there. No fence is asked of the reader: its later accesses depend on what it
-read, and NVIDIA's own threadFenceReduction has none. A fence of the block (`membar.cta`) publishes to threads of the
+*release*: what the fences of the block had made visible then, as far as the thread knew. A strong read of that address
+makes an *acquisition* of the releases at it. No fence is asked of the reader: its later accesses depend on what it
+read, and NVIDIA's threadFenceReduction has none. A fence of the block (`membar.cta`) publishes to threads of the
 same block alone.
 
 A query walks from the acquisitions of a thread through releases, and through what their threads had acquired before.
@@ -22,7 +22,7 @@ published = types.ExternalFunction("emulator.published", int64(*[int64] * 7))
 
 _BLOCK, _WARP, _TIME, _BEFORE, _ACQUIRED, _VISIT, _LAST, _WARPS = range(8)
 _LANES, _FENCED, _ROWS = 8, 10, 12
-"""A release: its thread; the release there before; the block's acquisitions by then; marks; then, for each scope, the
+"""A release: its thread; the release before it; the block's acquisitions by then; marks; then, for each scope, the
 lanes that released, the time of their fence, and a vector clock."""
 
 _FROM, _BY, _LANES_BY, _AT, _PREVIOUS, _IN_BLOCK = range(6)
@@ -84,14 +84,14 @@ def join_fences(core, me):
 
 
 @njit
-def acquire(core, warp, lane, place):
-    """A strong read by a lane: it gets the releases at a place."""
-    release, me = read_i64(place), get(warp, s.INDEX)
+def acquire(core, warp, lane, slot):
+    """A strong read by a lane: it gets the releases at an address."""
+    release, me = read_i64(slot), get(warp, s.INDEX)
     if release == 0:
         return
-    # its own, or one that its warp has already
-    mine = get(release, _BLOCK) == get(core, s.BLOCK_ID) and get(release, _WARP) == me
-    if mine and (get(release, _LANES) >> lane) & 1:
+    # by the same warp, or one that it has already
+    same_warp = get(release, _BLOCK) == get(core, s.BLOCK_ID) and get(release, _WARP) == me
+    if same_warp and (get(release, _LANES) >> lane) & 1:
         return
     last = get(release, _LAST)
     if last and get(last, _IN_BLOCK) == get(core, s.BLOCK_ID) and get(last, _BY) == me:
@@ -134,10 +134,10 @@ def _nothing_new(core, me, lane, release):
 
 
 @lazily(types.void(*[int64] * 4))
-def _publish(core, warp, lane, place):
+def _publish(core, warp, lane, slot):
     """A strong write by a lane: a release of what fences have made visible."""
-    me, release = get(warp, s.INDEX), read_i64(place)
-    # a release for all lanes of one instruction, none if there is nothing new
+    me, release = get(warp, s.INDEX), read_i64(slot)
+    # a release for all lanes of one instruction, none if nothing is new
     if release and _nothing_new(core, me, lane, release):
         return
     together = release and get(release, _BLOCK) == get(core, s.BLOCK_ID)
@@ -155,7 +155,7 @@ def _publish(core, warp, lane, place):
         for scope in range(2):
             for other in range(warps):
                 put(new, _ROWS + warps * scope + other, read_i64(flushed(core, scope, me, other)))
-        write_i64(place, new)
+        write_i64(slot, new)
         release = new
     for scope in range(2):
         put(release, _LANES + scope, get(release, _LANES + scope) | (int64(1) << lane))
@@ -176,8 +176,8 @@ def _covers(release, scope, time, block, other, lane):
     if time <= _row(release, scope, other):
         return True
     lanes = get(release, _LANES + scope)
-    mine = other == get(release, _WARP) and (lane >= s.LANES or (lanes >> lane) & 1)
-    return mine and time <= get(release, _FENCED + scope)
+    same_warp = other == get(release, _WARP) and (lane >= s.LANES or (lanes >> lane) & 1)
+    return same_warp and time <= get(release, _FENCED + scope)
 
 
 @njit
@@ -201,11 +201,11 @@ def _published(core, me, lane, time, block, other, other_lane):
     # what this thread has acquired
     top, entry = int64(0), get(core, s.ACQUIRED)
     while entry:
-        own = get(entry, _BY) == me and (get(entry, _LANES_BY) >> lane) & 1
-        if own or get(entry, _AT) <= read_i64(seen(core, me, get(entry, _BY))):
+        from_release = get(entry, _BY) == me and (get(entry, _LANES_BY) >> lane) & 1
+        if from_release or get(entry, _AT) <= read_i64(seen(core, me, get(entry, _BY))):
             top = _push(pool, top, get(entry, _FROM), here)
         entry = get(entry, _PREVIOUS)
-    # several blocks: too many to keep apart
+    # several blocks: too many to tell one from another
     if top and block == (1 << 21) - 1:
         return int64(1)
     while top:
@@ -214,13 +214,13 @@ def _published(core, me, lane, time, block, other, other_lane):
         scope = s.CTA if get(release, _BLOCK) == reader else s.GPU
         if _covers(release, scope, time, block, other, other_lane):
             return int64(1)
-        # the releases at the same place before, and those that the releasing thread had acquired
+        # the releases at the same address before, and those that the releasing thread had acquired
         top = _push(pool, top, get(release, _BEFORE), reader)
         entry = get(release, _ACQUIRED)
         while entry:
             by, fenced = get(entry, _BY), get(release, _FENCED + scope)
-            own = by == get(release, _WARP) and get(entry, _LANES_BY) & get(release, _LANES + scope) != 0
-            if get(entry, _AT) <= _row(release, scope, by) or (own and get(entry, _AT) <= fenced):
+            from_release = by == get(release, _WARP) and get(entry, _LANES_BY) & get(release, _LANES + scope) != 0
+            if get(entry, _AT) <= _row(release, scope, by) or (from_release and get(entry, _AT) <= fenced):
                 top = _push(pool, top, get(entry, _FROM), get(release, _BLOCK))
             entry = get(entry, _PREVIOUS)
     return int64(0)

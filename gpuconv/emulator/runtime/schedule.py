@@ -103,7 +103,7 @@ def _run_turn(core, warp):
 @njit
 def _reset_shadows(core):
     """Reset barriers, clocks and shadow memory."""
-    for slot in (s.NOW, s.LAST_SYNC, s.LAST_BARRIER, s.SOFT, s.ACQUIRED, s.PLACE, s.FRUITLESS):
+    for slot in (s.NOW, s.LAST_SYNC, s.LAST_BARRIER, s.SOFT, s.ACQUIRED, s.RELEASE_SLOT, s.FRUITLESS):
         put(core, slot, 0)
     for i in range(s.BARRIER_SLOTS * s.BARRIER_COUNT):
         put(get(core, s.BARRIERS), i, 0)

@@ -110,7 +110,7 @@ def compile_source(
             source = _compile(kernel, function, signature, architecture, options)
     except EmulatorError:
         raise
-    except Exception as error:  # of Numba, and of Numba's own faults
+    except Exception as error:  # of Numba, and of its faults
         raise _not_compiled(function, signature, error) from error
     if key is not None:
         cache.write(key, source.dump())

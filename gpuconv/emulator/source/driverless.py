@@ -1,7 +1,7 @@
 """Numba's compiler without a driver: for the emulated architecture, line numbers everywhere, signatures kept for later.
 
 numba-cuda asks the driver what to compile for wherever a device function is called or a signature is declared. During a
-compilation for the emulator it is told; and device functions compile apart from any that were compiled for a GPU.
+compilation for the emulator it is told; and device functions compile separately from any that were compiled for a GPU.
 """
 
 import contextlib
@@ -107,7 +107,7 @@ def declared_of(kernel: Any) -> list[Any]:
 
 
 def keep_declared_signatures() -> None:
-    """Let `@cuda.jit("void(float32[:])")` pass where there is no driver: the emulator compiles at launch.
+    """Let `@cuda.jit("void(float32[:])")` pass without a driver: the emulator compiles at launch.
 
     With a driver, and for launches, nothing changes.
     """

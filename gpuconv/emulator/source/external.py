@@ -98,7 +98,7 @@ def nvrtc(source: str, name: str, architecture: tuple[int, int]) -> str:
 
 
 def _include_folders(major: int) -> list[str]:
-    """Folders of headers: numba-cuda's own, the toolkit's, those of the environment variable of numba-cuda."""
+    """Folders of headers: numba-cuda's, the toolkit's, those of the environment variable of numba-cuda."""
     from numba import cuda
     from numba.cuda.core import config
     from numba.cuda.cuda_paths import get_cuda_paths

@@ -15,7 +15,7 @@ MAX_DEPTH = 100
 
 PACKAGES = ("numba", "numba_cuda", "numpy", "llvmlite", "cuda", "abc")
 """Packages whose versions are in the key ("abc" are classes that they make): their functions and classes go by name, as
-do those of Python's own library."""
+do those of Python's library."""
 
 _PLAIN = frozenset((int, float, complex, bool, str, bytes, type(None), type(Ellipsis)))
 

@@ -1,4 +1,4 @@
-"""Lines of the source that numba-cuda drops: of compile errors, of exceptions of its own code, of inlined functions."""
+"""Lines of the source that numba-cuda drops: of compile errors, of exceptions in Numba's code, of inlined functions."""
 
 import functools
 import re
@@ -13,7 +13,7 @@ def place_of(error: BaseException, file: str) -> tuple[str | None, int | None]:
     places = [(name, int(line)) for name, line in re.findall(r"at (\S[^\n]*?) \((\d+)\)", str(error))]
     places += _places_in_frames(error)
     if getattr(error, "loc", None) is not None:
-        places.insert(0, _place(error.loc))  # type: ignore[attr-defined]
+        places.insert(0, _location(error.loc))  # type: ignore[attr-defined]
     return next((p for p in places if p[0] == file), places[0] if places else (None, None))
 
 
@@ -23,13 +23,13 @@ def _places_in_frames(error: BaseException) -> list[Any]:
     for frame, _ in traceback.walk_tb(error.__traceback__):
         values = frame.f_locals
         for owner in (values, vars(values["self"]) if hasattr(values.get("self"), "__dict__") else {}):
-            place = owner.get("loc")
-            if hasattr(place, "filename") and hasattr(place, "line"):
-                found.append(_place(place))
+            location = owner.get("loc")
+            if hasattr(location, "filename") and hasattr(location, "line"):
+                found.append(_location(location))
     return found[::-1]
 
 
-def _place(location: Any) -> tuple[str, int]:
+def _location(location: Any) -> tuple[str, int]:
     return location.filename, location.line
 
 
@@ -78,31 +78,31 @@ def with_files(lower_instruction: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(lower_instruction)
     def wrapped(self: Any, instruction: Any) -> Any:
-        place, first, definition = self.loc, self.func_ir.loc, self.defn_loc
-        own = place.filename == first.filename
-        in_header = own and first.line <= place.line <= definition.line
-        self.debuginfo.place = None if in_header or place.line is None else place
+        location, first, definition = self.loc, self.func_ir.loc, self.defn_loc
+        same_file = location.filename == first.filename
+        in_header = same_file and first.line <= location.line <= definition.line
+        self.debuginfo.noted_location = None if in_header or location.line is None else location
         try:
             return lower_instruction(self, instruction)
         finally:
-            self.debuginfo.place = None
+            self.debuginfo.noted_location = None
 
     return wrapped
 
 
 def with_scope(location_of_line: Callable[..., Any]) -> Callable[..., Any]:
-    """`DIBuilder._di_location` that follows the place noted by `with_files`, with a scope for its file."""
+    """`DIBuilder._di_location` that follows the location noted by `with_files`, with a scope for its file."""
 
     @functools.wraps(location_of_line)
     def wrapped(self: Any, line: int) -> Any:
-        place = getattr(self, "place", None)
-        if place is None:
+        location = getattr(self, "noted_location", None)
+        if location is None:
             return location_of_line(self, line)
-        self.place, scope = None, self.subprograms[-1]
-        path = Path(place.filename)
+        self.noted_location, scope = None, self.subprograms[-1]
+        path = Path(location.filename)
         if path != Path(self.filepath):
             file = self.module.add_debug_info("DIFile", {"directory": str(path.parent), "filename": path.name})
             scope = self.module.add_debug_info("DILexicalBlockFile", {"scope": scope, "file": file, "discriminator": 0})
-        return self.module.add_debug_info("DILocation", {"line": place.line, "column": 1, "scope": scope})
+        return self.module.add_debug_info("DILocation", {"line": location.line, "column": 1, "scope": scope})
 
     return wrapped

@@ -80,7 +80,7 @@ def mapping(hasher: Hasher, value: Any, names: Names) -> None:
 
 @adds(set, frozenset)
 def unordered(hasher: Hasher, value: Any, names: Names) -> None:
-    """A set: its elements' hashes in their own order."""
+    """A set: its elements' hashes in sorted order."""
     hasher.reached.mutable |= isinstance(value, set)
     parts = []
     for item in value:

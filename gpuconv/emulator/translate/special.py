@@ -49,7 +49,7 @@ def special_register(code: "Code", name: str) -> tuple[str, int] | None:
 
 
 def _clock(code: "Code", name: str) -> tuple[str, int]:
-    """Time is not modeled: a clock counts its own reads."""
+    """Time is not modeled: a clock counts its reads."""
     pointer = code.op(f"getelementptr i8, ptr %c, i64 {8 * s.CLOCK}")
     value = code.op(f"load i64, ptr {pointer}")
     code.put(f"store i64 {code.op(f'add i64 {value}, 1')}, ptr {pointer}")

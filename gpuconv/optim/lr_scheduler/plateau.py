@@ -38,7 +38,7 @@ class ReduceLROnPlateau:
     Notes
     -----
     As torch.optim.lr_scheduler.ReduceLROnPlateau, but for negative metrics: a relative change counts from the best
-    metric's absolute value here, while there a negative metric that stays the same is an improvement every time.
+    metric's absolute value here, while in PyTorch a negative metric that stays the same is an improvement every time.
 
     Examples
     --------

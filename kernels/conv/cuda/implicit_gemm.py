@@ -112,7 +112,7 @@ def epilogue(
 ):  # fmt: skip
     """y = f(results + bias) f'(pre_activation), staged through shared memory one row of every thread's at a time.
 
-    A line of the staging buffer is one filter's; a thread stores its own column, so a warp stores neighboring pixels.
+    A line of the staging buffer is one filter's; a thread stores its column, so a warp stores neighboring pixels.
     """
     i = uint32(0)
     while i < uint32(gemm_tile.THREAD_TILE):

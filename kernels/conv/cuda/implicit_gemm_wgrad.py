@@ -1,6 +1,6 @@
 """Implicit GEMM of the weight gradient: filters x pixels (dy) by pixels x windows (gathered from x), with split-K.
 
-There are few weights and many pixels, so the sum over the pixels is split among blocks; a second kernel adds the
+Weights are few and pixels many, so the sum over the pixels is split among blocks; a second kernel adds the
 partial sums in a fixed order, so results are the same bits every time.
 """
 

@@ -1,6 +1,6 @@
 """Problem sizes: the forward pass is one problem, the input gradient one for each phase of the stride.
 
-Both passes are correlations of images with taps on a lattice: the forward pass with the kernel's own taps, the input
+Both passes are correlations of images with taps on a lattice: the forward pass with the kernel's taps, the input
 gradient with those of the rotated kernel that reach a phase. So the same kernels compute both.
 """
 

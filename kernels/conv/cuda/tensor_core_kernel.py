@@ -88,7 +88,7 @@ def copy_chunk(
             taps_left, column_bit = S, uint32(1)
             rows_left, row_bit = int32(rows_left - 1), uint32(row_bit << uint32(1))
             w_offset, x_offset = uint32(w_offset + uint32(w_skip_row)), uint32(x_offset + uint32(x_skip_row))
-            if rows_left <= 0:  # also if there are fewer chunks than stages
+            if rows_left <= 0:  # also with fewer chunks than stages
                 row_bit, limit = uint32(END_BIT), int32(0)
     return w_offset, x_offset, limit, (row_bit, column_bit), (rows_left, taps_left, channels_left)
 
@@ -101,7 +101,7 @@ def epilogue(
 ):  # fmt: skip
     """y = f(results + bias) f'(pre_activation), staged through shared memory one row of every warp's mma at a time.
 
-    A line of the staging buffer is one filter's; a thread stores its own column, so a warp stores neighboring pixels.
+    A line of the staging buffer is one filter's; a thread stores its column, so a warp stores neighboring pixels.
     """
     pitch, lines, line_step = staging
     i = uint32(0)

@@ -31,7 +31,7 @@ class SplitConfig(NamedTuple):
 
 
 def best_split(kind, groups, windows, filters, pixels, multiprocessors):
-    """The SplitConfig that gives a multiprocessor two blocks, if there are so many pixels."""
+    """The SplitConfig that gives a multiprocessor two blocks, if the pixels are so many."""
     tile = LARGE if windows > SMALL.rows and filters > SMALL.columns else SMALL
     blocks = groups * -(-windows // tile.rows) * -(-filters // tile.columns)
     most, least = max(1, pixels // MIN_SPLIT_LENGTH), -(-pixels // MAX_SPLIT_LENGTH)

@@ -159,7 +159,7 @@ def conv2d_winograd_output(
 ):  # fmt: skip
     """y = f(A^T m A + bias[k]) f'(pre_activation) of the 4x4 products m of a tile: 2x2 outputs, inside of the image.
 
-    flags[n] = 1 where A^T m A is not finite: whoever stores there stores the same.
+    flags[n] = 1 where A^T m A is not finite: all who store it store the same.
     products [position][k][n, tile], y and pre_activation (N, K, P, Q) with the filters of all groups. Thread i is
     (k, n, tile). FLOPs: 24 a tile and filter. Bytes: products once, y once.
     """

@@ -71,7 +71,7 @@ def _moments_kernel(dtype):
 
         A thread sums the differences of ELEMENTS_PER_THREAD elements from its first one, four neighbors at a time where
         rows are a multiple of four. The block merges its threads pairwise (Chan, Golub and LeVeque, 1983). A mean is
-        stored as a shift and an offset from it: one number would lose the digits that tell two means apart.
+        stored as a shift and an offset from it: one number would lose the digits that distinguish two means.
         Bytes: x once.
         """
         counts = cuda.shared.array(THREADS, dtype)

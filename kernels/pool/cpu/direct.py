@@ -28,7 +28,7 @@ def _first_position(axis, window):
 
 @streaming
 def max_pool(planes, axes, x, y, mask, thread, threads):
-    """y = max over the window's taps inside x, mask = the winner's number; minus infinity and 0 where there is none."""
+    """y = max over the window's taps inside x, mask = the winner's number; minus infinity and 0 without any."""
     depth, height, width = axis_of(axes, 0), axis_of(axes, 1), axis_of(axes, 2)
     taps_d, taps_h, taps_w = valid_taps(depth), valid_taps(height), valid_taps(width)
     first, last = share(planes, thread, threads)

@@ -1,6 +1,6 @@
 """Average pooling on CUDA: one result a thread, or four neighboring ones where windows are narrow (avg_vectorized.py).
 
-The gradient gathers: each input adds the windows that cover it, so there are no atomics, and the bits are always the
+The gradient gathers: each input adds the windows that cover it, without atomics, and the bits are always the
 same. Bytes a launch: x and y once, or dy and dx.
 """
 

@@ -1,6 +1,6 @@
 """Average pooling with dilation on CUDA: one result a thread.
 
-The gradient gathers: each input adds the windows with a tap on it, so there are no atomics, and the bits are always the
+The gradient gathers: each input adds the windows with a tap on it, without atomics, and the bits are always the
 same. Bytes a launch: x and y once, or dy and dx.
 """
 

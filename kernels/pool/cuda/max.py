@@ -1,6 +1,6 @@
 """Maximum pooling on CUDA: one result a thread, or four neighboring ones where windows are narrow (max_vectorized.py).
 
-The gradient gathers: each input adds the windows that cover it, so there are no atomics, and the bits are always the
+The gradient gathers: each input adds the windows that cover it, without atomics, and the bits are always the
 same. Bytes a launch: x, y and the mask once; for the gradient dy, the mask and dx.
 """
 
