@@ -121,9 +121,9 @@ def write_json(
                 "peer_seconds": row.peer._asdict() if row.peer else None,
                 "ratio": row.ratio,
                 "share_of_limit": row.share(limits),
-                "host_seconds": [host._asdict() for host in row.hosts],
                 "difference": row.error,
             }
+            | ({"host_seconds": [host._asdict() for host in row.hosts]} if device != "cpu" else {})
             for row in rows
         ],
     }

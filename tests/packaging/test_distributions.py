@@ -21,7 +21,8 @@ CARRIED = (
     "setup.py",
     ".ci/run",
     ".github/workflows/ci.yml",
-    "bench/results/*.json",
+    "bench/results/*-zen5-*.json",
+    "bench/results/*-h200.json",
     "docs/**/*.md",
     "docs/**/*.py",
     "docs/**/*.png",
@@ -70,7 +71,7 @@ def test_both_are_small(distributions):
 
 
 def test_the_wheel_holds_every_module_and_data_file_and_nothing_else(distributions):
-    data = {"gpuconv/py.typed", "gpuconv/bench/deepbench_conv_training.tsv"}
+    data = {"gpuconv/py.typed", "gpuconv/bench/deepbench_conv_training.tsv", "gpuconv/bench/benchdnn.tsv"}
     data |= {f"gpuconv/training/{name}" for name in ("digits.npz", "digits-LICENSE.md")}
     with zipfile.ZipFile(distributions[0]) as wheel:
         names = {name for name in wheel.namelist() if not name.endswith("/")}

@@ -28,7 +28,7 @@ def trajectory(name, options):
     for step in range(STEPS):
         w.grad = gradient(w.detach(), step)
         optimizer.step()
-        rows.append([float(f"{value:.9g}") for value in w.detach().tolist()])
+        rows.append([float(f"{value:.8g}") for value in w.detach().tolist()])
     return rows
 
 
