@@ -239,7 +239,7 @@ def _are_probabilities(target: Array, x: Array) -> bool:
     dtype = getattr(target, "dtype", None)
     if dtype is None or dtype.kind in "iu":  # labels; the name of a dtype takes NumPy microseconds
         return False
-    return (dtype.kind == "f" or dtype.name == "bfloat16") and target.ndim == x.ndim
+    return (dtype.kind == "f" or dtype.name == "bfloat16") and target.ndim == getattr(x, "ndim", None)
 
 
 def _of_probabilities(

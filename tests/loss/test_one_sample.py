@@ -106,3 +106,9 @@ def test_what_is_no_label_of_one_sample_is_named(name, target, error, message):
 def test_memory_of_another_shape_is_refused():
     with pytest.raises(ValueError, match=r"nll_loss_grad: out has shape \(1, 5\), expected \(5,\)"):
         gpuconv.nll_loss_grad(X, np.array(1), out=np.empty((1, 5)))
+
+
+@pytest.mark.parametrize("function", [gpuconv.cross_entropy, gpuconv.cross_entropy_grad])
+def test_no_input_beside_a_floating_target_is_named(function):
+    with pytest.raises(TypeError, match="input is None"):
+        function(None, np.float32(0.5) * np.ones((), np.float32))
