@@ -11,19 +11,13 @@ from numba import njit
 
 from ...cpu.parallel import share, streaming
 from ..scalar import is_new_maximum
-from .windows import axis_of, divisor_factors, packed_axes, valid_taps
+from .windows import axis_of, divisor_factors, first_position, packed_axes, valid_taps
 
 
 def padding_is_narrow(g):
     """Whether the padding is at most half of a window, so that none lies in it alone, and no wider than the input."""
     axes = g.d, g.h, g.w
     return all(max(a.pad_before, a.pad_after) <= min((a.dilation * (a.taps - 1) + 1) // 2, a.size) for a in axes)
-
-
-@njit(inline="always")
-def _first_position(axis, window):
-    """Position of a window's tap 0."""
-    return window * axis.stride - axis.pad_before
 
 
 @streaming
@@ -39,11 +33,11 @@ def max_pool(planes, axes, x, y, mask, thread, threads):
                 for q in range(width.windows):
                     best, winner = -np.inf, -1
                     for t in range(taps_d[z, 0], taps_d[z, 1]):
-                        d = plane * depth.size + _first_position(depth, z) + t * depth.dilation
+                        d = plane * depth.size + first_position(depth, z) + t * depth.dilation
                         for r in range(taps_h[p, 0], taps_h[p, 1]):
-                            row = (d * height.size + _first_position(height, p) + r * height.dilation) * width.size
+                            row = (d * height.size + first_position(height, p) + r * height.dilation) * width.size
                             for s in range(taps_w[q, 0], taps_w[q, 1]):
-                                value = x[row + _first_position(width, q) + s * width.dilation]
+                                value = x[row + first_position(width, q) + s * width.dilation]
                                 if winner < 0 or is_new_maximum(value, best):
                                     best, winner = value, (t * height.taps + r) * width.taps + s
                     y[out], mask[out] = best, max(winner, 0)
@@ -78,11 +72,11 @@ def _avg_pool(planes, axes, count_include_pad, divisor, x, y, thread, threads):
                 for q in range(width.windows):
                     total = 0.0
                     for t in range(taps_d[z, 0], taps_d[z, 1]):
-                        d = plane * depth.size + _first_position(depth, z) + t * depth.dilation
+                        d = plane * depth.size + first_position(depth, z) + t * depth.dilation
                         for r in range(taps_h[p, 0], taps_h[p, 1]):
-                            row = (d * height.size + _first_position(height, p) + r * height.dilation) * width.size
+                            row = (d * height.size + first_position(height, p) + r * height.dilation) * width.size
                             for s in range(taps_w[q, 0], taps_w[q, 1]):
-                                total += x[row + _first_position(width, q) + s * width.dilation]
+                                total += x[row + first_position(width, q) + s * width.dilation]
                     y[out] = total / (np.float64(row_counts[z, p]) * column_counts[q])
                     out += 1
 

@@ -6,9 +6,10 @@ dx, then a tap of all positions at a time. Bytes a call: x once for each row of 
 """
 
 import numpy as np
+from numba import njit
 
 from ...cpu.parallel import share, streaming
-from .windows import axis_of, covering_windows, divisor_factors, packed_axes, valid_taps_of
+from .windows import axis_of, covering_windows, divisor_factors, first_position, packed_axes, valid_taps_of
 
 MAX_FEW_TAPS = 32
 """Taps along the rows of a window, or along its columns, that are added in the arrays' type."""
@@ -33,6 +34,14 @@ def avg_pool_grad(g, dy, count_include_pad, divisor, dx):
     _avg_pool_grad(rows, dx.size * g.taps, rows, packed_axes(g), count_include_pad, divisor, *flat)
 
 
+@njit(inline="always")
+def _windows_inside(axis, tap):
+    """(start, first, last): tap `tap` of window i reads start + i stride, inside the input for first <= i < last."""
+    start = tap - axis.pad_before
+    first = max(0, -(start // axis.stride))
+    return start, first, max(first, min(axis.windows, (axis.size - 1 - start) // axis.stride + 1))
+
+
 @streaming
 def _avg_pool(rows, axes, count_include_pad, divisor, x, y, thread, threads):
     """x (planes, D, H, W), y (planes, Z, P, Q), flat; row (plane, z, p)."""
@@ -48,18 +57,16 @@ def _avg_pool(rows, axes, count_include_pad, divisor, x, y, thread, threads):
         t0, t1 = valid_taps_of(depth, z)
         r0, r1 = valid_taps_of(height, p)
         for t in range(t0, t1):
-            d = plane * depth.size + z * depth.stride - depth.pad_before + t * depth.dilation
+            d = plane * depth.size + first_position(depth, z) + t
             for r in range(r0, r1):
-                h = p * height.stride - height.pad_before + r * height.dilation
+                h = first_position(height, p) + r
                 source = x[(d * height.size + h) * width.size : (d * height.size + h + 1) * width.size]
                 for w in range(source.size):
                     line[w] += source[w]
         # add the taps of each window along it, and divide
         totals[:] = 0
         for s in range(width.taps):
-            start = s * width.dilation - width.pad_before
-            q0 = max(0, -(start // width.stride))
-            q1 = max(q0, min(width.windows, (width.size - 1 - start) // width.stride + 1))
+            start, q0, q1 = _windows_inside(width, s)
             for q in range(q0, q1):
                 totals[q] += line[start + q * width.stride]
         target = y[row * width.windows : (row + 1) * width.windows]
@@ -90,9 +97,7 @@ def _avg_pool_grad(rows, axes, count_include_pad, divisor, dy, dx, thread, threa
         # spread each window along its taps
         totals[:] = 0
         for s in range(width.taps):
-            start = s * width.dilation - width.pad_before
-            q0 = max(0, -(start // width.stride))
-            q1 = max(q0, min(width.windows, (width.size - 1 - start) // width.stride + 1))
+            start, q0, q1 = _windows_inside(width, s)
             for q in range(q0, q1):
                 totals[start + q * width.stride] += line[q]
         dx[row * width.size : (row + 1) * width.size] = totals

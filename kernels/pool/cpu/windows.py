@@ -30,9 +30,15 @@ def axis_of(axes, i):
 
 
 @njit(inline="always")
+def first_position(axis, window):
+    """Position of a window's tap 0, negative in the leading padding."""
+    return window * axis.stride - axis.pad_before
+
+
+@njit(inline="always")
 def valid_taps_of(axis, window):
     """The taps [first, last) of a window that lie inside the input."""
-    start = window * axis.stride - axis.pad_before
+    start = first_position(axis, window)
     first = max(0, -(start // axis.dilation))
     return first, max(first, min(axis.taps, (axis.size - start + axis.dilation - 1) // axis.dilation))
 
@@ -71,7 +77,7 @@ def counted_taps(axis, count_include_pad, like):
     found = np.empty(axis.windows, like.dtype)
     low, high = (-axis.pad_before, axis.size + axis.pad_after) if count_include_pad else (0, axis.size)
     for i in range(axis.windows):
-        start = i * axis.stride - axis.pad_before
+        start = first_position(axis, i)
         first = max(0, -((start - low) // axis.dilation))
         found[i] = max(1, min(axis.taps, (high - start + axis.dilation - 1) // axis.dilation) - first)
     return found

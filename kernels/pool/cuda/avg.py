@@ -10,7 +10,7 @@ from ...core.scalar import added, corrected
 from ...cuda.launch import cuda, each, int32, uint32
 from . import avg_dilated, avg_vectorized
 from .vectorized import supports
-from .windows import counted, offset_of, position_of, scalars
+from .windows import counted, offset_of, position_of, scalars_with_ends
 
 MAX_FEW_TAPS = 32
 """Rows, or columns, of a window whose sum needs no correction."""
@@ -43,14 +43,14 @@ def _has_many_taps(g):
 
 def avg_pool_scalar(g, x, count_include_pad, divisor, y):
     """avg_pool of any windows, one output a thread."""
-    pad_after, many = (g.d.pad_after, g.h.pad_after, g.w.pad_after), _has_many_taps(g)
-    each(avg_pool_kernel, y.size, x, y, many, count_include_pad, divisor, *pad_after, *scalars(g))
+    many = _has_many_taps(g)
+    each(avg_pool_kernel, y.size, x, y, many, count_include_pad, divisor, *scalars_with_ends(g))
 
 
 def avg_pool_input_grad_scalar(g, dy, count_include_pad, divisor, dx):
     """avg_pool_input_grad of any windows, one input a thread."""
-    pad_after, many = (g.d.pad_after, g.h.pad_after, g.w.pad_after), _has_many_taps(g)
-    each(avg_pool_grad_kernel, dx.size, dy, dx, many, count_include_pad, divisor, *pad_after, *scalars(g))
+    many = _has_many_taps(g)
+    each(avg_pool_grad_kernel, dx.size, dy, dx, many, count_include_pad, divisor, *scalars_with_ends(g))
 
 
 @cuda.jit(cache=True)

@@ -8,19 +8,17 @@ import numpy as np
 
 from ...core.scalar import added, corrected
 from ...cuda.launch import cuda, each, int32, uint32
-from .windows import counted_dilated, offset_of, position_of, scalars, window_at
+from .windows import counted_dilated, offset_of, position_of, scalars_with_ends, window_at
 
 
 def avg_pool(g, x, count_include_pad, divisor, y):
     """As avg.avg_pool, of windows with any dilation."""
-    pad_after = g.d.pad_after, g.h.pad_after, g.w.pad_after
-    each(avg_pool_dilated_kernel, y.size, x, y, count_include_pad, divisor, *pad_after, *scalars(g))
+    each(avg_pool_dilated_kernel, y.size, x, y, count_include_pad, divisor, *scalars_with_ends(g))
 
 
 def avg_pool_input_grad(g, dy, count_include_pad, divisor, dx):
     """As avg.avg_pool_input_grad, of windows with any dilation."""
-    pad_after = g.d.pad_after, g.h.pad_after, g.w.pad_after
-    each(avg_pool_grad_dilated_kernel, dx.size, dy, dx, count_include_pad, divisor, *pad_after, *scalars(g))
+    each(avg_pool_grad_dilated_kernel, dx.size, dy, dx, count_include_pad, divisor, *scalars_with_ends(g))
 
 
 @cuda.jit(cache=True)

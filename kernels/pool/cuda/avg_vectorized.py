@@ -12,7 +12,7 @@ from ...cuda import gemm_tile, vectorized_rows
 from ...cuda.launch import cuda, each, int32, numba_type, uint32
 from ...cuda.vectorized_rows import FOUR
 from .vectorized import BackwardRow, add_covering_windows, add_taps, forward_row, vectors_reach_rows
-from .windows import counted, offset_of, position_of, scalars
+from .windows import counted, offset_of, position_of, scalars_with_ends
 
 
 def avg_pool(g, x, count_include_pad, divisor, y):
@@ -35,7 +35,7 @@ def _forward_plan(g, dtype):
     row, corner = forward_row(g.w)
     columns = -(-g.w.windows // FOUR)
     threads = g.n * g.c * g.d.windows * g.h.windows * columns
-    shape = g.d.pad_after, g.h.pad_after, g.w.pad_after, *scalars(g)
+    shape = scalars_with_ends(g)
     return avg_pool_kernel(row, numba_type(dtype)), threads, (threads, columns, corner), shape
 
 
@@ -44,7 +44,7 @@ def _backward_plan(g, dtype):
     """(kernel, threads, arguments for the thread's position, arguments for the shape)."""
     row, columns = BackwardRow(g.w.taps, g.w.stride, g.w.pad_before), -(-g.w.size // (FOUR * g.w.stride))
     threads = g.n * g.c * g.d.size * g.h.size * columns
-    shape = g.d.pad_after, g.h.pad_after, g.w.pad_after, *scalars(g)
+    shape = scalars_with_ends(g)
     return avg_pool_grad_kernel(row, numba_type(dtype)), threads, (threads, columns), shape
 
 

@@ -14,6 +14,11 @@ def scalars(g):
     return tuple(getattr(axis, field) for field in fields for axis in (g.d, g.h, g.w))
 
 
+def scalars_with_ends(g):
+    """The padding after each axis, then `scalars`: what kernels of averages take."""
+    return g.d.pad_after, g.h.pad_after, g.w.pad_after, *scalars(g)
+
+
 @cuda.jit(device=True, inline="always")
 def position_of(i, depth, height, width):
     """(plane, d, h, w) of element i of planes of depth x height x width."""
