@@ -17,14 +17,14 @@ In float32 the error is two to four times that of the direct algorithm (python -
 would lose more, or whose results are not finite, are computed directly (winograd_guard.py).
 """
 
-from functools import lru_cache, partial
+from functools import partial
 from typing import NamedTuple
 
 from numba import njit
 
 from ...cpu.microkernel import multiply_packed
 from ...cpu.parallel import on_threads, share, workspace, zeros
-from ...cpu.plan import pack_tables, record, scratch_or_new, table
+from ...cpu.plan import cached, pack_tables, record, scratch_or_new, table
 from ...cpu.registers import MR, NV, lanes, tile_columns
 from . import direct
 from .correlation import Lattice
@@ -88,7 +88,7 @@ def dgrad_plan(shape, dtype, limits=LIMITS):
     return _winograd_plan(shape.y_shape, shape.x_shape, True, shape, *dgrad_taps(shape), dtype, limits, plan)
 
 
-@lru_cache(maxsize=256)
+@cached
 def _direct_plan(make_plan, shape, dtype, images):
     """The direct algorithm's plan for some images of a problem."""
     return make_plan(shape._replace(n=images), dtype)

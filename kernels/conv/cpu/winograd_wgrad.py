@@ -13,14 +13,14 @@ threads work alone: the transformed tiles of a task stay in one second-level cac
 added in the order of the threads: the same bits on every run with so many threads.
 """
 
-from functools import lru_cache, partial
+from functools import partial
 from typing import NamedTuple
 
 from numba import njit
 
 from ...cpu.microkernel import multiply_packed
 from ...cpu.parallel import on_threads, share, workspace, zeros
-from ...cpu.plan import pack_tables, record, scratch_or_new, table
+from ...cpu.plan import cached, pack_tables, record, scratch_or_new, table
 from ...cpu.registers import MR, NV, lanes, tile_columns
 from ...cpu.simd_rows import add_row, copy_row
 from ...cpu.transpose import transpose
@@ -91,8 +91,14 @@ def wgrad_plan(shape, dtype, limits=LIMITS):
         tasks=task_count(t) if private else max(2, units), serial=False,
         scratch=v + u + (0 if private else kept * _unit_size(t)),
         scratch_per_thread=kept * _unit_size(t) if private else 0,
-        direct=lru_cache(maxsize=1)(partial(direct_wgrad.wgrad_plan, shape, dtype)),
+        direct=partial(_direct_plan, shape, dtype),
     )  # fmt: skip
+
+
+@cached
+def _direct_plan(shape, dtype):
+    """The direct algorithm's plan."""
+    return direct_wgrad.wgrad_plan(shape, dtype)
 
 
 @njit(cache=True, nogil=True)

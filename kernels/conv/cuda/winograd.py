@@ -23,7 +23,15 @@ from . import winograd_guard
 from .implicit_gemm import array_or_unused, launch_problem
 from .pack_filters import DEPTH, rounded_up
 from .problem_size import DGRAD, ProblemSize, fprop_problem, problems_of
-from .winograd_kernels import TILE_OUTPUTS, TILE_POSITIONS, conv2d_winograd_output, filter_kernel, input_kernel
+from .winograd_kernels import (
+    TILE_OUTPUTS,
+    TILE_POSITIONS,
+    conv2d_winograd_output,
+    filter_kernel,
+    first_input,
+    input_kernel,
+    weight_strides,
+)
 
 WORKSPACE_BYTES = 32 << 20
 """Of transformed inputs and products at a time, one image's at least: they fit into the cache of an A100."""
@@ -98,10 +106,9 @@ def _transformed_filters(problem, w, rotated, k_tile):
     """G w G^T laid out as implicit_gemm packs weights, a group for each position and group."""
     channels, filters = rounded_up(problem.c, DEPTH), rounded_up(problem.k, k_tile)
     transformed = empty_like_on(w, TILE_POSITIONS * problem.groups * channels * filters)
-    per_filter, per_channel = (9, 9 * problem.k) if rotated else (9 * problem.c, 9)
     each(
         filter_kernel(numba_type(w.dtype)), problem.groups * channels * filters, w, transformed,
-        problem.groups, problem.c, problem.k, channels, filters, per_filter, per_channel, rotated,
+        problem.groups, problem.c, problem.k, channels, filters, *weight_strides(problem, rotated), rotated,
     )  # fmt: skip
     return transformed
 
@@ -128,9 +135,7 @@ def _plans(problem, n, dtype):
     count, kernel = n * per_image, input_kernel(numba_type(dtype))
     numbers = reciprocals(count, per_image, across)
     channels, filters = problem.groups * problem.c, problem.groups * problem.k
-    top = min(problem.h0, problem.h0 + 2 * problem.dilation_h)
-    left = min(problem.w0, problem.w0 + 2 * problem.dilation_w)
-    inputs = channels * count, channels, problem.h, problem.w, count, per_image, across, top, left, *numbers
+    inputs = channels * count, channels, problem.h, problem.w, count, per_image, across, *first_input(problem), *numbers
     outputs = filters * count, filters, problem.p, problem.q, count, per_image, across, *numbers
     product = ProblemSize(
         groups=TILE_POSITIONS * problem.groups, c=problem.c, h=1, w=count, k=problem.k, p=1, q=count, r=1, s=1,

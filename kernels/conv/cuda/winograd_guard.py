@@ -12,7 +12,7 @@ from ...core.scalar_math import ZERO
 from ...cuda.launch import THREADS, cuda, each, empty_like_on, int32, numba_type, reduce, uint32
 from ...cuda.reduce import WARPS_PER_BLOCK, block_reduce
 from ..outliers import OUTLIER
-from .winograd_kernels import epilogue
+from .winograd_kernels import epilogue, first_input, weight_strides
 
 
 def flag_outliers(x):
@@ -26,13 +26,10 @@ def flag_outliers(x):
 
 def redo(problem, flags, x, w, rotated, bias, activation, pre_activation, grad_activation, y):
     """Compute flagged images directly; the arguments are those of winograd.py's launches."""
-    top, left = (min(first, first + 2 * step) for first, step in (
-        (problem.h0, problem.dilation_h), (problem.w0, problem.dilation_w)))  # fmt: skip
-    per_filter, per_channel = (9, 9 * problem.k) if rotated else (9 * problem.c, 9)
     each(
         conv2d_winograd_redo, y.size, flags, x, w, *bias, *activation, pre_activation, grad_activation, y,
-        problem.groups, problem.c, problem.h, problem.w, problem.k, problem.p, problem.q, top, left,
-        per_filter, per_channel, rotated,
+        problem.groups, problem.c, problem.h, problem.w, problem.k, problem.p, problem.q,
+        *first_input(problem), *weight_strides(problem, rotated), rotated,
     )  # fmt: skip
 
 

@@ -18,6 +18,16 @@ TILE_OUTPUTS, TILE_INPUTS = 2, 4
 """Rows and columns of a tile's outputs, and of the inputs that it reads."""
 
 
+def first_input(problem):
+    """(row, column) of the first input that output (0, 0) reads; the taps of an input gradient go backwards from h0."""
+    return min(problem.h0, problem.h0 + 2 * problem.dilation_h), min(problem.w0, problem.w0 + 2 * problem.dilation_w)
+
+
+def weight_strides(problem, rotated):
+    """Elements of w from a filter to the next, and from a channel to the next; an input gradient swaps their roles."""
+    return (9, 9 * problem.k) if rotated else (9 * problem.c, 9)
+
+
 @inlined
 def winograd_input(d0, d1, d2, d3):
     """B^T d of four neighboring inputs."""
