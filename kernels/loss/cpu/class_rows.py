@@ -109,18 +109,16 @@ def sum_of_losses(factors, logits, maximum, log_total, losses):
 @blocked
 def rest_and_winners(powers):
     """The sum of the powers below 1, and how many are 1: those of the maximum."""
-    total, winners, size = 0.0, 0.0, np.uint64(powers.size)
-    start = np.uint64(0)
-    while start < size:
-        end = min(start + np.uint64(BLOCK_TERMS), size)
+    total, winners = 0.0, 0.0
+    for start in range(0, powers.size, BLOCK_TERMS):
+        terms = powers[start : start + BLOCK_TERMS]
         partial, ones = powers.dtype.type(0), powers.dtype.type(0)
-        for c in range(start, end):  # without slices, whose references are counted: most rows are short
-            won = powers[c] == ONE
-            partial += ZERO if won else powers[c]
+        for c in range(terms.size):
+            won = terms[c] == ONE
+            partial += ZERO if won else terms[c]
             ones += ONE if won else ZERO
         total += partial
         winners += ones
-        start = end
     return total, winners
 
 
