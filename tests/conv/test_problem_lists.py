@@ -4,56 +4,87 @@ import numpy as np
 import pytest
 
 import gpuconv
-from gpuconv.core.device import missing_for_emulator
 from gpuconv.testing import assert_close
-from tests.conv import problem_lists
-from tests.devices import DEVICES, EMULATED
+from tests import problem_lists
+from tests.conv import problem_passes
 
 PROBLEMS, LEFT_OUT = problem_lists.problems()
+TRANSPOSED, TRANSPOSED_LEFT_OUT = problem_lists.problems("deconv_shapes")
 LARGEST = 3
 """Of the integers: 2^24 / 9 products add up exactly, more than a problem has."""
-EMULATED_PRODUCTS = 1 << 14
-"""Of a pass: some of the smallest problems run on the emulator."""
-SMALL = [problem for problem in PROBLEMS if problem.products <= EMULATED_PRODUCTS and max(problem.padding[0]) < 50]
-
-emulator = [pytest.param(p, "emulator", marks=pytest.mark.skipif(bool(missing_for_emulator()), reason="no emulator"))
-            for p in (SMALL[::5] if EMULATED else SMALL[::25])]  # fmt: skip
-everywhere = [
-    pytest.param(p, *getattr(d, "values", [d]), marks=getattr(d, "marks", ())) for d in DEVICES for p in PROBLEMS
-]
 
 
 def test_nearly_all_fit():
     assert len(PROBLEMS) > 650
     assert LEFT_OUT <= 5  # volumes of millions of voxels or taps, and 7x7 on 640x1024
+    assert len(TRANSPOSED) > 90
+    assert TRANSPOSED_LEFT_OUT <= 1
 
 
-@pytest.mark.parametrize(("problem", "device"), emulator if EMULATED else everywhere + emulator, ids=str)
+@pytest.mark.parametrize(("problem", "device"), problem_lists.on_devices(PROBLEMS), ids=str)
 def test_all_passes_are_exact(problem, device, on):
-    rng = np.random.default_rng(0)
-    x, w, dy = (rng.integers(-LARGEST, LARGEST + 1, shape).astype(np.float32) for shape in problem.shapes)
+    x, w, dy = _integers(problem)
     expected = (
-        problem_lists.forward(x, w, problem),
-        problem_lists.input_grad(dy, w, problem),
-        problem_lists.weight_grad(x, dy, problem),
+        problem_passes.forward(x, w, problem),
+        problem_passes.input_grad(dy, w, problem),
+        problem_passes.weight_grad(x, dy, problem),
     )
     for algorithm in ("direct",) if device == "emulator" else ("direct", "auto"):
         for found, exact in zip(map(gpuconv.to_host, _passes(problem, x, w, dy, algorithm)), expected, strict=True):
-            if algorithm == "auto" and _may_be_winograd(problem):
-                assert_close(found, exact, terms=problem.products // exact.size, algorithm="winograd")
-            else:
-                np.testing.assert_array_equal(found, exact)
+            _check(found, exact, problem, winograd=algorithm == "auto")
+
+
+@pytest.mark.parametrize(("problem", "device"), problem_lists.on_devices(TRANSPOSED), ids=str)
+def test_all_passes_of_transposed_convolutions_are_exact(problem, device, on):
+    dy, w, x = _integers(problem)
+    for found, expected in zip(
+        map(gpuconv.to_host, _transposed_passes(problem, x, w, dy)),
+        (
+            problem_passes.input_grad(x, w, problem),
+            problem_passes.forward(dy, w, problem),
+            problem_passes.weight_grad(dy, x, problem),
+        ),
+        strict=True,
+    ):
+        _check(found, expected, problem, winograd=device != "emulator")
+
+
+def _integers(problem):
+    """x, w and dy of the convolution."""
+    rng = np.random.default_rng(0)
+    return (rng.integers(-LARGEST, LARGEST + 1, shape).astype(np.float32) for shape in problem.shapes)
+
+
+def _check(found, exact, problem, *, winograd):
+    if winograd and _may_be_winograd(problem):
+        assert_close(found, exact, terms=problem.products // exact.size, algorithm="winograd")
+    else:
+        np.testing.assert_array_equal(found, exact)
 
 
 def _passes(problem, x, w, dy, algorithm):
     """The results of the three passes."""
-    name, options = f"conv{len(problem.size)}d", {**problem.options, "algorithm": algorithm}
-    if len(problem.size) == 1:
-        options = {k: v[0] if k in ("stride", "dilation") else v for k, v in options.items()}
+    name, options = f"conv{len(problem.size)}d", {**_options(problem), "algorithm": algorithm}
     x, w, dy = map(gpuconv.to_device, (x, w, dy))
     yield getattr(gpuconv, name)(x, w, **options)
     yield getattr(gpuconv, f"{name}_input_grad")(dy, w, x.shape, **options)
     yield getattr(gpuconv, f"{name}_weight_grad")(x, dy, w.shape, **options)
+
+
+def _transposed_passes(problem, x, w, dy):
+    """The results of the three passes of the convolution's transpose, from y's shape to x's."""
+    name, options = f"conv_transpose{len(problem.size)}d", {**_options(problem), "output_padding": problem.tails}
+    x, w, dy = map(gpuconv.to_device, (x, w, dy))
+    yield getattr(gpuconv, name)(x, w, **options)
+    yield getattr(gpuconv, f"{name}_input_grad")(dy, w, x.shape, **options)
+    yield getattr(gpuconv, f"{name}_weight_grad")(x, dy, w.shape, **options)
+
+
+def _options(problem):
+    """As the functions of the problem's rank take them."""
+    if len(problem.size) > 1:
+        return problem.options
+    return {k: v[0] if k in ("stride", "dilation") else v for k, v in problem.options.items()}
 
 
 def _may_be_winograd(problem):
