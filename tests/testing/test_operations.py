@@ -9,6 +9,7 @@ import pytest
 import gpuconv
 from gpuconv.core.device import Array
 from gpuconv.testing.operations import OPERATIONS, check_operations, operation_checks, valid_calls, wrong_options
+from gpuconv.testing.operations.sums import summed
 from tests.devices import on_every_device
 
 pytestmark = pytest.mark.quick
@@ -117,3 +118,14 @@ def test_the_gradient_of_every_sample_is_right(device):
     results = check_operations(device)
     assert len(results) == 4 * len(list(operation_checks()))
     assert [row for row in results if not row.passed] == []
+
+
+def test_the_bound_of_a_bias_gradient_follows_what_it_sums():
+    dy = np.array([[[1.0, -1.0]], [[3.0, -5.0]]], np.float32)
+    terms, magnitude = summed("b", np.zeros(1), dy)
+    assert (terms, magnitude.tolist()) == (4, [6.0])
+    assert terms**0.5 * magnitude >= np.abs(dy).sum()
+    assert summed("x", np.zeros(1), dy) is None
+    assert summed("b", dy, dy) is None  # of add
+    biased = [check for check in operation_checks() if {"b", "bias"} & set(check.arguments)]
+    assert len(biased) > 30

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from gpuconv.testing import torch_peer
-from gpuconv.testing.torch_peer import FAMILIES, TorchProcess, compare_family
+from gpuconv.testing.torch_peer import FAMILIES, Case, TorchProcess, compare_case, compare_family
+from gpuconv.testing.torch_peer.case import call_of
 
 from .. import reference
 
@@ -42,6 +43,27 @@ def test_a_peer_that_refuses_is_a_difference():
         raise torch_peer.PeerError("no such thing")
 
     assert "refused: no such thing" in compare_family("linear", refuses, cases=1).differences[0]
+
+
+def canceling_case():
+    """A linear layer of one unit, and a dy of large numbers whose sum is 1."""
+    rng = np.random.default_rng(0)
+    inputs = rng.standard_normal((4096, 2)), rng.standard_normal((1, 2)), np.zeros(1)
+    case = Case(call_of("linear", **dict(zip("xwb", inputs, strict=True))), inputs, {}, 1, 1.0)
+    dy = 1e3 * rng.standard_normal((4096, 1))
+    dy[-1] = 1 - dy[:-1].sum()
+    return case, dy
+
+
+@pytest.mark.parametrize(("off", "agrees"), [(0, True), (1e-6, False)])
+def test_the_bound_of_a_bias_gradient_follows_what_it_sums(off, agrees, monkeypatch):
+    case, dy = canceling_case()
+    results = oracle(case, dy)
+    one_by_one = dy.cumsum(axis=0)[-1]
+    assert one_by_one != results[-1]
+    monkeypatch.setattr(Case, "compute", lambda self, rng: (dy, results))
+    errors = compare_case(case, lambda case, dy: (*results[:-1], one_by_one + off), np.random.default_rng(0))
+    assert (errors[-1] <= 1) == agrees
 
 
 @pytest.mark.parametrize("family", FAMILIES)

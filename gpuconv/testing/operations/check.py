@@ -4,7 +4,7 @@ float64 is checked against finite differences of the forward function; the small
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ...core.dtypes import half_types
 from ..gradients import DIFFERENCE_TOLERANCE, GradientError, check_gradients, relative_error, tolerance
 from .catalogue import operation_checks
 from .operation import OperationCheck
+from .sums import summed
 
 
 class CheckResult(NamedTuple):
@@ -67,6 +68,10 @@ def _against_double(check: OperationCheck) -> Iterator[CheckResult]:
         doubles = [a.astype(np.float64) for a in inputs]
         found = check.backward(to_device(dy), *inputs)
         expected = check.backward(to_device(dy.astype(np.float64)), *doubles)
-        pairs: Any = zip(found, expected, strict=True)
-        error = max(relative_error(a, double) for a, double in pairs if double is not None)
-        yield CheckResult(check.name, dtype.name, error, tolerance(dtype, check.terms))
+        allowed, error = tolerance(dtype, check.terms), 0.0
+        for position, (a, double) in enumerate(zip(found, expected, strict=True)):
+            if a is not None and double is not None:
+                terms, magnitude = summed(check.argument(position), a, dy) or (check.terms, None)
+                one = relative_error(a, double, magnitude) * (allowed / tolerance(dtype, terms))
+                error = max(error, one)
+        yield CheckResult(check.name, dtype.name, error, allowed)

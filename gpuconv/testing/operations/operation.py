@@ -124,6 +124,8 @@ class OperationCheck(NamedTuple):
     shapes: tuple[Shape, ...]
     terms: int
     """Products summed for one element of a gradient, for the tolerance in float32."""
+    arguments: tuple[str, ...] = ()
+    """Names of the operation's arguments that the arrays are, in their order."""
 
     @classmethod
     def of(cls, operation: Operation, sample: Sample) -> "OperationCheck":
@@ -137,15 +139,19 @@ class OperationCheck(NamedTuple):
 
         def backward(dy: Array, *inputs: Array) -> Sequence[Array | None]:
             found = call(inputs).backward(dy)
-            names = [name for name, value in sample.shapes.items() for _ in _list_of_shapes(value) or (value,)]
             return [found[name].pop(0) if name in found else None for name in names]
 
-        return cls(sample.title, forward, backward, sample.shapes_in_order(), sample.terms)
+        names = tuple(name for name, value in sample.shapes.items() for _ in _list_of_shapes(value) or (value,))
+        return cls(sample.title, forward, backward, sample.shapes_in_order(), sample.terms, names)
 
     def inputs(self, dtype: Any) -> list[Array]:
         """Standard normal values on the current device, the same for every type up to rounding."""
         rng = np.random.default_rng(1)
         return [to_device(rng.standard_normal(shape).astype(np.float32).astype(dtype)) for shape in self.shapes]
+
+    def argument(self, position: int) -> str:
+        """The name of an array; empty where it has none."""
+        return self.arguments[position] if self.arguments else ""
 
     def run(self, dtype: Any) -> None:
         """Both passes, for what they compile."""

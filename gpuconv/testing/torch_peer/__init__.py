@@ -11,6 +11,7 @@ import numpy as np
 
 from ...core.device import Array
 from ..gradients import relative_error, tolerance
+from ..operations.sums import summed
 from . import activation, conv, dense, join, loss, norm, pool
 from .case import Case
 from .process import PeerError, TorchProcess
@@ -79,9 +80,12 @@ def compare_case(case: Case, peer: Peer, rng: np.random.Generator) -> list[float
     """Errors of the result and of each gradient, in units of the tolerance."""
     dy, ours = case.compute(rng)
     theirs = peer(case, dy)
-    gradients = len(case.differentiated) + len(case.named_differentiated)
-    dtypes = (np.float64, *[case.peer_dtype] * gradients, *[np.float64] * len(case.updated))
-    allowed = [tolerance(dtype, case.terms) for dtype in dtypes]
-    magnitude = np.array(case.magnitude)
-    with np.errstate(invalid="ignore"):
-        return [relative_error(a, e, magnitude) / t for a, e, t in zip(ours, theirs, allowed, strict=True)]
+    gradients = case.gradients_of
+    updated = ("",) * len(case.updated)
+    errors = []
+    for argument, a, e in zip(("", *gradients, *updated), ours, theirs, strict=True):
+        terms, magnitude = summed(argument, a, dy) or (case.terms, np.array(case.magnitude))
+        dtype = case.peer_dtype if argument else np.float64
+        with np.errstate(invalid="ignore"):
+            errors.append(relative_error(a, e, magnitude) / tolerance(dtype, terms))
+    return errors

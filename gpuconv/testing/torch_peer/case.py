@@ -48,6 +48,12 @@ class Case(NamedTuple):
         return tuple(name for name, a in (self.named or {}).items() if self._argument(a) in wanted)
 
     @property
+    def gradients_of(self) -> tuple[str, ...]:
+        """The arguments of gpuconv whose gradients are compared, in their order."""
+        positional = (self._argument(self.inputs[i]) for i in self.differentiated)
+        return *positional, *(self._argument((self.named or {})[name]) for name in self.named_differentiated)
+
+    @property
     def updated(self) -> tuple[int, ...]:
         """Positions of the inputs that the call updates: running statistics in training."""
         statistics = ("running_mean", "running_var") if self.call.arguments.get("training") else ()
@@ -79,9 +85,7 @@ class Case(NamedTuple):
         y = call.results()[0]
         dy = rng.standard_normal(y.shape)
         found = call.backward(dy)
-        wanted = [self._argument(self.inputs[i]) for i in self.differentiated]
-        wanted += [self._argument((self.named or {})[name]) for name in self.named_differentiated]
-        return dy, (y, *(found[name].pop(0) for name in wanted), *(arguments[name] for name in updated))
+        return dy, (y, *(found[name].pop(0) for name in self.gradients_of), *(arguments[name] for name in updated))
 
     def __str__(self) -> str:
         shapes = ", ".join("None" if a is None else f"{a.dtype}{list(a.shape)}" for a in self.inputs)
