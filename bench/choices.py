@@ -23,7 +23,7 @@ from rich.table import Table
 from gpuconv.conv.shape import conv_shape
 
 from . import problems, report
-from .worker_data import arrays
+from .workers.shared import arrays
 
 CALLS, REPEATS = 10, 5
 OPERATIONS = "conv_forward", "conv_input_grad", "conv_weight_grad"
@@ -60,8 +60,7 @@ def choices_of(operations, operation, problem):
     from gpuconv.kernels.cuda import tile_config
     from gpuconv.kernels.cuda.launch import multiprocessors
 
-    options = {"stride": problem.stride, "padding": problem.pad, "groups": problem.groups}
-    shape = conv_shape("choices", problem.x_shape, problem.w_shape, **options)
+    shape = conv_shape("choices", problem.x_shape, problem.w_shape, **problem.options)
     x, w, y = map(operations.g.to_device, arrays((shape.x_shape, shape.w_shape, shape.y_shape), "float32"))
     itemsize, processors, epilogue = x.dtype.itemsize, multiprocessors(x), (None, 0, np.float32(0))
     if operation == "conv_weight_grad":
@@ -106,7 +105,7 @@ def main(arguments=None):
     parser.add_argument("--problems", default="standard", help="as gpuconv bench takes them")
     parser.add_argument("--json", type=Path, help="file for every plan")
     options = parser.parse_args(arguments)
-    from .worker_gpuconv import GpuconvOperations
+    from .workers.gpuconv_library import GpuconvOperations
 
     operations, console = GpuconvOperations(1, "cuda"), Console(width=max(Console().width, 120))
     passes = [

@@ -139,11 +139,11 @@ def fit(ends: tuple[str, ...] = OPERATIONS) -> list[Step]:
 
 def bench(ends: tuple[str, ...] = OPERATIONS) -> list[Step]:
     """One row of `gpuconv bench conv`, our side: from the case to its time, in this process and in the worker's."""
-    from gpuconv.bench import problems, run, timing
+    from gpuconv.bench import cases, problems, run, timing
 
-    case = next(iter(run.conv_cases(problems.LENET)))
+    case = next(iter(cases.conv_cases(problems.LENET)))
     with tempfile.TemporaryDirectory() as folder:
-        worker = timing.Worker("gpuconv", 1, Path(folder))
+        worker = timing.Worker(timing.Setup("gpuconv"), 1, Path(folder))
         with contextlib.closing(worker):
             here = trace(lambda: run.measure([case], [worker], 1), ends)
     _serve(case)

@@ -1,11 +1,19 @@
-"""Problem lists of `gpuconv bench --problems`."""
+"""Problem lists of `gpuconv bench conv --problems`: the project's own, those of files, and their formats."""
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-DEEPBENCH = Path(__file__).with_name("deepbench_conv_training.tsv")
+HERE = Path(__file__).parent
+DEEPBENCH, BENCHDNN, NETWORKS = (HERE / f"{name}.tsv" for name in ("deepbench_conv_training", "benchdnn", "networks"))
 COLUMNS = ("N", "C", "H", "W", "K", "R", "S", "stride", "pad")
+LAYER_COLUMNS = ("N", "G", "C", "size", "K", "kernel", "stride", "pad_before", "pad_after", "dilation")
+"""Columns of benchdnn.tsv and networks.tsv; a size has a number an axis."""
+NO_CONVOLUTIONS = ("pool_shapes", "deconv_shapes")
+"""Lists of benchdnn.tsv with poolings and transposed convolutions."""
+
+Pair = tuple[int, int]
 
 
 class ConvProblem(NamedTuple):
@@ -18,15 +26,23 @@ class ConvProblem(NamedTuple):
     k: int
     r: int
     s: int
-    stride: int = 1
-    pad: int = 0
+    stride: int | Pair = 1
+    pad: int | Pair | tuple[Pair, Pair] = 0
+    """Of both axes, of each, or ((top, bottom), (left, right))."""
     groups: int = 1
+    dilation: int | Pair = 1
 
     def __str__(self) -> str:
         text = f"{self.n}x{self.c}x{self.h}x{self.w} -> {self.k}, {self.r}x{self.s}"
-        for name, value, default in (("/", self.stride, 1), ("+", self.pad, 0), (" groups ", self.groups, 1)):
-            text += f"{name}{value}" if value != default else ""
+        options = (("/", self.stride, 1), ("+", self.pad, 0), (" dilation ", self.dilation, 1))
+        for name, value, default in (*options, (" groups ", self.groups, 1)):
+            text += f"{name}{_joined(value)}" if value != default else ""
         return text
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Stride, padding, dilation and groups as conv2d takes them."""
+        return {"stride": self.stride, "padding": self.pad, "dilation": self.dilation, "groups": self.groups}
 
     @property
     def x_shape(self) -> tuple[int, ...]:
@@ -41,14 +57,33 @@ class ConvProblem(NamedTuple):
     @property
     def y_shape(self) -> tuple[int, ...]:
         """Shape of the output."""
-        p, q = ((size + 2 * self.pad - k) // self.stride + 1 for size, k in ((self.h, self.r), (self.w, self.s)))
-        return self.n, self.k, p, q
+        axes = zip((self.h, self.w), (self.r, self.s), *map(_pair, (self.stride, self.pad, self.dilation)), strict=True)
+        sizes = [(size + sum(_pair(pad)) - (k - 1) * d - 1) // stride + 1 for size, k, stride, pad, d in axes]
+        return self.n, self.k, *sizes
 
     @property
     def flops(self) -> int:
         """Floating-point operations of one pass of the direct algorithm."""
         n, k, p, q = self.y_shape
         return 2 * n * k * p * q * (self.c // self.groups) * self.r * self.s
+
+
+def _pair(value: Any) -> Any:
+    return (value, value) if isinstance(value, int) else value
+
+
+def _single(value: Any) -> Any:
+    """What a pair of equal values is for both."""
+    return value[0] if value[0] == value[1] else value
+
+
+def _joined(value: Any) -> str:
+    """A stride, padding or dilation as a title has it: 2, 2x1, 0:1x0:1."""
+    return str(value) if isinstance(value, int) else "x".join(":".join(map(str, _listed(one))) for one in value)
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, int) else value
 
 
 # layers of LeNet, VGG- and ResNet-like layers of decreasing map size, a bottleneck, a strided layer, a stem
@@ -78,50 +113,19 @@ RESNET = [
 
 DEPTHWISE = [ConvProblem(32, 128, 56, 56, 128, 3, 3, 1, 1, 128)]
 
-
-class TrainProblem(NamedTuple):
-    """A network to train at one batch size, for a number of steps."""
-
-    network: str
-    """Name of a network of worker_data.py."""
-    layers: list[ConvProblem]
-    """Convolutions and fully connected layers, the latter as 1x1 convolutions of one pixel."""
-    classes: int = 10
-    steps: int = 20
-
-    def __str__(self) -> str:
-        return f"{self.steps} steps, {'x'.join(map(str, self.layers[0].x_shape))}"
-
-    @property
-    def flops(self) -> int:
-        """Floating-point operations of all passes of all layers; the first layer has no input gradient."""
-        return self.steps * (3 * sum(layer.flops for layer in self.layers) - self.layers[0].flops)
+OWN = {"standard": STANDARD, "lenet": LENET, "resnet": RESNET, "depthwise": DEPTHWISE}
 
 
-LENET_5 = [*LENET, *(ConvProblem(64, c, 1, 1, k, 1, 1) for c, k in ((400, 120), (120, 84), (84, 10)))]
-RESNET_8 = [
-    ConvProblem(64, 3, 32, 32, 16, 3, 3, 1, 1),
-    *(
-        ConvProblem(64, c, size, size, k, r, r, stride, r // 2)
-        for size, layers in (
-            (32, [(16, 16, 3, 1)] * 2 + [(16, 32, 3, 2), (16, 32, 1, 2)]),
-            (16, [(32, 32, 3, 1), (32, 64, 3, 2), (32, 64, 1, 2)]),
-            (8, [(64, 64, 3, 1)]),
-        )
-        for c, k, r, stride in layers
-    ),
-    ConvProblem(64, 64, 1, 1, 10, 1, 1),
-]
-NETWORKS = [TrainProblem("LeNet-5", LENET_5), TrainProblem("ResNet-8", RESNET_8)]
-
-
-def conv_problems(name: str) -> list[ConvProblem]:
-    """Problems of a named list, or of a file with DeepBench's columns.
+def conv_problems(name: str, batch: int | None = None) -> list[ConvProblem]:
+    """Problems of a named list or of a file, each once.
 
     Parameters
     ----------
-    name : {"standard", "lenet", "resnet", "depthwise", "deepbench"} or path
-        "deepbench" is DeepBench's training list at batch size 8.
+    name : str
+        One of OWN; "deepbench", DeepBench's training list at batch size 8; "networks"; a list of benchdnn.tsv with or
+        without its "net_", such as "resnet50"; or a file with the columns of DeepBench's or of benchdnn.tsv.
+    batch : int, optional
+        Batch size of every problem instead of its own.
 
     Returns
     -------
@@ -132,26 +136,84 @@ def conv_problems(name: str) -> list[ConvProblem]:
     ValueError
         If no list or file has that name, or a row of the file is invalid.
     """
-    lists = {"standard": STANDARD, "lenet": LENET, "resnet": RESNET, "depthwise": DEPTHWISE}
-    if name in lists:
-        return lists[name]
+    problems = _named(name)
+    return list(dict.fromkeys(problem._replace(n=batch or problem.n) for problem in problems))
+
+
+def _named(name: str) -> list[ConvProblem]:
+    if name in OWN:
+        return OWN[name]
     if name == "deepbench":
-        return list(dict.fromkeys(problem._replace(n=8) for problem in read_problems(DEEPBENCH)))
+        return [problem._replace(n=8) for problem in read_problems(DEEPBENCH)]
+    if name == "networks":
+        return read_problems(NETWORKS)
+    lists = _benchdnn()
+    if name in lists or f"net_{name}" in lists:
+        if not (problems := lists[name if name in lists else f"net_{name}"]):
+            raise ValueError(f"problems is {name!r}, a list without a convolution over two axes")
+        return problems
     if Path(name).is_file():
         return read_problems(Path(name))
-    raise ValueError(f"problems is {name!r}, expected a file or one of {', '.join((*lists, 'deepbench'))}")
+    known = *OWN, "deepbench", "networks", *(one.removeprefix("net_") for one, found in lists.items() if found)
+    raise ValueError(f"problems is {name!r}, expected a file or one of {', '.join(known)}")
+
+
+def _benchdnn() -> dict[str, list[ConvProblem]]:
+    """The convolutions over two axes of each list of benchdnn.tsv."""
+    found: dict[str, list[ConvProblem]] = {}
+    for _, row in _rows(BENCHDNN, ("list", *LAYER_COLUMNS)):
+        problems = found.setdefault(row["list"], [])
+        if row["list"] not in NO_CONVOLUTIONS and row["size"].count("x") == 1:
+            problems.append(_layer(row))
+    return found
 
 
 def read_problems(path: Path) -> list[ConvProblem]:
-    """Read problems from a file of tab-separated columns N C H W K R S stride pad."""
-    with path.open(newline="") as lines:
-        rows = csv.DictReader((line for line in lines if not line.startswith("#")), delimiter="\t")
-        if missing := set(COLUMNS) - set(rows.fieldnames or ()):
-            raise ValueError(f"{path}: no column {sorted(missing)[0]!r}, expected {' '.join(COLUMNS)}, tab-separated")
-        problems = []
-        for row in rows:
-            try:
-                problems.append(ConvProblem(*(int(row[column]) for column in COLUMNS)))
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{path}, line {rows.line_num}: {error}") from error
+    """Read problems from a file of tab-separated columns: benchdnn.tsv's if it has `size`, else DeepBench's."""
+    with path.open() as lines:
+        head = next((line for line in lines if not line.startswith("#")), "")
+    layers = "size" in head.rstrip("\n").split("\t")
+    problems = []
+    for number, row in _rows(path, LAYER_COLUMNS if layers else COLUMNS):
+        try:
+            problems.append(_layer(row) if layers else ConvProblem(*(int(row[column]) for column in COLUMNS)))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}, line {number}: {error}") from error
     return problems
+
+
+def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line number, row) of a file without its comments; ValueError if a column is missing."""
+    with path.open(newline="") as file:
+        lines = [(number, line) for number, line in enumerate(file, 1) if not line.startswith("#")]
+    rows = csv.DictReader((line for _, line in lines), delimiter="\t")
+    if missing := set(columns) - set(rows.fieldnames or ()):
+        raise ValueError(f"{path}: no column {sorted(missing)[0]!r}, expected {' '.join(columns)}, tab-separated")
+    for row in rows:
+        yield lines[rows.line_num - 1][0], row
+
+
+def _layer(row: dict[str, str]) -> ConvProblem:
+    """A layer from the columns of benchdnn.tsv."""
+    n, groups, c, k = (int(row[name]) for name in ("N", "G", "C", "K"))
+    axes = [tuple(map(int, row[name].split("x"))) for name in LAYER_COLUMNS if name not in ("N", "G", "C", "K")]
+    if any(len(axis) != 2 for axis in axes):
+        raise ValueError(f"size is {row['size']!r}, expected HxW: only convolutions over two axes are timed")
+    size, kernel, stride, before, after, dilation = axes
+    if min(before) < 0 or c % groups or k % groups:
+        raise ValueError(
+            f"pad_before is {before} and G {groups}, expected no negative padding and a divisor of C and K"
+        )
+    pads = tuple(_padding(*axis) for axis in zip(size, kernel, stride, before, after, dilation, strict=True))
+    pad = _single((pads[0][0], pads[1][0])) if all(first == last for first, last in pads) else pads
+    return ConvProblem(n, c, *size, k, *kernel, _single(stride), pad, groups, _single(dilation))
+
+
+def _padding(size: int, kernel: int, stride: int, before: int, after: int, dilation: int) -> Pair:
+    """(before, after): the same on both sides where no window reads the difference, as a model is written.
+
+    A negative padding after is an unused tail, which needs none.
+    """
+    tail = size + before + max(after, 0) - (kernel - 1) * dilation - 1
+    same = tail + before - max(after, 0)
+    return (before, before) if same // stride == tail // stride else (before, max(after, 0))

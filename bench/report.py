@@ -9,36 +9,79 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from .run import Row, geometric_mean
+from .rows import Row, geometric_mean, under, worst
 from .timing import Limits
 
 
 def table(rows: list[Row], limits: Limits, peer: str | None) -> Table:
-    """Table with one row per case: medians and quartiles in milliseconds."""
-    result = Table("operation", "problem", "ms", "quartiles", "GFLOP/s", "of the limit")
+    """Table with one row per case: medians in milliseconds, quartiles of ours, the peer in each layout."""
+    layouts = list(dict.fromkeys(layout for row in rows for layout in row.peers()))
+    mallocs = rows[0].mallocs() if rows else ()
+    result = Table("operation", "problem", "ms", "quartiles", "GFLOP/s", "of the limit", title=title(rows, peer))
     # host times are shown if they differ from device times
-    queued = any(host != device for row in rows for host, device in zip(row.hosts, (row.ours, row.peer), strict=False))
+    queued = any(row.hosts != row.samples for row in rows)
     if queued:
         result.add_column("host, ms")
-    if peer:
-        result.add_column(f"{peer}, ms")
-        result.add_column("ratio")
-        result.title = f"ratio: time of {peer} over ours; geometric mean {geometric_mean(rows):.2f}"
+    for layout in layouts:
+        result.add_column(f"{shown(layout)}, ms")
+    for malloc in mallocs if peer else ():
+        result.add_column("ratio" if malloc == mallocs[0] else f"malloc {shown(malloc)}")
     for row in rows:
         cells: list[str | Text] = [
             row.case.name,
             row.case.problem,
-            f"{row.ours.median * 1e3:.3f}",
-            f"{row.ours.low * 1e3:.3f} to {row.ours.high * 1e3:.3f}",
+            milliseconds(row.ours.median),
+            f"{milliseconds(row.ours.low)} to {milliseconds(row.ours.high)}",
             f"{row.case.flops / row.ours.median / 1e9:.0f}" if row.case.flops else "",
             f"{row.share(limits):.0%}",
-            *([f"{row.hosts[0].median * 1e3:.3f}"] if queued else []),
+            *([milliseconds(row.hosts[row.our_setup()].median)] if queued else []),
         ]
-        if row.peer is not None and row.ratio is not None:
-            peer_time = f"{row.peer.median * 1e3:.3f}" + (f" (host {row.hosts[1].median * 1e3:.3f})" if queued else "")
-            cells += [peer_time, Text(f"{row.ratio:.2f}", "green" if row.ratio >= 1 else "red")]
+        for layout in layouts:
+            sample = row.peers().get(layout)
+            cells.append("" if sample is None else Text(milliseconds(sample.median), _style(layout, row)))
+        for malloc in mallocs if peer else ():
+            ratio = row.ratio_to(malloc=malloc)
+            cells.append("" if ratio is None else Text(f"{ratio:.2f}", "green" if ratio >= 1 else "red"))
         result.add_row(*cells)
     return result
+
+
+def shown(setting: str) -> str:
+    """A layout or a setting of malloc in words."""
+    return {"nchw": "NCHW", "as-is": "as is"}.get(setting, setting)
+
+
+def milliseconds(seconds: float) -> str:
+    """Seconds as milliseconds with three digits after the point."""
+    return f"{seconds * 1e3:.3f}"
+
+
+def _style(layout: str, row: Row) -> str:
+    """The quicker layout stands out."""
+    return "bold" if layout == row.best_layout() and len(row.peers()) > 1 else ""
+
+
+def title(rows: list[Row], peer: str | None) -> str | None:
+    """The means of the ratios, how many rows are under which bound, and the worst one; None without a peer."""
+    low = worst(rows)
+    if peer is None or low is None:
+        return None
+    first, *others = low.mallocs()
+    layouts = list(dict.fromkeys(layout for row in rows for layout in row.peers()))
+    quicker = " in its quicker layout" if len(layouts) > 1 else f" in {shown(layouts[0])}"
+    means = [f"malloc {shown(malloc)} {_mean(rows, malloc=malloc)}" for malloc in others]
+    means += [f"against {shown(layout)} {_mean(rows, layout)}" for layout in layouts if len(layouts) > 1]
+    counts = ", ".join(f"{count} under {bound}" for bound, count in under(rows).items())
+    return (
+        f"ratio: time of {peer}{quicker} over ours, malloc {shown(first)}\n"
+        f"geometric mean {_mean(rows)}" + (f" ({', '.join(means)})" if means else "") + "\n"
+        f"{len(rows)} rows: {counts}; the worst {low.ratio:.2f}, {low.case.name} of {low.case.problem}"
+    )
+
+
+def _mean(rows: list[Row], layout: str | None = None, malloc: str | None = None) -> str:
+    mean = geometric_mean(row.ratio_to(layout, malloc) for row in rows)
+    return "-" if mean is None else f"{mean:.2f}"
 
 
 def machine(threads: int, device: str = "cpu") -> dict[str, Any]:
@@ -101,10 +144,14 @@ def write_json(
     peer_version: str | None = None,
     repeats: int | None = None,
 ) -> None:
-    """Write all measurements for later comparison; the peer's version is reported by its process.
+    """Write all measurements for later comparison, a row a line; the peer's version is reported by its process.
 
-    Older files have neither "peer_version" nor "repeats", and "unknown" instead of a null commit.
+    "ratio", "seconds" and "peer_seconds" are of the malloc that counts, the latter of the peer's quickest layout;
+    "samples" has [median, low, high] of every process, "host_samples" those of the host on a GPU. Older files have
+    neither and their peer computed in NCHW with its malloc as it was; still older ones have no "peer_version" and no
+    "repeats", and "unknown" instead of a null commit.
     """
+    low, mallocs = worst(rows), rows[0].mallocs() if rows else ()
     record = {
         "commit": commit(),
         "machine": machine(threads, device),
@@ -112,22 +159,36 @@ def write_json(
         "peer": peer,
         "peer_version": peer_version,
         "repeats": repeats,
-        "geometric_mean_ratio": geometric_mean(rows),
-        "rows": [
-            {
-                "operation": row.case.name,
-                "problem": row.case.problem,
-                "seconds": row.ours._asdict(),
-                "peer_seconds": row.peer._asdict() if row.peer else None,
-                "ratio": row.ratio,
-                "share_of_limit": row.share(limits),
-                "difference": row.error,
-            }
-            | ({"host_seconds": [host._asdict() for host in row.hosts]} if device != "cpu" else {})
-            for row in rows
-        ],
+        "malloc": mallocs[0] if mallocs else None,
+        "geometric_mean_ratio": geometric_mean(row.ratio for row in rows),
+        "geometric_mean_ratio_by_malloc": {
+            malloc: geometric_mean(row.ratio_to(malloc=malloc) for row in rows) for malloc in mallocs
+        },
+        "rows_under": {str(bound): count for bound, count in under(rows).items()} if low else None,
+        "worst_ratio": low.ratio if low else None,
+        "rows": None,
     }
-    path.write_text(json.dumps(_rounded(record), indent=1) + "\n")
+    head, tail = json.dumps(_rounded(record), indent=1).split('"rows": null')
+    lines = ",\n  ".join(json.dumps(_rounded(_record(row, limits, device))) for row in rows)
+    path.write_text(f'{head}"rows": [\n  {lines}\n ]{tail}\n')
+
+
+def _record(row: Row, limits: Limits, device: str) -> dict[str, Any]:
+    """One row of the file."""
+    record = {
+        "operation": row.case.name,
+        "problem": row.case.problem,
+        "seconds": row.ours._asdict(),
+        "peer_seconds": row.peer._asdict() if row.peer else None,
+        "peer_layout": row.best_layout(),
+        "ratio": row.ratio,
+        "share_of_limit": row.share(limits),
+        "difference": row.error,
+        "samples": {" ".join(setup): list(sample) for setup, sample in row.samples.items()},
+    }
+    if device != "cpu":
+        record["host_samples"] = {" ".join(setup): list(sample) for setup, sample in row.hosts.items()}
+    return record
 
 
 def _rounded(value: Any) -> Any:

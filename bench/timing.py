@@ -48,12 +48,31 @@ class Limits(NamedTuple):
     """Copy bandwidth of arrays far larger than the cache, bytes read and written, in 1e9 B/s."""
 
 
+TUNED_MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
+    "MALLOC_TRIM_THRESHOLD_": "4000000000",
+    "MALLOC_TOP_PAD_": "268435456",
+}
+"""Environment in which glibc's malloc keeps freed memory, so that a large array costs no page faults each time."""
+
+
+class Setup(NamedTuple):
+    """How a process computes."""
+
+    library: str
+    """gpuconv or torch."""
+    layout: str = "nchw"
+    """nchw or channels_last: memory format of its arrays with four dimensions."""
+    malloc: str = "as-is"
+    """as-is, the environment's, or tuned, with TUNED_MALLOC."""
+
+
 class Worker:
     """A library in a separate process.
 
     Parameters
     ----------
-    library : {"gpuconv", "torch"}
+    setup : Setup
     threads : int
     folder : Path
         Folder for results to compare.
@@ -68,12 +87,14 @@ class Worker:
     """
 
     def __init__(
-        self, library: str, threads: int, folder: Path, python: str | None = None, device: str = "cpu"
+        self, setup: Setup, threads: int, folder: Path, python: str | None = None, device: str = "cpu"
     ) -> None:
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads)}
-        self.result = folder / f"{library}.npy"
+        malloc = TUNED_MALLOC if setup.malloc == "tuned" else {}
+        environment = {**os.environ, **malloc, "OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads)}
+        self.setup = setup
+        self.result = folder / f"{'-'.join(setup)}.npy"
         self.process = subprocess.Popen(
-            [python or sys.executable, str(WORKER), library, str(threads), device],
+            [python or sys.executable, str(WORKER), setup.library, str(threads), device, setup.layout],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -117,13 +138,13 @@ class Worker:
 
 @contextlib.contextmanager
 def workers(
-    libraries: list[str], threads: int, python: str | None = None, device: str = "cpu"
+    setups: list[Setup], threads: int, python: str | None = None, device: str = "cpu"
 ) -> Iterator[list[Worker]]:
-    """Start a worker for each library; `python` is torch's interpreter. The workers end with the block."""
+    """Start a worker for each setup; `python` is torch's interpreter. The workers end with the block."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         started = []
-        for library in libraries:
-            worker = Worker(library, threads, Path(folder), python if library == "torch" else None, device)
+        for setup in setups:
+            worker = Worker(setup, threads, Path(folder), python if setup.library == "torch" else None, device)
             stack.callback(worker.close)
             started.append(worker)
         yield started
@@ -178,7 +199,7 @@ def _gpu_limits(kind: str, size: int = 1 << 28) -> Limits:
     """Data-sheet peak, multiprocessors * FMAs per cycle * clock, and the best of five copies of 256 MB."""
     import cupy
 
-    from .worker_data import EventClock
+    from .workers.shared import EventClock
 
     device = cupy.cuda.Device()
     properties, capability = device.attributes, int(device.compute_capability)

@@ -1,8 +1,8 @@
 """Worker process of one library: creates arrays, runs an operation, reports timings.
 
 Two OpenMP pools in one process compete for cores and distort the timings, so gpuconv and its peer run in separate
-processes. The file is run by path in the peer's environment and imports only numpy and the library named on the command
-line. It reads JSON requests, one per line, and answers each with one line.
+processes. The file is run by path in the peer's environment and imports only `workers/` beside it, numpy and the
+library named on the command line. It reads JSON requests, one per line, and answers each with one line.
 """
 
 import json
@@ -17,13 +17,13 @@ WARMUP_SECONDS = 0.02
 0.5 ms of work takes 5 ms (a single warm-up call was not enough, 2026-11)."""
 
 
-def operations_of(library, threads, device):
-    """Operations of a library on a device."""
+def operations_of(library, threads, device, layout):
+    """Operations of a library on a device, on arrays in a layout."""
     if library == "torch":
-        from worker_torch import TorchOperations
+        from workers.torch_library import TorchOperations
 
-        return TorchOperations(threads, device)
-    from worker_gpuconv import GpuconvOperations
+        return TorchOperations(threads, device, layout)
+    from workers.gpuconv_library import GpuconvOperations
 
     return GpuconvOperations(threads, device)
 
@@ -36,14 +36,15 @@ def warm_up(run, seconds=WARMUP_SECONDS):
         run()
 
 
-def serve(library, threads, device):
+def serve(library, threads, device, layout="nchw"):
     """Answer requests until stdin is closed."""
-    operations = operations_of(library, threads, device)
+    operations = operations_of(library, threads, device, layout)
     run = None
     print(json.dumps({"library": library, "version": operations.version}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
         if "operation" in request:
+            run = None  # frees the arrays of the operation before
             run = getattr(operations, request["operation"])(**request["arguments"])
             np.save(request["result"], operations.result(run()))
             run()
@@ -58,4 +59,4 @@ def serve(library, threads, device):
 if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", sys.argv[2])
     os.environ.setdefault("NUMBA_NUM_THREADS", sys.argv[2])
-    serve(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    serve(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4])

@@ -94,10 +94,13 @@ def bench(
     device: o.TimedDeviceOption = o.TimedDevice.CPU,
     against: o.BenchAgainst = None,
     problems: o.Problems = "standard",
+    batch: o.Batch = None,
     dtype: o.DtypeOption = o.Dtype.FLOAT32,
     algorithm: o.Algorithm = "auto",
     threads: o.Threads = None,
     repeats: o.Repeats = 9,
+    layouts: o.LayoutsOption = o.Layouts.BOTH,
+    malloc: o.MallocOption = o.Malloc.BOTH,
     peer_python: o.PeerPython = None,
     json: o.JsonFile = None,
     plot: o.PlotFile = None,
@@ -105,5 +108,6 @@ def bench(
     """Run `gpuconv bench`."""
     from . import bench as command
 
-    options = suite, device, against, problems, dtype, algorithm, threads, repeats, peer_python, json, plot
-    command.execute(command.Settings(*options))
+    what = suite, device, against, problems, batch, dtype, algorithm
+    how = threads, repeats, layouts, malloc, peer_python, json, plot
+    command.execute(command.Settings(*what, *how))

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from ..bench import problems, report, run, timing
+from ..bench import cases, cases_train, problems, report, run, timing
 from ..core.device import use_device
 from . import output
 from .errors import UsageError
@@ -18,10 +18,13 @@ class Settings(NamedTuple):
     device: str
     against: str | None
     problems: str
+    batch: int | None
     dtype: str
     algorithm: str
     threads: int | None
     repeats: int
+    layouts: str
+    malloc: str
     peer_python: Path | None
     json: Path | None
     plot: Path | None
@@ -42,10 +45,10 @@ def execute(settings: Settings) -> None:
             _require_writable(option, path)
     with use_device(settings.device), tempfile.TemporaryDirectory() as folder:
         try:
-            cases = list(_cases(settings, Path(folder)))
+            timed = _cases(settings, Path(folder))
         except ValueError as error:
             raise UsageError(str(error)) from error
-        _measure(settings, cases)
+        _measure(settings, timed)
 
 
 def _require_writable(option: str, path: Path) -> None:
@@ -54,27 +57,39 @@ def _require_writable(option: str, path: Path) -> None:
         raise UsageError(f"--{option} is {output.shown(path)}, expected a file that can be written")
 
 
-def _measure(settings: Settings, cases: "list[run.Case]") -> None:
+def _setups(settings: Settings) -> "list[timing.Setup]":
+    """The processes: each library with each malloc, the peer in each layout.
+
+    Malloc does not matter on a GPU, and without a peer there is no ratio to take with each.
+    """
+    layouts = ["nchw", "channels_last"] if settings.layouts == "both" else [settings.layouts]
+    mallocs = ["as-is", "tuned"] if settings.malloc == "both" else [settings.malloc]
+    if settings.device != "cpu" or (settings.against is None and settings.malloc == "both"):
+        mallocs = ["as-is"]
+    setups: list[timing.Setup] = run.setups(settings.against, layouts, mallocs)
+    return setups
+
+
+def _measure(settings: Settings, timed: "list[cases.Case]") -> None:
     threads = settings.threads or len(os.sched_getaffinity(0))
-    libraries = ["gpuconv"] + ([settings.against] if settings.against else [])
     python = str(settings.peer_python) if settings.peer_python else None
-    console = output.console(width=max(output.console().width, 132))  # wide enough for the table, also in a file
+    console = output.console(width=max(output.console().width, 156))  # wide enough for the table, also in a file
     kind = "tf32" if settings.algorithm == "tf32" else settings.dtype
     limits = timing.measure_limits(threads, settings.device, kind)
     where = (
         f"{threads} threads; limits measured" if settings.device == "cpu" else "GPU; limits of its clock and measured"
     )
     console.print(f"{where}: {limits.gflops:.0f} GFLOP/s, {limits.gbytes:.1f} GB/s")
-    referees = ["gpuconv"] if settings.device == "cuda" and settings.against else []
+    referees = [timing.Setup("gpuconv")] if settings.device == "cuda" and settings.against else []
     try:
         with (
-            timing.workers(libraries, threads, python, settings.device) as workers,
+            timing.workers(_setups(settings), threads, python, settings.device) as workers,
             timing.workers(referees, threads) as referee,
             console.status("") as status,
         ):
-            peer_version = workers[1].version if settings.against else None
+            peer_version = workers[-1].version if settings.against else None
             rows = run.measure(
-                cases,
+                timed,
                 workers,
                 settings.repeats,
                 lambda case: status.update(f"{case.name} of {case.problem}"),
@@ -98,10 +113,15 @@ def _measure(settings: Settings, cases: "list[run.Case]") -> None:
         report.roofline(settings.plot, rows, limits, settings.against)
 
 
-def _cases(settings: Settings, folder: Path) -> "list[run.Case]":
+def _cases(settings: Settings, folder: Path) -> "list[cases.Case]":
+    """The cases of a suite; ValueError for an option that it does not have."""
     if settings.suite == "conv":
-        listed = problems.conv_problems(settings.problems)
-        return list(run.conv_cases(listed, settings.dtype, settings.algorithm))
+        listed = problems.conv_problems(settings.problems, settings.batch)
+        return list(cases.conv_cases(listed, settings.dtype, settings.algorithm))
     if settings.suite == "train":
-        return list(run.train_cases(folder))
-    return list(run.pool_cases() if settings.suite == "pool" else run.elementwise_cases())
+        return list(cases_train.train_cases(folder, settings.dtype, settings.batch))
+    if settings.dtype != "float32" or settings.batch is not None:
+        raise ValueError(
+            f"{settings.suite} is timed in float32 and with its own shapes: --dtype and --batch are not for it"
+        )
+    return list(cases.pool_cases() if settings.suite == "pool" else cases.elementwise_cases())

@@ -75,6 +75,22 @@ class Dtype(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
+class Layouts(StrEnum):
+    """Layouts of the other library."""
+
+    NCHW = "nchw"
+    CHANNELS_LAST = "channels_last"
+    BOTH = "both"
+
+
+class Malloc(StrEnum):
+    """Settings of glibc's malloc."""
+
+    AS_IS = "as-is"
+    TUNED = "tuned"
+    BOTH = "both"
+
+
 class Peer(StrEnum):
     """Library to compare with."""
 
@@ -134,12 +150,33 @@ CaseSeed = Annotated[int, typer.Option(min=0, help="With --against: seed of the 
 SuiteArgument = Annotated[Suite, typer.Argument(help="Kernels to time, or the training of networks.")]
 TimedDeviceOption = Annotated[TimedDevice, typer.Option(help="Device whose kernels are timed.")]
 BenchAgainst = Annotated[
-    Peer | None, typer.Option(help="Time this library too, in a separate process, alternating with gpuconv.")
+    Peer | None,
+    typer.Option(help="Time this library too, in separate processes in turns; the ratio is to its quicker layout."),
 ]
 Problems = Annotated[
-    str, typer.Option(help="Problem list: standard, lenet, resnet, depthwise, deepbench, or a tab-separated file.")
+    str,
+    typer.Option(
+        help="With conv: problem list. standard, lenet, resnet, depthwise, deepbench; networks, layers of several; "
+        "resnet50, vgg, googlenet, mobilenet, alexnet, ssd or another list of benchdnn.tsv; or a tab-separated file."
+    ),
 ]
-DtypeOption = Annotated[Dtype, typer.Option(help="With conv: type of the arrays.")]
+Batch = Annotated[
+    int | None, typer.Option(min=1, help="With conv and train: images of every problem. Default: each one's own.")
+]
+DtypeOption = Annotated[
+    Dtype, typer.Option(help="With conv and train: type of the arrays; torch trains in bfloat16 by autocast.")
+]
+LayoutsOption = Annotated[
+    Layouts, typer.Option("--layouts", help="With --against: layouts of the other library's arrays; ours are NCHW.")
+]
+MallocOption = Annotated[
+    Malloc,
+    typer.Option(
+        "--malloc",
+        help="On the CPU: glibc's malloc in both libraries' processes, as it is or tuned to keep freed memory. With "
+        "both, the ratio is that of the tuned processes.",
+    ),
+]
 Algorithm = Annotated[
     str, typer.Option(help="With conv: algorithm of conv2d by name, auto, or each for all that support a problem.")
 ]

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from gpuconv.bench import choices, problems, report, run, timing, worker_data, worker_gpuconv
-from gpuconv.bench.timing import Limits, Sample
+from gpuconv.bench import cases, cases_train, choices, problems, report, rows, run, timing
+from gpuconv.bench.timing import Limits, Sample, Setup
+from gpuconv.bench.workers.gpuconv_library import GpuconvOperations
+from gpuconv.bench.workers.shared import EventClock
 from gpuconv.cli import bench, main
 from gpuconv.core.device import missing_for_cuda, use_device
 from gpuconv.kernels.cuda import launch
@@ -22,9 +24,9 @@ from gpuconv.kernels.cuda import launch
 @pytest.mark.usefixtures("threads")  # the operations set the number of threads
 @pytest.mark.parametrize("network", ["LeNet-5", "ResNet-8"])
 def test_training_starts_from_the_weights_of_its_case(network, tmp_path):
-    (case,) = (case for case in run.train_cases(tmp_path) if network in case.name)
+    (case,) = (case for case in cases_train.train_cases(tmp_path) if network in case.name)
     with use_device("cpu"):  # a worker selects the device of its process
-        losses = [worker_gpuconv.GpuconvOperations(1).train(**{**case.arguments, "steps": 3})() for _ in range(2)]
+        losses = [GpuconvOperations(1).train(**{**case.arguments, "steps": 3})() for _ in range(2)]
     assert losses[0] == losses[1]
     assert abs(losses[0][0] - np.log(10)) < 0.5
     assert losses[0][2] < losses[0][0]
@@ -56,7 +58,7 @@ class _Events:
 
 def test_event_clock_measures_device_and_host_time_separately():
     gpu = _Events()
-    clock = worker_data.EventClock(gpu.event, lambda first, last: last.at - first.at)
+    clock = EventClock(gpu.event, lambda first, last: last.at - first.at)
     device, host = clock.time(gpu.call, 5)
     assert device == pytest.approx(2e-3)
     assert 0 < host < 2e-3  # five calls of an empty function
@@ -74,7 +76,7 @@ def test_event_clock_times_a_graph_if_the_function_can_be_captured():
     def uncapturable():
         gpu.call()
 
-    clock = worker_data.EventClock(gpu.event, lambda first, last: last.at - first.at, graph)
+    clock = EventClock(gpu.event, lambda first, last: last.at - first.at, graph)
     assert [clock.time(gpu.call, 5)[0] for _ in range(2)] == pytest.approx([4e-4] * 2)
     assert captured == [5]
     assert clock.time(uncapturable, 5)[0] == pytest.approx(2e-3)
@@ -82,9 +84,9 @@ def test_event_clock_times_a_graph_if_the_function_can_be_captured():
 
 @pytest.mark.usefixtures("threads")
 def test_a_result_that_differs_from_the_peers_must_match_the_referees():
-    [case] = (c for c in run.conv_cases([problems.ConvProblem(1, 4, 8, 8, 4, 3, 3)]) if c.name == "conv forward")
+    [case] = (c for c in cases.conv_cases([problems.ConvProblem(1, 4, 8, 8, 4, 3, 3)]) if c.name == "conv forward")
     with use_device("cpu"):  # a worker selects the device of its process
-        exact = worker_gpuconv.GpuconvOperations(1).conv_forward(**{**case.arguments, "dtype": "float64"})()
+        exact = GpuconvOperations(1).conv_forward(**{**case.arguments, "dtype": "float64"})()
     asked = []
 
     class Referee:
@@ -105,12 +107,12 @@ def test_a_result_that_differs_from_the_peers_must_match_the_referees():
 def test_each_algorithm_of_a_problem_is_a_case():
     problem = problems.ConvProblem(1, 4, 8, 8, 4, 3, 3, 1, 1)
     with use_device("cpu"):
-        names = [case.name for case in run.conv_cases([problem], algorithm="each")]
+        names = [case.name for case in cases.conv_cases([problem], algorithm="each")]
         assert names[:2] == ["conv forward", "conv forward, direct"]
         assert {"conv forward, winograd", "conv input_grad, col2im", "conv weight_grad, winograd"} <= set(names)
-        assert len(list(run.conv_cases([problem], algorithm="winograd"))) == 3
+        assert len(list(cases.conv_cases([problem], algorithm="winograd"))) == 3
         with pytest.raises(ValueError, match="algorithm is 'tf32', which supports none of these problems"):
-            list(run.conv_cases([problem], algorithm="tf32"))
+            list(cases.conv_cases([problem], algorithm="tf32"))
 
 
 @pytest.mark.usefixtures("threads")
@@ -125,7 +127,7 @@ def test_every_plan_of_a_gemm_tile_is_timed(emulated):
                 run()
             return 1e-6 * len(ran), 0.0
 
-    operations = worker_gpuconv.GpuconvOperations(1, "emulator")
+    operations = GpuconvOperations(1, "emulator")
     operations.clock = Clock()
     problem = problems.ConvProblem(2, 8, 8, 8, 64, 3, 3, 1, 1)
     found = [choices.choices_of(operations, operation, problem) for operation in choices.OPERATIONS]
@@ -139,33 +141,39 @@ def test_every_plan_of_a_gemm_tile_is_timed(emulated):
     assert choices.table(found).row_count == 3
 
 
+OURS, TORCH = Setup("gpuconv"), Setup("torch")
+
+
 def test_the_table_shows_host_times_if_they_differ_from_device_times():
-    case = next(iter(run.pool_cases()))
+    case = next(iter(cases.pool_cases()))
     one, two, three = (Sample(seconds, seconds, seconds) for seconds in (1e-3, 2e-3, 5e-4))
     for hosts, expected in (((one, two), False), ((three, three), True)):
         output = io.StringIO()
-        rows = [run.Row(case, one, two, hosts, 0.0)]
-        Console(file=output, width=200).print(report.table(rows, Limits(100, 10), "torch"))
+        measured = [rows.Row(case, {OURS: one, TORCH: two}, {OURS: hosts[0], TORCH: hosts[1]}, 0.0)]
+        Console(file=output, width=200).print(report.table(measured, Limits(100, 10), "torch"))
         assert ("host" in output.getvalue()) == expected
 
 
 @pytest.mark.parametrize(("against", "version"), [("torch", "2.9.1+cu130"), (None, None)])
 def test_the_json_record_names_commit_repeats_and_peer_version(against, version, tmp_path, monkeypatch):
-    case, one = next(iter(run.pool_cases())), Sample(1e-3, 1e-3, 2e-3)
+    case, one = next(iter(cases.pool_cases())), Sample(1e-3, 1e-3, 2e-3)
 
     @contextlib.contextmanager
-    def workers(libraries, *_):  # each process reports its library's version
-        yield [types.SimpleNamespace(version={"gpuconv": "0.1.0", "torch": version}[name]) for name in libraries]
+    def workers(setups, *_):  # each process reports its library's version
+        versions = {"gpuconv": "0.1.0", "torch": version}
+        yield [types.SimpleNamespace(setup=setup, version=versions[setup.library]) for setup in setups]
 
     def measure(cases, several, repeats, *_):
-        return [run.Row(case, one, one if len(several) > 1 else None, (one,) * len(several), None)]
+        samples = {worker.setup: one for worker in several}
+        return [rows.Row(case, samples, samples, None)]
 
     monkeypatch.setattr(timing, "workers", workers)
     monkeypatch.setattr(timing, "measure_limits", lambda *_: Limits(100, 10))
     monkeypatch.setattr(run, "measure", measure)
     monkeypatch.setattr(report, "commit", lambda: "0123abc")
     path = tmp_path / "pool.json"
-    bench.execute(bench.Settings("pool", "cpu", against, "standard", "float32", "auto", 1, 7, None, path, None))
+    what = "pool", "cpu", against, "standard", None, "float32", "auto"
+    bench.execute(bench.Settings(*what, 1, 7, "both", "both", None, path, None))
     record = json.loads(path.read_text())
     asked = {"peer": against, "peer_version": version, "commit": "0123abc", "repeats": 7}
     assert {name: record[name] for name in asked} == asked

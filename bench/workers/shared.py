@@ -1,12 +1,8 @@
-"""Inputs shared by the workers: arrays, networks, training batches, and clocks."""
+"""Inputs and clocks that the workers of both libraries share."""
 
 import time
 
 import numpy as np
-
-LEARNING_RATE = 0.01
-"""At 0.05 PyTorch's float32 losses of a ResNet-8 differ after 20 steps by 8e-4 from its own in float64: rounding errors
-grow from step to step, so a comparison would be meaningless. In float64 the libraries agree to 4e-16 at either rate."""
 
 
 def arrays(shapes, dtype="float32", seed=0):
@@ -24,20 +20,6 @@ def numpy_type(dtype):
             raise ValueError("bfloat16 needs ml_dtypes (pip install gpuconv[bfloat16])") from error
         return np.dtype(ml_dtypes.bfloat16)
     return np.dtype(dtype)
-
-
-def batch(x_shape, classes):
-    """A batch of random images and labels."""
-    rng = np.random.default_rng(0)
-    return rng.standard_normal(x_shape, dtype=np.float32), rng.integers(0, classes, x_shape[0])
-
-
-def network(name, classes, seed=None):
-    """A network by name, built with gpuconv; its state dict has the peer's keys."""
-    from gpuconv.training.networks import lenet, resnet8
-
-    make, image_shape = {"LeNet-5": (lenet, (1, 28, 28)), "ResNet-8": (resnet8, (3, 32, 32))}[name]
-    return make(image_shape, classes, seed=seed)
 
 
 class HostClock:
