@@ -41,6 +41,20 @@ def _pool_cases(rank, side):
     yield f"avg_pool{name}_input_grad", (dy, x.shape, half), {"stride": 1}
 
 
+def _max_pool_cases(rank, side):
+    """One position that wins about `side ** rank` windows, as far as the gradient is told."""
+    name, windows = f"max_pool{rank}d_input_grad", (1, 2, *(side,) * rank)
+    taps, first = np.zeros(windows, np.int64), np.zeros(windows, np.uint32)
+    for axis in range(rank):
+        window = np.arange(side).reshape(-1, *(1,) * (rank - 1 - axis))
+        taps = taps * side + (side - 1 - window)  # the tap that reads the middle of 2 side - 1
+        first = first * 2 + (window * 2 // side).astype(np.uint32)  # position of 2 that the window begins with
+    dy = np.full(windows, 0.1, np.float32)  # every rounding error has one sign
+    mask = taps.astype(np.min_scalar_type(side**rank - 1))
+    yield name, (dy, mask, (1, 2, *(2 * side - 1,) * rank), side, 1), {}
+    yield f"adaptive_{name}", (dy, first, (1, 2, *(2,) * rank)), {}
+
+
 def _calls(many):
     """(name, positional, named arguments) of calls that add about so many numbers."""
     row, matrix, labels = _full(2, many), _full(many, 3), _labels(many)
@@ -73,6 +87,8 @@ def _calls(many):
     half = plane // 2
     image = _full(1, 2, plane, plane)
     yield from _pool_cases(2, plane)
+    for rank in (1, 2, 3):
+        yield from _max_pool_cases(rank, round(many ** (1 / rank)))
     yield "pad_input_grad", (_full(1, 2, 2 * half + 2, 2 * half + 2), (1, 2, 2, 2), (half,) * 4, "replicate"), {}
     yield "upsample_input_grad", (image, (1, 2, 1, 1)), {"size": (plane, plane)}
     yield "upsample_input_grad", (image, (1, 2, 2, 2)), {"size": (plane, plane), "mode": "bilinear"}
@@ -109,6 +125,8 @@ ELEMENTWISE = set(
     add concatenate dropout dropout2d pool_indices""".split()
 )
 """Operations without a sum."""
+WITHOUT_LONG_SUMS = {"global_max_pool2d", "max_unpool2d"}
+"""Whose gradients move values."""
 
 
 def test_every_operation_with_a_sum_is_tried():
@@ -116,5 +134,5 @@ def test_every_operation_with_a_sum_is_tried():
     tried = {name.split("_input_grad")[0].split("_weight_grad")[0].split("_grad")[0] for name in NAMES}
     tried |= {"batch_norm1d", "batch_norm2d", "group_norm"}  # tests/norm/test_extremes.py
     two = {name.replace("1d", "2d").replace("3d", "2d") for name in OPERATIONS} - ELEMENTWISE
-    two = {name for name in two if "max" not in name and "transpose" not in name}
+    two = {name for name in two if "transpose" not in name and name not in WITHOUT_LONG_SUMS}
     assert two - {name.replace("1d", "2d") for name in tried} == set()

@@ -13,6 +13,7 @@ from numba import njit
 from ...cpu.parallel import share, streaming
 from ..scalar import is_new_maximum
 from . import global_avg
+from .max_grad import MAX_ADDED_IN_TYPE
 
 
 def adaptive_avg_pool(g, x, y):
@@ -45,7 +46,7 @@ def adaptive_max_pool_input_grad(g, dy, indices, dx):
     """dx[i] = the sum of dy over the windows that position i won."""
     plan = _plan(g)
     arrays = dy.reshape(plan.y_shape), indices.reshape(plan.y_shape), dx.reshape(plan.x_shape)
-    _adaptive_max_pool_grad(plan.planes, dx.size, *plan.windows, *arrays)
+    _adaptive_max_pool_grad(plan.planes, dx.size, *plan.windows, plan.has_many_windows, *arrays)
 
 
 class _Plan(NamedTuple):
@@ -61,6 +62,8 @@ class _Plan(NamedTuple):
     """(windows, 2): the positions [first, last) of each window."""
     covering: tuple
     """(size, 2): the windows [first, last) that cover each position."""
+    has_many_windows: bool
+    """Whether a position may win so many windows that their gradients are added in float64."""
 
 
 @lru_cache(maxsize=1024)
@@ -70,7 +73,8 @@ def _plan(g):
     is_global = planes * plane_size > 0 and prod(g.y_sizes) == 1
     windows = tuple(_window_positions(size, count) for size, count in axes)
     covering = tuple(_covering_windows(size, count) for size, count in axes)
-    return _Plan(planes, plane_size, is_global, (planes, *g.x_sizes), (planes, *g.y_sizes), windows, covering)
+    many = prod(-(-count // size) + 1 for size, count in axes) > MAX_ADDED_IN_TYPE
+    return _Plan(planes, plane_size, is_global, (planes, *g.x_sizes), (planes, *g.y_sizes), windows, covering, many)
 
 
 def _window_positions(size, count):
@@ -164,17 +168,31 @@ def _largest(x, depths, rows, columns):
 
 
 @streaming
-def _adaptive_max_pool_grad(depths, rows, columns, dy, indices, dx, thread, threads):
-    """dy and indices (planes, Z, P, Q), dx (planes, D, H, W); a winner outside its window is ignored."""
-    height, width = dx.shape[2], dx.shape[3]
+def _adaptive_max_pool_grad(depths, rows, columns, many, dy, indices, dx, thread, threads):
+    """dy and indices (planes, Z, P, Q), dx (planes, D, H, W); many windows over a position are added in float64."""
+    totals = np.empty(dx.shape[1:] if many else (0, 0, 0))
     first, last = share(dx.shape[0], thread, threads)
     for plane in range(first, last):
-        dx[plane] = 0
-        for z in range(depths.shape[0]):
-            for p in range(rows.shape[0]):
-                for q in range(columns.shape[0]):
-                    winner = indices[plane, z, p, q]
-                    d, h, w = winner // width // height, winner // width % height, winner % width
-                    inside = depths[z, 0] <= d < depths[z, 1] and rows[p, 0] <= h < rows[p, 1]
-                    if inside and columns[q, 0] <= w < columns[q, 1]:
-                        dx[plane, d, h, w] += dy[plane, z, p, q]
+        if many:
+            _route(depths, rows, columns, dy[plane], indices[plane], totals)
+            for d in range(totals.shape[0]):
+                for h in range(totals.shape[1]):
+                    for w in range(totals.shape[2]):
+                        dx[plane, d, h, w] = totals[d, h, w]
+        else:
+            _route(depths, rows, columns, dy[plane], indices[plane], dx[plane])
+
+
+@njit(cache=True, nogil=True)
+def _route(depths, rows, columns, dy, indices, dx):
+    """dx[winner] = the sum of dy over the windows of a plane that it won; a winner outside its window is ignored."""
+    height, width = dx.shape[1], dx.shape[2]
+    dx[:] = 0
+    for z in range(depths.shape[0]):
+        for p in range(rows.shape[0]):
+            for q in range(columns.shape[0]):
+                winner = indices[z, p, q]
+                d, h, w = winner // width // height, winner // width % height, winner % width
+                inside = depths[z, 0] <= d < depths[z, 1] and rows[p, 0] <= h < rows[p, 1]
+                if inside and columns[q, 0] <= w < columns[q, 1]:
+                    dx[d, h, w] += dy[z, p, q]

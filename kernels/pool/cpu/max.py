@@ -17,7 +17,13 @@ from ...cpu.parallel import share, streaming, workspace
 from ...cpu.simd import lanes_of, load, load_deinterleaved, load_strided, shift_in, splat, store, store_row, update_max
 from ...cpu.simd_rows import PREFETCH_DISTANCE, copy_row, prefetch_row
 from . import direct, pool2x2
-from .max_grad import gather_gradients, gather_is_profitable, scatter_gradients
+from .max_grad import (
+    gather_gradients,
+    gather_is_profitable,
+    has_many_windows,
+    scatter_gradients,
+    scatter_gradients_in_float64,
+)
 from .windows import axis_of, forward_strip, line_length, packed_axes, rounded_to_vectors, valid_taps, vector_count
 
 POSITION_TYPES = {4: np.zeros(1, np.int32), 8: np.zeros(1, np.int64)}
@@ -58,7 +64,8 @@ def _gradient_plan(g):
     work = planes * (inputs + 8 * outputs)
     if gather_is_profitable(g) and direct.padding_is_narrow(g):
         return gather_gradients, (planes * g.d.size, work, planes, packed_axes(g))
-    return scatter_gradients, (planes, work, planes, packed_axes(g))
+    scatter = scatter_gradients_in_float64 if has_many_windows(g) else scatter_gradients
+    return scatter, (planes, work, planes, packed_axes(g))
 
 
 @streaming

@@ -1,9 +1,11 @@
 """The gradient of maximum pooling on the CPU: a thread takes whole planes (n, c), or slices of them.
 
 Two algorithms: gather, for small overlapping windows (every position adds the gradients of the windows whose mask names
-it, a vector of positions at a time), and scatter (every window adds its gradient to its winner, in row-major order).
-Bytes a call: dy, the mask and dx once.
+it, a vector of positions at a time), and scatter (every window adds its gradient to its winner, in row-major order; in
+float64 where hundreds of windows overlap). Bytes a call: dy, the mask and dx once.
 """
+
+from math import prod
 
 import numpy as np
 from numba import njit
@@ -23,6 +25,15 @@ from .windows import (
 
 MAX_GATHERED_TAPS = 32
 """Taps of a window up to which gathering pays: a position looks at every window that covers it (Zen 5, 2026-11)."""
+
+
+MAX_ADDED_IN_TYPE = 256
+"""Windows over a position up to which their gradients are added in the arrays' type."""
+
+
+def has_many_windows(g):
+    """Whether a position may win so many windows that their gradients are added in float64."""
+    return prod(min(-(-axis.taps // axis.stride), axis.windows) for axis in (g.d, g.h, g.w)) > MAX_ADDED_IN_TYPE
 
 
 def gather_is_profitable(g):
@@ -123,40 +134,62 @@ def _add_stride_2(width, taps, number, r0, r1, gradients, winners, offset, gathe
 def scatter_gradients(planes, axes, dy, mask, dx, thread, threads):
     """dx[winner] += dy for every window, in row-major order; arguments as for gather_gradients, a thread a plane."""
     depth, height, width = axis_of(axes, 0), axis_of(axes, 1), axis_of(axes, 2)
-    z01, p01, q01 = interior_windows(depth), interior_windows(height), interior_windows(width)
-    # offset of each tap from a window's first tap
+    offsets, size = _tap_offsets(depth, height, width), depth.size * height.size * width.size
+    first, last = share(planes, thread, threads)
+    for plane in range(first, last):
+        _scatter_plane(depth, height, width, offsets, dy, mask, plane, dx, plane * size)
+
+
+@streaming
+def scatter_gradients_in_float64(planes, axes, dy, mask, dx, thread, threads):
+    """scatter_gradients where very many windows may have one winner: adds into a float64 plane."""
+    depth, height, width = axis_of(axes, 0), axis_of(axes, 1), axis_of(axes, 2)
+    offsets, totals = _tap_offsets(depth, height, width), np.empty(depth.size * height.size * width.size)
+    first, last = share(planes, thread, threads)
+    for plane in range(first, last):
+        _scatter_plane(depth, height, width, offsets, dy, mask, plane, totals, 0)
+        for i in range(totals.size):
+            dx[plane * totals.size + i] = totals[i]
+
+
+@njit(cache=True, nogil=True)
+def _tap_offsets(depth, height, width):
+    """Offset of each tap from a window's first tap."""
     offsets = np.empty(depth.taps * height.taps * width.taps, np.intp)
     for i in range(offsets.size):
         row, s = i // width.taps, i % width.taps
         d, h = row // height.taps * depth.dilation, row % height.taps * height.dilation
         offsets[i] = (d * height.size + h) * width.size + s * width.dilation
+    return offsets
 
-    size, rows = depth.size * height.size * width.size, depth.windows * height.windows
-    first, last = share(planes, thread, threads)
-    for plane in range(first, last):
-        start, cleared = plane * size, 0
-        for row in range(rows):
-            z, p = row // height.windows, row % height.windows
-            d, h = z * depth.stride - depth.pad_before, p * height.stride - height.pad_before
-            # clear dx just ahead of this row's gradients, so that they hit the cache
-            deepest = min(d + (depth.taps - 1) * depth.dilation, depth.size - 1)
-            lowest = min(h + (height.taps - 1) * height.dilation, height.size - 1)
-            reached = max(cleared, (deepest * height.size + lowest + 1) * width.size)
-            dx[start + cleared : start + reached] = 0
-            cleared = reached
 
-            # windows at the border check bounds, interior windows do not
-            q0, q1 = q01 if z01[0] <= z < z01[1] and p01[0] <= p < p01[1] else (0, 0)
-            window, corner = (plane * rows + row) * width.windows, start + (d * height.size + h) * width.size
-            if q0 > 0:
-                _scatter_checked(depth, height, width, dy, mask, window, 0, q0, d, h, start, dx)
-            for q in range(q0, q1):
-                winner = np.intp(mask[window + q])
-                if winner < offsets.size:
-                    dx[corner + q * width.stride - width.pad_before + offsets[winner]] += dy[window + q]
-            if q1 < width.windows:
-                _scatter_checked(depth, height, width, dy, mask, window, q1, width.windows, d, h, start, dx)
-        dx[start + cleared : start + size] = 0
+@njit(inline="always")
+def _scatter_plane(depth, height, width, offsets, dy, mask, plane, dx, start):
+    """scatter_gradients of one plane, to dx[start:]."""
+    z01, p01, q01 = interior_windows(depth), interior_windows(height), interior_windows(width)
+    size, rows, cleared = depth.size * height.size * width.size, depth.windows * height.windows, 0
+    for row in range(rows):
+        z, p = row // height.windows, row % height.windows
+        d, h = z * depth.stride - depth.pad_before, p * height.stride - height.pad_before
+        # clear dx just ahead of this row's gradients, so that they hit the cache
+        deepest = min(d + (depth.taps - 1) * depth.dilation, depth.size - 1)
+        lowest = min(h + (height.taps - 1) * height.dilation, height.size - 1)
+        reached = max(cleared, (deepest * height.size + lowest + 1) * width.size)
+        dx[start + cleared : start + reached] = 0
+        cleared = reached
+
+        # windows at the border check bounds, interior windows do not
+        q0, q1 = q01 if z01[0] <= z < z01[1] and p01[0] <= p < p01[1] else (0, 0)
+        window, corner = (plane * rows + row) * width.windows, start + (d * height.size + h) * width.size
+        if q0 > 0:
+            _scatter_checked(depth, height, width, dy, mask, window, 0, q0, d, h, start, dx)
+        for q in range(q0, q1):
+            winner = np.intp(mask[window + q])
+            if winner < offsets.size:
+                dx[corner + q * width.stride - width.pad_before + offsets[winner]] += dy[window + q]
+        if q1 < width.windows:
+            _scatter_checked(depth, height, width, dy, mask, window, q1, width.windows, d, h, start, dx)
+    dx[start + cleared : start + size] = 0
 
 
 @njit(cache=True, nogil=True)

@@ -6,7 +6,7 @@ The gradients gather: each input adds the windows that cover it, found by the sa
 
 import numpy as np
 
-from ...core.scalar import ZERO, added, corrected
+from ...core.scalar import added, corrected
 from ...cuda.launch import cuda, each, int32, uint32
 from ..scalar import is_new_maximum
 from .windows import offset_of, position_of, share_end, share_start
@@ -115,7 +115,7 @@ def adaptive_max_pool_grad_kernel(dy, indices, dx, D, H, W, Z, P, Q):
     if i >= dx.size:
         return
     plane, d, h, w = position_of(i, D, H, W)
-    total = ZERO
+    total, error = dy.dtype.type(0), dy.dtype.type(0)
     z = share_start(d, Z, D)
     while z < share_end(d, Z, D):
         p = share_start(h, P, H)
@@ -124,8 +124,8 @@ def adaptive_max_pool_grad_kernel(dy, indices, dx, D, H, W, Z, P, Q):
             while q < share_end(w, Q, W):
                 window = offset_of(plane, z, p, q, Z, P, Q)
                 if uint32(indices[window]) == offset_of(int32(0), d, h, w, D, H, W):
-                    total += dy[window]
+                    total, error = added(total, error, dy[window])
                 q = int32(q + 1)
             p = int32(p + 1)
         z = int32(z + 1)
-    dx[i] = total
+    dx[i] = corrected(total, error)

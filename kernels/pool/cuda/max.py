@@ -6,7 +6,7 @@ same. Bytes a launch: x, y and the mask once; for the gradient dy, the mask and 
 
 import numpy as np
 
-from ...core.scalar import ZERO
+from ...core.scalar import added, corrected
 from ...cuda.launch import cuda, each, int32, uint32
 from ..scalar import is_new_maximum
 from . import max_vectorized
@@ -14,6 +14,8 @@ from .vectorized import supports
 from .windows import offset_of, position_of, scalars, window_at
 
 LOWEST = np.float32(-np.inf)
+MAX_ADDED_PLAINLY = 256
+"""Taps of a window, all of which the vectorized kernels take, up to which a sum needs no correction."""
 
 
 def max_pool(g, x, y, mask):
@@ -35,7 +37,7 @@ def max_pool_scalar(g, x, y, mask):
 
 def max_pool_input_grad_scalar(g, dy, mask, dx):
     """max_pool_input_grad of any windows, one input a thread."""
-    each(max_pool_grad_kernel, dx.size, dy, mask, dx, *scalars(g))
+    each(max_pool_grad_kernel, dx.size, dy, mask, dx, g.taps > MAX_ADDED_PLAINLY, *scalars(g))
 
 
 @cuda.jit(cache=True)
@@ -67,14 +69,14 @@ def max_pool_kernel(
 
 @cuda.jit(cache=True)
 def max_pool_grad_kernel(
-    dy, mask, dx, D, H, W, T, R, S, Z, P, Q, st_d, st_h, st_w, front, top, left, d_d, d_h, d_w
+    dy, mask, dx, many, D, H, W, T, R, S, Z, P, Q, st_d, st_h, st_w, front, top, left, d_d, d_h, d_w
 ):  # fmt: skip
     """dy and mask (planes, Z, P, Q), dx (planes, D, H, W); thread i computes dx[i]."""
     i = uint32(cuda.grid(1))
     if i >= dx.size:
         return
     plane, d, h, w = position_of(i, D, H, W)
-    total = ZERO
+    total, error = dy.dtype.type(0), dy.dtype.type(0)
     row = int32(T * R - 1)
     # taps from the last to the first meet the windows in row-major order
     while row >= 0:
@@ -86,7 +88,7 @@ def max_pool_grad_kernel(
             if q >= 0:
                 window = offset_of(plane, z, p, q, Z, P, Q)
                 if int32(mask[window]) == int32(row * S + s):
-                    total += dy[window]
+                    total, error = added(total, error, dy[window])
             s = int32(s - 1)
         row = int32(row - 1)
-    dx[i] = total
+    dx[i] = corrected(total, error) if many else total
