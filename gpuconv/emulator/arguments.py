@@ -46,7 +46,7 @@ def types_of(named: dict[str, Any], declared: list[Any]) -> list[Any]:
     types = [_type_of(name, value) for name, value in named.items()]
     if not declared:
         return types
-    ranked = [(sum(losses), k) for k, to in enumerate(declared) if (losses := _losses(types, to)) is not None]
+    ranked = [(sum(costs), k) for k, to in enumerate(declared) if (costs := _losses(types, to)) is not None]
     if ranked:
         return list(declared[min(ranked)[1]])
     offered = "; ".join(f"({', '.join(map(str, to))})" for to in declared)
@@ -91,8 +91,8 @@ def _loss(have: Any, want: Any) -> int | None:
         fits |= have.dtype == want.dtype and have.ndim == want.ndim <= 1 and {have.layout, want.layout} == set("CF")
         return 1 if fits and (have.mutable or not want.mutable) and (have.aligned or not want.aligned) else None
     if isinstance(have, types.BaseTuple) and isinstance(want, types.BaseTuple):
-        losses = _losses(list(have), list(want))
-        return None if losses is None else sum(losses)
+        costs = _losses(list(have), list(want))
+        return None if costs is None else sum(costs)
     return None
 
 
@@ -116,8 +116,8 @@ def flatten(name: str, kind: Any, value: Any) -> Flat:
         return [(name, _memory_of(value))]
     if isinstance(kind, types.BaseTuple):
         keys = getattr(kind, "fields", None) or range(len(kind))
-        parts = zip(keys, kind, value, strict=True)
-        return [flat for key, of, item in parts for flat in flatten(_element(name, key), of, item)]
+        elements = zip(keys, kind, value, strict=True)
+        return [flat for key, of, item in elements for flat in flatten(_element(name, key), of, item)]
     if isinstance(kind, types.EnumMember):
         return flatten(name, kind.dtype, value.value if isinstance(value, enum.Enum) else value)
     if isinstance(kind, types.Complex):

@@ -29,11 +29,11 @@ KEPT_DAYS = 60
 DAY = 86400
 
 
-def key(*parts: str) -> str:
+def key(*texts: str) -> str:
     """Cache key of texts, of this version of the emulator and of this processor."""
     digest = hashlib.sha256()
-    for part in (VERSION, host(), *parts):
-        digest.update(part.encode() + b"\0")
+    for text in (VERSION, host(), *texts):
+        digest.update(text.encode() + b"\0")
     return digest.hexdigest()[:32]
 
 

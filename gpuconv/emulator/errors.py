@@ -38,12 +38,12 @@ class Location:
     source_line: int | None = None
 
     def __str__(self) -> str:
-        parts = [f"kernel {self.kernel}"] if self.kernel else []
-        parts += [f"block {self.block}"] if self.block is not None else []
-        parts += [f"thread {self.thread}"] if self.thread is not None else []
-        parts += [f"{self.source_file}:{self.source_line}"] if self.source_line else []
-        parts += [f"PTX line {self.ptx_line}: {self.instruction}"] if self.ptx_line else []
-        return ", ".join(parts)
+        fields = [f"kernel {self.kernel}"] if self.kernel else []
+        fields += [f"block {self.block}"] if self.block is not None else []
+        fields += [f"thread {self.thread}"] if self.thread is not None else []
+        fields += [f"{self.source_file}:{self.source_line}"] if self.source_line else []
+        fields += [f"PTX line {self.ptx_line}: {self.instruction}"] if self.ptx_line else []
+        return ", ".join(fields)
 
 
 class EmulatorError(RuntimeError):

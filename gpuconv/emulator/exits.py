@@ -22,7 +22,7 @@ def site_lines(compiled: Compiled) -> Any:
     if compiled.lines is not None:
         return compiled.lines
     items = compiled.program.sites
-    barriers = [item for item in items if item.op in ("bar", "barrier") or "sync" in item.parts]
+    barriers = [item for item in items if item.op in ("bar", "barrier") or "sync" in item.modifiers]
     if not barriers:
         return None
     home = barriers[0].source[0] if barriers[0].source else 0
@@ -46,9 +46,9 @@ def _returns(path: str | None, line: int) -> int:
         return EXIT_ALLOWED
     returns = [n.lineno for n in ast.walk(function) if isinstance(n, ast.Return) and n is not function.body[-1]]
     loops = [n for n in ast.walk(function) if isinstance(n, (ast.For, ast.While)) and _holds(n, line)]
-    before = any(r < line or any(_holds(loop, r) for loop in loops) for r in returns)
-    after = any(r >= line for r in returns)
-    return EXIT_ALLOWED * before | RETURN_FOLLOWS * after
+    may_have_returned = any(r < line or any(_holds(loop, r) for loop in loops) for r in returns)
+    may_return_later = any(r >= line for r in returns)
+    return EXIT_ALLOWED * may_have_returned | RETURN_FOLLOWS * may_return_later
 
 
 def _enclosing(path: str | None, line: int) -> _Function | None:

@@ -93,7 +93,7 @@ class _Inliner:
             elif item.op == "call":
                 self.call(item, names, depth)
             elif item.op == "ret" and end is not None:
-                jump = replace(item, parts=("bra",), operands=[Name(end)], guard=_guard(item.guard, names))
+                jump = replace(item, op="bra", modifiers=(), operands=[Name(end)], guard=_guard(item.guard, names))
                 self.items.append(jump)
             else:
                 self.items.append(_rename_operands(item, names, prefix))
@@ -105,11 +105,13 @@ class _Inliner:
         registers = [f"call{self.calls}:{k}" for k in range(len(bits))]
         self.registers |= dict(zip(registers, bits, strict=True))
         for register, argument in zip(registers[1:], arguments, strict=True):
-            load = replace(item, parts=("ld", "param", "b64"), operands=[Name(register), Address(Name(argument))])
+            load = replace(
+                item, op="ld", modifiers=("param", "b64"), operands=[Name(register), Address(Name(argument))]
+            )
             self.items.append(load)
-        self.items.append(replace(item, parts=(called,), operands=[Name(register) for register in registers]))
+        self.items.append(replace(item, op=called, modifiers=(), operands=[Name(register) for register in registers]))
         stored: list[Operand] = [Address(Name(results[0])), Name(registers[0])]
-        self.items.append(replace(item, parts=("st", "param", "b32"), operands=stored))
+        self.items.append(replace(item, op="st", modifiers=("param", "b32"), operands=stored))
 
     def call(self, item: Instruction, names: dict[str, str], depth: int) -> None:
         """`call (result), function, (arguments);` with both lists optional."""
@@ -173,18 +175,18 @@ def _rename_operands(item: Instruction, names: dict[str, str], prefix: str) -> I
 def starts_block(item: Instruction) -> bool:
     """Whether an instruction may wait for other lanes of its warp and therefore starts a basic block."""
     return item.op in ("bar", "barrier") or (
-        "sync" in item.parts and item.op in ("shfl", "vote", "match", "redux", "elect")
+        "sync" in item.modifiers and item.op in ("shfl", "vote", "match", "redux", "elect")
     )
 
 
 def ends_block(item: Instruction) -> bool:
     """Whether an instruction ends its basic block."""
-    return item.op in ("bra", "brx", "ret", "exit") or (item.op in ("bar", "barrier") and "warp" not in item.parts)
+    return item.op in ("bra", "brx", "ret", "exit") or (item.op in ("bar", "barrier") and "warp" not in item.modifiers)
 
 
 def is_reduction(item: Instruction) -> bool:
     """Whether an instruction is a barrier with a reduction, bar.red."""
-    return item.op in ("bar", "barrier") and "red" in item.parts
+    return item.op in ("bar", "barrier") and "red" in item.modifiers
 
 
 def _split(items: list[Instruction | str]) -> tuple[list[Block], dict[str, int]]:
@@ -201,10 +203,10 @@ def _split(items: list[Instruction | str]) -> tuple[list[Block], dict[str, int]]
         if ends_block(item):
             blocks.append(Block(len(blocks)))
             if is_reduction(item):
-                result = replace(item, parts=("bar_result", *item.parts[1:]), operands=item.operands[:1])
+                result = replace(item, op="bar_result", operands=item.operands[:1])
                 blocks[-1].instructions.append(result)
     if not blocks[-1].instructions or blocks[-1].instructions[-1].op not in ("ret", "exit"):
-        blocks[-1].instructions.append(Instruction(("ret",), [], None, 0, text="ret"))
+        blocks[-1].instructions.append(Instruction("ret", (), [], None, 0, text="ret"))
     return blocks, labels
 
 
@@ -230,7 +232,7 @@ def results_and_uses(item: Instruction) -> tuple[list[str], list[str]]:
     uses = [name for operand in operands for name in _names(operand)]
     if item.guard is not None:
         uses += [item.guard.name, *results]
-    if "cc" in item.parts:
+    if "cc" in item.modifiers:
         results = [*results, CARRY]
     if item.op in ("addc", "subc", "madc"):
         uses.append(CARRY)

@@ -79,19 +79,19 @@ def location_of(item: Instruction, kernel: str, files: dict[int, str]) -> Locati
 
 @functools.cache
 def _is_of_numba(file: str) -> bool:
-    parts = Path(file).parts
-    return any(pair in (("site-packages", "numba"), ("site-packages", "numba_cuda")) for pair in pairwise(parts))
+    components = Path(file).parts
+    return any(pair in (("site-packages", "numba"), ("site-packages", "numba_cuda")) for pair in pairwise(components))
 
 
 def readable(symbol: str) -> str:
     """Demangle a Numba symbol to the Python function's name."""
     match = re.match(r"_ZN(.*)", symbol)
-    parts, rest = [], match.group(1) if match else ""
+    components, rest = [], match.group(1) if match else ""
     while found := re.match(r"0*(\d+)", rest):
         length = int(found.group(1))
-        parts.append(rest[found.end() : found.end() + length])
+        components.append(rest[found.end() : found.end() + length])
         rest = rest[found.end() + length :]
-    names = [p for p in parts if p not in ("cudapy",)]
+    names = [p for p in components if p not in ("cudapy",)]
     return re.sub(r"_3clocals_3e", "<locals>", names[-1]) if names else symbol
 
 
@@ -227,10 +227,10 @@ def _granule(kernel: Kernel, shared: bool) -> int:
     for block in kernel.blocks:
         for item in block.instructions:
             if item.op in ("ld", "st", "atom", "red", "ldu"):
-                in_shared = any(p.startswith("shared") for p in item.parts)
-                generic = not any(p in ("global", "const", "local", "param") for p in item.parts) and not in_shared
+                in_shared = any(p.startswith("shared") for p in item.modifiers)
+                generic = not any(p in ("global", "const", "local", "param") for p in item.modifiers) and not in_shared
                 if in_shared == shared or generic:
-                    type_ = next(p for p in reversed(item.parts) if p in WIDTHS)
+                    type_ = next(p for p in reversed(item.modifiers) if p in WIDTHS)
                     smallest = min(smallest, WIDTHS[type_] // 8)
             elif item.op in ("ldmatrix", "cp"):
                 smallest = min(smallest, 4)

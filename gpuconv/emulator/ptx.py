@@ -52,7 +52,10 @@ Operand = Name | Immediate | Address | Vector
 class Instruction:
     """One instruction: `@!p ld.global.v4.f32 {a, b, c, d}, [x+16];`."""
 
-    parts: tuple[str, ...]
+    op: str
+    """First word of the opcode, such as ld."""
+    modifiers: tuple[str, ...]
+    """Its other words, such as global, v4 and f32."""
     operands: list[Operand]
     guard: Name | None
     line: int
@@ -61,11 +64,6 @@ class Instruction:
     text: str = ""
     callers: tuple[tuple[int, int], ...] = ()
     """(file number, line) of the calls by which inlined code was reached, the innermost first."""
-
-    @property
-    def op(self) -> str:
-        """First part of the opcode, such as ld."""
-        return self.parts[0]
 
 
 @dataclass

@@ -236,10 +236,10 @@ class _Reader(Declarations):
         if self.accept("@"):
             negated = self.accept("!")
             guard = Name(self.resolve(self.next()), negated=negated)
-        parts = tuple(self.next().replace("::", "_").split("."))
+        op, *modifiers = self.next().replace("::", "_").split(".")
         operands: list[Operand] = []
         while not self.accept(";"):
-            if parts[0] == "call" and self.accept("("):
+            if op == "call" and self.accept("("):
                 operands.append(self.list_to(")"))
             else:
                 operands.append(self.operand())
@@ -247,7 +247,7 @@ class _Reader(Declarations):
                 operands[-1] = Vector((operands[-1], self.operand()))
             self.accept(",")
         text = " ".join(self.tokens[first : self.i - 1])
-        return Instruction(parts, operands, guard, line, self.source, text, self.callers)
+        return Instruction(op, tuple(modifiers), operands, guard, line, self.source, text, self.callers)
 
     def list_to(self, end: str) -> Vector:
         items: list[Operand] = []

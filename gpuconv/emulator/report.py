@@ -81,9 +81,9 @@ class Report:
 
     def __str__(self) -> str:
         total = sum(self.classes.values())
-        parts = ", ".join(f"{name} {count}" for name, count in sorted(self.classes.items(), key=lambda c: -c[1]))
+        shares = ", ".join(f"{name} {count}" for name, count in sorted(self.classes.items(), key=lambda c: -c[1]))
         rows = [
-            f"{self.kernel}: {total} warp instructions ({parts})",
+            f"{self.kernel}: {total} warp instructions ({shares})",
             f"  shared memory: {_traffic(self.shared, 'wavefronts')}",
             f"  global memory: {_traffic(self.memory, 'sectors')}",
         ]
@@ -110,7 +110,7 @@ def report_of(compiled: Compiled, counts: Counts) -> Report:
         _count_block(report, classes, compiled, block, int(warps), int(threads))
     for item, row in zip(compiled.program.sites, counts.sites, strict=False):
         if row[s.REQUESTS]:
-            in_shared = item.op == "ldmatrix" or (item.op != "cp" and not _SHARED.isdisjoint(item.parts))
+            in_shared = item.op == "ldmatrix" or (item.op != "cp" and not _SHARED.isdisjoint(item.modifiers))
             line = _line(report, compiled, item)
             for traffic in (report, line):
                 (traffic.shared if in_shared else traffic.memory).add(row)
@@ -132,7 +132,7 @@ def class_of(item: Instruction) -> str:
     """Instruction class for the report."""
     if item.op in _CLASS_OF:
         return _CLASS_OF[item.op]
-    return "integer" if _FLOATS.isdisjoint(item.parts) else "float"
+    return "integer" if _FLOATS.isdisjoint(item.modifiers) else "float"
 
 
 def _line(report: Report, compiled: Compiled, item: Instruction) -> Line:

@@ -34,9 +34,9 @@ class Tokens:
                 raise EmulatorError("bad-ptx", message, Location(ptx_line=line))
             if match.lastgroup != "space":
                 joined = _JOINED.match(match.group())
-                parts = joined.groups() if joined else (match.group(),)
-                self.tokens += parts
-                self.lines += [line] * len(parts)
+                found = joined.groups() if joined else (match.group(),)
+                self.tokens += found
+                self.lines += [line] * len(found)
             line += match.group().count("\n")
             position = match.end()
         self.i = 0

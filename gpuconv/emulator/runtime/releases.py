@@ -140,8 +140,8 @@ def _publish(core, warp, lane, slot):
     # a release for all lanes of one instruction, none if nothing is new
     if release and _nothing_new(core, me, lane, release):
         return
-    together = release and get(release, _BLOCK) == get(core, s.BLOCK_ID)
-    if not (together and get(release, _WARP) == me and get(release, _TIME) == get(warp, s.TIME)):
+    same_block = release and get(release, _BLOCK) == get(core, s.BLOCK_ID)
+    if not (same_block and get(release, _WARP) == me and get(release, _TIME) == get(warp, s.TIME)):
         warps = get(core, s.WARPS)
         new = _new(core, _ROWS + 2 * warps)
         if new == 0:

@@ -84,13 +84,13 @@ def _run_turn(core, warp):
             return
         put(warp, s.PARKED, get(warp, s.PARKED) & ~mask)
         # execute the lanes at the lowest program counter
-        after = call_advance(get(core, s.ADVANCE), core, warp, int32(pc), int32(_low_32(mask)), int32(mask == live))
-        if after == s.YIELD:
+        next_pc = call_advance(get(core, s.ADVANCE), core, warp, int32(pc), int32(_low_32(mask)), int32(mask == live))
+        if next_pc == s.YIELD:
             return
-        if after >= 0:
+        if next_pc >= 0:
             for lane in range(s.LANES):
                 if (mask >> lane) & 1:
-                    write_i32(warp + s.PC + 4 * lane, after)
+                    write_i32(warp + s.PC + 4 * lane, next_pc)
         if get(core, s.TURN_LEFT) <= 0:
             # the turn of lanes further on comes next: one of them may hold the lock that these poll
             further = int64(0)

@@ -121,8 +121,8 @@ def options_of(kernel: Any) -> dict[str, Any]:
     """Options of `@cuda.jit` that the compiler takes, with Numba's defaults."""
     from numba.cuda.core import config
 
-    given = getattr(kernel, "targetoptions", {})
-    found = {name: given.get(name) for name in ("debug", "opt", "fastmath", "launch_bounds")}
+    chosen_options = getattr(kernel, "targetoptions", {})
+    found = {name: chosen_options.get(name) for name in ("debug", "opt", "fastmath", "launch_bounds")}
     found["debug"] = bool(config.CUDA_DEBUGINFO_DEFAULT if found["debug"] is None else found["debug"])
     found["opt"] = bool(config.OPT != 0 if found["opt"] is None else found["opt"])
     found["fastmath"] = found["fastmath"] or False

@@ -27,11 +27,11 @@ _KEPT: "weakref.WeakKeyDictionary[Any, tuple[Any, Reached, str]]" = weakref.Weak
 def fingerprint(kernel: Any, types: tuple[Any, ...], *options: Any) -> str | None:
     """Hash of a kernel, of the types of its arguments and of options; None if something cannot be hashed safely."""
     try:
-        parts = (_kernel_hash(kernel), _types_hash(types), *map(repr, options))
+        texts = (_kernel_hash(kernel), _types_hash(types), *map(repr, options))
     except (UnhashableError, RecursionError):
         return None
     hasher = Hasher()
-    hasher.text(*parts)
+    hasher.text(*texts)
     return hasher.digest.hexdigest()
 
 

@@ -34,10 +34,10 @@ class Hasher:
         self.depth = 0
         self.reached = Reached()
 
-    def text(self, *parts: object) -> None:
+    def text(self, *fields: object) -> None:
         """Add texts, each with its length, so that ("ab", "c") is not ("a", "bc")."""
-        for part in parts:
-            data = part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogatepass")
+        for value in fields:
+            data = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
             self.digest.update(len(data).to_bytes(8, "little") + data)
 
     def add(self, value: Any, names: tuple[str, ...] = ()) -> None:

@@ -82,13 +82,13 @@ def mapping(hasher: Hasher, value: Any, names: Names) -> None:
 def unordered(hasher: Hasher, value: Any, names: Names) -> None:
     """A set: its elements' hashes in sorted order."""
     hasher.reached.mutable |= isinstance(value, set)
-    parts = []
+    digests = []
     for item in value:
         one = Hasher()
         one.reached = hasher.reached
         one.add(item, names)
-        parts.append(one.digest.digest())
-    hasher.text(len(parts), *sorted(parts))
+        digests.append(one.digest.digest())
+    hasher.text(len(digests), *sorted(digests))
 
 
 @adds(functools.partial)

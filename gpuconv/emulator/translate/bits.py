@@ -13,7 +13,7 @@ def count_bits(code: Code, item: Instruction) -> None:
     bits, v = WIDTHS[type_], vector(type_)
     a = code.read(item.operands[1], type_)
     if item.op == "bfind":
-        shift_ = "_shift" if "shiftamt" in item.parts else ""
+        shift_ = "_shift" if "shiftamt" in item.modifiers else ""
         code.write(item.operands[0], code.lanewise(f"bfind{shift_}_{type_}", "u32", (a, type_)), "u32")
         return
     if item.op == "brev":
@@ -33,8 +33,8 @@ def count_bits(code: Code, item: Instruction) -> None:
 def bit_fields(code: Code, item: Instruction) -> None:
     """Operations that call a scalar function of runtime/lanes.py."""
     type_ = first_type(item)
-    modes = [p for p in item.parts[1:] if p in ("f4e", "b4e", "rc8", "ecl", "ecr", "rc16", "wrap", "clamp", "lo", "hi")]
-    types = [p for p in item.parts[1:] if p in WIDTHS]
+    modes = [p for p in item.modifiers if p in ("f4e", "b4e", "rc8", "ecl", "ecr", "rc16", "wrap", "clamp", "lo", "hi")]
+    types = [p for p in item.modifiers if p in WIDTHS]
     name = "_".join([item.op, *types, *modes])
     kinds = {"bfe": [type_, "u32", "u32"], "bfi": [type_, type_, "u32", "u32"]}.get(item.op)
     kinds = kinds or [type_ if k < 2 or item.op != "dp4a" else "b32" for k in range(len(item.operands) - 1)]

@@ -172,7 +172,7 @@ class Code:
 
     def flushed(self, value: str, item: Instruction, type_: str) -> str:
         """Flush subnormals to signed zeros if the instruction has .ftz."""
-        if "ftz" not in item.parts or type_ != "f32":
+        if "ftz" not in item.modifiers or type_ != "f32":
             return value
         bits = self.op(f"bitcast <32 x float> {value} to <32 x i32>")
         exponent = self.op(f"and <32 x i32> {bits}, {constant(0x7F800000, 32)}")
@@ -183,7 +183,7 @@ class Code:
 
     def saturated(self, value: str, item: Instruction, type_: str) -> str:
         """Clamp to [0, 1], NaN to 0, if the instruction has .sat."""
-        if "sat" not in item.parts:
+        if "sat" not in item.modifiers:
             return value
         v, zero = vector(type_), "zeroinitializer"
         one = "splat (float 1.0)" if type_ == "f32" else "splat (double 1.0)"

@@ -59,14 +59,14 @@ def ret(code: Code, item: Instruction) -> None:
 @instruction("bar", "barrier")
 def barrier(code: Code, item: Instruction) -> None:
     """bar.sync, bar.arrive, bar.red; bar.warp.sync."""
-    if "warp" in item.parts:
+    if "warp" in item.modifiers:
         code.wait_for(code.read(item.operands[0], "b32"))
         code.helper("synchronize warp", "void", [("ptr", "%c"), ("ptr", "%w")])
         return
     if code.guard is not None:
         raise code.unsupported()
     kinds = {"popc": 2, "and": 3, "or": 4}
-    kind = 1 if "arrive" in item.parts else next((kinds[p] for p in item.parts if p in kinds), 0)
+    kind = 1 if "arrive" in item.modifiers else next((kinds[p] for p in item.modifiers if p in kinds), 0)
     operands = list(item.operands[1:] if is_reduction(item) else item.operands)
     predicate = code.read(operands.pop(), "pred") if is_reduction(item) else constant(0, 1)
     barrier_, count = [code.read(operands[k], "b32") if len(operands) > k else constant(0, 32) for k in range(2)]
@@ -75,19 +75,19 @@ def barrier(code: Code, item: Instruction) -> None:
     code.scratch = 0
     pointers = [code.spill(value, "<32 x i32>") for value in (barrier_, count)]
     bits = code.op(f"bitcast <32 x i1> {predicate} to i32")
-    after = code.helper(
+    next_pc = code.helper(
         "bar_sync", "i32",
         [("ptr", "%c"), ("ptr", "%w"), ("ptr", pointers[0]), ("ptr", pointers[1]), ("i32", bits), ("i32", "%mask"),
          ("i32", str(kind)), ("i32", str(code.program.site(item))), ("i32", str(code.block.number))],
     )  # fmt: skip
-    code.put(f"ret i32 {after}")
+    code.put(f"ret i32 {next_pc}")
 
 
 @instruction("bar_result")
 def barrier_result(code: Code, item: Instruction) -> None:
     """Result of bar.red, read after the barrier."""
     value = code.op(f"load i64, ptr {code.frame(8 * s.RESULT)}")
-    if "popc" in item.parts:
+    if "popc" in item.modifiers:
         code.write(item.operands[0], code.splat(code.op(f"trunc i64 {value} to i32"), "i32"), "u32")
     else:
         code.write(item.operands[0], code.splat(code.op(f"trunc i64 {value} to i1"), "i1"), "pred")
@@ -105,10 +105,10 @@ def trap(code: Code, item: Instruction) -> None:
 @instruction("membar", "fence")
 def fence(code: Code, item: Instruction) -> None:
     """Memory fences: execution in order needs none, but the race detector follows what they publish."""
-    if "proxy" in item.parts or "mbarrier_init" in item.parts:
+    if "proxy" in item.modifiers or "mbarrier_init" in item.modifiers:
         return
     code.program.has_fences = code.program.has_strong = True
-    scope = s.CTA if "cta" in item.parts else s.GPU
+    scope = s.CTA if "cta" in item.modifiers else s.GPU
     code.helper("fence", "void", [("ptr", "%c"), ("ptr", "%w"), ("i32", code.guarded_mask()), ("i32", str(scope))])
 
 

@@ -40,15 +40,15 @@ def _unpack(code: Code, target: Vector, value: str, bits: int) -> None:
 @instruction("cvt")
 def cvt(code: Code, item: Instruction) -> None:
     """Convert from the last type of the opcode to the one before it."""
-    types = [p for p in item.parts[1:] if p in WIDTHS]
+    types = [p for p in item.modifiers if p in WIDTHS]
     target, source = types[0], types[-1]
     if target in ("f16x2", "bf16x2"):
         _pack(code, item, target.removesuffix("x2"))
         return
     if target == "tf32":
         a = code.read(item.operands[1], "f32")
-        mode = next((m for m in ("rna", "rz") if m in item.parts), "rn")
-        relu = "_relu" if "relu" in item.parts else ""
+        mode = next((m for m in ("rna", "rz") if m in item.modifiers), "rn")
+        relu = "_relu" if "relu" in item.modifiers else ""
         code.write(item.operands[0], code.lanewise(f"tf32_{mode}{relu}", "b32", (a, "f32")), "b32")
         return
     floating = ("f16", "bf16", "f32", "f64")
@@ -76,7 +76,7 @@ _WHOLE = {"rni": "roundeven", "rzi": "trunc", "rmi": "floor", "rpi": "ceil"}
 
 def _float_to_integer(code: Code, item: Instruction, value: str, wide: str, target: str) -> str:
     """Round to an integer and saturate; NaN gives 0, or 2^63 for 64-bit targets."""
-    mode = next(p for p in item.parts if p in _INTEGER_ROUNDINGS)
+    mode = next(p for p in item.modifiers if p in _INTEGER_ROUNDINGS)
     whole = code.intrinsic(f"llvm.{_WHOLE[mode]}.v32{wide}", vector(wide), value)
     name = f"llvm.fpto{'s' if target[0] == 's' else 'u'}i.sat.v32i{WIDTHS[target]}.v32{wide}"
     code.program.intrinsic(f"{vector(target)} @{name}({vector(wide)})")
@@ -88,8 +88,8 @@ def _float_to_integer(code: Code, item: Instruction, value: str, wide: str, targ
 
 
 def _float_to_float(code: Code, item: Instruction, value: str, wide: str, source: str, target: str) -> None:
-    mode = next((p for p in item.parts if p in _INTEGER_ROUNDINGS), None)
-    rounding = next((p for p in item.parts if p in _ROUNDINGS), "rn")
+    mode = next((p for p in item.modifiers if p in _INTEGER_ROUNDINGS), None)
+    rounding = next((p for p in item.modifiers if p in _ROUNDINGS), "rn")
     if mode:
         value = code.intrinsic(f"llvm.{_WHOLE[mode]}.v32{wide}", vector(wide), value)
     if target == "f64" and wide == "f32":
@@ -101,7 +101,7 @@ def _float_to_float(code: Code, item: Instruction, value: str, wide: str, source
             value = code.lanewise(f"narrow_{rounding}_f32_f64", "f32", (value, "f64"))
     elif target in ("f16", "bf16"):
         value = code.saturated(value, item, wide)
-        relu = "_relu" if "relu" in item.parts else ""
+        relu = "_relu" if "relu" in item.modifiers else ""
         result = code.lanewise(f"narrow_{rounding}{relu}_{target}_{wide}", "b16", (value, wide))
         code.write(item.operands[0], result, "b16")
         return
@@ -110,7 +110,7 @@ def _float_to_float(code: Code, item: Instruction, value: str, wide: str, source
 
 
 def _integer_to_float(code: Code, item: Instruction, source: str, target: str) -> None:
-    rounding = next((p for p in item.parts if p in _ROUNDINGS), "rn")
+    rounding = next((p for p in item.modifiers if p in _ROUNDINGS), "rn")
     a = code.read(item.operands[1], source)
     if target in FLOATS and rounding == "rn":
         operation = "sitofp" if source[0] == "s" else "uitofp"
@@ -126,7 +126,7 @@ def _integer_to_float(code: Code, item: Instruction, source: str, target: str) -
 
 def _integer_to_integer(code: Code, item: Instruction, source: str, target: str) -> None:
     a = code.read(item.operands[1], source)
-    if "sat" in item.parts:
+    if "sat" in item.modifiers:
         a = _clamped(code, a, source, target)
         if WIDTHS[source] != WIDTHS[target]:
             change = "trunc" if WIDTHS[source] > WIDTHS[target] else "sext" if source[0] == "s" else "zext"
@@ -156,8 +156,8 @@ def _range(type_: str) -> tuple[int, int]:
 
 def _pack(code: Code, item: Instruction, type_: str) -> None:
     """cvt.rn.f16x2.f32 d, a, b: a in the high half, b in the low one."""
-    rounding = "rz" if "rz" in item.parts else "rn"
-    relu = "_relu" if "relu" in item.parts else ""
+    rounding = "rz" if "rz" in item.modifiers else "rn"
+    relu = "_relu" if "relu" in item.modifiers else ""
     halves = []
     for operand in item.operands[1:3]:
         value = code.read(operand, "f32")
@@ -173,12 +173,12 @@ _WINDOWS = {"shared": s.SHARED_WINDOW, "shared_cta": s.SHARED_WINDOW, "local": s
 @instruction("cvta")
 def cvta(code: Code, item: Instruction) -> None:
     """Convert an address of a state space to a generic one, or back (.to)."""
-    space = item.parts[2] if "to" in item.parts else item.parts[1]
-    type_ = "u32" if "u32" in item.parts else "u64"
+    space = item.modifiers[1] if "to" in item.modifiers else item.modifiers[0]
+    type_ = "u32" if "u32" in item.modifiers else "u64"
     value = code.read(item.operands[1], type_)
     base = _WINDOWS.get(space, 0) << s.SPACE_SHIFT
     if base and type_ == "u64":
-        operation = "sub" if "to" in item.parts else "add"
+        operation = "sub" if "to" in item.modifiers else "add"
         value = code.op(f"{operation} <32 x i64> {value}, {constant(base, 64)}")
     code.write(item.operands[0], value, type_)
 
@@ -187,7 +187,7 @@ def cvta(code: Code, item: Instruction) -> None:
 def isspacep(code: Code, item: Instruction) -> None:
     """Test whether a generic address belongs to a state space."""
     window = code.op(f"lshr <32 x i64> {code.read(item.operands[1], 'u64')}, {constant(s.SPACE_SHIFT, 64)}")
-    space = item.parts[1]
+    space = item.modifiers[0]
     if space in _WINDOWS:
         found = code.op(f"icmp eq <32 x i64> {window}, {constant(_WINDOWS[space], 64)}")
     else:

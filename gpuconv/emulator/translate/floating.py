@@ -17,9 +17,9 @@ _BINARY = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 def float_arithmetic(code: Code, item: Instruction, type_: str) -> None:
     """add, sub, mul, fma, mad, div, min, max, abs, neg of a floating-point type."""
     operands = item.operands[1:]
-    rounding = next((p for p in item.parts if p in _ROUNDINGS), None)
+    rounding = next((p for p in item.modifiers if p in _ROUNDINGS), None)
     if type_ in ("f16", "bf16", "f16x2", "bf16x2"):
-        kept = [m for m in ("NaN", "xorsign", "sat", "relu", "ftz") if m in item.parts]
+        kept = [m for m in ("NaN", "xorsign", "sat", "relu", "ftz") if m in item.modifiers]
         narrow_arithmetic(code, item, type_, ["fma" if item.op == "mad" else item.op, *kept])
         return
     values = [code.flushed(code.read(o, type_), item, type_) for o in operands]
@@ -44,9 +44,9 @@ def float_arithmetic(code: Code, item: Instruction, type_: str) -> None:
 def _extreme(code: Code, item: Instruction, values: list[str], type_: str) -> str:
     """min, max: a number wins over NaN unless .NaN; -0 is less than +0; NaN is the canonical one."""
     v, bits = vector(type_), WIDTHS[type_]
-    if "xorsign" in item.parts:
+    if "xorsign" in item.modifiers:
         raise code.unsupported()
-    name = f"llvm.{item.op}imum{'' if 'NaN' in item.parts else 'num'}.v32{type_}"
+    name = f"llvm.{item.op}imum{'' if 'NaN' in item.modifiers else 'num'}.v32{type_}"
     result = values[0]
     for value in values[1:]:
         result = code.intrinsic(name, v, result, value)
@@ -66,9 +66,9 @@ def narrow_arithmetic(code: Code, item: Instruction, type_: str, name: list[str]
         return
     halves = []
     for shift in (0, 16):
-        parts = [code.op(f"lshr <32 x i32> {x}, {constant(shift, 32)}") for x in values]
-        parts = [code.op(f"trunc <32 x i32> {x} to <32 x i16>") for x in parts]
-        result = code.lanewise(function, "b16", *((x, "b16") for x in parts))
+        lanes = [code.op(f"lshr <32 x i32> {x}, {constant(shift, 32)}") for x in values]
+        lanes = [code.op(f"trunc <32 x i32> {x} to <32 x i16>") for x in lanes]
+        result = code.lanewise(function, "b16", *((x, "b16") for x in lanes))
         halves.append(code.op(f"zext <32 x i16> {result} to <32 x i32>"))
     high = code.op(f"shl <32 x i32> {halves[1]}, {constant(16, 32)}")
     code.write(item.operands[0], code.op(f"or <32 x i32> {halves[0]}, {high}"), "b32")
@@ -94,7 +94,7 @@ def functions(code: Code, item: Instruction) -> None:
         narrow_arithmetic(code, item, type_, [item.op])
         return
     a = code.flushed(code.read(item.operands[1], type_), item, type_)
-    rounding = next((p for p in item.parts if p in _ROUNDINGS), None)
+    rounding = next((p for p in item.modifiers if p in _ROUNDINGS), None)
     v = vector(type_)
     if rounding:
         result = code.lanewise(f"{item.op}_{rounding}_{type_}", type_, (a, type_))
@@ -136,4 +136,4 @@ def signs(code: Code, item: Instruction) -> None:
             f"and <32 x i1> {code.op(f'icmp ult {v} {size}, {low}')}, {code.op(f'icmp ne {v} {size}, zeroinitializer')}"
         ),
     }
-    code.write(item.operands[0], tests[item.parts[1]](), "pred")
+    code.write(item.operands[0], tests[item.modifiers[0]](), "pred")

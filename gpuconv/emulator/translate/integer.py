@@ -16,7 +16,7 @@ def arithmetic(code: Code, item: Instruction) -> None:
     type_ = first_type(item)
     if type_ in ("f32", "f64", "f16", "bf16", "f16x2", "bf16x2"):
         float_arithmetic(code, item, type_)
-    elif "cc" in item.parts:
+    elif "cc" in item.modifiers:
         with_carry(code, item)
     elif item.op in ("mul", "mad"):
         _multiply(code, item, type_)
@@ -38,9 +38,9 @@ def _integer(code: Code, item: Instruction, type_: str) -> None:
         b = code.read(item.operands[2], type_)
         name = f"llvm.{'s' if type_[0] == 's' else 'u'}{item.op}.v32i{WIDTHS[type_]}"
         result = code.intrinsic(name, v, a, b)
-        if "relu" in item.parts:
+        if "relu" in item.modifiers:
             result = code.intrinsic(name.replace("min", "max"), v, result, "zeroinitializer")
-    elif item.op in ("add", "sub") and "sat" in item.parts:
+    elif item.op in ("add", "sub") and "sat" in item.modifiers:
         b = code.read(item.operands[2], type_)
         result = code.intrinsic(f"llvm.s{item.op}.sat.v32i32", v, a, b)
     elif type_ in ("u16x2", "s16x2"):
@@ -56,14 +56,14 @@ def _product(code: Code, item: Instruction, type_: str) -> tuple[str, str]:
     bits, sign = WIDTHS[type_], "sext" if type_[0] == "s" else "zext"
     a, b = code.read(item.operands[1], type_), code.read(item.operands[2], type_)
     v = vector(type_)
-    if "wide" not in item.parts and "hi" not in item.parts:
+    if "wide" not in item.modifiers and "hi" not in item.modifiers:
         return code.op(f"mul {v} {a}, {b}"), type_
     if bits == 64:
         return code.lanewise(f"mul_hi_{type_}", type_, (a, type_), (b, type_)), type_
     double = f"{type_[0]}{2 * bits}"
     wide = [code.op(f"{sign} {v} {x} to {vector(double)}") for x in (a, b)]
     product = code.op(f"mul {vector(double)} {wide[0]}, {wide[1]}")
-    if "wide" in item.parts:
+    if "wide" in item.modifiers:
         return product, double
     high = code.op(f"lshr {vector(double)} {product}, {constant(bits, 2 * bits)}")
     return code.op(f"trunc {vector(double)} {high} to {v}"), type_
@@ -72,7 +72,7 @@ def _product(code: Code, item: Instruction, type_: str) -> tuple[str, str]:
 def _multiply(code: Code, item: Instruction, type_: str) -> None:
     product, result = _product(code, item, type_)
     if item.op == "mad":
-        if "sat" in item.parts:
+        if "sat" in item.modifiers:
             c = code.read(item.operands[3], result)
             product = code.intrinsic("llvm.sadd.sat.v32i32", vector(result), product, c)
         else:
@@ -91,14 +91,14 @@ def multiply_24(code: Code, item: Instruction) -> None:
         low = code.op(f"{shift} <32 x i32> {high}, {constant(8, 32)}")
         wide.append(code.op(f"{extend} <32 x i32> {low} to <32 x i64>"))
     product = code.op(f"mul <32 x i64> {wide[0]}, {wide[1]}")
-    if "hi" in item.parts:
+    if "hi" in item.modifiers:
         product = code.op(f"lshr <32 x i64> {product}, {constant(16, 64)}")
     result = code.op(f"trunc <32 x i64> {product} to <32 x i32>")
     if item.op == "mad24":
         c = code.read(item.operands[3], type_)
         result = (
             code.intrinsic("llvm.sadd.sat.v32i32", "<32 x i32>", result, c)
-            if "sat" in item.parts
+            if "sat" in item.modifiers
             else code.op(f"add <32 x i32> {result}, {c}")
         )
     code.write(item.operands[0], result, type_)
@@ -129,7 +129,7 @@ def with_carry(code: Code, item: Instruction) -> None:
         carry = code.op(f"zext <32 x i1> {code.register(CARRY)} to {wide}")
         total = code.op(f"{operation} {wide} {total}, {carry}")
     code.write(item.operands[0], code.op(f"trunc {wide} {total} to {vector(type_)}"), type_)
-    if "cc" in item.parts:
+    if "cc" in item.modifiers:
         high = code.op(f"lshr {wide} {total}, {constant(bits, 2 * bits)}")
         code.write(Name(CARRY), code.op(f"trunc {wide} {high} to <32 x i1>"), "pred")
 
@@ -178,14 +178,14 @@ def shift(code: Code, item: Instruction) -> None:
 def funnel_shift(code: Code, item: Instruction) -> None:
     """The high (.l) or low (.r) half of {b, a} shifted; amounts wrap or clamp at 32."""
     low, high, n = (code.read(o, "b32") for o in item.operands[1:4])
-    if "clamp" in item.parts:
+    if "clamp" in item.modifiers:
         n = code.intrinsic("llvm.umin.v32i32", "<32 x i32>", n, constant(32, 32))
     else:
         n = code.op(f"and <32 x i32> {n}, {constant(31, 32)}")
     wide = [code.op(f"zext <32 x i32> {x} to <32 x i64>") for x in (low, high, n)]
     upper = code.op(f"shl <32 x i64> {wide[1]}, {constant(32, 64)}")
     both = code.op(f"or <32 x i64> {upper}, {wide[0]}")
-    if "l" in item.parts:
+    if "l" in item.modifiers:
         moved = code.op(f"shl <32 x i64> {both}, {wide[2]}")
         moved = code.op(f"lshr <32 x i64> {moved}, {constant(32, 64)}")
     else:
@@ -198,7 +198,7 @@ _COMPARE = {"eq": "eq", "ne": "ne", "lt": "lt", "le": "le", "gt": "gt", "ge": "g
 
 
 def _comparison(code: Code, item: Instruction, type_: str) -> str:
-    kind = item.parts[1]
+    kind = item.modifiers[0]
     if type_ in FLOATS or type_ in ("f16", "bf16"):
         return compare_floats(code, item, type_, kind)
     a, b = code.read(item.operands[1], type_), code.read(item.operands[2], type_)
@@ -210,7 +210,7 @@ def _comparison(code: Code, item: Instruction, type_: str) -> str:
 def set_predicate(code: Code, item: Instruction) -> None:
     """`setp.lt.and.s32 p|q, a, b, c`: p = (a < b) and c, q = not (a < b) and c."""
     found = _comparison(code, item, last_type(item))
-    combine = next((p for p in item.parts[2:] if p in ("and", "or", "xor")), None)
+    combine = next((p for p in item.modifiers[1:] if p in ("and", "or", "xor")), None)
     opposite = code.op(f"xor <32 x i1> {found}, {constant(1, 1)}")
     if combine:
         c = code.read(item.operands[3], "pred")

@@ -24,18 +24,18 @@ def address_lanes(code: Code, operand: Operand) -> str:
 
 def space_of(item: Instruction) -> str:
     """State space of an access, generic if it names none."""
-    return next((_SPACES[p] for p in item.parts if p in _SPACES), "generic")
+    return next((_SPACES[p] for p in item.modifiers if p in _SPACES), "generic")
 
 
 def order_of(code: Code, item: Instruction) -> str:
     """Memory order of an access: weak, strong (volatile, relaxed, acquire), or release and its scope."""
-    if item.op in ("ld", "st") and _STRONG.isdisjoint(item.parts):
+    if item.op in ("ld", "st") and _STRONG.isdisjoint(item.modifiers):
         return "weak"
     code.program.has_strong = True
-    if _RELEASE.isdisjoint(item.parts):
+    if _RELEASE.isdisjoint(item.modifiers):
         return "strong"
     code.program.has_fences = True
-    return "release_cta" if "cta" in item.parts else "release_gpu"
+    return "release_cta" if "cta" in item.modifiers else "release_gpu"
 
 
 def elements(operand: Operand) -> list[Operand]:
@@ -83,7 +83,7 @@ def load(code: Code, item: Instruction) -> None:
             return
     if bits == 128:
         raise code.unsupported()
-    space = "local" if "param" in item.parts else space_of(item)
+    space = "local" if "param" in item.modifiers else space_of(item)
     rows = access(code, item, address, f"load {space} {bits // 8} {order_of(code, item)}", [""] * len(targets), bits)
     for target, row in zip(targets, rows, strict=True):
         value = code.op(f"load <32 x i{bits}>, ptr {row}, align {min(64, 4 * bits)}")
@@ -108,7 +108,7 @@ def store(code: Code, item: Instruction) -> None:
     if bits == 128:
         raise code.unsupported()
     values = [code.raw(o, type_) for o in elements(item.operands[1])]
-    space = "local" if "param" in item.parts else space_of(item)
+    space = "local" if "param" in item.modifiers else space_of(item)
     access(code, item, item.operands[0], f"store {space} {bits // 8} {order_of(code, item)}", values, bits)
 
 
@@ -124,12 +124,12 @@ _OPERATIONS = ("add", "exch", "min", "max", "cas", "and", "or", "xor", "inc", "d
 def atomic(code: Code, item: Instruction) -> None:
     """`atom.global.add.f32 old, [x], value`; `red` without the old value. Lanes run in ascending order."""
     type_ = last_type(item)
-    if any(p in item.parts for p in ("v2", "v4", "v8")) or WIDTHS[type_] > 64:
+    if any(p in item.modifiers for p in ("v2", "v4", "v8")) or WIDTHS[type_] > 64:
         raise code.unsupported()
     bits = WIDTHS[type_]
     operands = list(item.operands)
     target = operands.pop(0) if item.op == "atom" else None
-    operation = next(p for p in item.parts if p in _OPERATIONS)
+    operation = next(p for p in item.modifiers if p in _OPERATIONS)
     values = [code.raw(o, type_) for o in operands[1:]]
     values += [""] * (2 - len(values)) + [""]
     kind = type_ if operation not in ("exch", "cas", "and", "or", "xor") else f"b{bits}"

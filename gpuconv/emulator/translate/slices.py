@@ -31,4 +31,4 @@ def loaded(kernel: Kernel) -> frozenset[str]:
 
 
 def _loads(item: Instruction) -> bool:
-    return item.op == "atom" or (item.op in ("ld", "ldu") and _SPACES.isdisjoint(item.parts))
+    return item.op == "atom" or (item.op in ("ld", "ldu") and _SPACES.isdisjoint(item.modifiers))

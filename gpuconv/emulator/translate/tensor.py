@@ -11,13 +11,13 @@ from .values import constant
 @instruction("cp")
 def copy(code: Code, item: Instruction) -> None:
     """cp.async of 4, 8 or 16 bytes, commit_group, wait_group. Bulk copies (TMA) are not modeled."""
-    parts = item.parts
-    if parts[1] != "async" or "bulk" in parts or "mbarrier" in parts:
+    modifiers = item.modifiers
+    if modifiers[0] != "async" or "bulk" in modifiers or "mbarrier" in modifiers:
         raise code.unsupported()
     mask = code.guarded_mask()
-    if "commit_group" in parts:
+    if "commit_group" in modifiers:
         code.helper("commit", "void", [("ptr", "%w"), ("i32", mask)])
-    elif "wait_group" in parts or "wait_all" in parts:
+    elif "wait_group" in modifiers or "wait_all" in modifiers:
         operand = item.operands[0] if item.operands else Immediate(-1, "int")
         if not isinstance(operand, Immediate):
             raise code.unsupported()
@@ -30,7 +30,7 @@ def _issue(code: Code, item: Instruction, mask: str) -> None:
     size = item.operands[2]
     if not isinstance(size, Immediate):
         raise code.unsupported()
-    hinted = any("cache_hint" in p for p in item.parts)
+    hinted = any("cache_hint" in p for p in item.modifiers)
     source_size = item.operands[3 : len(item.operands) - hinted]
     wanted = code.read(source_size[0], "u32") if source_size else constant(size.value, 32)
     code.program.has_copies = True
@@ -47,7 +47,7 @@ def _issue(code: Code, item: Instruction, mask: str) -> None:
 @instruction("ldmatrix")
 def ldmatrix(code: Code, item: Instruction) -> None:
     """`ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {a, b, c, d}, [x]`."""
-    if "m8n8" not in item.parts or "b16" not in item.parts:
+    if "m8n8" not in item.modifiers or "b16" not in item.modifiers:
         raise code.unsupported()
     targets = elements(item.operands[0])
     code.scratch = 0
@@ -56,7 +56,7 @@ def ldmatrix(code: Code, item: Instruction) -> None:
     code.helper(
         "ldmatrix", "void",
         [("ptr", "%c"), ("ptr", "%w"), ("ptr", addresses), ("ptr", rows[0]), ("i32", code.guarded_mask()),
-         ("i32", access_site(code, item)), ("i32", str(len(targets))), ("i32", str(int("trans" in item.parts)))],
+         ("i32", access_site(code, item)), ("i32", str(len(targets))), ("i32", str(int("trans" in item.modifiers)))],
     )  # fmt: skip
     _results(code, targets, rows)
 
@@ -71,8 +71,8 @@ _SHAPES = {
 @instruction("mma")
 def mma(code: Code, item: Instruction) -> None:
     """`mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 d, a, b, c`."""
-    d_type, a_type, b_type, c_type = item.parts[-4:]
-    shape = next((p for p in item.parts if p.startswith("m16n8k")), "")
+    d_type, a_type, b_type, c_type = item.modifiers[-4:]
+    shape = next((p for p in item.modifiers if p.startswith("m16n8k")), "")
     if (shape, a_type) not in _SHAPES or a_type != b_type or not {d_type, c_type} <= {"f16", "f32"}:
         raise code.unsupported()
     code.scratch = 0

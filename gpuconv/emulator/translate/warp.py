@@ -7,7 +7,7 @@ from .groups import instruction, last_type
 
 def _members(code: Code, item: Instruction) -> None:
     """Wait for the lanes of the member mask if the instruction is .sync."""
-    if "sync" in item.parts:
+    if "sync" in item.modifiers:
         code.wait_for(code.read(item.operands[-1], "b32"))
 
 
@@ -16,7 +16,9 @@ def shuffle(code: Code, item: Instruction) -> None:
     """`shfl.sync.down.b32 d|p, a, b, c, members`: p says whether the source lane was in range."""
     _members(code, item)
     target = item.operands[0]
-    mode = {"up": 0, "down": 1, "bfly": 2, "idx": 3}[next(p for p in item.parts if p in ("up", "down", "bfly", "idx"))]
+    mode = {"up": 0, "down": 1, "bfly": 2, "idx": 3}[
+        next(p for p in item.modifiers if p in ("up", "down", "bfly", "idx"))
+    ]
     values = [code.read(o, "b32") for o in item.operands[1:4]]
     code.scratch = 0
     pointers = [code.spill(v, "<32 x i32>") for v in values]
@@ -38,13 +40,13 @@ def vote(code: Code, item: Instruction) -> None:
     predicate = code.read(item.operands[1], "pred")
     mask = code.guarded_mask()
     lanes = code.op(f"and i32 {code.op(f'bitcast <32 x i1> {predicate} to i32')}, {mask}")
-    if "ballot" in item.parts:
+    if "ballot" in item.modifiers:
         code.write(item.operands[0], code.splat(lanes, "i32"), "b32")
         return
     every, some = code.op(f"icmp eq i32 {lanes}, {mask}"), code.op(f"icmp ne i32 {lanes}, 0")
-    if "all" in item.parts:
+    if "all" in item.modifiers:
         result = every
-    elif "any" in item.parts:
+    elif "any" in item.modifiers:
         result = some
     else:
         result = code.op(f"or i1 {every}, {code.op(f'xor i1 {some}, true')}")
@@ -81,7 +83,7 @@ def match(code: Code, item: Instruction) -> None:
     type_ = last_type(item)
     target = item.operands[0]
     value = code.read(item.operands[1], type_)
-    mode = "_".join(p for p in item.parts[1:] if p not in ("sync", "NaN"))
+    mode = "_".join(p for p in item.modifiers if p not in ("sync", "NaN"))
     code.scratch = 0
     pointer = code.spill(value, f"<32 x {'i64' if '64' in type_ else 'float' if type_ == 'f32' else 'i32'}>")
     out = code.spill("", "")
