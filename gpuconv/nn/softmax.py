@@ -2,7 +2,7 @@
 
 from ..core.shapes import integer
 from ..loss.softmax import log_softmax, log_softmax_grad, softmax, softmax_grad
-from .activations import Activation
+from .activation import Activation
 
 
 class _AlongAxis(Activation):

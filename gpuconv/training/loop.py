@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.device import Array, to_device, to_host
 from ..core.shapes import natural, positive
-from ..nn.losses import Loss
+from ..nn.loss import Loss
 from ..nn.module import Module
 from ..optim import lr_scheduler
 from .augment import shifted
@@ -221,8 +221,8 @@ def _step(model: Module, loss: Loss, optimizer: Optimizer, images: Any, target: 
 class _Meter:
     """Figures of an epoch, read from the device every few batches: each reading waits for the kernels."""
 
-    def __init__(self, epoch: int, before: int, total: int, report: Callable[[Progress], None] | None) -> None:
-        self.epoch, self.images_before, self.total, self.report = epoch, before, total, report
+    def __init__(self, epoch: int, images_before: int, total: int, report: Callable[[Progress], None] | None) -> None:
+        self.epoch, self.images_before, self.total, self.report = epoch, images_before, total, report
         self.images, self.losses, self.hits, self.seconds = 0, 0.0, 0, 0.0
         self._unread: list[tuple[Array, Array, np.ndarray[Any, Any]]] = []
         self._start = time.perf_counter()

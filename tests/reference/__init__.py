@@ -4,12 +4,12 @@ It shares no code with the kernels or with gpuconv.core.shapes, and no idea eith
 here scatters, straight from the definition of the forward pass. Padding is ((top, bottom), (left, right)).
 """
 
-from .activations import *
+from .activation import *
 from .conv import *
 from .conv_nd import *
 from .dropout import *
 from .linear import *
-from .losses import *
+from .loss import *
 from .normalization import *
 from .optimizers import *
 from .pooling import *

@@ -1,13 +1,13 @@
 """Convolutions over any number of axes, and transposed ones: forward from the definition, gradients from theirs.
 
-Options are spelt out, one entry for each axis; padding is ((before, after), ...).
+Options are spelt out, one entry for each axis; padding is ((pad_before, pad_after), ...).
 """
 
 import numpy as np
 
 
 def conv_nd(x, w, b, stride, padding, dilation, groups):
-    """y[n, k, p] = sum over c and taps r of w[k, c, r] x[n, c, p stride + r dilation - before] + b[k]."""
+    """y[n, k, p] = sum over c and taps r of w[k, c, r] x[n, c, p stride + r dilation - pad_before] + b[k]."""
     xp, w = _padded(x, padding), w.astype(np.float64)
     places = _places(x.shape[2:], w.shape[2:], stride, padding, dilation)
     y = np.zeros((x.shape[0], w.shape[0], *places.shape))
@@ -43,7 +43,7 @@ def conv_nd_bias_grad(dy):
 
 
 def conv_transpose_nd(x, w, b, stride, padding, output_padding, groups, dilation):
-    """Each input x[n, k, p] adds w[k] x[n, k, p] to the results from p stride - before on, dilation apart."""
+    """Each input x[n, k, p] adds w[k] x[n, k, p] to the results from p stride - pad_before on, dilation apart."""
     yp, places = _spread(x.shape, w.shape, stride, output_padding, groups, dilation)
     w = w.astype(np.float64)
     for kg, cg in _groups(w, groups):
@@ -54,7 +54,7 @@ def conv_transpose_nd(x, w, b, stride, padding, output_padding, groups, dilation
 
 
 def conv_transpose_nd_input_grad(dy, w, x_shape, stride, padding, output_padding, groups, dilation):
-    """dx[n, k, p] = sum over c and taps of w[k, c, r] dy[n, c, p stride + r dilation - before]."""
+    """dx[n, k, p] = sum over c and taps of w[k, c, r] dy[n, c, p stride + r dilation - pad_before]."""
     _, places = _spread(x_shape, w.shape, stride, output_padding, groups, dilation)
     dyp, dx, w = _padded(dy, padding), np.zeros(x_shape), w.astype(np.float64)
     for kg, cg in _groups(w, groups):
@@ -64,7 +64,7 @@ def conv_transpose_nd_input_grad(dy, w, x_shape, stride, padding, output_padding
 
 
 def conv_transpose_nd_weight_grad(x, dy, w_shape, stride, padding, output_padding, groups, dilation):
-    """dw[k, c, r] = sum over n and p of x[n, k, p] dy[n, c, p stride + r dilation - before]."""
+    """dw[k, c, r] = sum over n and p of x[n, k, p] dy[n, c, p stride + r dilation - pad_before]."""
     _, places = _spread(x.shape, w_shape, stride, output_padding, groups, dilation)
     dyp, dw = _padded(dy, padding), np.zeros(w_shape)
     for kg, cg in _groups(dw, groups):
@@ -83,7 +83,9 @@ def _padded(a, padding):
 
 
 def _cropped(a, padding):
-    inside = (slice(before, size - after) for size, (before, after) in zip(a.shape[2:], padding, strict=True))
+    inside = (
+        slice(pad_before, size - pad_after) for size, (pad_before, pad_after) in zip(a.shape[2:], padding, strict=True)
+    )
     return a[:, :, *inside]
 
 

@@ -82,5 +82,5 @@ def clip_grad_norm(gradients, max_norm, norm_type=2.0, margin=1e-6):
     """torch.nn.utils.clip_grad_norm_: (gradients, norm before)."""
     flat = np.concatenate([np.abs(g.astype(np.float64)).ravel() for g in gradients])
     norm = flat.max(initial=0) if norm_type == np.inf else (flat**norm_type).sum() ** (1 / norm_type)
-    factor = max_norm / (norm + margin)
-    return [g * (factor if factor < 1 else 1.0) for g in gradients], norm
+    coefficient = max_norm / (norm + margin)
+    return [g * (coefficient if coefficient < 1 else 1.0) for g in gradients], norm

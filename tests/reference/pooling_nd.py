@@ -6,13 +6,13 @@ import math
 import numpy as np
 
 
-def _along(size, kernel, stride, before, after, dilation, ceil_mode):
+def _along(size, kernel, stride, pad_before, pad_after, dilation, ceil_mode):
     """For each window along an axis, the padded positions of its taps."""
-    span = size + before + after - dilation * (kernel - 1) - 1
+    span = size + pad_before + pad_after - dilation * (kernel - 1) - 1
     count = (math.ceil if ceil_mode else math.floor)(span / stride) + 1
-    if ceil_mode and (count - 1) * stride >= size + before:
+    if ceil_mode and (count - 1) * stride >= size + pad_before:
         count -= 1
-    return [[i * stride - before + tap * dilation for tap in range(kernel)] for i in range(count)]
+    return [[i * stride - pad_before + tap * dilation for tap in range(kernel)] for i in range(count)]
 
 
 def _shared_out(size, count):
@@ -86,7 +86,7 @@ def _divisors(extents, axes, padding, count_include_pad, divisor_override):
     for window, taps in _each(axes):
         inside = [tap for tap in taps if _inside(tap, extents)]
         if count_include_pad:
-            beyond = [size + after for size, (_, after) in zip(extents, padding, strict=True)]
+            beyond = [size + pad_after for size, (_, pad_after) in zip(extents, padding, strict=True)]
             divisor = sum(all(i < end for i, end in zip(tap, beyond, strict=True)) for tap in taps)
         else:
             divisor = len(inside)

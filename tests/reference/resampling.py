@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 
-def _padded_source(position, size, before, after, mode):
+def _padded_source(position, size, pad_before, pad_after, mode):
     """Where a position comes from, None where from nowhere."""
     if mode == "constant":
         return position if 0 <= position < size else None
@@ -15,7 +15,7 @@ def _padded_source(position, size, before, after, mode):
         while not 0 <= position < size:
             position = -position if position < 0 else 2 * (size - 1) - position
         return position
-    first, last = max(-before, 0), size + min(after, 0)
+    first, last = max(-pad_before, 0), size + min(pad_after, 0)
     while position < first:
         position += last - first
     while position >= last:
@@ -28,11 +28,11 @@ def _pad_moves(shape, padding, mode):
     pairs = [(0, 0)] * len(shape)
     for i in range(len(padding) // 2):
         pairs[-1 - i] = padding[2 * i : 2 * i + 2]
-    padded = tuple(size + before + after for size, (before, after) in zip(shape, pairs, strict=True))
+    padded = tuple(size + pad_before + pad_after for size, (pad_before, pad_after) in zip(shape, pairs, strict=True))
     for index in np.ndindex(padded):
         sources = [
-            _padded_source(i - before, size, before, after, mode)
-            for i, size, (before, after) in zip(index, shape, pairs, strict=True)
+            _padded_source(i - pad_before, size, pad_before, pad_after, mode)
+            for i, size, (pad_before, pad_after) in zip(index, shape, pairs, strict=True)
         ]
         yield index, None if None in sources else tuple(sources)
 

@@ -12,10 +12,10 @@ def pad(x, padding, value=0.0):
 def windows(x_shape, kernel, stride, padding, dilation, ceil_mode=False):
     """(p, q, rows, columns): for each output position the padded rows and columns its window covers."""
     starts = []
-    for size, k, st, (before, after), d in zip(x_shape[2:], kernel, stride, padding, dilation, strict=True):
-        span = size + before + after - d * (k - 1) - 1
+    for size, k, st, (pad_before, pad_after), d in zip(x_shape[2:], kernel, stride, padding, dilation, strict=True):
+        span = size + pad_before + pad_after - d * (k - 1) - 1
         count = (math.ceil if ceil_mode else math.floor)(span / st) + 1
-        if ceil_mode and (count - 1) * st >= size + before:
+        if ceil_mode and (count - 1) * st >= size + pad_before:
             count -= 1
         starts.append([range(i * st, i * st + d * (k - 1) + 1, d) for i in range(count)])
     return [(p, q, list(rows), list(cols)) for p, rows in enumerate(starts[0]) for q, cols in enumerate(starts[1])]

@@ -4,7 +4,7 @@ import gpuconv as g
 
 from ...core.device import Array
 from ..checks import only
-from ..losses import refuse_deprecated
+from ..loss import refuse_deprecated
 
 
 def cross_entropy(

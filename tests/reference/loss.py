@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .activations import softmax
+from .activation import softmax
 
 
 def _reduce(losses, divisor, reduction):
