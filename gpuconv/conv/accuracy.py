@@ -55,6 +55,8 @@ class precision:  # noqa: N801  used like a function
 
 def automatic(algorithm: str) -> str:
     """The algorithm's name for kernels: "exact" for "auto" where that is the precision."""
+    if chosen == "fast":
+        return algorithm
     if chosen not in PRECISIONS:
         raise ValueError(f"GPUCONV_PRECISION is {chosen!r}, expected one of {', '.join(map(repr, PRECISIONS))}")
-    return "exact" if algorithm == "auto" and chosen == "exact" else algorithm
+    return "exact" if algorithm == "auto" else algorithm

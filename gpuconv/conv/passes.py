@@ -38,8 +38,7 @@ def forward(
     out: Array | None,
 ) -> Array:
     """f(x * w + b); `windows` are stride, padding, dilation and groups."""
-    if accuracy.chosen != "fast":
-        algorithm = accuracy.automatic(algorithm)
+    algorithm = accuracy.automatic(algorithm)
     options = rank, activation, algorithm, *windows
     if out is None and (known := run_known(_forward_plan, (x, w, b), options, (negative_slope,))) is not None:
         return known
@@ -73,8 +72,7 @@ def input_grad(
     out: Array | None,
 ) -> Array:
     """dx, times f'(pre_activation) if that is given."""
-    if accuracy.chosen != "fast":
-        algorithm = accuracy.automatic(algorithm)
+    algorithm = accuracy.automatic(algorithm)
     operands, options = (dy, w, pre_activation), (rank, input_shape, activation, algorithm, *windows)
     if out is None and (known := run_known(_input_grad_plan, operands, options, (negative_slope,))) is not None:
         return known
@@ -84,9 +82,11 @@ def input_grad(
     with call.device:
         if call.needs_blocks(plan.result_shape):
 
-            def part(dy: Array, w: Array, factor: Array | None) -> Array:
+            def part(dy: Array, w: Array, pre_activation: Array | None) -> Array:
                 shape = (dy.shape[0], plan.result_shape[1] // whole * w.shape[1], *plan.result_shape[2:])
-                return input_grad(op, rank, dy, w, shape, windows, activation, negative_slope, factor, algorithm, None)
+                return input_grad(
+                    op, rank, dy, w, shape, windows, activation, negative_slope, pre_activation, algorithm, None
+                )
 
             whole = w.shape[1]
             return blocks.input_grad(call, part, plan.result_shape, out)
@@ -107,8 +107,7 @@ def weight_grad(
     out: Array | None,
 ) -> Array:
     """dw, summed over the batch."""
-    if accuracy.chosen != "fast":
-        algorithm = accuracy.automatic(algorithm)
+    algorithm = accuracy.automatic(algorithm)
     options = rank, weight_shape, algorithm, *windows
     if out is None and (known := run_known(_weight_grad_plan, (x, dy), options)) is not None:
         return known
