@@ -199,21 +199,21 @@ def _layer(row: dict[str, str]) -> ConvProblem:
     axes = [tuple(map(int, row[name].split("x"))) for name in LAYER_COLUMNS if name not in ("N", "G", "C", "K")]
     if any(len(axis) != 2 for axis in axes):
         raise ValueError(f"size is {row['size']!r}, expected HxW: only convolutions over two axes are timed")
-    size, kernel, stride, before, after, dilation = axes
-    if min(before) < 0 or c % groups or k % groups:
+    size, kernel, stride, pad_before, pad_after, dilation = axes
+    if min(pad_before) < 0 or c % groups or k % groups:
         raise ValueError(
-            f"pad_before is {before} and G {groups}, expected no negative padding and a divisor of C and K"
+            f"pad_before is {pad_before} and G {groups}, expected no negative padding and a divisor of C and K"
         )
-    pads = tuple(_padding(*axis) for axis in zip(size, kernel, stride, before, after, dilation, strict=True))
+    pads = tuple(_padding(*axis) for axis in zip(size, kernel, stride, pad_before, pad_after, dilation, strict=True))
     pad = _single((pads[0][0], pads[1][0])) if all(first == last for first, last in pads) else pads
     return ConvProblem(n, c, *size, k, *kernel, _single(stride), pad, groups, _single(dilation))
 
 
-def _padding(size: int, kernel: int, stride: int, before: int, after: int, dilation: int) -> Pair:
+def _padding(size: int, kernel: int, stride: int, pad_before: int, pad_after: int, dilation: int) -> Pair:
     """(before, after): the same on both sides where no window reads the difference, as a model is written.
 
     A negative padding after is an unused tail, which needs none.
     """
-    tail = size + before + max(after, 0) - (kernel - 1) * dilation - 1
-    same = tail + before - max(after, 0)
-    return (before, before) if same // stride == tail // stride else (before, max(after, 0))
+    tail = size + pad_before + max(pad_after, 0) - (kernel - 1) * dilation - 1
+    same = tail + pad_before - max(pad_after, 0)
+    return (pad_before, pad_before) if same // stride == tail // stride else (pad_before, max(pad_after, 0))

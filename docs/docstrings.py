@@ -24,10 +24,10 @@ def escape(app, what, name, obj, options, lines):
     for i, line in enumerate(lines):
         in_example = line.lstrip().startswith(">>>") or (in_example and line.strip() != "")
         if not in_example and not ITEM.match(line):
-            parts = CODE.split(line)
-            parts[::2] = [PAGE.sub(page_link, MARKUP.sub(r"\\\g<0>", part)) for part in parts[::2]]
-            parts[1::2] = [code(part.strip("`")) for part in parts[1::2]]
-            lines[i] = "".join(parts)
+            pieces = CODE.split(line)
+            pieces[::2] = [PAGE.sub(page_link, MARKUP.sub(r"\\\g<0>", part)) for part in pieces[::2]]
+            pieces[1::2] = [code(part.strip("`")) for part in pieces[1::2]]
+            lines[i] = "".join(pieces)
 
 
 def code(text: str) -> str:

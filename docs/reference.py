@@ -135,10 +135,10 @@ def operation_page(page: str, names: list[str]) -> str:
 def subpackage_page(path: str) -> str:
     """The public names of a subpackage, under the files that define them where there are many."""
     module = resolve(path)
-    parts = [heading(f"gpuconv.{path}"), f".. automodule:: gpuconv.{path}\n   :no-members:\n"]
+    sections = [heading(f"gpuconv.{path}"), f".. automodule:: gpuconv.{path}\n   :no-members:\n"]
     same = [name for name in module.__all__ if getattr(module, name) is getattr(gpuconv, name, gpuconv)]
     if same and path == "nn.functional":
-        parts.append(f"The functions of gpuconv itself: {', '.join(map(link, same))}.\n")
+        sections.append(f"The functions of gpuconv itself: {', '.join(map(link, same))}.\n")
     by_file: dict[str, list[str]] = {}
     for name in module.__all__:
         value = getattr(module, name)
@@ -146,9 +146,9 @@ def subpackage_page(path: str) -> str:
             by_file.setdefault(getattr(value, "__module__", "").rsplit(".", 1)[-1], []).append(name)
     for file, names in by_file.items():
         if path == "nn":
-            parts.append(heading(file.replace("_", " ").capitalize(), "-"))
-        parts.extend(directive(f"gpuconv.{path}.{name}", getattr(module, name)) for name in names)
-    return "\n".join(parts)
+            sections.append(heading(file.replace("_", " ").capitalize(), "-"))
+        sections.extend(directive(f"gpuconv.{path}.{name}", getattr(module, name)) for name in names)
+    return "\n".join(sections)
 
 
 def directive(path: str, value: object) -> str:

@@ -46,7 +46,7 @@ print(f"finite differences agree to {report.error:.1e} (allowed {report.toleranc
 
 step = 1e-3
 better = gpuconv.max_pool2d(gpuconv.relu(gpuconv.conv2d(o, w - step * dw, b - step * db)), 2)[0]
-after = gpuconv.mse_loss(better, np.zeros_like(better))
-print(f"a step against the gradient: loss {float(loss):.4f} -> {float(after):.4f}")
-if not after < loss:
+new_loss = gpuconv.mse_loss(better, np.zeros_like(better))
+print(f"a step against the gradient: loss {float(loss):.4f} -> {float(new_loss):.4f}")
+if not new_loss < loss:
     raise SystemExit("the step went uphill")

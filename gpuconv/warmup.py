@@ -44,10 +44,10 @@ def warmup(device: str = "auto", *, dtypes: Sequence[str] = ("float32",), progre
     """
     for name in dtypes:
         one_of("warmup", "dtypes", name, ("float32", "float64"))
-    from .core.compile_notice import notice
+    from .core.compile_notice import compile_notice
 
     start = time.perf_counter()
-    with use_device(device), notice.silenced():
+    with use_device(device), compile_notice.silenced():
         work = [(name, call, dtype) for dtype in dtypes for name, call in _calls()]
         for name, call, dtype in _shown(work) if progress else work:
             _log.debug("warmup: %s, %s", name, dtype)

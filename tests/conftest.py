@@ -30,17 +30,17 @@ def poisoned_results(monkeypatch):
 @pytest.fixture(autouse=True)
 def nothing_left_behind():
     """What a test leaves changed would be every later test's: the device chosen, the threads, a recorded graph."""
-    before = devices._chosen, numba.get_num_threads(), recording()
+    previous = devices._chosen, numba.get_num_threads(), recording()
     yield
-    assert (devices._chosen, numba.get_num_threads(), recording()) == before
+    assert (devices._chosen, numba.get_num_threads(), recording()) == previous
 
 
 @pytest.fixture
 def threads():
     """numba.set_num_threads, for the rest of the test alone."""
-    before = numba.get_num_threads()
+    previous = numba.get_num_threads()
     yield numba.set_num_threads
-    numba.set_num_threads(before)
+    numba.set_num_threads(previous)
 
 
 @pytest.fixture

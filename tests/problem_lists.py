@@ -46,7 +46,7 @@ class Problem(NamedTuple):
     def __str__(self) -> str:
         sizes = ("x".join(map(str, axis)) for axis in (self.size, self.kernel, self.stride, self.dilation))
         size, kernel, stride, dilation = sizes
-        padding = ",".join(f"{before}:{after}" for before, after in self.padding)
+        padding = ",".join(f"{pad_before}:{pad_after}" for pad_before, pad_after in self.padding)
         return f"n{self.n}g{self.groups}c{self.c}k{self.k}i{size}r{kernel}s{stride}p{padding}d{dilation}"
 
     @property
@@ -117,13 +117,15 @@ def _of_row(row):
     """The problem of a row."""
     n, groups, c, k = (int(row[name]) for name in ("N", "G", "C", "K"))
     fields = ("size", "kernel", "stride", "pad_before", "pad_after", "dilation", "result")
-    size, kernel, stride, before, after, dilation, result = (tuple(map(int, row[name].split("x"))) for name in fields)
+    size, kernel, stride, pad_before, pad_after, dilation, result = (
+        tuple(map(int, row[name].split("x"))) for name in fields
+    )
     if row["list"] == "deconv_shapes":
         c, k, size = k, c, result
     if row["list"] == "pool_shapes":
         groups = c
-    after = tuple(max(amount, 0) for amount in after)  # an unused tail is no padding
-    return Problem(n, groups, c, k, size, kernel, stride, tuple(zip(before, after, strict=True)), dilation)
+    pad_after = tuple(max(amount, 0) for amount in pad_after)  # an unused tail is no padding
+    return Problem(n, groups, c, k, size, kernel, stride, tuple(zip(pad_before, pad_after, strict=True)), dilation)
 
 
 def _affordable(problem):

@@ -27,13 +27,13 @@ def signals_raised() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
         yield
         return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    previous = {number: signal.getsignal(number) for number in SIGNALS}
     try:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             if handler is not signal.SIG_IGN:
                 signal.signal(number, _stop)
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             if handler is not None:  # set by something else than Python, and left as it was
                 signal.signal(number, handler)

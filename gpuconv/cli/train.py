@@ -136,7 +136,7 @@ def _outcome(
     one_hot = settings.loss == "mse"
     loss = MSELoss() if one_hot else CrossEntropyLoss()
     rate = LEARNING_RATE[settings.loss] if settings.lr is None else settings.lr
-    before = _first_filters(model)
+    initial_filters = _first_filters(model)
     with progress.shown(out, settings.epochs, len(data.train_labels)) as view:
 
         def save(epochs: list[loop.Epoch]) -> None:
@@ -172,7 +172,7 @@ def _outcome(
         data.test_labels,
         scores.argmax(1),
         data.classes,
-        (before, _first_filters(model)),
+        (initial_filters, _first_filters(model)),
         time.perf_counter() - start,
         current_device(),
         settings.seed,

@@ -25,12 +25,12 @@ def forward(call: Call, function: Callable[..., Array], shape: tuple[int, ...], 
 
 def input_grad(call: Call, function: Callable[..., Array], shape: tuple[int, ...], out: Array | None) -> Array:
     """function(dy, w, pre_activation), the channels of large weights cut."""
-    dy, w, factor = call.arrays
+    dy, w, pre_activation = call.arrays
     if shape[1] == w.shape[1] and are_cut(w.shape, 1):
         call.check_out(shape, out)
-        read = [Operand(dy, (None,)), Operand(w, (1,)), Operand(factor, (1,))]
+        read = [Operand(dy, (None,)), Operand(w, (1,)), Operand(pre_activation, (1,))]
         return in_parts(call, function, (w.shape[1], w[:, 0].size), read, Result(shape, (1,)), out)
-    read = [Operand(dy, (0,)), Operand(w, (None,)), Operand(factor, (0,))]
+    read = [Operand(dy, (0,)), Operand(w, (None,)), Operand(pre_activation, (0,))]
     return _of_images(call, function, read, shape, out)
 
 

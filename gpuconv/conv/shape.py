@@ -243,9 +243,9 @@ def _output_padding(op: str, value: Any, rank: int) -> tuple[int, ...]:
 
 
 def _axis(op: str, name: str, size: int, taps: int, stride: int, sides: tuple[int, int], dilation: int) -> Axis:
-    before, after = sides
-    windows = output_size(op, name, size, before, after, taps, stride, dilation)
-    return Axis(size, windows, taps, stride, before, after, dilation)
+    pad_before, pad_after = sides
+    windows = output_size(op, name, size, pad_before, pad_after, taps, stride, dilation)
+    return Axis(size, windows, taps, stride, pad_before, pad_after, dilation)
 
 
 def _transposed_axis(

@@ -95,11 +95,11 @@ def in_blocks(
     whole = [None if a is None or _is_split(axes) else call.converted(a) for a, axes in operands]
     points = _points(call, sizes, operands, results, limit or stream_bytes(call), multiple)
     for index in slices(sizes, points):
-        parts = [
+        inputs = [
             call.converted(a[_at(a, axes, index)]) if a is not None and _is_split(axes) else kept
             for (a, axes), kept in zip(operands, whole, strict=True)
         ]
-        found = function(*parts)
+        found = function(*inputs)
         for part, result, memory in zip(found if isinstance(found, tuple) else (found,), results, made, strict=True):
             where = _at(memory, result.axes, index)
             if None in result.axes:

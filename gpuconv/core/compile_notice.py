@@ -81,7 +81,7 @@ def _is_ours(event: Any) -> bool:
     return str(getattr(function, "__module__", "")).startswith("gpuconv.")
 
 
-notice = Notice()
+compile_notice = Notice()
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(after_in_child=notice.forked)
-event.register("numba:compile", notice)
+    os.register_at_fork(after_in_child=compile_notice.forked)
+event.register("numba:compile", compile_notice)

@@ -101,7 +101,7 @@ def sizes(op: str, name: str, shape: Sequence[int], layout: str) -> tuple[int, .
 def sides_of(
     op: str, padding: Any, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
 ) -> tuple[Pair, ...]:
-    """((before, after), ...) for each axis, from every form of the `padding` argument."""
+    """((pad_before, pad_after), ...) for each axis, from every form of the `padding` argument."""
     if isinstance(padding, str):
         return _named_padding(op, padding, kernel, stride, dilation)
     rank = len(kernel)
@@ -118,8 +118,8 @@ def _both_sides(op: str, name: str, amount: Any) -> Pair:
         return (integer(op, name, amount, at_least=0),) * 2
     if len(amount) != 2:
         raise ValueError(f"{op}: {name} is {described(amount)}, expected an int or a pair of int")
-    before, after = (integer(op, f"{name}[{side}]", one, at_least=0) for side, one in enumerate(amount))
-    return before, after
+    pad_before, pad_after = (integer(op, f"{name}[{side}]", one, at_least=0) for side, one in enumerate(amount))
+    return pad_before, pad_after
 
 
 def _named_padding(
@@ -139,24 +139,33 @@ def _named_padding(
 
 
 def output_size(
-    op: str, axis: str, size: int, before: int, after: int, kernel: int, stride: int, dilation: int, ceil: bool = False
+    op: str,
+    axis: str,
+    size: int,
+    pad_before: int,
+    pad_after: int,
+    kernel: int,
+    stride: int,
+    dilation: int,
+    ceil: bool = False,
 ) -> int:
     """Number of windows along one axis; with `ceil`, PyTorch's rule for the last one."""
+    padded = size + pad_before + pad_after
     extent = dilation * (kernel - 1) + 1
-    if size + before + after >= 2**31:  # kernels use 32-bit positions
+    if padded >= 2**31:  # kernels use 32-bit positions
         raise ValueError(
-            f"{op}: padding {before} and {after} makes the {axis} {size + before + after}, expected less than 2**31"
+            f"{op}: padding {pad_before} and {pad_after} makes the {axis} {padded}, expected less than 2**31"
         )
-    slack = size + before + after - extent
+    slack = padded - extent
     if slack < 0:
         raise ValueError(
-            f"{op}: the dilated kernel is larger than the padded input: {axis} {extent} > {size + before + after} "
-            f"(kernel {kernel}, dilation {dilation}, padding {before} and {after})"
+            f"{op}: the dilated kernel is larger than the padded input: {axis} {extent} > {padded} "
+            f"(kernel {kernel}, dilation {dilation}, padding {pad_before} and {pad_after})"
         )
     if not ceil:
         return slack // stride + 1
     count = -(-slack // stride) + 1
-    return count - 1 if (count - 1) * stride >= size + before else count
+    return count - 1 if (count - 1) * stride >= size + pad_before else count
 
 
 def positive(op: str, name: str, value: Any) -> int:

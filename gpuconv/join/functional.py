@@ -113,9 +113,9 @@ def _joined(call: Call, shape: tuple[int, ...], axis: int, out: Array | None) ->
     call.check_out(shape, out)
     overlaps = out is not None and any(array_module(a).may_share_memory(a, out) for a in call.arrays)
     y: Any = core_arrays.empty(shape, call.dtype, call.like) if out is None or overlaps else out
-    before, start = (slice(None),) * axis, 0
+    leading, start = (slice(None),) * axis, 0
     for a in call.arrays:
-        y[(*before, slice(start, start + a.shape[axis]))] = a
+        y[(*leading, slice(start, start + a.shape[axis]))] = a
         start += a.shape[axis]
     if out is None or not overlaps:
         return y  # type: ignore[no-any-return]

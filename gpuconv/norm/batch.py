@@ -145,7 +145,7 @@ def batch_norm_statistics(
     call = Call(op, tuple(running), float32=tuple(running), convert=False, x=x, **running)
     if x.ndim < 2:
         raise ValueError(f"{op}: x has shape {x.shape}, expected at least two dimensions (N, C, ...)")
-    factor = call.compute_dtype.type(finite(op, "momentum", momentum))
+    momentum = call.compute_dtype.type(finite(op, "momentum", momentum))
     require_channels(op, x, **running)
     if x.size // max(x.shape[1], 1) == 1:
         raise ValueError(f"{op}: x has shape {x.shape}, one value for each channel, expected more in training")
@@ -153,11 +153,11 @@ def batch_norm_statistics(
         if not call.needs_blocks():
             call.convert()
             x = call.arrays[0]
-        return _statistics(call, x, running_mean, running_var, factor)
+        return _statistics(call, x, running_mean, running_var, momentum)
 
 
 def _statistics(
-    call: Call, x: Array, running_mean: Array | None, running_var: Array | None, factor: Any
+    call: Call, x: Array, running_mean: Array | None, running_var: Array | None, momentum: Any
 ) -> tuple[Array, Array]:
     """Mean and variance of each channel, 0 for an empty x; updates the running statistics."""
     terms, kernels = x.size // max(x.shape[1], 1), call.kernels.norm
@@ -171,7 +171,7 @@ def _statistics(
         kernels.moments(rows_of(x), mean, var)
     if running_mean is not None:
         unbiased = call.compute_dtype.type(terms / (terms - 1))
-        kernels.move_running(mean, var, factor, unbiased, running_mean, running_var)
+        kernels.move_running(mean, var, momentum, unbiased, running_mean, running_var)
     return mean, var
 
 
@@ -199,13 +199,13 @@ def _batch_norm(
         raise ValueError(f"{op}: x has shape {x.shape}, one value for each channel, expected more in training")
     if not training and (mean is None or var is None):
         raise ValueError(f"{op}: running_mean and running_var are None, expected arrays unless training=True")
-    factor = call.compute_dtype.type(finite(op, "momentum", momentum))
+    momentum = call.compute_dtype.type(finite(op, "momentum", momentum))
     # statistics, then y
     with call.device:
         if call.needs_blocks(x.shape):
             call.check_out(x.shape, out)
             if training:
-                mean, var = _statistics(call, x, mean, var, factor)
+                mean, var = _statistics(call, x, mean, var, momentum)
             sets = mean.reshape(1, -1), var.reshape(1, -1)
             inverse = blocks.inverse_deviations(call, x, *sets, tiny, training)
             return blocks.normalize(call, x, sets[0], inverse, weight, bias, out)
@@ -213,7 +213,7 @@ def _batch_norm(
         x, mean, var, weight, bias = call.arrays
         y = call.output(x.shape, out, coinciding=(x,))
         if training:  # after all checks, since the running statistics change
-            mean, var = _statistics(call, x, mean, var, factor)
+            mean, var = _statistics(call, x, mean, var, momentum)
         if x.size:
             inverse = inverse_deviations(call, rows_of(x), mean, var, tiny, training)
             statistics = mean.reshape(1, -1), inverse.reshape(1, -1)

@@ -81,13 +81,13 @@ def clip_grad_norm(
     first = gradients[0]
     kernels = kernels_for(first).optim
     with on_device_of(first):
-        norm, factor = (empty((1,), wide(first.dtype), first) for _ in range(2))
-        kernels.clip_factor(_Widened(gradients), p, max_norm, norm, factor)
+        norm, coefficient = (empty((1,), wide(first.dtype), first) for _ in range(2))
+        kernels.clip_coefficient(_Widened(gradients), p, max_norm, norm, coefficient)
         if error_if_nonfinite and not math.isfinite(float(norm[0])):
             raise FloatingPointError(f"{op}: the norm of the gradients is {float(norm[0])}, expected a finite number")
-        for g in _parts(gradients):
+        for g in _chunks(gradients):
             scaled = widened(g)
-            kernels.scale(scaled, factor)
+            kernels.scale(scaled, coefficient)
             if scaled is not g:
                 store(scaled, g)
     total = norm.reshape(())
@@ -123,7 +123,7 @@ def clip_grad_value(parameters: Iterable[Parameter] | Parameter, clip_value: flo
     bound = number(op, "clip_value", clip_value)
     if not bound >= 0:
         raise ValueError(f"{op}: clip_value is {bound:g}, expected at least 0")
-    for g in _parts(gradients):
+    for g in _chunks(gradients):
         with on_device_of(g):
             clipped = widened(g)
             kernels_for(g).optim.clip(clipped, bound)
@@ -135,16 +135,16 @@ class _Widened(Sequence[Any]):
     """Gradients in float32, converted when they are looked at."""
 
     def __init__(self, gradients: list[Any]) -> None:
-        self.parts = list(_parts(gradients))
+        self.chunks = list(_chunks(gradients))
 
     def __len__(self) -> int:
-        return len(self.parts)
+        return len(self.chunks)
 
     def __getitem__(self, i: Any) -> Any:
-        return widened(self.parts[i])
+        return widened(self.chunks[i])
 
 
-def _parts(gradients: list[Any]) -> Iterator[Any]:
+def _chunks(gradients: list[Any]) -> Iterator[Any]:
     """The gradients, 16-bit ones in stretches that may be converted at once."""
     for g in gradients:
         yield from blocks.stretches(g, blocks.LIMIT_BYTES // 4) if is_half(g.dtype) else [g]

@@ -103,11 +103,11 @@ def pool_shape(
     dilations, ceil = several(op, "dilation", dilation, rank), flag(op, "ceil_mode", ceil_mode)
     sides = sides_of(op, padding, kernel, strides, dilations)
     axes = [POINT] * (3 - rank)
-    for name, size, k, st, (before, after), step in zip(
+    for name, size, k, st, (pad_before, pad_after), step in zip(
         NAMES[rank], extents, kernel, strides, sides, dilations, strict=True
     ):
-        windows = output_size(op, name, size, before, after, k, st, step, ceil)
-        axes.append(Axis(size, windows, k, st, before, after, step))
+        windows = output_size(op, name, size, pad_before, pad_after, k, st, step, ceil)
+        axes.append(Axis(size, windows, k, st, pad_before, pad_after, step))
     d, h, w = axes
     return PoolShape(n, c, d, h, w, rank)
 

@@ -173,8 +173,8 @@ def _max_unpool(
     strides = kernel if stride is None else several(op, "stride", stride, rank)
     sides = sides_of(op, padding, kernel, strides, (1,) * rank)
     default = [
-        (count - 1) * st - before - after + k
-        for count, st, (before, after), k in zip(windows, strides, sides, kernel, strict=True)
+        (count - 1) * st - pad_before - pad_after + k
+        for count, st, (pad_before, pad_after), k in zip(windows, strides, sides, kernel, strict=True)
     ]
     extents = _output_extents(op, rank, output_size, default, strides)
     require_indices(op, indices, x.shape, extents, x)

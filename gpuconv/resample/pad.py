@@ -116,28 +116,28 @@ def _tables(op: str, shape: Sequence[int], padding: Any, mode: str) -> list[Tabl
         )
     tables = []
     for i in reversed(range(axes)):
-        axis, (before, after) = rank - 1 - i, amounts[2 * i : 2 * i + 2]
-        _require_room(op, mode, axis, shape[axis], before, after)
-        tables.append(_pad_table(shape[axis], before, after, mode))
+        axis, (pad_before, pad_after) = rank - 1 - i, amounts[2 * i : 2 * i + 2]
+        _require_room(op, mode, axis, shape[axis], pad_before, pad_after)
+        tables.append(_pad_table(shape[axis], pad_before, pad_after, mode))
     return tables
 
 
-def _require_room(op: str, mode: str, axis: int, size: int, before: int, after: int) -> None:
-    limit = {"reflect": size - 1, "circular": size + min(before, 0) + min(after, 0)}.get(mode)
-    if limit is not None and max(before, after) > max(limit, 0):
-        raise ValueError(f"{op}: padding of axis {axis} is ({before}, {after}), expected at most {limit} for {mode!r}")
+def _require_room(op: str, mode: str, axis: int, size: int, pad_before: int, pad_after: int) -> None:
+    sides, padded = f"({pad_before}, {pad_after})", size + pad_before + pad_after
+    limit = {"reflect": size - 1, "circular": size + min(pad_before, 0) + min(pad_after, 0)}.get(mode)
+    if limit is not None and max(pad_before, pad_after) > max(limit, 0):
+        raise ValueError(f"{op}: padding of axis {axis} is {sides}, expected at most {limit} for {mode!r}")
     smallest = 0 if mode == "constant" else 1
-    if size + before + after < smallest or (mode != "constant" and size < 1):
+    if padded < smallest or (mode != "constant" and size < 1):
         raise ValueError(
-            f"{op}: padding of axis {axis} is ({before}, {after}), which leaves {size + before + after} of {size}, "
-            f"expected at least {smallest}"
+            f"{op}: padding of axis {axis} is {sides}, which leaves {padded} of {size}, expected at least {smallest}"
         )
 
 
 @functools.lru_cache(maxsize=256)
-def _pad_table(size: int, before: int, after: int, mode: str) -> Table:
+def _pad_table(size: int, pad_before: int, pad_after: int, mode: str) -> Table:
     """Table of one padded axis."""
-    positions = np.arange(-before, size + after)
+    positions = np.arange(-pad_before, size + pad_after)
     if mode == "constant":
         inside = (positions >= 0) & (positions < size)
         return make_table(size, inside, positions[inside])
@@ -147,6 +147,6 @@ def _pad_table(size: int, before: int, after: int, mode: str) -> Table:
         sources = np.abs(positions)
         sources = np.where(sources >= size, 2 * (size - 1) - sources, sources)
     else:  # as PyTorch: periodic in what a negative padding has left
-        first, last = max(-before, 0), size + min(after, 0)
+        first, last = max(-pad_before, 0), size + min(pad_after, 0)
         sources = first + (positions - first) % max(last - first, 1)
     return make_table(size, np.ones(len(sources)), sources)

@@ -134,10 +134,10 @@ def _tables(
         sizes = [positive(op, f"size[{i}]", extent) for i, extent in enumerate(_each(op, "size", size, len(lengths)))]
         scales: list[float | None] = [None] * len(lengths)
     else:
-        factors = _each(op, "scale_factor", scale_factor, len(lengths))
-        factors = [number(op, f"scale_factor[{i}]", factor) for i, factor in enumerate(factors)]
-        sizes = [_scaled(op, length, scale) for length, scale in zip(lengths, factors, strict=True)]
-        scales = list(factors)
+        scale_factors = _each(op, "scale_factor", scale_factor, len(lengths))
+        scale_factors = [number(op, f"scale_factor[{i}]", scale) for i, scale in enumerate(scale_factors)]
+        sizes = [_scaled(op, length, scale) for length, scale in zip(lengths, scale_factors, strict=True)]
+        scales = list(scale_factors)
     table = functools.partial(_nearest, len(shape) == 4) if mode == "nearest" else functools.partial(_linear, aligned)
     return [table(*axis) for axis in zip(lengths, sizes, scales, strict=True)]
 

@@ -123,9 +123,9 @@ def _squares(values: np.ndarray[Any, Any], mean: float) -> Any:
     return np.square(differences, out=differences).sum()
 
 
-def _unit(*parts: np.ndarray[Any, Any]) -> float:
+def _unit(*batches: np.ndarray[Any, Any]) -> float:
     """A factor where squares would leave float64, or differences float32; else 1."""
-    largest = max(float(np.abs(images[part].astype(np.float64)).max()) for images in parts for part in blocks(images))
+    largest = max(float(np.abs(images[part].astype(np.float64)).max()) for images in batches for part in blocks(images))
     return 1.0 if largest == 0 or 1e-30 < largest < 1e30 else largest
 
 

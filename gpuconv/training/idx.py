@@ -55,22 +55,22 @@ def mnist_folder(folder: Path) -> Dataset:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
-    parts = {part: _read_part(folder, part, names) for part, names in FILES.items()}
+    arrays = {part: _read_part(folder, part, names) for part, names in FILES.items()}
     for split in ("train", "test"):
-        images, labels = parts[f"{split}_images"], parts[f"{split}_labels"]
+        images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
         if len(images) != len(labels):
             raise DataError(f"{folder}: {len(images)} {split} images, but {len(labels)} {split} labels")
         if images.size == 0:
             raise DataError(f"{folder}: the {split} images are empty, shape {images.shape}")
-    if parts["train_images"].shape[1:] != parts["test_images"].shape[1:]:
-        shapes = " and ".join(str(parts[f"{split}_images"].shape[1:]) for split in ("train", "test"))
+    if arrays["train_images"].shape[1:] != arrays["test_images"].shape[1:]:
+        shapes = " and ".join(str(arrays[f"{split}_images"].shape[1:]) for split in ("train", "test"))
         raise DataError(f"{folder}: training and test images differ in size, {shapes}")
-    train_labels, test_labels = (parts[f"{split}_labels"] for split in ("train", "test"))
+    train_labels, test_labels = (arrays[f"{split}_labels"] for split in ("train", "test"))
     if gap := missing_label(train_labels):
         raise DataError(f"{folder}: train labels go from {gap[0]} to {gap[1]}, but no image has label {gap[2]}")
     if (unknown := np.setdiff1d(test_labels, train_labels)).size:
         raise DataError(f"{folder}: test label {unknown[0]} does not occur in training")
-    pixels = [parts[f"{split}_images"][:, None] for split in ("train", "test")]
+    pixels = [arrays[f"{split}_images"][:, None] for split in ("train", "test")]
     mean, deviation = byte_statistics(pixels[0])
     train, test = (ByteImages(one, mean, deviation) for one in pixels)
     return Dataset(_name_of(folder), train, train_labels, test, test_labels, int(train_labels.max()) + 1)

@@ -26,15 +26,15 @@ def curves(epochs: list[Epoch]) -> bytes:
     return _png(figure)
 
 
-def filters(before: np.ndarray[Any, Any], after: np.ndarray[Any, Any]) -> bytes:
+def filters(initial: np.ndarray[Any, Any], trained: np.ndarray[Any, Any]) -> bytes:
     """Draw the first channel of the first layer's kernels (K, C, R, S), before and after training, as a PNG file."""
-    count = min(len(before), 32)
+    count = min(len(initial), 32)
     columns = min(count, 8)
     rows = -(-count // columns)
     figure, axes = _figure((columns * 0.9 + 0.6, 2 * rows * 0.9 + 1.0), 2 * rows, columns, squeeze=False)
-    limit = float(max(np.abs(before).max(), np.abs(after).max())) or 1.0
+    limit = float(max(np.abs(initial).max(), np.abs(trained).max())) or 1.0
     for i, cell in enumerate(axes.flat):
-        weights, k = (before, i) if i < rows * columns else (after, i - rows * columns)
+        weights, k = (initial, i) if i < rows * columns else (trained, i - rows * columns)
         cell.axis("off")
         if k < count:
             cell.imshow(weights[k, 0], cmap="RdBu", vmin=-limit, vmax=limit)

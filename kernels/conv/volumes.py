@@ -62,12 +62,12 @@ def dgrad(target, g, dy, w, pre_activation, activation, slope, dx, algorithm):
     for run in _input_grad_runs(g.depth, g.image.n * g.image.h * g.image.w):
         images, results = _Images(target, dy, run.read), _Images(target, dx, run.written)
         weights = _Images(target, w, run.taps_as_filters).load()
-        factors = None if pre_activation is None else _Images(target, _inputs(g, pre_activation), run.written)
+        pre_activations = None if pre_activation is None else _Images(target, _inputs(g, pre_activation), run.written)
         for part in _chunks(target, images, results):
             image = g.image._replace(n=part.stop - part.start, c=dx.shape[1], k=images.shape[1])
             gradients, maps = images.load(part), results.memory(part)
-            factor = None if factors is None else factors.load(part)
-            trimmed.dgrad(target, image, gradients, weights, factor, activation, slope, maps, algorithm)
+            pre_activation_maps = None if pre_activations is None else pre_activations.load(part)
+            trimmed.dgrad(target, image, gradients, weights, pre_activation_maps, activation, slope, maps, algorithm)
             results.store(maps, part)
 
 

@@ -175,18 +175,18 @@ class Emitter:
             terms = [self.builder.fadd(a, b) for a, b in zip(terms[::2], terms[1::2], strict=True)]
         return terms[0]
 
-    def linear_combination(self, factors, vectors):
-        """Sum of factor * vector, or None if every factor is 0."""
+    def linear_combination(self, coefficients, vectors):
+        """Sum of coefficient * vector, or None if every coefficient is 0."""
         total = None
-        for factor, vector in zip(factors, vectors, strict=True):
-            if factor == 0:
+        for coefficient, vector in zip(coefficients, vectors, strict=True):
+            if coefficient == 0:
                 continue
             if total is None:
-                total = vector if factor == 1 else self.builder.fmul(self.filled(factor), vector)
-            elif abs(factor) == 1:
-                total = (self.builder.fadd if factor > 0 else self.builder.fsub)(total, vector)
+                total = vector if coefficient == 1 else self.builder.fmul(self.filled(coefficient), vector)
+            elif abs(coefficient) == 1:
+                total = (self.builder.fadd if coefficient > 0 else self.builder.fsub)(total, vector)
             else:
-                total = self.fma(self.filled(factor), vector, total)
+                total = self.fma(self.filled(coefficient), vector, total)
         return total
 
     def multiply_matrix(self, matrix, vectors):

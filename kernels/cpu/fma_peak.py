@@ -26,9 +26,9 @@ def _multiply_registers(typingctx, a, steps, c):
         emit = Emitter(context, builder, sig.args[0].dtype)
         a, c = emit.pointer(sig.args[0], a), emit.pointer(sig.args[2], c)
         row = [emit.load(emit.at(a, j * emit.width)) for j in range(NV)]
-        factor = emit.broadcast(emit.at(a, NV * emit.width))
+        a_element = emit.broadcast(emit.at(a, NV * emit.width))
         tile = emit.accumulate(
-            steps, MR, NV, lambda step: ((i, j, factor, row[j]) for i in range(MR) for j in range(NV))
+            steps, MR, NV, lambda step: ((i, j, a_element, row[j]) for i in range(MR) for j in range(NV))
         )
         emit.write_tile(tile, c, emit.constant(NV * emit.width))
         return context.get_dummy_value()

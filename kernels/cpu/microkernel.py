@@ -1,7 +1,7 @@
 """The micro-kernels that every GEMM-like CPU kernel is built on, as LLVM intrinsics.
 
 A register tile of MR rows x NV vectors is accumulated over the reduction: each step broadcasts MR elements of A and
-multiplies them with NV vectors of B. Offset tables let a factor be read from the tensor itself, without an im2col
+multiplies them with NV vectors of B. Offset tables let an element be read from the tensor itself, without an im2col
 buffer.
 """
 
@@ -50,9 +50,9 @@ def multiply_tile(typingctx, a, a_start, b, b_start, starts, tile, offsets, step
             row = [emit.load(emit.at(vector, offset)) for vector in vectors]
             column = emit.at(a, MR, step)
             for i in range(MR):
-                factor = emit.broadcast(emit.at(column, i))
+                a_element = emit.broadcast(emit.at(column, i))
                 for j in range(NV):
-                    yield i, j, factor, row[j]
+                    yield i, j, a_element, row[j]
 
         emit.store_tile(emit.accumulate(steps, MR, NV, products), c, c_stride, accumulate)
         return context.get_dummy_value()
@@ -67,9 +67,9 @@ def _packed_products(emit, a, a_stride, b):
         line, column = emit.at(b, NV * emit.width, step), emit.at(a, a_stride, step)
         row = [emit.load(emit.at(line, j * emit.width)) for j in range(NV)]
         for i in range(MR):
-            factor = emit.broadcast(emit.at(column, i))
+            a_element = emit.broadcast(emit.at(column, i))
             for j in range(NV):
-                yield i, j, factor, row[j]
+                yield i, j, a_element, row[j]
 
     return products
 
@@ -160,9 +160,9 @@ def multiply_gathered(
             offset, line = emit.table_entry(step_offsets, step), emit.at(b, NV * emit.width, step)
             vectors = [emit.load(emit.at(line, j * emit.width)) for j in range(NV)]
             for i, address in enumerate(rows):
-                factor = emit.broadcast(emit.at(address, offset))
+                a_element = emit.broadcast(emit.at(address, offset))
                 for j, vector in enumerate(vectors):
-                    yield i, j, factor, vector
+                    yield i, j, a_element, vector
 
         emit.store_tile(emit.accumulate(steps, MR, NV, products), c, c_stride, accumulate)
         return context.get_dummy_value()

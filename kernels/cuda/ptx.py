@@ -173,9 +173,9 @@ def divide(typing_context, n, multiplier, shift):
     """n // divisor for n < 2^31 and (multiplier, shift) = reciprocal(divisor), all uint32: `mul.hi.u32`, `shr.u32`."""
 
     def generate(context, builder, signature, arguments):
-        numerator, factor, bits = arguments
+        numerator, reciprocal_multiplier, bits = arguments
         doubled = builder.zext(builder.shl(numerator, ir.Constant(I32, 1)), I64)
-        product = builder.mul(doubled, builder.zext(factor, I64), flags=["nuw"])
+        product = builder.mul(doubled, builder.zext(reciprocal_multiplier, I64), flags=["nuw"])
         high = builder.trunc(builder.lshr(product, ir.Constant(I64, 32)), I32)
         return builder.lshr(high, bits)
 

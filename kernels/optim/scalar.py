@@ -71,13 +71,13 @@ def clipped(g, bound):
 
 
 @inlined
-def clip_factor(root, scale, largest):
+def clip_coefficient(root, scale, largest):
     """min(1, largest / (norm + margin)) for norm = root / scale: the largest norm allowed; NaN where the norm is.
 
     The scale keeps the norm within the range of numbers, and the quotient has it above and below.
     """
-    factor = (largest * scale) / (root + MARGIN * scale)
-    return ONE if factor > ONE else factor
+    coefficient = (largest * scale) / (root + MARGIN * scale)
+    return ONE if coefficient > ONE else coefficient
 
 
 @inlined

@@ -52,11 +52,11 @@ def _run_calls(side):
     for name, arguments in valid_calls().items():
         for dtype in (np.float32, np.float64):
             print(name, np.dtype(dtype), flush=True)
-            given = {
+            in_guard = {
                 key: guarded(a.astype(dtype) if a.dtype.kind == "f" else a, side) if isinstance(a, np.ndarray) else a
                 for key, a in arguments.items()
             }
-            getattr(gpuconv, name)(**given)
+            getattr(gpuconv, name)(**in_guard)
 
 
 def _run_checks(side):

@@ -25,7 +25,7 @@ def _floating(arguments):
 
 
 def _rows():
-    """(function, argument, what is given for it, exception, what the message holds)."""
+    """(function, argument, value passed for it, exception, texts of its message)."""
     for name, arguments in CALLS.items():
         arrays = _floating(arguments)
         for position, argument in enumerate(arrays):
@@ -45,17 +45,17 @@ def _rows():
 ROWS = list(_rows())
 
 
-def refused(name, arguments, exception, parts):
-    """Assert that a call is refused with all parts in the message, and that no argument changed."""
-    before = {key: a.copy() for key, a in arguments.items() if isinstance(a, np.ndarray)}
+def refused(name, arguments, exception, texts):
+    """Assert that a call is refused with these texts in the message, and that no argument changed."""
+    originals = {key: a.copy() for key, a in arguments.items() if isinstance(a, np.ndarray)}
     with pytest.raises(exception) as found:
         getattr(gpuconv, name)(**arguments)
     assert type(found.value) is exception
     message = str(found.value)
     assert message.startswith(f"{name}: ")
-    for part in parts:
-        assert str(part) in message, f"{part!r} is not in {message!r}"
-    for key, a in before.items():
+    for text in texts:
+        assert str(text) in message, f"{text!r} is not in {message!r}"
+    for key, a in originals.items():
         assert np.array_equal(arguments[key], a, equal_nan=a.dtype.kind == "f")
 
 
@@ -69,10 +69,10 @@ def test_the_calls_themselves_work(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "argument", "given", "exception", "parts"), ROWS, ids=lambda v: v if isinstance(v, str) else ""
+    ("name", "argument", "value", "exception", "texts"), ROWS, ids=lambda v: v if isinstance(v, str) else ""
 )
-def test_a_wrong_array_is_named(name, argument, given, exception, parts):
-    refused(name, {**CALLS[name], argument: given}, exception, parts)
+def test_a_wrong_array_is_named(name, argument, value, exception, texts):
+    refused(name, {**CALLS[name], argument: value}, exception, texts)
 
 
 WITH_OUT = [name for name in CALLS if "out" in inspect.signature(getattr(gpuconv, name)).parameters]
@@ -89,23 +89,23 @@ def test_a_wrong_out_is_named(name):
     frozen = np.zeros(shape, np.float32)
     frozen.setflags(write=False)
     strided = np.zeros((*shape[:-1], 2 * shape[-1]), np.float32)[..., ::2]
-    for given, exception, parts in (
+    for value, exception, texts in (
         ([0.0], TypeError, ("out", "list", "expected a NumPy or CuPy array")),
         (np.zeros(shape), TypeError, ("out", "float64", "expected float32")),
         (np.zeros((*shape, 1), np.float32), ValueError, ("out", (*shape, 1), f"expected {shape}")),
         (frozen, ValueError, ("out", "read-only", "expected")),
         (strided, ValueError, ("out", "contiguous")),
     ):
-        refused(name, {**CALLS[name], "out": given}, exception, parts)
+        refused(name, {**CALLS[name], "out": value}, exception, texts)
 
 
 @pytest.mark.parametrize("name", ["conv2d", "linear", "max_unpool2d", "upsample", "pad", "dropout2d_grad"])
 def test_out_over_an_input_in_part_is_refused(name):
     arguments, shape = CALLS[name], _result(name).shape
     first = _floating(arguments)[0]
-    size, given = int(np.prod(shape)), arguments[first]
-    memory = numbers(size + given.size)
-    arguments = {**arguments, first: memory[1 : 1 + given.size].reshape(given.shape)}
+    size, value = int(np.prod(shape)), arguments[first]
+    memory = numbers(size + value.size)
+    arguments = {**arguments, first: memory[1 : 1 + value.size].reshape(value.shape)}
     refused(name, {**arguments, "out": memory[:size].reshape(shape)}, ValueError, ("out", "overlaps"))
 
 

@@ -36,9 +36,9 @@ def cupy(monkeypatch):
 
 @pytest.mark.parametrize(("name", "argument"), ROWS)
 def test_both_devices_are_named(name, argument):
-    given = {**CALLS[name], argument: OnAnotherDevice(CALLS[name][argument])}
+    arguments = {**CALLS[name], argument: OnAnotherDevice(CALLS[name][argument])}
     with pytest.raises(TypeError) as found:
-        getattr(gpuconv, name)(**given)
+        getattr(gpuconv, name)(**arguments)
     message = str(found.value)
     assert message.startswith(f"{name}: ")
     assert argument in message or "the input" in message

@@ -77,7 +77,7 @@ def test_anything_is_answered_or_refused(mutation):
         except (ValueError, TypeError, MemoryError, gpuconv.DeviceError) as error:
             assert str(error), f"{name} says nothing"
             assert "numba" not in str(error).lower(), f"{name} compiled what it should have refused: {error}"
-    for key, memory, before in guards:
+    for key, memory, original in guards:
         assert (memory[:MARGIN] == CANARY).all(), f"{name} wrote before {key}"
         assert (memory[-MARGIN:] == CANARY).all(), f"{name} wrote past {key}"
-        assert key in written or np.array_equal(memory, before, equal_nan=True), f"{name} changed {key}"
+        assert key in written or np.array_equal(memory, original, equal_nan=True), f"{name} changed {key}"

@@ -42,13 +42,13 @@ def test_a_view_gives_what_its_copy_gives(name, view):
     odd = {
         key: VIEWS[view](a) if isinstance(a, np.ndarray) and key not in CHANGED else a for key, a in CALLS[name].items()
     }
-    before = {key: a.copy() for key, a in odd.items() if isinstance(a, np.ndarray) and key not in CHANGED}
+    originals = {key: a.copy() for key, a in odd.items() if isinstance(a, np.ndarray) and key not in CHANGED}
     for found, expected in zip(
         _several(getattr(gpuconv, name)(**odd)), _several(getattr(gpuconv, name)(**CALLS[name])), strict=True
     ):
         assert found.flags.c_contiguous
         assert found.tobytes() == expected.tobytes()
-    assert all(np.array_equal(odd[key], a) for key, a in before.items())
+    assert all(np.array_equal(odd[key], a) for key, a in originals.items())
 
 
 FIRST = {name: next(iter(arguments)) for name, arguments in CALLS.items()}

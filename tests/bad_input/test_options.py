@@ -34,12 +34,12 @@ def test_the_table_is_long():
 
 @pytest.mark.parametrize(("name", "option", "value", "exception"), ROWS)
 def test_an_option_is_refused_by_name(name, option, value, exception):
-    given = {**CALLS[name], option: value}
+    arguments = {**CALLS[name], option: value}
     if option == "activation" and "pre_activation" in inspect.signature(getattr(gpuconv, name)).parameters:
-        given["pre_activation"] = np.zeros(given["input_shape"], np.float32)
+        arguments["pre_activation"] = np.zeros(arguments["input_shape"], np.float32)
     if option == "scale_factor":
-        given["size"] = None
-    refused(name, given, exception, (SAID.get(option, option), *_said(value)))
+        arguments["size"] = None
+    refused(name, arguments, exception, (SAID.get(option, option), *_said(value)))
 
 
 def _said(value):

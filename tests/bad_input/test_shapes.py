@@ -38,12 +38,12 @@ def _rows():
 
 @pytest.mark.parametrize(("name", "argument", "variant"), list(_rows()))
 def test_a_shape_that_does_not_fit_is_named(name, argument, variant):
-    given = SHAPES[variant](CALLS[name][argument])
+    value = SHAPES[variant](CALLS[name][argument])
     follows = name.startswith(("cross", "nll", "group")) or name.endswith(
         "d_weight_grad"
     )  # what follows from it is named
-    expected = ("expected",) if follows else (str(given.shape[-1] if given.ndim else "()"),)
-    refused(name, {**CALLS[name], argument: given}, ValueError, expected)
+    expected = ("expected",) if follows else (str(value.shape[-1] if value.ndim else "()"),)
+    refused(name, {**CALLS[name], argument: value}, ValueError, expected)
 
 
 RANKS = [n for n in CALLS if re.search(r"\dd", n) and len(_arrays(n)) == 1]
@@ -53,8 +53,8 @@ RANKS = [n for n in CALLS if re.search(r"\dd", n) and len(_arrays(n)) == 1]
 @pytest.mark.parametrize("variant", ["one axis more", "one axis less"])
 def test_a_rank_that_does_not_fit_is_named(name, variant):
     (argument,) = _arrays(name)
-    given = SHAPES[variant](CALLS[name][argument])
-    refused(name, {**CALLS[name], argument: given}, ValueError, (argument, given.shape, "expected"))
+    value = SHAPES[variant](CALLS[name][argument])
+    refused(name, {**CALLS[name], argument: value}, ValueError, (argument, value.shape, "expected"))
 
 
 def test_the_table_is_long():

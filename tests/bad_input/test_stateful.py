@@ -40,13 +40,15 @@ class Session(RuleBasedStateMachine):
     def call(self, name, drawn):
         """A function on its own arguments, one or two of which are arrays from before."""
         options = list(inspect.signature(getattr(gpuconv, name)).parameters)
-        given = dict(CALLS[name])
+        arguments = dict(CALLS[name])
         for option in drawn.draw(st.lists(st.sampled_from(options), max_size=2, unique=True)):
-            given[option] = drawn.draw(st.sampled_from([a for a, _ in self.known]))
-        given = {key: a.copy() if key in IN_PLACE and isinstance(a, np.ndarray) else a for key, a in given.items()}
+            arguments[option] = drawn.draw(st.sampled_from([a for a, _ in self.known]))
+        arguments = {
+            key: a.copy() if key in IN_PLACE and isinstance(a, np.ndarray) else a for key, a in arguments.items()
+        }
         with np.errstate(all="ignore"):
             try:
-                results = getattr(gpuconv, name)(**given)
+                results = getattr(gpuconv, name)(**arguments)
             except REFUSED as error:
                 assert str(error).startswith(f"{name}: ") or isinstance(error, MemoryError), error
                 return multiple()
@@ -61,8 +63,8 @@ class Session(RuleBasedStateMachine):
     @invariant()
     def nothing_has_changed(self):
         """Of all arrays so far, whatever was called on them."""
-        for a, before in self.known:
-            assert a.tobytes() == before.tobytes()
+        for a, original in self.known:
+            assert a.tobytes() == original.tobytes()
 
 
 TestSession = Session.TestCase

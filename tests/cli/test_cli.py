@@ -166,10 +166,10 @@ def test_the_environment_chooses_where_no_option_does(monkeypatch, tmp_path, dev
     assert run("train", *FAST, "--out", tmp_path / "run")[0] == 0
 
 
-@pytest.mark.parametrize(("given", "left"), [(None, "passive"), ("active", "active")])
-def test_idle_threads_sleep_unless_the_user_says_otherwise(given, left, monkeypatch):
-    monkeypatch.setenv("OMP_WAIT_POLICY", given or "")
-    if given is None:
+@pytest.mark.parametrize(("setting", "left"), [(None, "passive"), ("active", "active")])
+def test_idle_threads_sleep_unless_the_user_says_otherwise(setting, left, monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", setting or "")
+    if setting is None:
         monkeypatch.delenv("OMP_WAIT_POLICY")
     wait_asleep()
     assert os.environ["OMP_WAIT_POLICY"] == left

@@ -9,11 +9,11 @@ def forward(x, w, problem):
     """y[n, k, p] = sum over c and taps r of w[k, c, r] x[n, c, p stride + r dilation - before], in float64."""
     windows, rank = windows_of(x, problem), len(problem.size)
     taps = range(2 + rank, 2 + 2 * rank)
-    parts = [
+    slices = [
         np.tensordot(windows[:, cg], w[kg].astype(np.float64), ([1, *taps], [1, *range(2, 2 + rank)]))
         for kg, cg in _groups(problem)
     ]
-    return np.moveaxis(np.concatenate(parts, axis=-1), -1, 1)
+    return np.moveaxis(np.concatenate(slices, axis=-1), -1, 1)
 
 
 def input_grad(dy, w, problem):
@@ -26,7 +26,10 @@ def input_grad(dy, w, problem):
         for kg, cg in _groups(problem):
             share = np.tensordot(dy[:, kg], w[(kg, slice(None), *tap)], (1, 0))
             dx[(slice(None), cg, *read)] += np.moveaxis(share, -1, 1)
-    inside = (slice(before, before + size) for size, (before, _) in zip(problem.size, problem.padding, strict=True))
+    inside = (
+        slice(pad_before, pad_before + size)
+        for size, (pad_before, _) in zip(problem.size, problem.padding, strict=True)
+    )
     return dx[(..., *inside)]
 
 
@@ -34,10 +37,10 @@ def weight_grad(x, dy, problem):
     """The sum over images and outputs of dy times what the tap read, in float64."""
     windows, rank = windows_of(x, problem), len(problem.size)
     summed = [0, *range(2, 2 + rank)]
-    parts = [
+    slices = [
         np.tensordot(dy[:, kg].astype(np.float64), windows[:, cg], (summed, summed)) for kg, cg in _groups(problem)
     ]
-    return np.concatenate(parts)
+    return np.concatenate(slices)
 
 
 def _groups(problem):

@@ -30,13 +30,13 @@ def test_random_geometries_agree_with_the_oracle(case, seed, dtype, device):
 @given(case=convolutions(), seed=st.integers(0, 2**16))
 def test_threads_share_the_work_of_the_cpu_kernels(case, seed, threads):
     """Small problems run serial; here every one is cut into tasks for several threads."""
-    before = numba.get_num_threads()
+    previous = numba.get_num_threads()
     with parallel.share_everything():
         numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
         try:
             compare(case, np.float32, "cpu", seed)
         finally:
-            numba.set_num_threads(before)
+            numba.set_num_threads(previous)
 
 
 AWKWARD = {

@@ -20,9 +20,9 @@ def axes(draw):
     size, taps, stride = draw(st.integers(1, 7)), draw(st.integers(1, 6)), draw(st.integers(1, 4))
     dilation = draw(st.sampled_from((1, 1, 2, 3, 5, 9, 20)))
     reach = dilation * (taps - 1) + 1
-    before = draw(st.integers(0, min(reach + 3, 40)))
-    least = max(0, reach - size - before)
-    return size, taps, stride, (before, draw(st.integers(least, least + 9))), dilation
+    pad_before = draw(st.integers(0, min(reach + 3, 40)))
+    least = max(0, reach - size - pad_before)
+    return size, taps, stride, (pad_before, draw(st.integers(least, least + 9))), dilation
 
 
 @st.composite
@@ -60,12 +60,12 @@ def test_every_algorithm_gives_them(case, data, device):
 @given(axis=axes())
 def test_an_axis_keeps_what_reads_it_and_nothing_outside(axis):
     """Against the definition: tap t of window i reads i stride + t dilation - pad."""
-    size, taps, stride, (before, after), dilation = axis
-    windows = (size + before + after - dilation * (taps - 1) - 1) // stride + 1
-    kept = axis_taps(size, windows, taps, stride, before, after, dilation)
+    size, taps, stride, (pad_before, pad_after), dilation = axis
+    windows = (size + pad_before + pad_after - dilation * (taps - 1) - 1) // stride + 1
+    kept = axis_taps(size, windows, taps, stride, pad_before, pad_after, dilation)
 
     def reads(tap):
-        found = [(i, i * stride + tap * dilation - before) for i in range(windows)]
+        found = [(i, i * stride + tap * dilation - pad_before) for i in range(windows)]
         return [(i, position) for i, position in found if 0 <= position < size]
 
     reading = [tap for tap in range(taps) if reads(tap)]

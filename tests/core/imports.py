@@ -13,8 +13,8 @@ def modules():
     found = {}
     for package, folder in FOLDERS.items():
         for file in sorted(folder.rglob("*.py")):
-            parts = (package, *file.relative_to(folder).with_suffix("").parts)
-            found[".".join(part for part in parts if part != "__init__")] = file
+            components = (package, *file.relative_to(folder).with_suffix("").parts)
+            found[".".join(part for part in components if part != "__init__")] = file
     return found
 
 

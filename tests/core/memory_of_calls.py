@@ -121,15 +121,15 @@ def megabytes(field):
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith(field))
 
 
-def beside(make):
+def run_on_device(make):
     """Megabytes that a call takes beside its arguments and results."""
     function, *arguments = make()
     memory.forget()
     with open("/proc/self/clear_refs", "w") as peak:
         peak.write("5")  # the peak starts anew
-    before = megabytes("VmRSS")
+    baseline = megabytes("VmRSS")
     found = function(*arguments)
-    taken = megabytes("VmHWM") - before
+    taken = megabytes("VmHWM") - baseline
     results = found if isinstance(found, tuple) else (found,)
     return taken - sum(a.nbytes for a in results if isinstance(a, np.ndarray)) / 2**20
 
@@ -144,9 +144,9 @@ def main(size, allowed, dtype, limit=None, only=""):
     for (_, warm), (title, make) in zip(small.items(), calls(count, dtype), strict=True):
         if not re.search(only, title):
             continue
-        beside(warm)
-        beside(warm)
-        taken = beside(make)
+        run_on_device(warm)
+        run_on_device(warm)
+        taken = run_on_device(make)
         if taken > float(allowed):
             failed += 1
             print(f"{dtype} {title}: {taken:.0f} MB beside its arrays")

@@ -25,7 +25,7 @@ def test_an_array_in_another_order_is_copied_once():
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("arguments", "message"),
     [
         ({"x": None}, "op: x is None, expected a NumPy or CuPy array"),
         ({"x": [1.0]}, "op: x is a list, expected a NumPy or CuPy array"),
@@ -35,9 +35,9 @@ def test_an_array_in_another_order_is_copied_once():
         ({"x": X.astype(np.float16), "w": W}, "w has dtype float32, expected float16 like x"),
     ],
 )
-def test_what_is_wrong_with_an_array_is_said(given, message):
+def test_what_is_wrong_with_an_array_is_said(arguments, message):
     with pytest.raises(TypeError, match=message):
-        Call("op", **given)
+        Call("op", **arguments)
 
 
 def test_16_bit_arrays_are_computed_in_float32_and_rounded_once():

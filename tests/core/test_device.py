@@ -68,10 +68,10 @@ def test_falling_back_is_logged_once(no_cupy, caplog):
 
 
 def test_asking_for_cuda_without_cupy_says_so(no_cupy):
-    before = gpuconv.device()
+    chosen = gpuconv.device()
     with pytest.raises(gpuconv.DeviceError, match="'cuda' was asked for, but CuPy cannot be imported"):
         gpuconv.use_device("cuda")
-    assert gpuconv.device() == before
+    assert gpuconv.device() == chosen
 
 
 def test_asking_for_cuda_without_a_driver_says_so(fake_cupy):

@@ -115,7 +115,7 @@ def test_every_launch_has_a_lock_that_is_safe():
 
 
 def test_a_child_forgets_what_its_parent_compiled():
-    notice = Notice()
-    notice._depth = 2
-    notice.forked()
-    assert notice._depth == 0
+    listener = Notice()
+    listener._depth = 2
+    listener.forked()
+    assert listener._depth == 0

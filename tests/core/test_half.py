@@ -64,10 +64,10 @@ def _expected(results, dtype):
 @pytest.mark.parametrize("name", CALLS)
 def test_every_function_is_float32s_result_rounded_once(name, dtype):
     half, single = _rounded(name, CALLS[name], dtype)
-    before = {key: a.copy() for key, a in half.items() if isinstance(a, np.ndarray) and key not in STATISTICS}
+    originals = {key: a.copy() for key, a in half.items() if isinstance(a, np.ndarray) and key not in STATISTICS}
     found, expected = getattr(gpuconv, name)(**half), getattr(gpuconv, name)(**single)
     assert _bits(found) == _bits(expected if name in KEEP_SINGLE else _expected(expected, dtype))
-    for key, a in before.items():
+    for key, a in originals.items():
         assert half[key].tobytes() == a.tobytes(), f"{key} was changed"
 
 

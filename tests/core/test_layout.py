@@ -57,8 +57,8 @@ MAX_LINES_PER_FILE = 300
 
 def folder(module):
     """The folder of gpuconv or of kernels that a module is in."""
-    parts = module.removeprefix("gpuconv.kernels").split(".") if is_kernel(module) else module.split(".")
-    return parts[1] if len(parts) > 1 else ""
+    components = module.removeprefix("gpuconv.kernels").split(".") if is_kernel(module) else module.split(".")
+    return components[1] if len(components) > 1 else ""
 
 
 def is_kernel(module):

@@ -20,38 +20,38 @@ def fake_event(module="gpuconv.kernels.conv.cpu.direct"):
 PATIENCE = 0.05
 
 
-def compile_for(notice, seconds, event=None):
+def compile_for(listener, seconds, event=None):
     event = event or fake_event()
-    notice.on_start(event)
-    notice.on_start(event)  # what it calls is compiled within
+    listener.on_start(event)
+    listener.on_start(event)  # what it calls is compiled within
     time.sleep(seconds)
-    notice.on_end(event)
-    notice.on_end(event)
+    listener.on_end(event)
+    listener.on_end(event)
 
 
 def test_long_compilations_are_announced_once():
     told = []
-    notice = Notice(told.append, PATIENCE)
-    compile_for(notice, 0.3)
-    compile_for(notice, 0.3)
+    listener = Notice(told.append, PATIENCE)
+    compile_for(listener, 0.3)
+    compile_for(listener, 0.3)
     assert told == [MESSAGE]
 
 
 def test_many_short_compilations_count_together():
     told = []
-    notice = Notice(told.append, PATIENCE)
+    listener = Notice(told.append, PATIENCE)
     for _ in range(12):
-        compile_for(notice, 0.02)
+        compile_for(listener, 0.02)
     assert told == [MESSAGE]
 
 
 def test_short_ones_and_those_of_others_are_not_announced():
     told = []
-    notice = Notice(told.append, PATIENCE)
-    compile_for(notice, 0.001)
-    compile_for(notice, 0.3, fake_event("somebody.else"))
-    with notice.silenced():
-        compile_for(notice, 0.3)
+    listener = Notice(told.append, PATIENCE)
+    compile_for(listener, 0.001)
+    compile_for(listener, 0.3, fake_event("somebody.else"))
+    with listener.silenced():
+        compile_for(listener, 0.3)
     assert told == []
 
 
@@ -118,9 +118,9 @@ def test_warmup_refuses_types_it_has_no_kernels_for():
 
 
 def test_the_notice_is_a_warning_of_the_library(caplog):
-    from gpuconv.core.compile_notice import notice
+    from gpuconv.core.compile_notice import compile_notice
 
     gpuconv.relu(np.ones(3, np.float32))
     with caplog.at_level(logging.WARNING, logger="gpuconv"):
-        notice.tell(MESSAGE)
+        compile_notice.tell(MESSAGE)
     assert "compiling its kernels" in caplog.text

@@ -29,13 +29,16 @@ def boxes(monkeypatch):
 def test_boxes_leave_the_bits(m, length, n, transposed, dtype, boxes):
     rng = np.random.default_rng(0)
     a, b, bias = (rng.standard_normal(shape).astype(dtype) for shape in ((m, length), (length, n), (n,)))
-    given = np.ascontiguousarray(a.T) if transposed == "a" else a, np.ascontiguousarray(b.T) if transposed == "b" else b
+    operands = (
+        np.ascontiguousarray(a.T) if transposed == "a" else a,
+        np.ascontiguousarray(b.T) if transposed == "b" else b,
+    )
     options = {"transposed_a": transposed == "a", "transposed_b": transposed == "b"}
     results = []
     for box in [(1 << 40, 1 << 20, (256, 1024)), *BOXES]:
         boxes(*box)
         c = np.full((m, n), np.nan, dtype)
-        gemm.multiply(*given, bias, c, **options)
+        gemm.multiply(*operands, bias, c, **options)
         results.append(c.tobytes())
     assert_close(c, a.astype(np.float64) @ b.astype(np.float64) + bias, terms=length)
     assert len(set(results)) == 1

@@ -45,11 +45,11 @@ def test_nothing_to_do_launches_nothing():
 def test_arrays_are_flattened_and_integers_narrowed():
     kernel = Kernel()
     launch.each(kernel, 6, np.zeros((2, 3), np.float32), 7, True, np.float32(0.5))
-    array, number, flag, factor = kernel.calls[0][1]
+    array, number, flag, scale = kernel.calls[0][1]
     assert array.shape == (6,)
     assert (type(number), number) == (np.int32, 7)
     assert (type(flag), flag) == (np.int32, 1)
-    assert type(factor) is np.float32
+    assert type(scale) is np.float32
 
 
 def test_an_integer_past_32_bits_is_refused():

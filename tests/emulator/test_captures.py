@@ -124,10 +124,10 @@ def test_a_kernel_is_known_again(name):
 def test_contents_that_change_are_seen():
     values, numbers, settings = np.zeros(2), [1], module(1)
     kernels = [capturing(value) for value in (values, numbers, settings)]
-    before = [fingerprint(kernel, ()) for kernel in kernels]
-    assert before == [fingerprint(kernel, ()) for kernel in kernels]
+    first = [fingerprint(kernel, ()) for kernel in kernels]
+    assert first == [fingerprint(kernel, ()) for kernel in kernels]
     values[1] = numbers[0] = settings.value = 5
-    assert all(a != b for a, b in zip(before, [fingerprint(kernel, ()) for kernel in kernels], strict=True))
+    assert all(a != b for a, b in zip(first, [fingerprint(kernel, ()) for kernel in kernels], strict=True))
 
 
 @pytest.mark.parametrize(
@@ -247,18 +247,18 @@ def test_implementations_registered_by_overload_are_seen():
         return x + 1
 
     kernels = [capturing(implemented), capturing(jitable), capturing(1)]
-    before = [fingerprint(kernel, ()) for kernel in kernels]
+    first = [fingerprint(kernel, ()) for kernel in kernels]
 
     @overload(implemented)
     def implementation(x):
         return lambda x: x + 1
 
-    after = [fingerprint(kernel, ()) for kernel in kernels]
-    assert [a == b for a, b in zip(before, after, strict=True)] == [False, True, True]
+    second = [fingerprint(kernel, ()) for kernel in kernels]
+    assert [a == b for a, b in zip(first, second, strict=True)] == [False, True, True]
 
     @overload_method(type(float32[:]), "an_own_method_of_this_test")
     def method(a):
         return lambda a: 1
 
     last = [fingerprint(kernel, ()) for kernel in kernels]
-    assert not set(last) & set(after)  # any kernel may call it
+    assert not set(last) & set(second)  # any kernel may call it

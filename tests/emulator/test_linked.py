@@ -39,8 +39,8 @@ def test_a_file_of_cuda_and_one_of_ptx(tmp_path):
 def test_an_edit_of_a_linked_file_is_followed(tmp_path):
     file = tmp_path / "triple.cu"
     kernel, x = kernel_with([str(file)]), np.ones(1)
-    for factor in ("3.0", "5.0"):
-        file.write_text(TRIPLE.replace("3.0", factor))
+    for multiplier in ("3.0", "5.0"):
+        file.write_text(TRIPLE.replace("3.0", multiplier))
         emulator.run(kernel, 1, 1, x)
     assert x[0] == 15
 

@@ -109,8 +109,8 @@ def test_integer_atomics(type_):
         bitwise = operation in ("and", "or", "xor", "exch")
         result, old = atomics(f"b{bits}" if bitwise else type_, operation, 5, values, bits)
         current = 5
-        for v, before in zip(values, old, strict=True):
-            assert int(before) % 2**bits == current % 2**bits, operation
+        for v, old_value in zip(values, old, strict=True):
+            assert int(old_value) % 2**bits == current % 2**bits, operation
             current = step(current, int(v))
         assert int(result) % 2**bits == current % 2**bits, operation
 
@@ -128,8 +128,8 @@ def test_float_atomics_round_every_sum(dtype):
     size = 8 * np.dtype(dtype).itemsize
     result, old = atomics(f"f{size}", "add.noftz" if size == 16 else "add", 1, values, size)
     total = dtype(1)
-    for v, before in zip(values, old, strict=True):
-        assert before == total
+    for v, old_value in zip(values, old, strict=True):
+        assert old_value == total
         total = dtype(total + v)
     assert result == total
 

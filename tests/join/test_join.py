@@ -23,9 +23,9 @@ def _parts(axis):
 @on_every_device
 @pytest.mark.parametrize("axis", [0, 1, -1])
 def test_concatenate_agrees_with_numpy(axis, device, on):
-    parts = _parts(axis)
-    y = gpuconv.concatenate([gpuconv.to_device(a) for a in parts], axis)
-    assert np.array_equal(gpuconv.to_host(y), np.concatenate(parts, axis))
+    inputs = _parts(axis)
+    y = gpuconv.concatenate([gpuconv.to_device(a) for a in inputs], axis)
+    assert np.array_equal(gpuconv.to_host(y), np.concatenate(inputs, axis))
 
 
 @on_every_device
@@ -40,11 +40,11 @@ def test_the_gradient_of_concatenate_splits(axis, device, on):
 
 @on_every_device
 def test_concatenate_and_its_gradient_are_adjoint(device, on):
-    parts = _parts(1)
-    y = gpuconv.to_host(gpuconv.concatenate([gpuconv.to_device(a) for a in parts], 1))
+    inputs = _parts(1)
+    y = gpuconv.to_host(gpuconv.concatenate([gpuconv.to_device(a) for a in inputs], 1))
     dy = _array(*y.shape, seed=9, dtype=np.float32)
     gradients = gpuconv.concatenate_grad(gpuconv.to_device(dy), (2, 0, 7), 1)
-    check_adjoint(dy, y, *(np.concatenate([gpuconv.to_host(a).ravel() for a in many]) for many in (gradients, parts)))
+    check_adjoint(dy, y, *(np.concatenate([gpuconv.to_host(a).ravel() for a in many]) for many in (gradients, inputs)))
 
 
 @on_every_device

@@ -18,11 +18,11 @@ FUNCTIONS = {
 
 def oracle(name, label, weight, reduction):
     """(loss, gradient) of one label; the mean is over the weight, and divides it out."""
-    factor = 1.0 if weight is None or reduction == "mean" else weight[label]
+    sample_weight = 1.0 if weight is None or reduction == "mean" else weight[label]
     one = np.eye(5)[label]
     if name == "nll_loss":
-        return -factor * X[label], -factor * one
-    return -factor * LOG_SOFTMAX[label], factor * (np.exp(LOG_SOFTMAX) - one)
+        return -sample_weight * X[label], -sample_weight * one
+    return -sample_weight * LOG_SOFTMAX[label], sample_weight * (np.exp(LOG_SOFTMAX) - one)
 
 
 @on_every_device

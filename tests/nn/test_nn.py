@@ -110,12 +110,12 @@ def test_a_state_makes_a_network_compute_the_same():
 )
 def test_a_state_that_does_not_fit_changes_nothing(change, message):
     model = lenet((1, 8, 8), 10, seed=0)
-    before = {name: a.copy() for name, a in model.state_dict().items()}
-    state = {name: np.zeros_like(a) for name, a in before.items()}
+    initial = {name: a.copy() for name, a in model.state_dict().items()}
+    state = {name: np.zeros_like(a) for name, a in initial.items()}
     change(state)
     with pytest.raises(ValueError, match=message):
         model.load_state_dict(state)
-    assert all(np.array_equal(a, before[name]) for name, a in model.state_dict().items())
+    assert all(np.array_equal(a, initial[name]) for name, a in model.state_dict().items())
 
 
 def test_a_state_that_does_not_fit_is_described_whole():

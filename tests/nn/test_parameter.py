@@ -113,10 +113,10 @@ def test_a_state_of_another_order_is_refused_before_a_step(make):
     optimizer.step()
     name = next(name for name in optimizer.buffers if name in optimizer.state[0])
     optimizer.state[0][name] = np.zeros((4, 3)).T
-    before = parameter.data.copy()
+    initial = parameter.data.copy()
     with pytest.raises(ValueError, match=rf"{name} of parameters\[0\] has strides .*, expected a C-contiguous array"):
         optimizer.step()
-    assert np.array_equal(parameter.data, before)
+    assert np.array_equal(parameter.data, initial)
 
 
 BAD_ENTRIES = [
@@ -131,10 +131,10 @@ BAD_ENTRIES = [
 @pytest.mark.parametrize(("value", "message"), BAD_ENTRIES)
 def test_an_entry_that_is_no_real_array_changes_nothing(value, message):
     layer = nn.Linear(2, 3, seed=0)
-    before = {name: a.copy() for name, a in layer.state_dict().items()}
+    initial = {name: a.copy() for name, a in layer.state_dict().items()}
     with pytest.raises(TypeError, match=f"load_state_dict: bias {message}"):
         layer.load_state_dict({"weight": np.zeros((3, 2)), "bias": value})
-    assert all(np.array_equal(a, before[name]) for name, a in layer.state_dict().items())
+    assert all(np.array_equal(a, initial[name]) for name, a in layer.state_dict().items())
 
 
 @pytest.mark.parametrize("state", [None, [], 3, "path"])

@@ -148,10 +148,10 @@ def test_a_residual_adds_both_branches():
 
 def test_a_residual_around_nothing_doubles_and_leaves_its_input_alone():
     x = _array(2, 3)
-    residual, before = nn.Residual(nn.Sequential()), x.copy()
-    assert np.array_equal(residual(x), 2 * before)
-    assert np.array_equal(residual.backward(x), 2 * before)
-    assert np.array_equal(x, before)
+    residual, original = nn.Residual(nn.Sequential()), x.copy()
+    assert np.array_equal(residual(x), 2 * original)
+    assert np.array_equal(residual.backward(x), 2 * original)
+    assert np.array_equal(x, original)
 
 
 def test_a_module_cannot_be_body_and_shortcut():

@@ -67,10 +67,10 @@ def test_branches_are_listed_before_their_sum():
 def test_the_model_is_left_as_it_was():
     network, x = model(), np.random.default_rng(0).standard_normal((2, 3, 8, 8)).astype(np.float32)
     dy = np.ones_like(network(x))
-    before = {name: a.copy() for name, a in network.state_dict().items()}
+    initial = {name: a.copy() for name, a in network.state_dict().items()}
     nn.summary(network, (1, 3, 8, 8))
     assert network.training
-    assert all(np.array_equal(a, before[name]) for name, a in network.state_dict().items())
+    assert all(np.array_equal(a, initial[name]) for name, a in network.state_dict().items())
     assert network.backward(dy).shape == x.shape  # the forward pass is still remembered
     assert "forward" not in vars(network[0])
 

@@ -75,10 +75,10 @@ def test_a_bias_tells_units_apart():
 def test_a_report_reads_like_a_table():
     model = nn.Sequential(nn.Conv2d(1, 4, 2, init=init.constant), nn.Flatten(), nn.Linear(4, 2, init=init.constant))
     model[0].weight.data[2] = 5
-    before = str(gpuconv.symmetry_report(model)).splitlines()
-    assert before[0].split() == "layer units distinct equal weights equal gradients".split()
-    assert before[1].split() == "0 4 2 0-1, 3 no gradients yet".split()
+    untrained = str(gpuconv.symmetry_report(model)).splitlines()
+    assert untrained[0].split() == "layer units distinct equal weights equal gradients".split()
+    assert untrained[1].split() == "0 4 2 0-1, 3 no gradients yet".split()
     model.backward(np.array([[1, 2]], np.float32) + 0 * model(np.ones((1, 1, 2, 2), np.float32)))
-    after = str(gpuconv.symmetry_report(model)).splitlines()
-    assert after[1].split() == "0 4 2 0-1, 3 0-3".split()
-    assert after[2].split() == "2 2 1 0-1 none".split()
+    trained = str(gpuconv.symmetry_report(model)).splitlines()
+    assert trained[1].split() == "0 4 2 0-1, 3 0-3".split()
+    assert trained[2].split() == "2 2 1 0-1 none".split()

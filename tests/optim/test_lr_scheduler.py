@@ -21,8 +21,8 @@ def _sgd():
 def _schedule(optimizer, name, options):
     if name != "SequentialLR":
         return getattr(lr_scheduler, name)(optimizer, **options)
-    parts = [getattr(lr_scheduler, name)(optimizer, **kw) for name, kw in options["schedules"]]
-    return lr_scheduler.SequentialLR(optimizer, parts, options["milestones"])
+    schedules = [getattr(lr_scheduler, name)(optimizer, **kw) for name, kw in options["schedules"]]
+    return lr_scheduler.SequentialLR(optimizer, schedules, options["milestones"])
 
 
 @pytest.mark.parametrize("case", SCHEDULES, ids=name_of)

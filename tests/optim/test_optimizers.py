@@ -46,8 +46,8 @@ def test_updates_agree_with_the_oracle(name, options, dtype, device, on):
         for i, parameter in enumerate(parameters):
             g = rng.standard_normal(expected[i].shape).astype(dtype)
             parameter.grad = gpuconv.to_device(g)
-            before, expected[i] = expected[i], getattr(reference, name.lower())(expected[i], g, states[i], **options)
-            squares[i] = squares[i] + (expected[i] - before) ** 2
+            previous, expected[i] = expected[i], getattr(reference, name.lower())(expected[i], g, states[i], **options)
+            squares[i] = squares[i] + (expected[i] - previous) ** 2
         optimizer.step()
         for parameter, w, terms in zip(parameters, expected, squares, strict=True):
             assert_close(parameter.data, w, terms=4 * (step + 1), magnitude=np.sqrt(terms) if terms.size else None)
@@ -208,10 +208,10 @@ def test_centered_rmsprop_bears_constant_gradients(dtype, device, on):
     parameter = nn.Parameter(gpuconv.to_device(start.copy()))
     optimizer = gpuconv.RMSprop([parameter], lr=1e-4, alpha=0.9, centered=True)
     for _ in range(30 if device == "emulator" else 500):
-        before = gpuconv.to_host(parameter.data).copy()
+        previous = gpuconv.to_host(parameter.data).copy()
         parameter.grad = gpuconv.to_device(g)
         optimizer.step()
-        step = before - gpuconv.to_host(parameter.data)
+        step = previous - gpuconv.to_host(parameter.data)
         assert (step >= 0).all()
         assert (step <= 1.01 * optimizer.lr * g / optimizer.eps).all()
 

@@ -103,8 +103,8 @@ def test_numbers_of_pytorch_are_taken():
 def test_a_schedules_state_of_another_kind_changes_nothing(make, state, error, message):
     optimizer = gpuconv.SGD([nn.Parameter(np.ones(1))], lr=0.5)
     schedule = make(optimizer, 3) if make is lr_scheduler.StepLR else make(optimizer)
-    before = schedule.state_dict()
+    saved = schedule.state_dict()
     with pytest.raises(error, match=f"{make.__name__}: {message}"):
         schedule.load_state_dict(state)
-    assert schedule.state_dict() == before
+    assert schedule.state_dict() == saved
     assert optimizer.lr == 0.5

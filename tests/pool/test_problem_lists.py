@@ -89,5 +89,8 @@ def _spread(problem, share_of):
     for number, tap in enumerate(np.ndindex(problem.kernel)):
         read = [slice(r * d, r * d + (p - 1) * st + 1, st) for r, (st, d, p) in zip(tap, axes, strict=True)]
         dx[(..., *read)] += share_of(number)
-    inside = (slice(before, before + size) for size, (before, _) in zip(problem.size, problem.padding, strict=True))
+    inside = (
+        slice(pad_before, pad_before + size)
+        for size, (pad_before, _) in zip(problem.size, problem.padding, strict=True)
+    )
     return dx[(..., *inside)]

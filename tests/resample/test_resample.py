@@ -23,20 +23,20 @@ def paddings(draw):
     padding = []
     for size in reversed(shape[rank - axes :]):
         most = {"reflect": size - 1, "circular": size}.get(mode, 4)
-        before = draw(st.integers(-(size // 2), most))
+        pad_before = draw(st.integers(-(size // 2), most))
         if mode == "circular":
-            most = size + min(before, 0)
-            before = min(before, most)
-        after = draw(st.integers(-((size - 1) // 3), most)) if size + before > 1 else 1 if most else 0
-        if mode == "circular" and after < 0:
-            before = min(before, size + after)
-        padding += [before, after]
+            most = size + min(pad_before, 0)
+            pad_before = min(pad_before, most)
+        pad_after = draw(st.integers(-((size - 1) // 3), most)) if size + pad_before > 1 else 1 if most else 0
+        if mode == "circular" and pad_after < 0:
+            pad_before = min(pad_before, size + pad_after)
+        padding += [pad_before, pad_after]
     return shape, tuple(padding), mode
 
 
 def _legal(shape, padding):
     pairs = zip(reversed(shape), padding[::2], padding[1::2], strict=False)
-    return all(size + before + after > 0 for size, before, after in pairs)
+    return all(size + pad_before + pad_after > 0 for size, pad_before, pad_after in pairs)
 
 
 @on_every_device

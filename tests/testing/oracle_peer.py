@@ -144,8 +144,8 @@ def _batch_norm(case, dy):
         mean, var = reference.batch_norm_statistics(x)
     w, b = np.ones(x.shape[1]) if weight is None else weight, np.zeros(x.shape[1]) if bias is None else bias
     dx, dweight, dbias = reference.batch_norm_grad(dy, x, mean, var, w, o["eps"], o["training"])
-    given = [g for g, a in ((dweight, weight), (dbias, bias)) if a is not None]
-    return reference.batch_norm(x, mean, var, w, b, o["eps"]), dx, *given, *moved
+    gradients = [g for g, a in ((dweight, weight), (dbias, bias)) if a is not None]
+    return reference.batch_norm(x, mean, var, w, b, o["eps"]), dx, *gradients, *moved
 
 
 def _group_norm(case, dy):

@@ -17,8 +17,8 @@ def split_digits():
     """The pictures, whole numbers from 0 to 16, and their labels, as digits.npz names them."""
     images, labels = load_digits(return_X_y=True)
     images = images.reshape(-1, 1, 8, 8).astype(np.uint8)
-    parts = train_test_split(images, labels.astype(np.uint8), test_size=0.2, random_state=0, stratify=labels)
-    return dict(zip(("train_images", "test_images", "train_labels", "test_labels"), parts, strict=True))
+    arrays = train_test_split(images, labels.astype(np.uint8), test_size=0.2, random_state=0, stratify=labels)
+    return dict(zip(("train_images", "test_images", "train_labels", "test_labels"), arrays, strict=True))
 
 
 if __name__ == "__main__":

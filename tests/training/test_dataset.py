@@ -140,9 +140,9 @@ def test_standardizing_is_right_at_every_scale(dtype, scale):
 def _training(data, **options):
     model = nn.Sequential(nn.Flatten(), nn.Linear(9, 3, seed=0))
     optimizer = gpuconv.SGD(model.parameters(), 0.01)
-    before = model.state_dict()["1.weight"].copy()
+    initial = model.state_dict()["1.weight"].copy()
     yield lambda: fit(model, nn.CrossEntropyLoss(), optimizer, data, **{"epochs": 1, "batch_size": 2, **options})
-    assert np.array_equal(model.state_dict()["1.weight"], before)
+    assert np.array_equal(model.state_dict()["1.weight"], initial)
 
 
 @pytest.mark.parametrize("field", ["train_images", "test_images"])
@@ -254,9 +254,9 @@ import numpy as np; np.unique(np.zeros(3)); np.setdiff1d([1], [2]); np.bincount(
 def kilobytes(field):
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(field))
 open("/proc/self/clear_refs", "w").write("5")  # the peak starts anew
-before = kilobytes("VmRSS")
+baseline = kilobytes("VmRSS")
 data = training.mnist_folder(pathlib.Path(sys.argv[1]))
-print((kilobytes("VmHWM") - before) * 1024)
+print((kilobytes("VmHWM") - baseline) * 1024)
 assert data.train_images.shape[0] == 50000
 """
 

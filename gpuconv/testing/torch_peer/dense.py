@@ -30,8 +30,8 @@ def upsample(rng: np.random.Generator) -> Case:
     mode = choice(rng, ("nearest", "bilinear"))
     x = rng.standard_normal((*integers(rng, 1, 3, 2), *integers(rng, 1, 6, 2)))
     corners = rng.random() < 0.5 if mode == "bilinear" else None
-    size, factor = (integers(rng, 1, 12, 2), None) if rng.random() < 0.5 else (None, choice(rng, (2.0, 1.5, 3.0)))
-    options = {"size": size, "scale_factor": factor, "mode": mode, "align_corners": corners}
+    size, scale_factor = (integers(rng, 1, 12, 2), None) if rng.random() < 0.5 else (None, choice(rng, (2.0, 1.5, 3.0)))
+    options = {"size": size, "scale_factor": scale_factor, "mode": mode, "align_corners": corners}
     return Case(call_of("upsample", x=x, **options), (x,), options, 144, 1.0)
 
 

@@ -112,14 +112,14 @@ SUMS = {name: _sum_kernel(name, formulas[0]) for name, formulas in PAIRWISE.item
 def _bce(x, target, weight, pos_weight, losses, thread, threads):
     first, last = share(x.size, thread, threads)
     for i in range(first, last):
-        factor, positive = weight[i if weight.size > 1 else 0], pos_weight[i if pos_weight.size > 1 else 0]
-        losses[i] = bce_with_logits(x[i], target[i], factor, positive)
+        sample_weight, positive = weight[i if weight.size > 1 else 0], pos_weight[i if pos_weight.size > 1 else 0]
+        losses[i] = bce_with_logits(x[i], target[i], sample_weight, positive)
 
 
 @streaming
 def _bce_grad(x, target, weight, pos_weight, dloss, scale, dx, thread, threads):
     first, last = share(x.size, thread, threads)
     for i in range(first, last):
-        factor, positive = weight[i if weight.size > 1 else 0], pos_weight[i if pos_weight.size > 1 else 0]
+        sample_weight, positive = weight[i if weight.size > 1 else 0], pos_weight[i if pos_weight.size > 1 else 0]
         grad_loss = scale * dloss[i if dloss.size > 1 else 0]
-        dx[i] = bce_with_logits_grad(grad_loss, x[i], target[i], factor, positive)
+        dx[i] = bce_with_logits_grad(grad_loss, x[i], target[i], sample_weight, positive)

@@ -154,12 +154,12 @@ def bce_grad_kernel(x, target, dx, vectors, weight, pos_weight, dloss, scale):
         return
     j = scalar_index(i, vectors)
     if j < x.size:
-        factor, positive, grad_loss = (
+        sample_weight, positive, grad_loss = (
             load_or_broadcast(weight, j),
             load_or_broadcast(pos_weight, j),
             scale * load_or_broadcast(dloss, j),
         )
-        dx[j] = bce_with_logits_grad(grad_loss, x[j], target[j], factor, positive)
+        dx[j] = bce_with_logits_grad(grad_loss, x[j], target[j], sample_weight, positive)
 
 
 @cuda.jit(cache=True)

@@ -56,11 +56,11 @@ def _normalize_rows(x, mean, inverse, weight, bias, y, thread, threads):
         for c in range(source.size if channels == 1 else 0):
             target[c] = normalized(source[c], centers[c], weight[c] * inverses[c], bias[c])
         for g in range(centers.size if channels > 1 else 0):
-            start, center, factor = g * channels, centers[g], inverses[g]
+            start, center, inverse_std = g * channels, centers[g], inverses[g]
             values, result = source[start : start + channels], target[start : start + channels]
             scales, offsets = weight[start : start + channels], bias[start : start + channels]
             for c in range(values.size):
-                result[c] = normalized(values[c], center, scales[c] * factor, offsets[c])
+                result[c] = normalized(values[c], center, scales[c] * inverse_std, offsets[c])
 
 
 @streaming
@@ -71,10 +71,10 @@ def _input_grad(dy, x, mean, inverse, weight, mean_dy, mean_dyx, dx, thread, thr
         n, c = row // x.shape[1], row % x.shape[1]
         m, g = n % mean.shape[0], c // (x.shape[1] // mean.shape[1])
         gradient, source, target = dy[n, c], x[n, c], dx[n, c]
-        center, factor, scale = mean[m, g], inverse[m, g], weight[c]
+        center, inverse_std, scale = mean[m, g], inverse[m, g], weight[c]
         slope, lean = mean_dy[m, g], mean_dyx[m, g]
         for i in range(source.size):
-            target[i] = normalized_grad(gradient[i], source[i], center, factor, scale, slope, lean)
+            target[i] = normalized_grad(gradient[i], source[i], center, inverse_std, scale, slope, lean)
 
 
 @streaming
@@ -84,10 +84,12 @@ def _input_grad_rows(dy, x, mean, inverse, weight, mean_dy, mean_dyx, dx, thread
     channels = x.shape[1] // max(mean.shape[1], 1)
     for n in range(first, last):
         m, gradient, source, target = n % mean.shape[0], dy[n], x[n], dx[n]
-        centers, factors, slopes, leans = mean[m], inverse[m], mean_dy[m], mean_dyx[m]
+        centers, inverse_stds, slopes, leans = mean[m], inverse[m], mean_dy[m], mean_dyx[m]
         for c in range(source.size if channels == 1 else 0):
-            target[c] = normalized_grad(gradient[c], source[c], centers[c], factors[c], weight[c], slopes[c], leans[c])
+            target[c] = normalized_grad(
+                gradient[c], source[c], centers[c], inverse_stds[c], weight[c], slopes[c], leans[c]
+            )
         for g in range(centers.size if channels > 1 else 0):
-            center, factor, slope, lean = centers[g], factors[g], slopes[g], leans[g]
+            center, inverse_std, slope, lean = centers[g], inverse_stds[g], slopes[g], leans[g]
             for c in range(g * channels, (g + 1) * channels):
-                target[c] = normalized_grad(gradient[c], source[c], center, factor, weight[c], slope, lean)
+                target[c] = normalized_grad(gradient[c], source[c], center, inverse_std, weight[c], slope, lean)

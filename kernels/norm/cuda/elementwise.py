@@ -36,14 +36,14 @@ def normalize_kernel(x, y, vectors, mean, inverse, weight, weighted, bias, biase
     if j >= x.size:
         return
     c, s = _set_of(j, C, L, M, G)
-    factor, offset, center = weight[c] if weighted else ONE, bias[c] if biased else ZERO, mean[s]
-    factor *= inverse[s]
+    scale, offset, center = weight[c] if weighted else ONE, bias[c] if biased else ZERO, mean[s]
+    scale *= inverse[s]
     if i < vectors:
         x0, x1, x2, x3 = load4(x, j)
-        y0, y1 = normalized(x0, center, factor, offset), normalized(x1, center, factor, offset)
-        store4(y, j, (y0, y1, normalized(x2, center, factor, offset), normalized(x3, center, factor, offset)))
+        y0, y1 = normalized(x0, center, scale, offset), normalized(x1, center, scale, offset)
+        store4(y, j, (y0, y1, normalized(x2, center, scale, offset), normalized(x3, center, scale, offset)))
     else:
-        y[j] = normalized(x[j], center, factor, offset)
+        y[j] = normalized(x[j], center, scale, offset)
 
 
 @cuda.jit(cache=True)
@@ -54,13 +54,13 @@ def input_grad_kernel(dy, x, dx, vectors, mean, inverse, weight, weighted, mean_
     if j >= x.size:
         return
     c, s = _set_of(j, C, L, M, G)
-    scale, factor = inverse[s], weight[c] if weighted else ONE
-    center, offset, slope = mean[s], mean_dy[s], mean_dyx[s]
+    inverse_std, channel_weight = inverse[s], weight[c] if weighted else ONE
+    center, dy_mean, dyx_mean = mean[s], mean_dy[s], mean_dyx[s]
     if i < vectors:
         (d0, d1, d2, d3), (x0, x1, x2, x3) = load4(dy, j), load4(x, j)
-        dx0 = f(d0, x0, center, scale, factor, offset, slope)
-        dx1 = f(d1, x1, center, scale, factor, offset, slope)
-        dx2 = f(d2, x2, center, scale, factor, offset, slope)
-        store4(dx, j, (dx0, dx1, dx2, f(d3, x3, center, scale, factor, offset, slope)))
+        dx0 = f(d0, x0, center, inverse_std, channel_weight, dy_mean, dyx_mean)
+        dx1 = f(d1, x1, center, inverse_std, channel_weight, dy_mean, dyx_mean)
+        dx2 = f(d2, x2, center, inverse_std, channel_weight, dy_mean, dyx_mean)
+        store4(dx, j, (dx0, dx1, dx2, f(d3, x3, center, inverse_std, channel_weight, dy_mean, dyx_mean)))
     else:
-        dx[j] = f(dy[j], x[j], center, scale, factor, offset, slope)
+        dx[j] = f(dy[j], x[j], center, inverse_std, channel_weight, dy_mean, dyx_mean)

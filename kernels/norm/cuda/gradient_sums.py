@@ -53,7 +53,7 @@ def _gradient_sums_kernel(dtype):
             i, step = uint32(r * uint32(ELEMENTS_PER_BLOCK) + uint32(cuda.threadIdx.x)), uint32(THREADS)
         # sums of the thread's elements
         statistic = uint32(b // uint32(sharing))
-        center, factor, total, product = mean[statistic], inverse[statistic], dtype(0), dtype(0)
+        center, inverse_std, total, product = mean[statistic], inverse[statistic], dtype(0), dtype(0)
         while i < end:
             at = column_offset(i, b, B, L)
             if in_rows:
@@ -63,15 +63,15 @@ def _gradient_sums_kernel(dtype):
                 )
                 total += (d0 + d1) + (d2 + d3)
                 h0, h1, h2, h3 = (
-                    (x0 - center) * factor,
-                    (x1 - center) * factor,
-                    (x2 - center) * factor,
-                    (x3 - center) * factor,
+                    (x0 - center) * inverse_std,
+                    (x1 - center) * inverse_std,
+                    (x2 - center) * inverse_std,
+                    (x3 - center) * inverse_std,
                 )
                 product += (d0 * h0 + d1 * h1) + (d2 * h2 + d3 * h3)
             else:
                 total += dy[at]
-                product += dy[at] * ((x[at] - center) * factor)
+                product += dy[at] * ((x[at] - center) * inverse_std)
             i = uint32(i + step)
         # sums of the block
         total, product = block_sum(memory, total), block_sum(others, product)
@@ -95,9 +95,9 @@ def set_means_kernel(dy_sums, dyx_sums, weight, weighted, terms, mean_dy, mean_d
     total = error = product = product_error = mean_dy.dtype.type(0)
     k = uint32(0)
     while k < channels:
-        j, factor = uint32(i * uint32(channels) + k), weight[uint32(first + k)] if weighted else ONE
-        total, error = added(total, error, factor * dy_sums[j])
-        product, product_error = added(product, product_error, factor * dyx_sums[j])
+        j, scale = uint32(i * uint32(channels) + k), weight[uint32(first + k)] if weighted else ONE
+        total, error = added(total, error, scale * dy_sums[j])
+        product, product_error = added(product, product_error, scale * dyx_sums[j])
         k = uint32(k + uint32(1))
     mean_dy[i] = corrected(total, error) / terms
     mean_dyx[i] = corrected(product, product_error) / terms

@@ -23,10 +23,10 @@ def moments(x, mean, variance):
     """mean[b] and variance[b] (biased) of x[:, b, :]."""
     A, B, L = x.shape
     blocks = blocks_for(A * L)
-    parts = [empty_like_on(x, B * blocks) for _ in range(3)]
+    partials = [empty_like_on(x, B * blocks) for _ in range(3)]
     inverse_terms = x.dtype.type(1 / max(A * L, 1))
-    reduce(MOMENTS[x.dtype.itemsize], B * blocks, x, aligned(x), inverse_terms, *parts, A, B, L, blocks)
-    each(merge_kernel, B, *parts, mean, variance, A * L, inverse_terms, blocks)
+    reduce(MOMENTS[x.dtype.itemsize], B * blocks, x, aligned(x), inverse_terms, *partials, A, B, L, blocks)
+    each(merge_kernel, B, *partials, mean, variance, A * L, inverse_terms, blocks)
 
 
 def inverse_deviations(x, mean, variance, eps, of_x, inverse):

@@ -13,8 +13,8 @@ SAFE_LOWEST, SAFE_HIGHEST = 1e-280, 1e300
 """Between them a sum of powers has neither overflowed nor lost digits of its largest terms, in float64."""
 
 
-def clip_factor(gradients, p, max_norm, norm, factor):
-    """norm[0] = (sum |g|^p)^(1/p) over all arrays, max |g| for p = infinity; factor[0] = min(1, max_norm / norm).
+def clip_coefficient(gradients, p, max_norm, norm, coefficient):
+    """norm[0] = (sum |g|^p)^(1/p) over all arrays, max |g| for p = infinity; coefficient[0] = min(1, max_norm / norm).
 
     Powers are added in float64; where that overflows or loses digits, anew after division by max |g|. Bytes a call: all
     arrays once, in that case three times.
@@ -29,13 +29,13 @@ def clip_factor(gradients, p, max_norm, norm, factor):
     with np.errstate(over="ignore", invalid="ignore"):
         root = np.float64(total) if infinite else np.float64(total) ** (1 / p)
         norm[0] = root / scale
-        factor[0] = scalar.clip_factor.py_func(root, np.float64(scale), np.float64(max_norm))
+        coefficient[0] = scalar.clip_coefficient.py_func(root, np.float64(scale), np.float64(max_norm))
 
 
-def scale(g, factor):
-    """g <- factor g. Bytes a call: 2 g.nbytes, none where the factor is 1."""
-    if factor[0] != 1:
-        _scale(g.size, g.size, g.reshape(-1), factor)
+def scale(g, coefficient):
+    """g <- coefficient g. Bytes a call: 2 g.nbytes, none where the coefficient is 1."""
+    if coefficient[0] != 1:
+        _scale(g.size, g.size, g.reshape(-1), coefficient)
 
 
 def clip(g, bound):
@@ -67,8 +67,8 @@ _norm_powers = streaming(_norm_powers_body, fastmath={"reassoc", "nsz"})
 
 
 @streaming
-def _scale(g, factor, thread, threads):
-    g, f = part(g, thread, threads), factor[0]
+def _scale(g, coefficient, thread, threads):
+    g, f = part(g, thread, threads), coefficient[0]
     for i in range(g.size):
         g[i] = f * g[i]
 

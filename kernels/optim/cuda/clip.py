@@ -13,8 +13,8 @@ from ...cuda.vectorized import FOUR, aligned, launch_vectorized, load4, load4_if
 from .. import scalar
 
 
-def clip_factor(gradients, p, max_norm, norm, factor):
-    """norm[0] = (sum |g|^p)^(1/p) over all arrays, max |g| for p = infinity; factor[0] = min(1, max_norm / norm).
+def clip_coefficient(gradients, p, max_norm, norm, coefficient):
+    """norm[0] = (sum |g|^p)^(1/p) over all arrays, max |g| for p = infinity; coefficient[0] = min(1, max_norm / norm).
 
     A launch for each array leaves a partial sum for each of its blocks, and one more adds them all. Bytes: g once.
     """
@@ -25,12 +25,12 @@ def clip_factor(gradients, p, max_norm, norm, factor):
         partials = scales[first : first + count], totals[first : first + count]
         reduce(POWERS[g.dtype.itemsize], count, g, aligned(g), *options, *partials)
         first += count
-    reduce(CLIP_FACTORS[norm.dtype.itemsize], 1, scales, totals, *options, dtype(max_norm), norm, factor)
+    reduce(CLIP_COEFFICIENTS[norm.dtype.itemsize], 1, scales, totals, *options, dtype(max_norm), norm, coefficient)
 
 
-def scale(g, factor):
-    """g <- factor g. Bytes a launch: 2 g.nbytes, none where the factor is 1."""
-    launch_vectorized(scale_kernel, (g,), factor)
+def scale(g, coefficient):
+    """g <- coefficient g. Bytes a launch: 2 g.nbytes, none where the coefficient is 1."""
+    launch_vectorized(scale_kernel, (g,), coefficient)
 
 
 def clip(g, bound):
@@ -109,11 +109,11 @@ def _powers_kernel(dtype):
     return cuda.jit(cache=True)(powers_kernel)
 
 
-def _clip_factor_kernel(dtype):
+def _clip_coefficient_kernel(dtype):
     """The kernel for one dtype, which shared memory needs to know."""
 
-    def clip_factor_kernel(scales, totals, p, infinite, lowest, max_norm, norm, factor):
-        """norm[0] from all partial sums of powers, factor[0] from the norm; a single block."""
+    def clip_coefficient_kernel(scales, totals, p, infinite, lowest, max_norm, norm, coefficient):
+        """norm[0] from all partial sums of powers, coefficient[0] from the norm; a single block."""
         minima = cuda.shared.array(WARPS_PER_BLOCK, dtype)
         sums = cuda.shared.array(WARPS_PER_BLOCK, dtype)
         # the lowest scale
@@ -132,19 +132,19 @@ def _clip_factor_kernel(dtype):
         if cuda.threadIdx.x == 0:
             scale, root = dtype(1) if infinite else scale, scalar.root(total, p, infinite)
             norm[uint32(0)] = root / scale
-            factor[uint32(0)] = scalar.clip_factor(root, scale, max_norm)
+            coefficient[uint32(0)] = scalar.clip_coefficient(root, scale, max_norm)
 
-    return cuda.jit(cache=True)(clip_factor_kernel)
+    return cuda.jit(cache=True)(clip_coefficient_kernel)
 
 
 POWERS = {4: _powers_kernel(float32), 8: _powers_kernel(float64)}
-CLIP_FACTORS = {4: _clip_factor_kernel(float32), 8: _clip_factor_kernel(float64)}
+CLIP_COEFFICIENTS = {4: _clip_coefficient_kernel(float32), 8: _clip_coefficient_kernel(float64)}
 
 
 @cuda.jit(cache=True)
-def scale_kernel(g, vectors, factor):
-    """g[i] <- factor[0] g[i]."""
-    i, f = uint32(cuda.grid(1)), factor[uint32(0)]
+def scale_kernel(g, vectors, coefficient):
+    """g[i] <- coefficient[0] g[i]."""
+    i, f = uint32(cuda.grid(1)), coefficient[uint32(0)]
     if f == 1:
         return
     if i < vectors:

@@ -34,8 +34,8 @@ def _arrays(dtype, *shapes):
 
 def _both_passes(x, w, b, dy, pre_activation, activation):
     how = {"activation": activation, "negative_slope": SLOPE, "algorithm": "pointwise"}
-    factor = {**how, "pre_activation": None if activation is None else pre_activation}
-    return gpuconv.conv2d(x, w, b, **how), gpuconv.conv2d_input_grad(dy, w, x.shape, **factor)
+    dgrad_options = {**how, "pre_activation": None if activation is None else pre_activation}
+    return gpuconv.conv2d(x, w, b, **how), gpuconv.conv2d_input_grad(dy, w, x.shape, **dgrad_options)
 
 
 @DTYPES

@@ -28,8 +28,8 @@ def test_same_bits_on_every_run(rng, threads, count):
     threads(count)
     first = all_passes(x, w, dy, padding=1, algorithm="direct")
     for _ in range(3):
-        for before, now in zip(first, all_passes(x, w, dy, padding=1, algorithm="direct"), strict=True):
-            np.testing.assert_array_equal(now, before)
+        for expected, found in zip(first, all_passes(x, w, dy, padding=1, algorithm="direct"), strict=True):
+            np.testing.assert_array_equal(found, expected)
 
 
 def test_thread_count_changes_no_forward_bit(rng, threads):

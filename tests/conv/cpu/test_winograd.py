@@ -132,8 +132,8 @@ def test_every_number_of_threads_agrees_with_the_oracle_in_the_same_bits(name, c
     case.check(way)
     first = case.results(way)
     for _ in range(3):
-        for before, now in zip(first, case.results(way), strict=True):
-            np.testing.assert_array_equal(now, before)
+        for expected, found in zip(first, case.results(way), strict=True):
+            np.testing.assert_array_equal(found, expected)
 
 
 @EACH_WAY

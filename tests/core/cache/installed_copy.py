@@ -48,10 +48,10 @@ class InstalledCopy:
         whole seconds, and would take two edits of one size within one for the same.
         """
         path = self.path(name)
-        text, before = path.read_text(), path.stat()
+        text, status = path.read_text(), path.stat()
         assert old in text, f"{name} does not say {old!r}"
         path.write_text(text.replace(old, new))
-        later = max(before.st_mtime + 1, path.stat().st_mtime)
+        later = max(status.st_mtime + 1, path.stat().st_mtime)
         os.utime(path, (later, later))
 
     def start(self, *calls, program=PROGRAM, **variables):

@@ -72,14 +72,14 @@ def test_an_edited_formula_recompiles_what_inlines_it_alone(copy):
 
 def test_stale_entries_are_replaced(copy):
     copy.run(LEAKY)
-    before, said = copy.entries(), TEXT
-    for factor in (2, 3):
-        edited = f"else slope * {factor} * x\n"
+    entries, said = copy.entries(), TEXT
+    for slope_scale in (2, 3):
+        edited = f"else slope * {slope_scale} * x\n"
         copy.edit(FORMULA, said, edited)
         copy.edit("kernels/activation/cpu.py", "\n\n\ndef ", "\n\n\n\ndef ")
         said = edited
-        assert copy.run(LEAKY)["values"] == [[-0.25 * factor, 2]]
-        assert copy.entries() == before
+        assert copy.run(LEAKY)["values"] == [[-0.25 * slope_scale, 2]]
+        assert copy.entries() == entries
 
 
 def test_times_and_sizes_of_sources_do_not_count(copy):
@@ -102,10 +102,10 @@ def test_code_of_stale_bytecode_is_not_kept_for_the_source(copy):
 def edit_in_secret(copy):
     """Edit the formula and give its file the same size and times."""
     path = copy.path(FORMULA)
-    before = path.stat()
+    status = path.stat()
     copy.edit(FORMULA, TEXT, "else slope + x\n")
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert path.stat().st_size == before.st_size
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.stat().st_size == status.st_size
 
 
 def test_a_source_edited_after_its_import_is_not_taken_for_what_ran(copy):
@@ -127,10 +127,10 @@ def test_an_edited_emitter_recompiles_what_it_writes(copy):
 
 
 def test_the_emulated_device_follows_an_edit(copy):
-    before = copy.run(program=EMULATED)
+    first = copy.run(program=EMULATED)
     copy.edit(FORMULA, TEXT, "else slope * x * x\n")
-    after = copy.run(program=EMULATED)
-    assert after["products"] == 2 * before["products"] > 0
+    second = copy.run(program=EMULATED)
+    assert second["products"] == 2 * first["products"] > 0
     assert len(list(copy.folder.rglob("emulated.*"))) == 2
 
 

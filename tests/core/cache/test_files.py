@@ -192,11 +192,11 @@ def test_drafts_of_ended_processes_are_removed(places):
 @pytest.mark.skipif(os.name == "nt", reason="permissions are another matter there")
 def test_others_may_read_what_one_has_written(places):
     sources, _, _, _ = places
-    before = os.umask(0o022)
+    umask = os.umask(0o022)
     try:
         write(sources)
     finally:
-        os.umask(before)
+        os.umask(umask)
     assert stat.S_IMODE(files(sources)[0].stat().st_mode) == 0o644
 
 

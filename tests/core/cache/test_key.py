@@ -108,9 +108,9 @@ def test_options_are_in_the_key():
 
 
 def test_settings_of_numba_are_in_the_key(monkeypatch):
-    before = entries_of(cache_key.reached).file_name("signature")
+    unedited = entries_of(cache_key.reached).file_name("signature")
     monkeypatch.setattr(numba.core.config, "BOUNDSCHECK", 1)
-    assert entries_of(cache_key.reached).file_name("signature") != before
+    assert entries_of(cache_key.reached).file_name("signature") != unedited
 
 
 def _closed_over(value):

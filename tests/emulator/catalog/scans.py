@@ -93,16 +93,16 @@ def chained_scan(x, flag, ticket, total, y):
     """Blocks take a number, and each waits for the one before."""
     if cuda.threadIdx.x == 0:
         k = cuda.atomic.add(ticket, 0, 1)
-        before = 0
+        exclusive = 0
         if k > 0:
             while cuda.atomic.add(flag, k - 1, 0) == 0:
                 pass
             cuda.threadfence()
-            before = total[k - 1]
-        total[k] = before + x[k]
+            exclusive = total[k - 1]
+        total[k] = exclusive + x[k]
         cuda.threadfence()
         cuda.atomic.exch(flag, k, 1)
-        y[k] = before + x[k]
+        y[k] = exclusive + x[k]
 
 
 @correct(6, 32, ramp(6, np.int32), zeros(6), zeros(6), zeros(6), result=lambda: np.cumsum(np.arange(6)))
@@ -110,15 +110,15 @@ def chained_scan_by_block_number(x, flag, total, y):
     """The same in the order of block numbers, which start in that order."""
     k = cuda.blockIdx.x
     if cuda.threadIdx.x == 0:
-        before = 0
+        exclusive = 0
         if k > 0:
             while cuda.atomic.add(flag, k - 1, 0) == 0:
                 pass
-            before = total[k - 1]
-        total[k] = before + x[k]
+            exclusive = total[k - 1]
+        total[k] = exclusive + x[k]
         cuda.threadfence()
         cuda.atomic.exch(flag, k, 1)
-        y[k] = before + x[k]
+        y[k] = exclusive + x[k]
 
 
 @buggy("race-global", 6, 32, ramp(6, np.int32), zeros(6), zeros(1), zeros(6))
@@ -126,19 +126,19 @@ def chained_scan_that_waits_for_itself(x, flag, ticket, total):
     """It polls a flag that says nothing of the block before."""
     if cuda.threadIdx.x == 0:
         k = cuda.atomic.add(ticket, 0, 1)
-        before = 0
+        exclusive = 0
         cuda.atomic.exch(flag, k, 1)
         if k > 0:
             while cuda.atomic.add(flag, k, 0) == 0:
                 pass
-            before = total[k - 1]  # FAULT
-        total[k] = before + x[k]
+            exclusive = total[k - 1]  # FAULT
+        total[k] = exclusive + x[k]
         cuda.threadfence()
 
 
 @correct(6, 32, ramp(192, np.int32), zeros(6), zeros(6), zeros(6), zeros(1), zeros(6),
          result=lambda: np.cumsum(np.arange(192).reshape(6, 32).sum(1)))  # fmt: skip
-def decoupled_look_back(x, state, own, through, ticket, y):
+def decoupled_look_back(x, state, aggregate, through, ticket, y):
     """State 1: the sum of the tile is there; state 2: the sum up to its end."""
     shared = cuda.shared.array(2, int32)
     t = cuda.threadIdx.x
@@ -150,22 +150,22 @@ def decoupled_look_back(x, state, own, through, ticket, y):
     cuda.atomic.add(shared, 1, x[k * 32 + t])
     cuda.syncthreads()
     if t == 0:
-        own[k] = shared[1]
+        aggregate[k] = shared[1]
         cuda.threadfence()
         cuda.atomic.exch(state, k, 1)
-        before, j = 0, k - 1
+        exclusive, j = 0, k - 1
         while j >= 0:
             seen = cuda.atomic.add(state, j, 0)
             if seen == 2:
-                before += through[j]
+                exclusive += through[j]
                 j = -1
             elif seen == 1:
-                before += own[j]
+                exclusive += aggregate[j]
                 j -= 1
-        through[k] = before + shared[1]
+        through[k] = exclusive + shared[1]
         cuda.threadfence()
         cuda.atomic.exch(state, k, 2)
-        y[k] = before + shared[1]
+        y[k] = exclusive + shared[1]
 
 
 @buggy("race-global", 4, 32, ramp(128), zeros(4, np.float32), zeros(1, np.float32))

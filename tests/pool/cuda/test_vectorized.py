@@ -103,14 +103,23 @@ def test_unaligned_arrays_are_pooled_by_single_accesses(emulated):
 
 
 @pytest.mark.parametrize(
-    ("taps", "stride", "before"),
-    [(taps, stride, before) for taps in (1, 2, 3) for stride in (1, 2, 3) for before in (0, 1) if before <= taps // 2],
+    ("taps", "stride", "pad_before"),
+    [
+        (taps, stride, pad_before)
+        for taps in (1, 2, 3)
+        for stride in (1, 2, 3)
+        for pad_before in (0, 1)
+        if pad_before <= taps // 2
+    ],
 )
-def test_the_covering_windows_are_all_and_only_those(taps, stride, before):
-    row, group = vectorized.BackwardRow(taps, stride, before), 5
+def test_the_covering_windows_are_all_and_only_those(taps, stride, pad_before):
+    row, group = vectorized.BackwardRow(taps, stride, pad_before), 5
     positions = range(4 * stride * group, 4 * stride * (group + 1))
     expected = {
-        (q, s, c - positions[0]) for q in range(100) for s in range(taps) if (c := q * stride - before + s) in positions
+        (q, s, c - positions[0])
+        for q in range(100)
+        for s in range(taps)
+        if (c := q * stride - pad_before + s) in positions
     }
     start = 4 * group + row.nearest - row.lead
     assert start % 4 == 0
