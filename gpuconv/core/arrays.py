@@ -131,11 +131,11 @@ def _home(a: Any) -> str:
     return f"a CuPy array on GPU {a.device.id}" if is_cupy(a) else "a NumPy array"
 
 
-def contiguous(a: Array) -> Array:
-    """The array in C order, copied at most once."""
-    if a.flags.c_contiguous:
+def contiguous(a: Array, dtype: Any = None) -> Array:
+    """The array in C order and of a dtype (default: its own), copied at most once."""
+    if a.flags.c_contiguous and (dtype is None or a.dtype == dtype):
         return a
-    copied: Array = array_module(a).ascontiguousarray(a)
+    copied: Array = array_module(a).ascontiguousarray(a, dtype=dtype)
     return copied
 
 
@@ -201,6 +201,12 @@ def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
 def allocator(shape: tuple[int, ...], dtype: Any) -> Callable[[], Array]:
     """`empty` for NumPy results of one kind: small ones come from NumPy."""
     return partial(np.empty if memory.is_small(shape, dtype) else memory.new, shape, dtype)
+
+
+def pair_allocator(shape: tuple[int, ...], *dtypes: Any) -> Callable[[], tuple[Array, Array]]:
+    """`allocator` for two results of one shape."""
+    first, second = (allocator(shape, dtype) for dtype in dtypes)
+    return lambda: (first(), second())
 
 
 def updated(op: str, **arrays: Array | None) -> None:

@@ -205,7 +205,10 @@ class Call:
             return known
         made: Any = build(self, *options)
         if isinstance(made, Plan) and self.kernels.name == "cpu":
-            made = made._replace(allocate=arrays.allocator(made.result_shape, self.compute_dtype))
+            shape, dtype, second = made.result_shape, self.compute_dtype, made.second_dtype
+            single = second is None
+            allocate = arrays.allocator(shape, dtype) if single else arrays.pair_allocator(shape, dtype, second)
+            made = made._replace(allocate=allocate)
         keep_plan(self.kernels.name, *find, made)
         return cast(P, made)
 

@@ -20,13 +20,17 @@ _plans: dict[str, dict[Any, Any]] = {"cpu": {}, "cuda": {}}
 
 
 class Plan(NamedTuple):
-    """What follows from the shapes, dtypes and options of a call with one result."""
+    """What follows from the shapes, dtypes and options of a call, with the shape of its result or results."""
 
     result_shape: tuple[int, ...]
     launch: Callable[..., None]
-    """launch(*arrays, *scalars, result)"""
-    allocate: Callable[[], Array] | None = None
-    """Memory for the result of plain NumPy arrays; `Call.plan` sets it."""
+    """launch(*arrays, *scalars, result); indices come before the result, two results as a pair."""
+    allocate: Callable[[], Any] | None = None
+    """Memory for the result, or for both, of plain NumPy arrays; `Call.plan` sets it."""
+    index_dtype: Any = None
+    """Of indices that the launcher takes as an operand (`run` has them apart)."""
+    second_dtype: Any = None
+    """Of a second result of the same shape, such as indices; None for one result."""
 
 
 def find_plan(target: str, build: Callable[..., Any], dtype: Any, shapes: Sequence[Any], options: Sequence[Any]) -> Any:
@@ -82,6 +86,7 @@ def run_known(
     Returns
     -------
     array, or None where the call has to be looked at: no plan yet, arrays of another kind, a device other than the CPU.
+        A pair where the plan has two results.
     """
     dtype, shapes = None, []
     for a in operands:

@@ -31,7 +31,7 @@ def by_planes(
     shapes : sequence of shape (N, C, ...)
         Of the results.
     out : array, optional
-        Memory for the first result.
+        Memory for the first result; it was checked.
     second : dtype, optional
         Of the second result.
 
@@ -39,6 +39,5 @@ def by_planes(
     -------
     list of array
     """
-    call.check_out(shapes[0], out)
     results = [Result(tuple(shape), PLANES, dtype) for shape, dtype in zip(shapes, (None, second), strict=False)]
     return in_blocks(call, function, tuple(shapes[0][:2]), [Operand(a, PLANES) for a in operands], results, out)

@@ -11,6 +11,9 @@ from ..core.device import Array, kernels_for, on_device_of
 from ..core.shapes import Padding, Size, shape_of
 from .shape import LAYOUTS, pool_shape
 
+INDICES = np.dtype(np.int64)
+"""Type of indices, as PyTorch has them."""
+
 
 def pool_indices(
     mask: Array,
@@ -64,7 +67,7 @@ def pool_indices(
     require_mask(op, mask, s.mask_dtype, s.y_shape)
     mask = contiguous(mask)
     with on_device_of(mask):
-        indices = arrays.empty(s.y_shape, np.int64, mask)
+        indices = arrays.empty(s.y_shape, INDICES, mask)
         kernels_for(mask).pool.pool_indices(s, mask, indices)
     return indices
 
@@ -91,13 +94,3 @@ def require_indices(op: str, indices: Any, shape: Sequence[int], extents: Sequen
         wrong = (indices < 0) | (indices >= positions)
         where = " x ".join(map(str, extents))
         raise ValueError(f"{op}: indices has {int(indices[wrong][0])}, expected 0 <= index < {positions} ({where})")
-
-
-def checked_indices(indices: Array) -> Array:
-    """Indices as the kernels take them: C-contiguous int64."""
-    return contiguous(indices if indices.dtype == np.int64 else indices.astype(np.int64))
-
-
-def copied_elements(indices: Array) -> int:
-    """Elements, in units of float32, of the copy that `checked_indices` makes."""
-    return 0 if indices.dtype == np.int64 and indices.flags.c_contiguous else 2 * indices.size

@@ -1,14 +1,17 @@
 """Maximum pooling with masks, and its gradient."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 from ..core.call import Call
 from ..core.device import Array
+from ..core.plan import Plan
+from ..core.run import run, run_with_indices
 from ..core.shapes import Padding, Size
 from .blocks import by_planes
 from .indices import require_mask
-from .shape import PoolShape, backward_shape, forward_shape
+from .shape import backward_shape, forward_shape
 
 
 def max_pool2d(
@@ -226,57 +229,39 @@ def max_pool3d_input_grad(
     return _max_pool_input_grad("max_pool3d_input_grad", 3, dy, mask, input_shape, out, *windows)
 
 
-class _MaxPlan(NamedTuple):
-    """Plan of a call: what follows from its shapes and options."""
-
-    shape: PoolShape
-    x_shape: tuple[int, ...]
-    y_shape: tuple[int, ...]
-    mask_dtype: Any
-
-
 def _max_pool(op: str, rank: int, x: Array, *windows: Any) -> tuple[Array, Array]:
     """Max pooling of any rank; `windows` are the options of `pool_shape`."""
-    call = Call(op, convert=False, x=x)
-    plan = call.plan(_forward_plan, rank, *windows)
-    with call.device:
-        if call.needs_blocks(plan.y_shape):
-            shapes = plan.y_shape, plan.y_shape
-            y, mask = by_planes(call, lambda x: _max_pool(op, rank, x, *windows), [x], shapes, second=plan.mask_dtype)
-            return y, mask
-        call.convert()
-        (x,) = call.arrays
-        y, mask = call.output(plan.y_shape), call.output(plan.y_shape, dtype=plan.mask_dtype)
-        call.kernels.pool.max_pool(plan.shape, x, y, mask)
-    return call.finish(y), mask
+
+    def in_blocks(call: Call, plan: Plan, *_: Any) -> tuple[Array, Array]:
+        shapes = plan.result_shape, plan.result_shape
+        y, mask = by_planes(call, lambda x: _max_pool(op, rank, x, *windows), [x], shapes, second=plan.second_dtype)
+        return y, mask
+
+    return run_with_indices(op, _forward_plan, {"x": x}, (rank, *windows), in_blocks)
 
 
 def _max_pool_input_grad(
     op: str, rank: int, dy: Array, mask: Array, input_shape: Sequence[int], out: Array | None, *windows: Any
 ) -> Array:
-    call = Call(op, convert=False, dy=dy)
-    plan = call.plan(_input_grad_plan, rank, input_shape, *windows)
-    require_mask(op, mask, plan.mask_dtype, plan.y_shape, dy)
-    with call.device:
-        if call.needs_blocks(plan.x_shape, also=(mask,)):
+    def check(call: Call, plan: Plan) -> None:
+        require_mask(op, mask, plan.index_dtype, call.like.shape, call.like)
 
-            def block(dy: Array, mask: Array) -> Array:
-                return _max_pool_input_grad(op, rank, dy, mask, (*dy.shape[:2], *plan.x_shape[2:]), None, *windows)
+    def in_blocks(call: Call, plan: Plan, out: Array | None, *_: Any) -> Array:
+        def block(dy: Array, mask: Array) -> Array:
+            return _max_pool_input_grad(op, rank, dy, mask, (*dy.shape[:2], *plan.result_shape[2:]), None, *windows)
 
-            (dx,) = by_planes(call, block, [dy, mask], [plan.x_shape], out)
-            return dx
-        call.convert()
-        (dy,), mask = call.arrays, call.converted(mask)
-        dx = call.output(plan.x_shape, out, inputs=(mask,))
-        call.kernels.pool.max_pool_input_grad(plan.shape, dy, mask, dx)
-    return call.finish(dx)
+        (dx,) = by_planes(call, block, [dy, mask], [plan.result_shape], out)
+        return dx
+
+    options = rank, input_shape, *windows
+    return run(op, _input_grad_plan, {"dy": dy}, options, out=out, blocks=in_blocks, indices=(mask, check))
 
 
-def _forward_plan(call: Call, rank: int, *windows: Any) -> _MaxPlan:
-    s = forward_shape(call, rank, *windows)
-    return _MaxPlan(s, s.x_shape, s.y_shape, s.mask_dtype)
+def _forward_plan(call: Call, rank: int, *windows: Any) -> Plan:
+    s, launch = forward_shape(call, rank, *windows), call.kernels.pool.max_pool
+    return Plan(s.y_shape, lambda x, results: launch(s, x, *results), second_dtype=s.mask_dtype)
 
 
-def _input_grad_plan(call: Call, rank: int, input_shape: Any, *windows: Any) -> _MaxPlan:
-    s = backward_shape(call, rank, input_shape, *windows)
-    return _MaxPlan(s, s.x_shape, s.y_shape, s.mask_dtype)
+def _input_grad_plan(call: Call, rank: int, input_shape: Any, *windows: Any) -> Plan:
+    s, launch = backward_shape(call, rank, input_shape, *windows), call.kernels.pool.max_pool_input_grad
+    return Plan(s.x_shape, partial(launch, s), index_dtype=s.mask_dtype)

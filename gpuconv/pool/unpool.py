@@ -1,13 +1,16 @@
 """Max unpooling: the partial inverse of max pooling, by the indices of the maxima."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..core.arrays import require_array
 from ..core.call import Call
 from ..core.device import Array
+from ..core.plan import Plan
+from ..core.run import run
 from ..core.shapes import Size, several, sides_of, sizes
 from .blocks import by_planes
-from .indices import checked_indices, copied_elements, require_indices
+from .indices import INDICES, require_indices
 from .shape import LAYOUTS, image_sizes
 
 
@@ -58,7 +61,7 @@ def max_unpool2d(
              [ 0.,  0.,  0.,  0.],
              [ 0., 13.,  0., 15.]]]])
     """
-    return _max_unpool("max_unpool2d", 2, x, indices, kernel_size, stride, padding, output_size, out)
+    return _max_unpool("max_unpool2d", 2, x, indices, (kernel_size, stride, padding, output_size), out)
 
 
 def max_unpool2d_input_grad(dy: Array, indices: Array, *, out: Array | None = None) -> Array:
@@ -111,7 +114,7 @@ def max_unpool1d(
     >>> gpuconv.max_unpool1d(np.array([[[5.0, 7.0]]]), np.array([[[1, 2]]]), 2)
     array([[[0., 5., 7., 0.]]])
     """
-    return _max_unpool("max_unpool1d", 1, x, indices, kernel_size, stride, padding, output_size, out)
+    return _max_unpool("max_unpool1d", 1, x, indices, (kernel_size, stride, padding, output_size), out)
 
 
 def max_unpool1d_input_grad(dy: Array, indices: Array, *, out: Array | None = None) -> Array:
@@ -142,7 +145,7 @@ def max_unpool3d(
     >>> gpuconv.max_unpool3d(np.array([[[[[5.0]]]]]), np.array([[[[[6]]]]]), 2).ravel()
     array([0., 0., 0., 0., 0., 0., 5., 0.])
     """
-    return _max_unpool("max_unpool3d", 3, x, indices, kernel_size, stride, padding, output_size, out)
+    return _max_unpool("max_unpool3d", 3, x, indices, (kernel_size, stride, padding, output_size), out)
 
 
 def max_unpool3d_input_grad(dy: Array, indices: Array, *, out: Array | None = None) -> Array:
@@ -156,42 +159,51 @@ def max_unpool3d_input_grad(dy: Array, indices: Array, *, out: Array | None = No
     return _max_unpool_input_grad("max_unpool3d_input_grad", 3, dy, indices, out)
 
 
-def _max_unpool(
-    op: str,
-    rank: int,
-    x: Array,
-    indices: Array,
-    kernel_size: Size,
-    stride: Size | None,
-    padding: Size,
-    output_size: Sequence[int] | None,
-    out: Array | None,
-) -> Array:
-    call = Call(op, convert=False, x=x)
-    n, c, *windows = image_sizes(op, rank, x.shape)
-    kernel = several(op, "kernel_size", kernel_size, rank)
-    strides = kernel if stride is None else several(op, "stride", stride, rank)
-    sides = sides_of(op, padding, kernel, strides, (1,) * rank)
+def _max_unpool(op: str, rank: int, x: Array, indices: Array, windows: Any, out: Array | None) -> Array:
+    """`windows` are kernel_size, stride, padding and output_size."""
+
+    def check(call: Call, plan: Plan) -> None:
+        require_indices(op, indices, call.like.shape, plan.result_shape[2:], call.like)
+
+    def in_blocks(call: Call, plan: Plan, out: Array | None, *_: Any) -> Array:
+        def block(x: Array, indices: Array) -> Array:
+            return _max_unpool(op, rank, x, indices, (*windows[:3], plan.result_shape[2:]), None)
+
+        (y,) = by_planes(call, block, [x, indices], [plan.result_shape], out)
+        return y
+
+    options = rank, *windows
+    return run(op, _forward_plan, {"x": x}, options, out=out, blocks=in_blocks, indices=(indices, check))
+
+
+def _max_unpool_input_grad(op: str, rank: int, dy: Array, indices: Array, out: Array | None) -> Array:
+    def check(call: Call, plan: Plan) -> None:
+        require_indices(op, indices, plan.result_shape, call.like.shape[2:], call.like)
+
+    def in_blocks(call: Call, plan: Plan, out: Array | None, *_: Any) -> Array:
+        def block(dy: Array, indices: Array) -> Array:
+            return _max_unpool_input_grad(op, rank, dy, indices, None)
+
+        (dx,) = by_planes(call, block, [dy, indices], [plan.result_shape], out)
+        return dx
+
+    require_array(op, "indices", indices)
+    return run(
+        op, _input_grad_plan, {"dy": dy}, (rank, indices.shape), out=out, blocks=in_blocks, indices=(indices, check)
+    )
+
+
+def _forward_plan(call: Call, rank: int, kernel_size: Any, stride: Any, padding: Any, output_size: Any) -> Plan:
+    n, c, *windows = image_sizes(call.op, rank, call.like.shape)
+    kernel = several(call.op, "kernel_size", kernel_size, rank)
+    strides = kernel if stride is None else several(call.op, "stride", stride, rank)
+    sides = sides_of(call.op, padding, kernel, strides, (1,) * rank)
     default = [
         (count - 1) * st - pad_before - pad_after + k
         for count, st, (pad_before, pad_after), k in zip(windows, strides, sides, kernel, strict=True)
     ]
-    extents = _output_extents(op, rank, output_size, default, strides)
-    require_indices(op, indices, x.shape, extents, x)
-    with call.device:
-        if call.needs_blocks((n, c, *extents), temporary=copied_elements(indices)):
-
-            def block(x: Array, indices: Array) -> Array:
-                return _max_unpool(op, rank, x, indices, kernel_size, stride, padding, extents, None)
-
-            (y,) = by_planes(call, block, [x, indices], [(n, c, *extents)], out)
-            return y
-        call.convert()
-        (x,), indices = call.arrays, checked_indices(indices)
-        y = call.output((n, c, *extents), out, inputs=(indices,))
-        planes = (n * c, -1) if n * c else (0, 1)
-        call.kernels.pool.max_unpool(x.reshape(planes), indices.reshape(planes), y.reshape(planes))
-    return call.finish(y)
+    extents = _output_extents(call.op, rank, output_size, default, strides)
+    return Plan((n, c, *extents), _of_planes(call.kernels.pool.max_unpool, n * c), index_dtype=INDICES)
 
 
 def _output_extents(
@@ -216,23 +228,13 @@ def _output_extents(
     return extents
 
 
-def _max_unpool_input_grad(op: str, rank: int, dy: Array, indices: Array, out: Array | None) -> Array:
-    call = Call(op, convert=False, dy=dy)
-    n, c, *extents = sizes(op, "dy", dy.shape, LAYOUTS[rank])
-    require_array(op, "indices", indices)
-    _, _, *windows = sizes(op, "indices", indices.shape, LAYOUTS[rank])
-    require_indices(op, indices, (n, c, *windows), extents, dy)
-    with call.device:
-        if call.needs_blocks(indices.shape, temporary=copied_elements(indices)):
+def _input_grad_plan(call: Call, rank: int, shape: tuple[int, ...]) -> Plan:
+    n, c, *_ = sizes(call.op, "dy", call.like.shape, LAYOUTS[rank])
+    _, _, *windows = sizes(call.op, "indices", shape, LAYOUTS[rank])
+    return Plan((n, c, *windows), _of_planes(call.kernels.pool.max_unpool_input_grad, n * c), index_dtype=INDICES)
 
-            def block(dy: Array, indices: Array) -> Array:
-                return _max_unpool_input_grad(op, rank, dy, indices, None)
 
-            (dx,) = by_planes(call, block, [dy, indices], [indices.shape], out)
-            return dx
-        call.convert()
-        (dy,), indices = call.arrays, checked_indices(indices)
-        dx = call.output(indices.shape, out, inputs=(indices,))
-        planes = (n * c, -1) if n * c else (0, 1)
-        call.kernels.pool.max_unpool_input_grad(dy.reshape(planes), indices.reshape(planes), dx.reshape(planes))
-    return call.finish(dx)
+def _of_planes(launch: Callable[..., None], count: int) -> Callable[..., None]:
+    """The launcher, for arrays (N, C, ...): it takes a row for each plane."""
+    planes = (count, -1) if count else (0, 1)
+    return lambda a, indices, result: launch(a.reshape(planes), indices.reshape(planes), result.reshape(planes))
