@@ -210,9 +210,9 @@ def _layer(row: dict[str, str]) -> ConvProblem:
 
 
 def _padding(size: int, kernel: int, stride: int, pad_before: int, pad_after: int, dilation: int) -> Pair:
-    """(before, after): the same on both sides where no window reads the difference, as a model is written.
+    """(pad_before, pad_after): the same on both sides where no window reads the difference, as a model is written.
 
-    A negative padding after is an unused tail, which needs none.
+    A negative pad_after is an unused tail, which needs none.
     """
     tail = size + pad_before + max(pad_after, 0) - (kernel - 1) * dilation - 1
     same = tail + pad_before - max(pad_after, 0)

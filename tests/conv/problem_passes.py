@@ -6,7 +6,7 @@ from tests.problem_lists import windows_of
 
 
 def forward(x, w, problem):
-    """y[n, k, p] = sum over c and taps r of w[k, c, r] x[n, c, p stride + r dilation - before], in float64."""
+    """y[n, k, p] = sum over c and taps r of w[k, c, r] x[n, c, p stride + r dilation - pad_before], in float64."""
     windows, rank = windows_of(x, problem), len(problem.size)
     taps = range(2 + rank, 2 + 2 * rank)
     slices = [
