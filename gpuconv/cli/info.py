@@ -86,11 +86,11 @@ def _caches() -> list[tuple[str, str]]:
 
     rows = [("kernel cache", cache_files.summary(cache.ROOT, config.CACHE_DIR))]
     if missing_for_emulator() is None:
-        from ..emulator.cache import BESIDE, chosen
+        from ..emulator.cache import SOURCE_FOLDER, chosen
 
         named = chosen()
         off = "off (GPUCONV_EMULATOR_CACHE is empty)"
-        rows.append(("emulator's cache", off if named == "" else cache_files.summary(BESIDE, named)))
+        rows.append(("emulator's cache", off if named == "" else cache_files.summary(SOURCE_FOLDER, named)))
     return rows
 
 

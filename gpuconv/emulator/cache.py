@@ -19,7 +19,7 @@ from gpuconv.kernels.core import cache_files
 
 from .runtime.version import VERSION
 
-BESIDE = Path(__file__).resolve().parent
+SOURCE_FOLDER = Path(__file__).resolve().parent
 PREFIX = "emulated."
 """What the names of entries begin with."""
 STAMP = bytes(cache_files.STAMP_BYTES)
@@ -48,7 +48,7 @@ def host() -> str:
 def folders() -> list[Path]:
     """Folders of entries, the one to write to last; empty if the cache is off."""
     named = chosen()
-    return [] if named == "" else list(cache_files.folders(BESIDE, named))
+    return [] if named == "" else list(cache_files.folders(SOURCE_FOLDER, named))
 
 
 def chosen() -> str | None:
@@ -67,7 +67,7 @@ def read(name: str) -> bytes | None:
 def write(name: str, data: bytes) -> None:
     """Write an entry atomically; another process may write the same one."""
     if chosen() != "":
-        cache_files.write(BESIDE, chosen(), _file(name), data, stamp=STAMP)
+        cache_files.write(SOURCE_FOLDER, chosen(), _file(name), data, stamp=STAMP)
         _remove_unused(folders()[-1])
 
 

@@ -49,7 +49,7 @@ class Entries:
 
     def __init__(self, function, options, dump, packages):
         self.function, self.options, self.dump, self.packages = function, options, dump, packages
-        self.beside = Path(function.__code__.co_filename).parent
+        self.source_folder = Path(function.__code__.co_filename).parent
         name = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}".translate({60: None, 62: None})
         if len(name) > MAX_NAME:
             name = f"{name[:MAX_NAME]}~{_hash(name)[:8]}"
@@ -64,7 +64,7 @@ class Entries:
         """Keep an object."""
         family_stamp, stamp = self.stamps
         cache_files.write(
-            self.beside, config.CACHE_DIR, self.file_name(key), self.dump(value),
+            self.source_folder, config.CACHE_DIR, self.file_name(key), self.dump(value),
             stamp=stamp, family=self.family, family_stamp=family_stamp,
         )  # fmt: skip
 
@@ -76,7 +76,7 @@ class Entries:
 
     def folders(self):
         """Where they may be."""
-        return cache_files.folders(self.beside, config.CACHE_DIR)
+        return cache_files.folders(self.source_folder, config.CACHE_DIR)
 
     def file_name(self, key):
         """Name of an entry's file: the same after an edit of the sources, so that the new one replaces it."""

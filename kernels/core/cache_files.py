@@ -31,20 +31,20 @@ _refused: dict[Path, OSError] = {}
 _said: set[str] = set()
 
 
-def folders(beside, chosen=None):
+def folders(source_folder, chosen=None):
     """Folders to look for entries in; the last is the one to write to, if any can be written.
 
     Parameters
     ----------
-    beside : Path
+    source_folder : Path
         Folder of the sources: entries go to its __pycache__, else to the user's cache folder, at last to a temporary
         one. Entries in a folder that can be read alone are used.
     chosen : str, optional
         Folder that the user has named, which replaces the first.
     """
-    name = f"{beside.name}_{hashlib.sha256(str(beside).encode()).hexdigest()[:16]}"
+    name = f"{source_folder.name}_{hashlib.sha256(str(source_folder).encode()).hexdigest()[:16]}"
     found = []
-    for candidate in _candidates(beside, chosen, name):
+    for candidate in _candidates(source_folder, chosen, name):
         found.append(candidate)
         if is_writable(candidate):
             break
@@ -55,17 +55,17 @@ def summary(root, chosen=None):
     """Where compiled code of the sources below a folder is: a line for each folder, the one to write to last."""
     lines = []
     for number, folder in enumerate(folders(root, chosen)):
-        is_beside = number == 0 and not chosen
-        location = root if is_beside else folder.parent
+        in_pycache = number == 0 and not chosen
+        location = root if in_pycache else folder.parent
         sizes = [path.stat().st_size for path in location.rglob(f"*{SUFFIX}")]
-        where = f"__pycache__ beside the sources in {location}" if is_beside else str(location)
+        where = f"__pycache__ beside the sources in {location}" if in_pycache else str(location)
         access = "" if is_writable(folder) else ", cannot be written"
         lines.append(f"{where}: {len(sizes)} entries, {sum(sizes) / 2**20:.1f} MiB{access}")
     return "\n".join(lines)
 
 
-def _candidates(beside, chosen, name):
-    yield Path(chosen) / name if chosen else beside / "__pycache__"
+def _candidates(source_folder, chosen, name):
+    yield Path(chosen) / name if chosen else source_folder / "__pycache__"
     user = user_folder()
     if user is not None:
         yield user / name
@@ -122,12 +122,12 @@ def _is_whole(content):
     return content[:start] == MAGIC + hashlib.sha256(content[start:]).digest()
 
 
-def write(beside, chosen, name, data, *, stamp, family="", family_stamp=b""):
+def write(source_folder, chosen, name, data, *, stamp, family="", family_stamp=b""):
     """Write an entry in the first folder that takes it; without one, say so once and go on.
 
     Parameters
     ----------
-    beside, chosen
+    source_folder, chosen
         As for `folders`.
     name : str
     data : bytes
@@ -140,18 +140,18 @@ def write(beside, chosen, name, data, *, stamp, family="", family_stamp=b""):
     """
     rest = family_stamp.ljust(STAMP_BYTES, b"\0") + stamp + data
     content = MAGIC + hashlib.sha256(rest).digest() + rest
-    while is_writable(folder := folders(beside, chosen)[-1]):
+    while is_writable(folder := folders(source_folder, chosen)[-1]):
         try:
             _replace(folder, name, content)
         except OSError as error:
             _refused[folder] = error
             continue
         if folder.parent == temporary_folder():
-            _say_once(f"compiled kernels are kept in {folder.parent} for now, as {_reason(beside, chosen)}")
+            _say_once(f"compiled kernels are kept in {folder.parent} for now, as {_reason(source_folder, chosen)}")
         if family:
             _remove_stale(folder, family, family_stamp)
         return
-    _say_once(f"compiled kernels are not kept on disk, as {_reason(beside, chosen)}")
+    _say_once(f"compiled kernels are not kept on disk, as {_reason(source_folder, chosen)}")
 
 
 def _replace(folder, name, content):
@@ -189,9 +189,9 @@ def _remove_stale(folder, family, family_stamp):
                 continue
 
 
-def _reason(beside, chosen):
+def _reason(source_folder, chosen):
     """Why the folders before the last one were not taken."""
-    tried = folders(beside, chosen)[:-1] or folders(beside, chosen)
+    tried = folders(source_folder, chosen)[:-1] or folders(source_folder, chosen)
     why = {folder: f" ({_refused[folder].strerror})" if folder in _refused else "" for folder in tried}
     return "; ".join(f"{folder} cannot be written{why[folder]}" for folder in tried)
 

@@ -39,9 +39,9 @@ _codes = {}
 def source(module):
     """(bytes, is a package) of the file of a module in a package, None without such a module."""
     package, _, name = module.rpartition(".")
-    places = [(folder / "__init__.py", loader, True) for folder, loader in _folders(module)]
-    places += [(folder / f"{name}.py", loader, False) for folder, loader in _folders(package)]
-    for path, loader, is_package in places:
+    candidates = [(folder / "__init__.py", loader, True) for folder, loader in _folders(module)]
+    candidates += [(folder / f"{name}.py", loader, False) for folder, loader in _folders(package)]
+    for path, loader, is_package in candidates:
         try:
             return loader.get_data(str(path)), is_package
         except OSError:
@@ -121,17 +121,17 @@ def reached(function):
         value = waiting.pop()
         if id(value) not in seen:
             seen[id(value)] = value  # an id names an object as long as that lives
-            text, parts, module = _described(value)
+            text, referenced, module = _described(value)
             digest.update(f"{text}\n".encode())
             modules |= {module} if module.partition(".")[0] == LIBRARY else set()
-            waiting += parts
+            waiting += referenced
     return frozenset(modules), digest.hexdigest()
 
 
 def identity(function):
     """Text that tells a function from others of its name: its code, constants and the names of what it calls."""
-    text, parts, _ = _described(function)
-    return "\n".join([text, *(_name(part) or reached(part)[1] for part in parts)])
+    text, referenced, _ = _described(function)
+    return "\n".join([text, *(_name(part) or reached(part)[1] for part in referenced)])
 
 
 def name_of(value):
@@ -168,7 +168,7 @@ def _described(value):
 
 
 def _inside(value):
-    """The parts of containers and of wrapped functions, None for another object."""
+    """The contents of containers and of wrapped functions, None for another object."""
     if isinstance(value, Enum):
         return f"{name_of(value)}.{value.name}", [value.value], ""
     if isinstance(value, SIMPLE):
@@ -197,22 +197,22 @@ def _of_function(function):
     if module.partition(".")[0] in FOREIGN:
         return name_of(function), [], ""
     names, code = _read_code(function.__code__)
-    texts, parts = [code], [function.__defaults__, function.__kwdefaults__]
+    texts, referenced = [code], [function.__defaults__, function.__kwdefaults__]
     # globals that the code names, and attributes of modules
     for name in names:
         value = function.__globals__.get(name, names)
         if value is names:
             continue
         texts.append(name)
-        parts.append(value)
+        referenced.append(value)
         if isinstance(value, ModuleType) and value.__name__.partition(".")[0] not in FOREIGN:
-            parts += [vars(value)[attribute] for attribute in names if attribute in vars(value)]
+            referenced += [vars(value)[attribute] for attribute in names if attribute in vars(value)]
     # the closure
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         texts.append(name)
-        parts.append(_content(cell))
-    texts += [repr(part) for part in parts if isinstance(part, SIMPLE)]
-    return f"{name_of(function)} {texts}", parts, module
+        referenced.append(_content(cell))
+    texts += [repr(part) for part in referenced if isinstance(part, SIMPLE)]
+    return f"{name_of(function)} {texts}", referenced, module
 
 
 def _content(cell):
@@ -223,7 +223,7 @@ def _content(cell):
 
 
 def _read_code(code):
-    """(names that code refers to, hash of its bytecode and constants), of code nested in it too; remembered."""
+    """(names that code refers to, hash of its bytecode and constants), of code nested in it too; memoized."""
     if id(code) not in _codes:
         names, texts = {*code.co_names}, [code.co_code, code.co_names]
         for constant in code.co_consts:

@@ -141,7 +141,7 @@ def test_a_write_that_fails_halfway_leaves_nothing(places, monkeypatch):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(cache_files.os, "replace", fail)
-    monkeypatch.setattr(cache_files, "_candidates", lambda beside, chosen, name: [beside / "__pycache__"])
+    monkeypatch.setattr(cache_files, "_candidates", lambda source_folder, chosen, name: [source_folder / "__pycache__"])
     write(sources, data=b"new")
     assert len(files(sources)) == 1
 
