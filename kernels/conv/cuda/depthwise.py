@@ -137,22 +137,12 @@ def depthwise_kernel(rows, columns, stride, dtype):
             # Main loop: the first steps only fill the accumulators.
             left = int32(length + int32(oldest))
             while left > 0 and p < P:
+                # Load the next rows of x, `loaded` of them.
                 sliding_window.load_window(
-                    loads,
-                    x,
-                    x_offset,
-                    uint32(dilation_h * W),
-                    h,
-                    dilation_h,
-                    H,
-                    uint32(dilation_w),
-                    j,
-                    dilation_w,
-                    W,
-                    True,
-                    loaded,
-                    columns,
-                )
+                    loads, x, x_offset, uint32(dilation_h * W), h, dilation_h, H,
+                    uint32(dilation_w), j, dilation_w, W, True, loaded, columns,
+                )  # fmt: skip
+                # y += w x for every live output that they reach; the oldest is then complete.
                 sliding_window.multiply_taps(sums, weights, loads, rows, columns, stride)
                 # Epilogue of the finished output: bias, activation, store.
                 if left <= length:

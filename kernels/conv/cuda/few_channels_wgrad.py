@@ -132,7 +132,7 @@ def wgrad_kernel(rows, columns, stride, filters, dtype):
         gradients = cuda.local.array(n_gradients, dtype)
         gemm_tile.zero(sums, n_sums)
 
-        # Block to walks_per_split, group, channel and filters.
+        # Block to split, group, channel and filters; walks of the split.
         thread, rest = uint32(cuda.threadIdx.x), uint32(cuda.blockIdx.x)
         k0, rest = uint32(rest % uint32(filter_blocks)) * uint32(filters), uint32(rest // uint32(filter_blocks))
         c, rest = uint32(rest % uint32(C)), uint32(rest // uint32(C))
@@ -145,6 +145,7 @@ def wgrad_kernel(rows, columns, stride, filters, dtype):
 
         # Main loop over the walks of the thread.
         while i < end:
+            # Walk to image, column q and first row p of a strip; offsets of its first step.
             rest = divide(i, q_factor, q_shift)
             q = int32(i - uint32(rest * uint32(Q)))
             n = divide(rest, strip_factor, strip_shift)
@@ -157,29 +158,20 @@ def wgrad_kernel(rows, columns, stride, filters, dtype):
             dy_offset = uint32(
                 uint32(uint32(uint32(n * uint32(G)) * uint32(K)) + first) * uint32(P * Q) + uint32(p * Q + q)
             )
+            # Prologue: no gradients yet; the first and the last steps have fewer than `live` of them.
             count = min(length, int32(int32(P - p + distance - 1) // distance))
             gemm_tile.zero(gradients, n_gradients)
             step = int32(0)
             while step < int32(count + int32(older)):
+                # Load a row of dy, of every filter, and the rows of x that its taps add to those loaded before.
                 sliding_window.load_gradients(
                     gradients, dy, dy_offset, uint32(P * Q), step < count, limit, live, filters
                 )
                 sliding_window.load_window(
-                    loads,
-                    x,
-                    x_offset,
-                    uint32(dilation_h * W),
-                    h,
-                    dilation_h,
-                    H,
-                    uint32(dilation_w),
-                    j,
-                    dilation_w,
-                    W,
-                    True,
-                    loaded,
-                    columns,
-                )
+                    loads, x, x_offset, uint32(dilation_h * W), h, dilation_h, H,
+                    uint32(dilation_w), j, dilation_w, W, True, loaded, columns,
+                )  # fmt: skip
+                # dw += dy x for every gradient that still meets these rows, then drop the oldest.
                 sliding_window.multiply_gradients(sums, gradients, loads, step, count, rows, columns, stride, filters)
                 sliding_window.shift_accumulators(gradients, live, filters)
                 step, h = int32(step + 1), int32(h + distance * stride_h)
