@@ -15,6 +15,7 @@ from .faults import error_of
 from .program import Compiled
 from .runtime import helpers
 from .runtime import state as s
+from .runtime.core import PATIENCE
 from .runtime.stamps import SEVERAL_BLOCKS
 
 MAX_BASIC_BLOCKS = 1 << 28
@@ -84,6 +85,7 @@ class _Core:
             kept += [s.SYNC] if compiled.program.has_fences else []
             for slot in kept:
                 values[slot] = self.bytes(granules)
+            values[s.LANE_CLOCKS] = self.bytes(8 * s.LANES * s.LANES * warps)
             if static.local_bytes:
                 values[s.LOCAL_INIT] = self.bytes(static.local_bytes * warps * s.LANES + 16)
             if compiled.program.has_fences:
@@ -108,9 +110,14 @@ class _Core:
         entry = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)(helpers.run_blocks().address)
         return int(entry(self.slots.ctypes.data, order.ctypes.data, first, order.size))
 
-    def resume(self) -> None:
-        """Go on with the block that has waited."""
+    def resume(self) -> bool:
+        """Go on with the block that has waited; returns whether it did more than poll. Polls alone cost no budget."""
+        polls, left = int(self.slots[s.FRUITLESS]), int(self.slots[s.LEFT])
         self.run(np.array([self.slots[s.BLOCK_ID] - 1]), -1)
+        moved = not self.slots[s.WAITS] or int(self.slots[s.FRUITLESS]) < polls + PATIENCE
+        if not moved:
+            self.slots[s.LEFT] = left
+        return moved
 
     def bytes(self, count: int) -> int:
         """Allocate zeroed memory and return its address, aligned to 64 bytes."""
@@ -188,7 +195,7 @@ def _shared_state(compiled: Compiled, config: Launch, memory: Memory, parameters
 def _run_in_order(core: _Core, order: Any, config: Launch, new: Any) -> list[_Core]:
     """Run blocks one after the other on one CPU thread; one that waits for others gives way to them."""
     cores, waiting, spare = [core], list[_Core](), list[_Core]()
-    while order.size or waiting:
+    while (order.size or waiting) and not any(core.slots[s.ERROR] for core in cores):
         # blocks that may be running while others wait: those of lower numbers, all of them in a cooperative launch
         startable = np.ones(order.size, bool)
         if waiting and not config.cooperative:
@@ -199,19 +206,22 @@ def _run_in_order(core: _Core, order: Any, config: Launch, new: Any) -> list[_Co
             chosen = np.ascontiguousarray(order[startable])
             done = core.run(chosen, 0)
             order = np.concatenate([chosen[done:], order[~startable]])
-            waiting, spare = _sorted(core, waiting, spare)
-        for core in list(waiting):
-            core.resume()
-            if not core.slots[s.WAITS]:
-                waiting.remove(core)
-                spare.append(core)
-        if any(core.slots[s.ERROR] for core in cores):
-            break
+            (waiting if core.slots[s.WAITS] else spare).append(core)
+            _excuse_polls(waiting)
+            if config.cooperative:  # all start before any goes on
+                continue
+        moved = [core.resume() for core in waiting]
+        spare += [core for core in waiting if not core.slots[s.WAITS]]
+        waiting = [core for core in waiting if core.slots[s.WAITS]]
+        if any(moved):
+            _excuse_polls(waiting)
     return cores
 
 
-def _sorted(core: _Core, waiting: list[_Core], spare: list[_Core]) -> tuple[list[_Core], list[_Core]]:
-    return ([*waiting, core], spare) if core.slots[s.WAITS] else (waiting, [*spare, core])
+def _excuse_polls(waiting: list[_Core]) -> None:
+    """Polls have not been in vain as long as other blocks go on."""
+    for core in waiting:
+        core.slots[s.FRUITLESS], core.slots[s.PAUSE] = 0, PATIENCE
 
 
 def _cpus() -> int:

@@ -32,6 +32,17 @@ def test_shuffles(width):
             assert (flags == good).all(), (mode, amount)
 
 
+def test_a_shuffle_from_a_lane_that_does_not_take_part_gives_no_value():
+    values = np.arange(32, dtype=np.float32)
+    half = "setp.lt.u32 %q1, %laneid, 16; mov.b32 %d, %a; @%q1 shfl.sync"
+    lines = [f"{half}.bfly.b32 %d, %a, 16, 31, 0xffff;", f"{half}.down.b32 %d, %a, 8, 31, 0xffff;"]
+    across, down = execute(lines, {"a": ("b32", values.view(np.uint32))}, "b32")
+    assert np.isnan(across.view(np.float32)[:16]).all()
+    assert (across.view(np.float32)[16:] == values[16:]).all()
+    assert (down.view(np.float32)[:8] == values[8:16]).all()
+    assert np.isnan(down.view(np.float32)[8:16]).all()
+
+
 def test_votes_and_masks():
     a = np.where(LANES % 3 == 0, 1, 0)
     lines = [f"setp.ne.u32 %q1, %a, 0; vote.sync.ballot.b32 %d, %q1, {FULL};", "activemask.b32 %d;",

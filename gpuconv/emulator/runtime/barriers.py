@@ -97,6 +97,19 @@ def left_behind(core, warp, site):
 
 
 @njit
+def _elsewhere(core, row, site):
+    """Whether another warp waits at a barrier on another line: all threads must come to the same one."""
+    table, first = get(core, s.SITE_LINES), get(row, s.ARRIVED_AT)
+    if first == 0:
+        put(row, s.ARRIVED_AT, site + 1)
+        return False
+    if table == 0:
+        return False
+    here, there = get(table, site) >> 2, get(table, first - 1) >> 2
+    return here != there and here > 0 and there > 0
+
+
+@njit
 def _arrive(core, warp, row):
     """Join the clock of a warp to a barrier's."""
     me = get(warp, s.INDEX)
@@ -126,14 +139,15 @@ def bar_sync(core, warp, barriers, counts, predicates, mask, kind, site, pc):
     index, expected = int64(read_u32(barriers + 4 * lane)), int64(read_u32(counts + 4 * lane))
     put(warp, s.SITE, site)
     short = get(core, s.CHECK) and expected == 0 and left_behind(core, warp, int64(site))
-    if index >= s.BARRIER_COUNT or expected & 31 or short:
+    short = short or index >= s.BARRIER_COUNT or expected & 31 != 0
+    row = barrier_row(core, index)
+    if short or (get(core, s.CHECK) and expected == 0 and _elsewhere(core, row, int64(site))):
         fault(core, warp, lane, BARRIER_DIVERGENCE, site, 0, 0, -1)
         return int32(s.YIELD)
     for other in range(s.LANES):
         if (mask >> other) & 1:
             write_i32(warp + s.PC + 4 * other, int32(pc + 1))
     # arrive: reduction, count, vector clock
-    row = barrier_row(core, index)
     _combine(row, int64(predicates) & mask, mask, kind)
     put(row, s.ARRIVED, get(row, s.ARRIVED) + s.LANES)
     put(row, s.EXPECTED, expected)

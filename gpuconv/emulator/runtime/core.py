@@ -57,6 +57,12 @@ def seen(core, warp, other):
 
 
 @njit(inline="always")
+def lane_seen(core, warp, lane, other):
+    """Address of entry `other` in the vector clock of a lane: lanes of its warp that it has synchronized with."""
+    return get(core, s.LANE_SEEN) + 8 * (s.LANES * (s.LANES * warp + lane) + other)
+
+
+@njit(inline="always")
 def flushed(core, scope, warp, other):
     """Like `seen`: the latest time of warp `other` that a fence of a scope has made visible, as `warp` knows."""
     return get(core, s.FLUSHED) + 8 * (s.LANES * (s.LANES * scope + warp) + other)

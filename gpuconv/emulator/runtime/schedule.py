@@ -103,7 +103,7 @@ def _run_turn(core, warp):
 @njit
 def _reset_shadows(core):
     """Reset barriers, clocks and shadow memory."""
-    for slot in (s.NOW, s.LAST_SYNC, s.LAST_BARRIER, s.SOFT, s.ACQUIRED, s.RELEASE_SLOT, s.FRUITLESS):
+    for slot in (s.NOW, s.LAST_SYNC, s.LAST_BARRIER, s.SOFT, s.ACQUIRED, s.RELEASE_SLOT, s.FRUITLESS, s.LANE_SEEN):
         put(core, slot, 0)
     for i in range(s.BARRIER_SLOTS * s.BARRIER_COUNT):
         put(get(core, s.BARRIERS), i, 0)
@@ -169,8 +169,8 @@ def _run_block(core):
                 put(core, s.LEFT, get(core, s.LEFT) - _run_warp(core, warp))
                 ran = True
         # a block that has used up its budget, or only asks again and again for what never comes
-        fruitless = get(core, s.FRUITLESS)
-        if (get(core, s.LEFT) <= 0 or fruitless > get(core, s.BUDGET) >> 6) and get(core, s.ERROR) == 0:
+        fruitless, most = get(core, s.FRUITLESS), max(get(core, s.BUDGET) >> 6, 2 * PATIENCE)
+        if (get(core, s.LEFT) <= 0 or fruitless > most) and get(core, s.ERROR) == 0:
             warp = frame_of(core, 0)
             for k in range(warps):
                 if get(warp, s.STATUS) == s.DONE:

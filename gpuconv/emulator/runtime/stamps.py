@@ -9,7 +9,7 @@ through memory (releases.py). A stamp can stand for several lanes, for several w
 from numba import njit
 
 from . import state as s
-from .core import get, seen
+from .core import get, lane_seen, seen
 from .raw import read_i64
 from .releases import published
 
@@ -55,6 +55,17 @@ def same_instruction(one, two):
 
 
 @njit
+def _seen_by_lane(core, me, lane, stamp):
+    """Whether barriers of a part of the warp order an access of it; one that stands for several lanes if any does."""
+    if lane_of(stamp) < SEVERAL_LANES:
+        return time_of(stamp) <= read_i64(lane_seen(core, me, lane, lane_of(stamp)))
+    for other in range(s.LANES):
+        if other != lane and time_of(stamp) <= read_i64(lane_seen(core, me, lane, other)):
+            return True
+    return False
+
+
+@njit
 def ordered(core, me, lane, stamp):
     """Whether the access of a stamp happened before the current access of lane `lane` of warp `me`."""
     block, other = block_of(stamp), warp_of(stamp)
@@ -63,6 +74,8 @@ def ordered(core, me, lane, stamp):
             return True
         if other != SEVERAL_WARPS:
             if time_of(stamp) <= read_i64(seen(core, me, other)):
+                return True
+            if other == me and get(core, s.LANE_SEEN) and _seen_by_lane(core, me, lane, stamp):
                 return True
         else:
             for v in range(get(core, s.WARPS)):

@@ -69,6 +69,8 @@ POLLS = 72  # those of the current turn
 CUT = 73  # basic blocks left of a turn that polling has ended
 WAITS = 74  # whether the block has given way
 LAST_BARRIER = 75  # time of the last barrier of all threads
+LANE_SEEN = 76  # a vector clock a lane, as barriers of a part of a warp advance it; 0 until there is one
+LANE_CLOCKS = 77  # memory of those clocks
 CORE_SLOTS = 80
 
 # ---- a row of the table of regions
@@ -91,9 +93,9 @@ REGISTERS = 896
 RUNNING, WAITING, DONE = range(3)
 
 # ---- a row of the table of barriers
-ARRIVED, EXPECTED, WAITERS, VALUE = range(4)
-BARRIER_CLOCK = 4
-BARRIER_SLOTS = 4 + 3 * LANES
+ARRIVED, EXPECTED, WAITERS, VALUE, ARRIVED_AT = range(5)  # ARRIVED_AT: site of the first arrival, from 1
+BARRIER_CLOCK = 5
+BARRIER_SLOTS = 5 + 3 * LANES
 BARRIER_COUNT = 16
 
 # ---- return values of a basic block besides the number of the next one

@@ -4,9 +4,12 @@ from numba import int32, int64, njit, types, uint32
 
 from . import state as s
 from .barriers import first_lane, left_behind, park
-from .core import TRAP, WARP_DIVERGENCE, fault, get, put, seen
+from .core import TRAP, WARP_DIVERGENCE, fault, get, lane_seen, put, seen
 from .raw import lazily, read_f32, read_i32, read_i64, read_u32, write_f32, write_i64, write_u32
 from .releases import join_fences
+
+UNDEFINED = 0x7FFBCBCB
+"""What a shuffle from a lane without a value gives: a NaN as float32 and as half of a float64."""
 
 
 @lazily(int32(int64, int64, int64, uint32, int32, int32, uint32))
@@ -30,11 +33,45 @@ def wait_for(core, warp, members, mask, site, pc, active):
     return int32(1)
 
 
-@lazily(types.void(int64, int64))
-def synchronize_warp(core, warp):
-    """bar.warp.sync: earlier accesses of the lanes are ordered before later ones of all of them."""
+@njit
+def _synchronize_lanes(core, warp, members, mask):
+    """Join the clocks of lanes that name the same members."""
     me = get(warp, s.INDEX)
-    write_i64(seen(core, me, me), get(warp, s.TIME))
+    if get(core, s.LANE_SEEN) == 0:
+        for k in range(s.LANES * s.LANES * get(core, s.WARPS)):
+            put(get(core, s.LANE_CLOCKS), k, 0)
+        put(core, s.LANE_SEEN, get(core, s.LANE_CLOCKS))
+    done = int64(0)
+    for lane in range(s.LANES):
+        if not (mask & ~done) >> lane & 1:
+            continue
+        # the lanes that wait for each other, and what any of them has seen
+        group = int64(0)
+        for other in range(s.LANES):
+            same = read_u32(members + 4 * other) == read_u32(members + 4 * lane)
+            group |= int64(same and mask >> other & 1 and read_u32(members + 4 * lane) >> uint32(other) & 1) << other
+        for known in range(s.LANES):
+            latest = get(warp, s.TIME) if group >> known & 1 else int64(0)
+            for other in range(s.LANES):
+                if group >> other & 1:
+                    latest = max(latest, read_i64(lane_seen(core, me, other, known)))
+            for other in range(s.LANES):
+                if group >> other & 1:
+                    write_i64(lane_seen(core, me, other, known), latest)
+        done |= group
+
+
+@lazily(types.void(int64, int64, int64, uint32))
+def synchronize_warp(core, warp, members, mask):
+    """bar.warp.sync: earlier accesses of the lanes named are ordered before later ones of all of them."""
+    me, whole = get(warp, s.INDEX), True
+    for lane in range(s.LANES):
+        if (mask >> uint32(lane)) & uint32(1):
+            whole = whole and get(warp, s.LIVE) & ~int64(read_u32(members + 4 * lane)) == 0
+    if whole:
+        write_i64(seen(core, me, me), get(warp, s.TIME))
+    elif get(core, s.LANE_CLOCKS):
+        _synchronize_lanes(core, warp, members, int64(mask))
     put(core, s.LAST_SYNC, get(core, s.NOW))
     if get(core, s.POOL):
         join_fences(core, me)
@@ -75,7 +112,9 @@ def shuffle(values, amounts, clamps, results, mode, mask):
             found |= uint32(1) << uint32(lane)
         else:
             source = lane
-        write_u32(results + 4 * lane, read_u32(values + 4 * source))
+        # a lane that does not take part has no value (PTX ISA: "results are undefined")
+        active = (mask >> uint32(source)) & uint32(1)
+        write_u32(results + 4 * lane, read_u32(values + 4 * source) if active else uint32(UNDEFINED))
     return found
 
 

@@ -60,8 +60,12 @@ def ret(code: Code, item: Instruction) -> None:
 def barrier(code: Code, item: Instruction) -> None:
     """bar.sync, bar.arrive, bar.red; bar.warp.sync."""
     if "warp" in item.modifiers:
-        code.wait_for(code.read(item.operands[0], "b32"))
-        code.helper("synchronize warp", "void", [("ptr", "%c"), ("ptr", "%w")])
+        members = code.read(item.operands[0], "b32")
+        code.wait_for(members)
+        code.scratch = 0
+        named = code.spill(members, "<32 x i32>")
+        arguments = [("ptr", "%c"), ("ptr", "%w"), ("ptr", named), ("i32", code.guarded_mask())]
+        code.helper("synchronize warp", "void", arguments)
         return
     if code.guard is not None:
         raise code.unsupported()

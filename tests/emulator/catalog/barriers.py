@@ -86,3 +86,41 @@ def counted_votes(y):
         y[0] = count
         y[1] = every != 0
         y[2] = some != 0
+
+
+@buggy("barrier-divergence", 1, 64, ramp(64))
+def barriers_on_two_lines(x):
+    """Each warp comes to a barrier, but not to the same one."""
+    t = cuda.threadIdx.x
+    if t < 32:
+        x[t] += 1
+        cuda.syncthreads()  # FAULT
+    else:
+        x[t] += 2
+        cuda.syncthreads()  # FAULT
+    x[t] *= 2
+
+
+@buggy("barrier-divergence", 1, 96, ramp(96))
+def one_barrier_too_many(x):
+    """One warp is a barrier ahead of the others."""
+    t = cuda.threadIdx.x
+    if t >= 64:
+        x[t] += 1
+        cuda.syncthreads()  # FAULT
+    x[t] *= 2
+    cuda.syncthreads()  # FAULT
+    x[t] *= 2
+
+
+@correct(1, 96, ramp(96), result=lambda: 4 * np.arange(96) + 4)
+def barriers_on_many_lines(x):
+    """All threads come to all of them, in loops too."""
+    t = cuda.threadIdx.x
+    for _ in range(2):
+        x[t] += x[t]
+        cuda.syncthreads()
+        x[95 - t] += 1
+        cuda.syncthreads()
+    cuda.syncthreads()
+    x[t] += 1

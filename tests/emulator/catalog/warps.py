@@ -129,3 +129,53 @@ def exchange_ordered_by_a_shuffle(x, y):
     tile[t] = x[t]  # FAULT: one of the two
     other = cuda.shfl_xor_sync(0xFFFFFFFF, x[t], 1)
     y[t] = tile[t ^ 1] + other  # FAULT
+
+
+@buggy("race-warp", 1, 32, ramp(32), zeros(32, np.float32))
+def exchange_across_halves(x, y):
+    """Each half of the warp waits for itself, and reads from the other."""
+    tile = cuda.shared.array(32, float32)
+    t = cuda.threadIdx.x
+    tile[t] = x[t]  # FAULT: one of the two
+    cuda.syncwarp(0xFFFF if t < 16 else 0xFFFF0000)
+    y[t] = tile[t ^ 16]  # FAULT
+
+
+@buggy("race-warp", 1, 32, ramp(32), zeros(32, np.float32))
+def exchange_with_a_mask_of_one(x, y):
+    """Each lane waits for itself alone."""
+    tile = cuda.shared.array(32, float32)
+    t = cuda.threadIdx.x
+    tile[t] = x[t]  # FAULT: one of the two
+    cuda.syncwarp(1 << t)
+    y[t] = tile[31 - t]  # FAULT
+
+
+@correct(1, 64, ramp(64), zeros(64, np.float32), result=lambda: np.arange(64) ^ 5)
+def exchange_within_halves(x, y):
+    """Each half of a warp waits for itself, and the tile is used again."""
+    tile = cuda.shared.array(64, float32)
+    t = cuda.threadIdx.x
+    mask = 0xFFFF if t % 32 < 16 else 0xFFFF0000
+    for k in range(3):
+        tile[t] = x[t] + float32(2 - k)
+        cuda.syncwarp(mask)
+        y[t] = tile[t ^ 5]
+        cuda.syncwarp(mask)
+
+
+@correct(1, 32, ramp(32), zeros(32, np.float32), result=lambda: np.full(32, 496))
+def sum_by_growing_groups(x, y):
+    """Groups of 2, 4, ..., 32 lanes: what a group has seen, the next one has."""
+    tile = cuda.shared.array(32, float32)
+    t = cuda.threadIdx.x
+    tile[t] = x[t]
+    step = 1
+    while step < 32:
+        members = ((1 << (2 * step)) - 1) << (t // (2 * step) * 2 * step)
+        cuda.syncwarp(members)
+        total = tile[t] + tile[t ^ step]
+        cuda.syncwarp(members)
+        tile[t] = total
+        step *= 2
+    y[t] = tile[t]
