@@ -85,7 +85,7 @@ def run(
     """
     config = Launch(three(grid, "grid"), three(block, "block"), shared_bytes, check, seed=seed, budget=_budget(budget))
     config.cooperative = cooperative
-    _launch(kernel, config, arguments, architecture)
+    _launch(kernel, config, arguments, architecture, watch_locals=True)
 
 
 def measure(
@@ -193,15 +193,19 @@ def _c_argument(value: Any) -> Any:
 
 
 def _launch(
-    kernel: Any, config: Launch, arguments: tuple[Any, ...] | list[Any], architecture: tuple[int, int]
+    kernel: Any,
+    config: Launch,
+    arguments: tuple[Any, ...] | list[Any],
+    architecture: tuple[int, int],
+    watch_locals: bool = False,
 ) -> tuple[Compiled, Counts | None]:
     named = bound(kernel, arguments)
     types = types_of(named, declared_of(kernel))
-    if config.check and not config.meter:
+    if config.check and not config.meter and not watch_locals:
         check_local_arrays(kernel)
-    source = compile_source(
-        kernel, signature_of_types(types), architecture, fill_locals=config.meter or not config.check
-    )
+    fill = config.meter or not config.check
+    signature = signature_of_types(types)
+    source = compile_source(kernel, signature, architecture, fill_locals=fill, watch_locals=watch_locals and not fill)
     config.cooperative |= source.cooperative
     compiled = compile_kernel(source.texts)
     flat = [f for (name, value), kind in zip(named.items(), types, strict=True) for f in flatten(name, kind, value)]

@@ -1,8 +1,9 @@
 """Local arrays that are read before they are written.
 
 Numba fills them with zeros where they are made, which CUDA does not promise. The emulator compiles kernels without, so
-that a read of local memory before a write is seen as it runs. An array with constant indices is kept in registers,
-where nothing is seen: for those the source is asked whether any write can come before a read.
+that a read of local memory before a write is seen as it runs. An array with constant indices would be kept in
+registers, where nothing is seen: in kernels that are not the library's, its address is handed to empty inline PTX, so
+that it stays in memory; of the others the source is asked whether any write can come before a read.
 """
 
 import ast
@@ -13,14 +14,16 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+from llvmlite import ir
+
 from .errors import EmulatorError, Location
 
 
 class _Unfilled:
-    """numba.cuda.cgutils with an `alloca_once` that leaves local arrays as they are."""
+    """numba.cuda.cgutils with an `alloca_once` that leaves local arrays as they are, in memory if `watched`."""
 
-    def __init__(self, module: Any) -> None:
-        self._module = module
+    def __init__(self, module: Any, watched: bool) -> None:
+        self._module, self._watched = module, watched
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._module, name)
@@ -30,16 +33,20 @@ class _Unfilled:
         if name != "_cudapy_lmem":
             return self._module.alloca_once(builder, type_, size, name, zfill)
         with builder.goto_entry_block():
-            return builder.alloca(type_, size=size, name=name)
+            array = builder.alloca(type_, size=size, name=name)
+            if self._watched:
+                taken = ir.FunctionType(ir.VoidType(), [array.type])
+                builder.asm(taken, "", "l,~{memory}", [array], side_effect=True)
+            return array
 
 
 @contextlib.contextmanager
-def unfilled() -> Iterator[None]:
-    """Within this context Numba does not fill local arrays."""
+def unfilled(watched: bool) -> Iterator[None]:
+    """Within this context Numba does not fill local arrays; it keeps them in memory if `watched`."""
     from numba.cuda import cudaimpl
 
     usual = cudaimpl.cgutils
-    cudaimpl.cgutils = _Unfilled(usual)
+    cudaimpl.cgutils = _Unfilled(usual, watched)
     try:
         yield
     finally:
@@ -94,9 +101,10 @@ def _read_before_write(tree: Any, made: ast.Assign, name: str) -> int | None:
     reads: list[int] = []
     writes: list[int] = []
     subscripts = [n for n in ast.walk(tree) if isinstance(n, ast.Subscript) and _is(n.value, name)]
+    fields = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
     updated = {id(n.target) for n in ast.walk(tree) if isinstance(n, ast.AugAssign)}
     for node in subscripts:
-        reading = isinstance(node.ctx, ast.Load) or id(node) in updated
+        reading = (isinstance(node.ctx, ast.Load) and id(node) not in fields) or id(node) in updated
         (reads if reading else writes).append(node.lineno)
     # any other mention hands the array on, perhaps to be written
     inside = {id(n.value) for n in subscripts} | {id(made.targets[0])}

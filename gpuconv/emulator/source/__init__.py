@@ -84,11 +84,12 @@ def compile_source(
     lineinfo: bool = True,
     launch_bounds: int | tuple[int, ...] | None = None,
     fill_locals: bool = True,
+    watch_locals: bool = False,
 ) -> Source:
     """Compile a kernel and everything that it links to PTX.
 
     Numba fills local arrays with zeros, which CUDA does not promise; without `fill_locals` a read before a write can
-    be told.
+    be told. With `watch_locals` as well, no local array is kept in registers.
 
     Raises
     ------
@@ -101,12 +102,13 @@ def compile_source(
     options["lineinfo"] = lineinfo and not options["debug"]
     options["launch_bounds"] = launch_bounds if launch_bounds is not None else options["launch_bounds"]
     hashed = fingerprint(kernel, tuple(signature.args), options)
-    key = None if hashed is None else cache.key("ptx", hashed, str(architecture), str(fill_locals), _compiler())
+    decided = str(architecture), str(fill_locals), str(watch_locals), _compiler()
+    key = None if hashed is None else cache.key("ptx", hashed, *decided)
     kept = None if key is None else Source.load(cache.read(key))
     if kept is not None:
         return kept
     try:
-        with nullcontext() if fill_locals else unfilled():
+        with nullcontext() if fill_locals else unfilled(watch_locals):
             source = _compile(kernel, function, signature, architecture, options)
     except EmulatorError:
         raise

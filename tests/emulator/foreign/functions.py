@@ -207,3 +207,25 @@ def grid_too_large_to_sync(x):
     cuda.cg.this_grid().sync()
     if cuda.grid(1) == 0:
         x[0] = 1
+
+
+@gives(lambda: [np.arange(128.0)], lambda x: np.roll(x, -4) + 4, 8, 16, budget=1 << 16)
+@cuda.jit
+def grid_sync_again_and_again(x, y):
+    grid, i = cuda.cg.this_grid(), cuda.grid(1)
+    for _ in range(4):
+        value = x[(i + 1) % 128]
+        grid.sync()
+        x[i] = value + 1
+        grid.sync()
+    y[i] = x[i]
+
+
+@wrong("race-global", lambda: [np.arange(128.0)], 8, 16)
+@cuda.jit
+def grid_sync_once_a_round(x):
+    grid, i = cuda.cg.this_grid(), cuda.grid(1)
+    for _ in range(4):
+        value = x[(i + 1) % 128]  # FAULT
+        grid.sync()
+        x[i] = value + 1  # FAULT
