@@ -24,6 +24,7 @@ from ...cpu.simd import (
 )
 from ...cpu.simd_rows import PREFETCH_DISTANCE, prefetch_row, sum_rows
 from . import direct, global_avg, pool2x2, wide_windows
+from .overflow import is_finite, mend_plane
 from .windows import (
     axis_of,
     covering_windows,
@@ -91,7 +92,7 @@ def _avg_pool(planes, axes, count_include_pad, divisor, x, y, thread, threads):
     taps_d, taps_h = valid_taps(depth), valid_taps(height)
     row_counts, column_counts = divisor_factors(depth, height, width, count_include_pad, divisor, x)
     (rows, _), line = forward_strip(height, width), line_length(width, x)
-    sums, area = zeros(rows * line, x), height.size * width.size
+    sums, area, seen = zeros(rows * line, x), height.size * width.size, zeros(lanes_of(x), x)
     first, last = share(planes, thread, threads)
     end = last * depth.windows * height.windows * width.windows
     for plane in range(first, last):
@@ -109,30 +110,38 @@ def _avg_pool(planes, axes, count_include_pad, divisor, x, y, thread, threads):
                     prefetch_row(x, source + PREFETCH_DISTANCE, height.stride * width.size)
                 # add the taps along each scratch row, and divide
                 counts = row_counts[z, p0 : p0 + count]
-                _means_of_lines(width, sums, line, counts, column_counts, y, out * height.windows + p0, end)
+                _means_of_lines(width, sums, line, counts, column_counts, y, out * height.windows + p0, end, seen)
+        # sums that overflow
+        if not is_finite(seen):
+            mend_plane(plane, axes, count_include_pad, divisor, x, y)
+            seen[:] = 0
 
 
 @njit(cache=True, nogil=True)
-def _means_of_lines(width, sums, line, row_counts, column_counts, y, row, end):
-    """y[row + i, q] = the sum of window q's taps along line i, over the divisor."""
+def _means_of_lines(width, sums, line, row_counts, column_counts, y, row, end, seen):
+    """y[row + i, q] = the sum of window q's taps along line i, over the divisor; seen += 0 y."""
     if width.stride == 2 and width.taps == 3:  # as constants for the compiler: half the instructions
-        _means(2, 3, width.windows, sums, line, row_counts, column_counts, y, row, end)
+        _means(2, 3, width.windows, sums, line, row_counts, column_counts, y, row, end, seen)
     elif width.stride == 1 and width.taps == 3:
-        _means(1, 3, width.windows, sums, line, row_counts, column_counts, y, row, end)
+        _means(1, 3, width.windows, sums, line, row_counts, column_counts, y, row, end, seen)
     else:
-        _means(width.stride, width.taps, width.windows, sums, line, row_counts, column_counts, y, row, end)
+        _means(width.stride, width.taps, width.windows, sums, line, row_counts, column_counts, y, row, end, seen)
 
 
 @njit(inline="always")
-def _means(stride, taps, windows, sums, line, row_counts, column_counts, y, row, end):
+def _means(stride, taps, windows, sums, line, row_counts, column_counts, y, row, end, seen):
     """_means_of_lines, a vector of windows at a time; the last vector overlaps the one before."""
+    zero, zeros_of_y = splat(sums, 0), load(seen, 0)
     for i in range(row_counts.size):
         count = splat(sums, row_counts[i])
         for part in range(vector_count(sums, windows)):
             start = part * lanes_of(sums)
             q = max(0, min(start, windows - lanes_of(sums)))
             total = _sum_along(sums, i * line + q * stride, stride, taps)
-            store_row(y, (row + i) * windows + q, total / (count * load(column_counts, q)), windows, end)
+            mean = total / (count * load(column_counts, q))
+            zeros_of_y = zeros_of_y + zero * mean
+            store_row(y, (row + i) * windows + q, mean, windows, end)
+    store(seen, 0, zeros_of_y)
 
 
 @njit(inline="always")

@@ -7,11 +7,13 @@ belongs to another thread or lies outside the array, windows are taken one by on
 Bytes a call: x and y once, and the mask.
 """
 
+import numpy as np
 from numba import njit
 
-from ...cpu.parallel import share, streaming
+from ...cpu.parallel import share, streaming, zeros
 from ...cpu.simd import lanes_of, load, load_strided, select_equal, splat, store, store_interleaved, update_max
 from ..scalar import is_new_maximum
+from .overflow import is_finite
 
 
 def supports(g):
@@ -101,9 +103,11 @@ def max_pool_grad(planes, h, w, p_count, q_count, dy, mask, dx, thread, threads)
 @streaming
 def avg_pool(planes, h, w, p_count, q_count, x, divisor, y, thread, threads):
     """y = sum over the window / divisor."""
+    seen, zero = zeros(lanes_of(x), x), splat(x, 0)
     first, last = share(planes, thread, threads)
     limit = last * p_count * q_count
     for plane in range(first, last):
+        zeros_of_y = zero
         for p in range(p_count):
             top, out = (plane * h + 2 * p) * w, (plane * p_count + p) * q_count
             low = top + w
@@ -114,12 +118,30 @@ def avg_pool(planes, h, w, p_count, q_count, x, divisor, y, thread, threads):
                 q = max(0, min(q, q_count - lanes_of(x)))
                 upper = load_strided(x, top + 2 * q, 2) + load_strided(x, top + 2 * q + 1, 2)
                 lower = load_strided(x, low + 2 * q, 2) + load_strided(x, low + 2 * q + 1, 2)
-                store(y, out + q, (upper + lower) / splat(x, divisor))
+                mean = (upper + lower) / splat(x, divisor)
+                zeros_of_y = zeros_of_y + zero * mean
+                store(y, out + q, mean)
                 q += lanes_of(x)
             # one window at a time where vectors do not fit
             for q in range(fitting, q_count):
                 upper, lower = x[top + 2 * q] + x[top + 2 * q + 1], x[low + 2 * q] + x[low + 2 * q + 1]
                 y[out + q] = (upper + lower) / divisor
+                seen[0] += x.dtype.type(0) * y[out + q]
+        # sums that overflow
+        store(seen, 0, load(seen, 0) + zeros_of_y)
+        if not is_finite(seen):
+            _add_quotients(plane, h, w, p_count, q_count, x, divisor, y)
+            seen[:] = 0
+
+
+@njit(cache=True, nogil=True)
+def _add_quotients(plane, h, w, p_count, q_count, x, divisor, y):
+    """avg_pool of a plane as a sum of quotients where it is not finite."""
+    for i in range(p_count * q_count):
+        out, top = plane * p_count * q_count + i, (plane * h + i // q_count * 2) * w + i % q_count * 2
+        if not np.isfinite(y[out]):
+            upper, lower = x[top] / divisor + x[top + 1] / divisor, x[top + w] / divisor + x[top + w + 1] / divisor
+            y[out] = upper + lower
 
 
 @streaming

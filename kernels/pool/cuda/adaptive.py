@@ -9,6 +9,7 @@ import numpy as np
 from ...core.scalar import added, corrected
 from ...cuda.launch import cuda, each, int32, uint32
 from ..scalar import is_new_maximum
+from .overflow import is_finite, sum_of_quotients
 from .windows import offset_of, position_of, share_end, share_start
 
 
@@ -53,7 +54,12 @@ def adaptive_avg_pool_kernel(x, y, D, H, W, Z, P, Q):
                 w = int32(w + 1)
             h = int32(h + 1)
         d = int32(d + 1)
-    y[i] = corrected(total, error) / np.float32(int32((d1 - d0) * (h1 - h0) * (w1 - w0)))
+    count = np.float32(int32((d1 - d0) * (h1 - h0) * (w1 - w0)))
+    mean = corrected(total, error) / count
+    if not is_finite(mean):
+        one, depths, rows, columns = int32(1), int32(d1 - d0), int32(h1 - h0), int32(w1 - w0)
+        mean = sum_of_quotients(x, count, plane, d0, h0, w0, depths, rows, columns, one, one, one, D, H, W)
+    y[i] = mean
 
 
 @cuda.jit(cache=True)

@@ -9,6 +9,7 @@ import numpy as np
 from ...core.scalar import added, corrected
 from ...cuda.launch import cuda, each, int32, uint32
 from . import avg_dilated, avg_vectorized
+from .overflow import is_finite, sum_of_quotients
 from .vectorized import supports
 from .windows import counted, offset_of, position_of, scalars_with_ends
 
@@ -81,7 +82,11 @@ def avg_pool_kernel(
         rows = counted(d0, T, front, D, back, count_include_pad) * counted(h0, R, top, H, bottom, count_include_pad)
         count = int32(rows * counted(w0, S, left, W, right, count_include_pad))
     total = corrected(total, error) if many else total
-    y[i] = total / np.float32(count)
+    mean = total / np.float32(count)
+    if not is_finite(mean):
+        one = int32(1)
+        mean = sum_of_quotients(x, np.float32(count), plane, d0, h0, w0, T, R, S, one, one, one, D, H, W)
+    y[i] = mean
 
 
 @cuda.jit(cache=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core.scalar import added, corrected
 from ...cuda.launch import cuda, each, int32, uint32
+from .overflow import is_finite, sum_of_quotients
 from .windows import counted_dilated, offset_of, position_of, scalars_with_ends, window_at
 
 
@@ -49,7 +50,10 @@ def avg_pool_dilated_kernel(
         depths = counted_dilated(d0, T, d_d, D, back, count_include_pad)
         rows = int32(depths * counted_dilated(h0, R, d_h, H, bottom, count_include_pad))
         count = int32(rows * counted_dilated(w0, S, d_w, W, right, count_include_pad))
-    y[i] = corrected(total, error) / np.float32(count)
+    mean = corrected(total, error) / np.float32(count)
+    if not is_finite(mean):
+        mean = sum_of_quotients(x, np.float32(count), plane, d0, h0, w0, T, R, S, d_d, d_h, d_w, D, H, W)
+    y[i] = mean
 
 
 @cuda.jit(cache=True)

@@ -11,6 +11,7 @@ import numpy as np
 from ...cuda import gemm_tile, vectorized_rows
 from ...cuda.launch import cuda, each, int32, numba_type, uint32
 from ...cuda.vectorized_rows import FOUR
+from .overflow import is_finite, sum_of_quotients
 from .vectorized import BackwardRow, add_covering_windows, add_taps, forward_row, vectors_reach_rows
 from .windows import counted, offset_of, position_of, scalars_with_ends
 
@@ -86,7 +87,18 @@ def avg_pool_kernel(row, dtype):
             number = int32(rows * counted(w0, S, left, W, right, count_include_pad)) if divisor == 0 else divisor
             totals[j] /= np.float32(number)
             j = int32(j + 1)
-        vectorized_rows.store_row_vectors(y, offset_of(plane, z, p, q, Z, P, Q), q, Q, reachable, totals, 1)
+        out = offset_of(plane, z, p, q, Z, P, Q)
+        vectorized_rows.store_row_vectors(y, out, q, Q, reachable, totals, 1)
+        # means whose sum overflows
+        finite = is_finite(totals[0]) and is_finite(totals[1]) and is_finite(totals[2]) and is_finite(totals[3])
+        j = int32(0)
+        while not finite and j < min(int32(FOUR), int32(Q - q)):
+            w0, one, at = int32(int32(q + j) * stride - left), int32(1), uint32(out + uint32(j))
+            if not is_finite(y[at]):
+                number = int32(rows * counted(w0, S, left, W, right, count_include_pad)) if divisor == 0 else divisor
+                quotient_by = np.float32(number)
+                y[at] = sum_of_quotients(x, quotient_by, plane, d0, h0, w0, T, R, S, one, one, one, D, H, W)
+            j = int32(j + 1)
 
     avg_pool_vectorized.__name__ = avg_pool_vectorized.__qualname__ = f"avg_pool_vectorized_{taps}_{stride}_{lead}"
     return cuda.jit(cache=True)(avg_pool_vectorized)
