@@ -16,9 +16,10 @@ LARGEST = 3
 
 def test_nearly_all_fit():
     assert len(PROBLEMS) > 650
-    assert LEFT_OUT <= 5  # volumes of millions of voxels or taps, and 7x7 on 640x1024
-    assert len(TRANSPOSED) > 90
-    assert TRANSPOSED_LEFT_OUT <= 1
+    assert len(TRANSPOSED) > 150
+    # volumes of millions of voxels or taps, and 7x7 on 640x1024; in full batches of more than 2^34 products too
+    assert LEFT_OUT <= (44 if problem_lists.FULL else 5)
+    assert TRANSPOSED_LEFT_OUT <= (10 if problem_lists.FULL else 0)
 
 
 @pytest.mark.parametrize(("problem", "device"), problem_lists.on_devices(PROBLEMS), ids=str)

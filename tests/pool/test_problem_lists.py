@@ -14,7 +14,8 @@ ALL = pytest.mark.parametrize(("problem", "device"), problem_lists.on_devices(PR
 
 def test_nearly_all_fit():
     assert len(PROBLEMS) > 180
-    assert LEFT_OUT <= 5  # three lack a width, two have lines or channels by the billion
+    # three lack a width, two have lines or channels by the billion; whole batches of three more take gigabytes
+    assert LEFT_OUT <= (8 if problem_lists.FULL else 5)
 
 
 @ALL
