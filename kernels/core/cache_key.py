@@ -115,23 +115,40 @@ def _source_hash(module):
 
 
 def reached(function):
-    """(modules of the library, hash) of what a function reaches, itself included."""
-    modules, digest, seen, waiting = set(), hashlib.sha256(), {}, [function]
+    """(modules of the library, hash) of what a function reaches, itself included.
+
+    Every object has a number, in the order in which they are met, and says the numbers of those that it refers to: a
+    tuple (3, 1) is not (1, 3), nor (f, g, f) the same as (f, g, g).
+    """
+    modules, digest, numbers, waiting = set(), hashlib.sha256(), {id(function): (0, function)}, [function]
     while waiting:
-        value = waiting.pop()
-        if id(value) not in seen:
-            seen[id(value)] = value  # an id names an object as long as that lives
-            text, referenced, module = _described(value)
-            digest.update(f"{text}\n".encode())
-            modules |= {module} if module.partition(".")[0] == LIBRARY else set()
-            waiting += referenced
+        text, referenced, module = _described(waiting.pop())
+        references = []
+        for part in referenced:
+            if isinstance(part, SIMPLE):
+                references.append(_described(part)[0])
+                continue
+            if id(part) not in numbers:
+                numbers[id(part)] = len(numbers), part  # an id names an object as long as that lives
+                waiting.append(part)
+            references.append(numbers[id(part)][0])
+        digest.update(f"{text} {references}\n".encode())
+        modules |= {module} if module.partition(".")[0] == LIBRARY else set()
     return frozenset(modules), digest.hexdigest()
 
 
-def identity(function):
-    """Text that tells a function from others of its name: its code, constants and the names of what it calls."""
+def identity(function, above=()):
+    """Text that tells a function from others of its name: its code, constants and the names of what it calls.
+
+    Functions that a factory made, which have one name, go by what they captured.
+    """
     text, referenced, _ = _described(function)
-    return "\n".join([text, *(_name(part) or reached(part)[1] for part in referenced)])
+    texts, above = [text], (*above, function)
+    for part in referenced:
+        inner = part if isinstance(part, FunctionType) else getattr(part, "py_func", None)
+        made = getattr(inner, "__closure__", None) and inner not in above
+        texts.append(identity(inner, above) if made else _name(part) or reached(part)[1])
+    return "\n".join(texts)
 
 
 def name_of(value):
@@ -211,7 +228,6 @@ def _of_function(function):
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         texts.append(name)
         referenced.append(_content(cell))
-    texts += [repr(part) for part in referenced if isinstance(part, SIMPLE)]
     return f"{name_of(function)} {texts}", referenced, module
 
 

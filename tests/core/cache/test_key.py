@@ -125,7 +125,8 @@ def _closed_over(value):
     ("one", "other"),
     [
         (1, 2), (1, 1.0), (0.0, -0.0), (np.float32(1), np.float64(1)), ("a", "b"), ((1, 2), (1, 3)),
-        ({"a": 1}, {"a": 2}), ({1}, {2}),
+        ((3, 3, 1), (1, 3, 1)), ((1, (3, 3)), (3, (1, 3))), ((min, max, min), (min, max, max)),
+        ({"a": 1}, {"a": 2}), ({1}, {2}), ({"a": min, "b": max}, {"a": max, "b": min}),
         (np.dtype("f4"), np.dtype("f8")), (np.zeros(2), np.ones(2)), (numba.float32, numba.float64), (min, max),
         (np.float32, np.float64), (_of_another_package, _closed_over),
     ],
@@ -133,6 +134,21 @@ def _closed_over(value):
 def test_what_a_function_closes_over_is_in_the_key(one, other):
     hashes = [cache_key.reached(_closed_over(value))[1] for value in (one, other, one)]
     assert hashes[0] == hashes[2] != hashes[1]
+
+
+def test_functions_that_a_factory_made_have_entries_of_their_own():
+    """By what they captured, and the functions that they captured in turn: neither evicts the other."""
+    names = [entries_of(_closed_over(_closed_over(value))).file_name("signature") for value in ((3, 1), (1, 3), (3, 1))]
+    assert names[0] == names[2] != names[1]
+
+
+def test_a_function_may_capture_itself():
+    def function(x):
+        return function(x)
+
+    function.__module__ = cache.__name__
+    assert entries_of(function).file_name("signature").endswith(cache.cache_files.SUFFIX)
+    assert len(cache_key.reached(function)[1]) == 64
 
 
 def test_constants_of_modules_are_in_the_key(monkeypatch):
