@@ -8,6 +8,7 @@ other packages keep Numba's cache.
 
 import functools
 import hashlib
+import itertools
 import os
 import pickle
 import sys
@@ -17,6 +18,7 @@ import llvmlite
 import llvmlite.binding as llvm
 import numba
 from numba.core import config
+from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
@@ -169,6 +171,15 @@ def kernel_cache(cache_class, implementation, dump, packages=()):
     return KernelCache
 
 
+def number_functions():
+    """Have Numba number the functions of this process, a forked one included, unlike those of any other.
+
+    The number is all that tells symbols of one factory's functions apart, and the linker takes the first of a name: of
+    two functions from disk that two processes had compiled under one number, one would run the other's code.
+    """
+    FunctionIdentity._unique_ids = itertools.count(int.from_bytes(os.urandom(6), "little"))
+
+
 def install(dispatcher_class, cache_class, package=PACKAGE):
     """Have `cache=True` mean this cache, for functions of a package alone."""
     numbas = dispatcher_class.enable_caching
@@ -184,5 +195,8 @@ def install(dispatcher_class, cache_class, package=PACKAGE):
     dispatcher_class.enable_caching = enable_caching
 
 
+number_functions()
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=number_functions)
 CPUCache = kernel_cache(FunctionCache, CompileResultCacheImpl, dumps)
 install(Dispatcher, CPUCache)

@@ -20,9 +20,9 @@ from .winograd_transforms import TILE_POSITIONS, outputs_of
 from .winograd_wgrad import STEP_TILES, UNIT_CHANNELS
 
 PREFERENCE = {
-    "fprop": ("winograd", "pointwise", "filter_vectorized"),
-    "dgrad": ("winograd", "pointwise", "col2im", "filter_vectorized"),
-    "wgrad": ("winograd", "filter_vectorized"),
+    "fprop": ("depthwise", "winograd", "pointwise", "filter_vectorized"),
+    "dgrad": ("depthwise", "winograd", "pointwise", "col2im", "filter_vectorized"),
+    "wgrad": ("depthwise", "winograd", "filter_vectorized"),
 }
 """The order in which algorithms are asked whether they are profitable; "direct" is what is left."""
 
@@ -30,6 +30,10 @@ PREFERENCE = {
 POINTWISE_MIN_OUTPUTS = 769  # of a map of 1x1 kernels, whose rows then fill vectors by themselves
 SPARE_ELEMENTS = 1 << 23  # that a padded copy may have beyond as many as x and y have
 FILTER_WGRAD_MIN_PAIRS = 96  # (channel, tap) pairs, for which transposing dy pays
+
+# depthwise (Xeon with AVX-512, 2026-11)
+DEPTHWISE_MAX_FILTERS = 4  # of a group: a register tile of direct convolution has eight
+DEPTHWISE_MIN_PRODUCTS = 1 << 17  # fewer do not repay a kernel for their own taps
 
 # col2im: cycles for a vector, where a multiply-add takes half of one (Zen 3, 2026-11)
 COL2IM_MAX_MAP = 4096  # elements: a channel's sums and a panel's rows then stay in the second-level cache
@@ -74,6 +78,12 @@ def _filter_vectorized(shape, operation, dtype):
     return few_pixels or (operation == "fprop" and shape.stride_h * shape.stride_w > 1)
 
 
+def _depthwise(shape, operation, dtype):
+    """Filters of a group fill half of a register tile at most."""
+    filters = (shape.c if operation == "dgrad" else shape.k) // shape.groups
+    return filters <= DEPTHWISE_MAX_FILTERS and shape.flops // 2 >= DEPTHWISE_MIN_PRODUCTS
+
+
 def _col2im(shape, operation, dtype):
     """Scattering takes fewer cycles than gathering, both counted in elements of a vector."""
     if shape.h * shape.w > COL2IM_MAX_MAP or shape.p * shape.q > COL2IM_MAX_MAP:
@@ -99,6 +109,7 @@ _PROFITABLE = {
     "pointwise": _pointwise,
     "filter_vectorized": _filter_vectorized,
     "col2im": _col2im,
+    "depthwise": _depthwise,
     "winograd": _winograd,
 }
 

@@ -9,6 +9,7 @@ from ..automatic import AUTOMATIC, INEXACT
 from . import (
     col2im,
     cost_model,
+    depthwise,
     direct,
     direct_wgrad,
     filter_vectorized,
@@ -20,7 +21,7 @@ from . import (
 )
 from .offset_tables import TABLE_LIMIT
 
-ALGORITHMS = ("direct", "filter_vectorized", "pointwise", "col2im", "winograd")
+ALGORITHMS = ("direct", "filter_vectorized", "pointwise", "col2im", "depthwise", "winograd")
 """Names of all algorithms of this target, besides "auto"."""
 
 PLANS = {
@@ -28,6 +29,7 @@ PLANS = {
         "direct": direct.fprop_plan,
         "filter_vectorized": filter_vectorized.fprop_plan,
         "pointwise": pointwise.fprop_plan,
+        "depthwise": depthwise.fprop_plan,
         "winograd": winograd.fprop_plan,
     },
     "dgrad": {
@@ -35,11 +37,13 @@ PLANS = {
         "filter_vectorized": filter_vectorized.dgrad_plan,
         "pointwise": pointwise.dgrad_plan,
         "col2im": col2im.dgrad_plan,
+        "depthwise": depthwise.dgrad_plan,
         "winograd": winograd.dgrad_plan,
     },
     "wgrad": {
         "direct": direct_wgrad.wgrad_plan,
         "filter_vectorized": filter_vectorized_wgrad.wgrad_plan,
+        "depthwise": depthwise.wgrad_plan,
         "winograd": winograd_wgrad.wgrad_plan,
     },
 }
@@ -179,6 +183,15 @@ def _col2im_reason(shape, operation):
     return _table_reason(shape.k // shape.groups * shape.p * shape.q)
 
 
+def _depthwise_reason(shape, operation):
+    taps, stride = depthwise.MAX_TAPS, depthwise.MAX_STRIDE
+    if max(shape.r, shape.s) > taps or max(shape.stride_h, shape.stride_w) > stride:
+        return f"{_taps_and_stride(shape)}, expected at most {taps}x{taps} taps and a stride of at most {stride}"
+    if (shape.r > 1 and shape.dilation_h > 1) or (shape.s > 1 and shape.dilation_w > 1):
+        return f"got dilation {shape.dilation_h, shape.dilation_w}, expected 1"
+    return None
+
+
 def _winograd_reason(shape, operation):
     expected = "expected 3x3 or 5x5 at stride 1, or 5x5 or 9x9 at stride 2"
     if not winograd_taps.is_tiled(shape):
@@ -201,5 +214,6 @@ _REASONS = {
     "filter_vectorized": _filter_vectorized_reason,
     "pointwise": _pointwise_reason,
     "col2im": _col2im_reason,
+    "depthwise": _depthwise_reason,
     "winograd": _winograd_reason,
 }
