@@ -1,4 +1,4 @@
-"""Cases of `gpuconv bench conv`, pool and elementwise: an operation with its FLOPs, bytes and tolerance."""
+"""Cases: an operation with its FLOPs, bytes and tolerance; those of `gpuconv bench conv`."""
 
 import math
 from collections.abc import Iterator
@@ -14,7 +14,6 @@ from .problems import ConvProblem
 from .workers.shared import numpy_type
 
 PASSES = ("forward", "input_grad", "weight_grad")
-LARGE, SMALL = (64, 64, 64, 64), (1, 16, 32, 32)  # 64 MB and 64 KB of float32
 
 
 class Case(NamedTuple):
@@ -92,31 +91,3 @@ def _algorithms(p: ConvProblem, name: str, dtype: str, algorithm: str) -> list[s
 def bound_of(dtype: str, algorithm: str, terms: int) -> float:
     """Tolerance of the difference of two rounded results; "auto" may select Winograd."""
     return 2 * tolerance(numpy_type(dtype), terms, algorithm if algorithm == "tf32" else "winograd")
-
-
-def pool_cases() -> Iterator[Case]:
-    """Max and average pooling, both passes, 2x2 and 3x3 with stride 2, arrays larger and smaller than the cache."""
-    for shape in (LARGE, SMALL):
-        for kernel in (2, 3):
-            outputs = math.prod(shape[:2]) * ((shape[2] - kernel) // 2 + 1) ** 2
-            size = 4 * (math.prod(shape) + outputs)
-            for kind in ("max", "avg"):
-                mask = outputs if kind == "max" else 0
-                for suffix in ("", "_grad"):
-                    name = f"{kind}_pool{suffix}"
-                    arguments = {"x_shape": shape, "kernel_size": kernel, "stride": 2}
-                    problem = f"{'x'.join(map(str, shape))}, {kernel}x{kernel}/2"
-                    yield Case(name, problem, name, arguments, 0, size + mask, kernel * kernel)
-
-
-def elementwise_cases() -> Iterator[Case]:
-    """Activations, cross-entropy and optimizer steps, arrays larger and smaller than the cache."""
-    passes = {"relu": 2, "relu_grad": 3, "leaky_relu": 2, "sgd": 5, "adam": 7}
-    for shape in (LARGE, SMALL):
-        for name, count in passes.items():
-            yield Case(name, "x".join(map(str, shape)), name, {"x_shape": shape}, 0, count * 4 * math.prod(shape), 1)
-    for rows, classes in ((16384, 1024), (128, 128)):
-        for name, count in (("cross_entropy", 1), ("cross_entropy_grad", 2)):
-            shape = (rows, classes)
-            size = count * 4 * rows * classes
-            yield Case(name, f"{rows}x{classes}", name, {"x_shape": shape}, 0, size, classes, layouts=False)

@@ -157,7 +157,7 @@ def _serve(case: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         result = str(Path(folder) / "result.npy")
         requests = [{"operation": case.operation, "arguments": case.arguments, "result": result}]
-        requests.append({"calls": 1, "repeats": 1})
+        requests.append({"calls": 1})
         lines = io.StringIO("\n".join(map(json.dumps, requests)))
         with contextlib.redirect_stdout(io.StringIO()), mock.patch.object(sys, "stdin", lines):
             with mock.patch.object(sys, "path", [str(Path(__file__).parent), *sys.path]):

@@ -75,7 +75,7 @@ def title(rows: list[Row], peer: str | None) -> str | None:
     return (
         f"ratio: time of {peer}{quicker} over ours, malloc {shown(first)}\n"
         f"geometric mean {_mean(rows)}" + (f" ({', '.join(means)})" if means else "") + "\n"
-        f"{len(rows)} rows: {counts}; the worst {low.ratio:.2f}, {low.case.name} of {low.case.problem}"
+        f"{len(rows)} rows: {counts}; the worst {low.ratio:.2g}, {low.case.name} of {low.case.problem}"
     )
 
 

@@ -91,7 +91,7 @@ class Worker:
     ) -> None:
         malloc = TUNED_MALLOC if setup.malloc == "tuned" else {}
         environment = {**os.environ, **malloc, "OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads)}
-        self.setup = setup
+        self.setup, self.seconds = setup, 0.0
         self.result = folder / f"{'-'.join(setup)}.npy"
         self.process = subprocess.Popen(
             [python or sys.executable, str(WORKER), setup.library, str(threads), device, setup.layout],
@@ -103,14 +103,15 @@ class Worker:
         self.version = str(self._answer()["version"])
 
     def prepare(self, operation: str, arguments: dict[str, Any]) -> np.ndarray[Any, Any]:
-        """Create the arrays, run the operation once and return its result."""
-        self._ask({"operation": operation, "arguments": arguments, "result": str(self.result)})
+        """Create the arrays, run the operation once and return its result; `seconds` is then a call's time, roughly."""
+        asked = {"operation": operation, "arguments": arguments, "result": str(self.result)}
+        self.seconds = self._ask(asked)["seconds"]
         result: np.ndarray[Any, Any] = np.load(self.result)
         return result
 
-    def time(self, repeats: int, calls: int = 1) -> tuple[list[float], list[float]]:
-        """Device and host seconds per call, for each repeat, after a warm-up."""
-        answer = self._ask({"repeats": repeats, "calls": calls})
+    def time(self, calls: int) -> tuple[float, float]:
+        """Device and host seconds per call, after a warm-up if a call is short."""
+        answer = self._ask({"calls": calls})
         return answer["seconds"], answer["host"]
 
     def close(self) -> None:
@@ -152,14 +153,14 @@ def workers(
 
 def alternate(workers: list[Worker], repeats: int) -> list[tuple[Sample, Sample]]:
     """Time the workers alternately, so that clock changes affect all; returns (device, host) samples of each."""
-    calls = [max(1, int(MIN_SAMPLE_SECONDS / max(worker.time(1)[0][0], 1e-7))) for worker in workers]
+    calls = [max(1, int(MIN_SAMPLE_SECONDS / max(worker.seconds, 1e-7))) for worker in workers]
     taken: list[tuple[list[float], list[float]]] = [([], []) for _ in workers]
     for _ in range(repeats):
         for worker, count, (devices, hosts) in zip(workers, calls, taken, strict=True):
             time.sleep(PAUSE_SECONDS)
-            seconds, host = worker.time(1, count)
-            devices.extend(seconds)
-            hosts.extend(host)
+            seconds, host = worker.time(count)
+            devices.append(seconds)
+            hosts.append(host)
     return [(Sample.of(devices), Sample.of(hosts)) for devices, hosts in taken]
 
 

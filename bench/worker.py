@@ -12,6 +12,9 @@ import time
 
 import numpy as np
 
+LONG_SECONDS = 0.5
+"""A function that takes longer needs no warm-up: waking threads is no part of its time, and another run doubles it."""
+
 WARMUP_SECONDS = 0.02
 """Warm-up before a sample: a woken thread shares a core with its waker for up to two scheduler ticks of 4 ms, so that
 0.5 ms of work takes 5 ms (a single warm-up call was not enough, 2026-11)."""
@@ -36,6 +39,13 @@ def warm_up(run, seconds=WARMUP_SECONDS):
         run()
 
 
+def timed(run, calls, clock, seconds):
+    """(device, host) seconds per call, after a warm-up unless a call is known to take long."""
+    if seconds < LONG_SECONDS:
+        warm_up(run)
+    return clock.time(run, calls)
+
+
 def serve(library, threads, device, layout="nchw"):
     """Answer requests until stdin is closed."""
     operations = operations_of(library, threads, device, layout)
@@ -46,13 +56,15 @@ def serve(library, threads, device, layout="nchw"):
         if "operation" in request:
             run = None  # frees the arrays of the operation before
             run = getattr(operations, request["operation"])(**request["arguments"])
-            np.save(request["result"], operations.result(run()))
-            run()
-            answer = {"done": True}
+            summary = getattr(run, "summary", lambda y: y)
+            np.save(request["result"], summary(operations.result(run())))
+            seconds, _ = operations.clock.time(run, 1)
+            if seconds < LONG_SECONDS:
+                seconds, _ = timed(run, 1, operations.clock, seconds)
+            answer = {"seconds": seconds}
         else:
-            warm_up(run)
-            taken = [operations.clock.time(run, request["calls"]) for _ in range(request["repeats"])]
-            answer = {"seconds": [seconds for seconds, _ in taken], "host": [host for _, host in taken]}
+            on_device, on_host = timed(run, request["calls"], operations.clock, seconds)
+            answer = {"seconds": on_device, "host": on_host}
         print(json.dumps(answer), flush=True)
 
 

@@ -33,8 +33,8 @@ SUMMARY = [
 ]
 """Machine, what was timed, file in bench/results, arguments of `gpuconv bench`, which of its rows."""
 
-LARGE_ELEMENTS = 10_000_000
-"""Elements from which on a problem of pooling or elementwise operations counts as large."""
+ELEMENTS = {"large": 1 << 24, "small": 1 << 14}
+"""Elements of the problems of pooling and elementwise operations of 64 MB and 64 KB; others are in no table."""
 
 PASSES = {"forward": "forward", "input_grad": "input gradient", "weight_grad": "weight gradient"}
 
@@ -44,14 +44,15 @@ Row = dict[str, Any]
 def measured(file: str, part: str | None = None) -> list[Row]:
     """The rows of a file of results, or those of a network or a size."""
     rows: list[Row] = json.loads((ROOT / "bench/results" / f"{file}.json").read_text())["rows"]
-    if part in ("large", "small"):
-        return [row for row in rows if (elements(row) >= LARGE_ELEMENTS) == (part == "large")]
+    if part in ELEMENTS:
+        return [row for row in rows if elements(row) == ELEMENTS[part]]
     return [row for row in rows if part is None or part in row["operation"]]
 
 
 def elements(row: Row) -> int:
-    """Elements of the array that a problem of pooling or elementwise operations is about."""
-    return math.prod(map(int, row["problem"].split(",")[0].split("x")))
+    """Elements of the array that a problem of pooling or elementwise operations is about; 0 if it has two shapes."""
+    shape = row["problem"].split(",")[0]
+    return 0 if "->" in shape else math.prod(map(int, shape.split("x")))
 
 
 def mean(rows: Iterable[Row]) -> float:

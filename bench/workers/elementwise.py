@@ -1,32 +1,39 @@
-"""Activations, cross-entropy and optimizer steps in both libraries."""
+"""Activations, dropout, sums, concatenation and optimizer steps in both libraries."""
 
 import numpy as np
+
+GRADIENTS_OF_RESULT = ("sigmoid", "tanh")
+"""Activations whose gradient PyTorch computes from the result that the forward pass has kept."""
 
 
 class GpuconvElementwise:
     """Elementwise operations of gpuconv; each method returns a function to time."""
 
-    def relu(self, x_shape):
+    def activation(self, of, x_shape):
         (x,) = self._arrays(x_shape)
-        return lambda: self.g.relu(x)
+        function = getattr(self.g, of)
+        return lambda: function(x)
 
-    def relu_grad(self, x_shape):
+    def activation_grad(self, of, x_shape):
         dy, x = self._arrays(x_shape, x_shape)
-        return lambda: self.g.relu_grad(dy, x)
+        function = getattr(self.g, f"{of}_grad")
+        return lambda: function(dy, x)
 
-    def leaky_relu(self, x_shape):
-        (x,) = self._arrays(x_shape)
-        return lambda: self.g.leaky_relu(x)
+    def dropout(self, x_shape):
+        x = self.g.to_device(np.ones(x_shape, np.float32))
+        return summarized(lambda: self.g.dropout(x, 0.5, seed=1))
 
-    def cross_entropy(self, x_shape):
-        (x,) = self._arrays(x_shape)
-        target = self.g.to_device(np.arange(x_shape[0]) % x_shape[1])
-        return lambda: self.g.cross_entropy(x, target)
+    def dropout_grad(self, x_shape):
+        dy = self.g.to_device(np.ones(x_shape, np.float32))
+        return summarized(lambda: self.g.dropout_grad(dy, 0.5, seed=1))
 
-    def cross_entropy_grad(self, x_shape):
-        (x,) = self._arrays(x_shape)
-        target = self.g.to_device(np.arange(x_shape[0]) % x_shape[1])
-        return lambda: self.g.cross_entropy_grad(x, target)
+    def add(self, x_shape):
+        a, b = self._arrays(x_shape, x_shape)
+        return lambda: self.g.add(a, b)
+
+    def concatenate(self, x_shape):
+        a, b = self._arrays(x_shape, x_shape)
+        return lambda: self.g.concatenate([a, b], 1)
 
     def sgd(self, x_shape):
         return self._update(x_shape, self.g.SGD, momentum=0.9)
@@ -50,42 +57,42 @@ class GpuconvElementwise:
 class TorchElementwise:
     """Elementwise operations of PyTorch."""
 
-    def relu(self, x_shape):
+    def activation(self, of, x_shape):
         (x,) = self._tensors(x_shape)
-        return lambda: self.f.relu(x)
+        function = getattr(self.f, of)
+        return lambda: function(x)
 
-    def relu_grad(self, x_shape):
+    def activation_grad(self, of, x_shape):
         dy, x = self._tensors(x_shape, x_shape)
-        return lambda: self.t.ops.aten.threshold_backward(dy, x, 0)
+        kept = getattr(self.t, of)(x) if of in GRADIENTS_OF_RESULT else x
+        if of == "relu":
+            return lambda: self.t.ops.aten.threshold_backward(dy, kept, 0)
+        backward = getattr(self.t.ops.aten, f"{of}_backward")
+        return lambda: backward(dy, kept)
 
-    def leaky_relu(self, x_shape):
-        (x,) = self._tensors(x_shape)
-        return lambda: self.f.leaky_relu(x)
+    def dropout(self, x_shape):
+        x = self._laid_out(self.t.ones(x_shape, device=self.device))
+        return summarized(lambda: self.f.dropout(x, 0.5))
 
-    def cross_entropy(self, x_shape):
-        (x,) = self._tensors(x_shape)
-        target = self.t.arange(x_shape[0], device=self.device) % x_shape[1]
-        return lambda: self.f.cross_entropy(x, target)
+    def dropout_grad(self, x_shape):
+        """Gradient by the mask that the forward pass has kept, scaled."""
+        dy = self._laid_out(self.t.ones(x_shape, device=self.device))
+        mask = self.f.dropout(dy, 0.5)
+        return summarized(lambda: dy * mask)
 
-    def cross_entropy_grad(self, x_shape):
-        """Gradient with respect to the logits, as in a training step."""
-        (x,) = self._tensors(x_shape)
-        target = self.t.arange(x_shape[0], device=self.device) % x_shape[1]
+    def add(self, x_shape):
+        a, b = self._tensors(x_shape, x_shape)
+        return lambda: a + b
 
-        def run():
-            with self.t.enable_grad():
-                leaf = x.requires_grad_()
-                return self.t.autograd.grad(self.f.cross_entropy(leaf, target), leaf)[0]
-
-        return run
+    def concatenate(self, x_shape):
+        a, b = self._tensors(x_shape, x_shape)
+        return lambda: self.t.cat([a, b], 1)
 
     def sgd(self, x_shape):
         return self._update(x_shape, self.t.optim.SGD, momentum=0.9, fused=True)
 
     def adam(self, x_shape):
-        run = self._update(x_shape, self.t.optim.Adam, fused=True)
-        self.unrecorded.add(run)
-        return run
+        return self._unrecorded(self._update(x_shape, self.t.optim.Adam, fused=True))
 
     def _update(self, x_shape, optimizer, **options):
         w, dw = self._tensors(x_shape, x_shape)
@@ -97,3 +104,9 @@ class TorchElementwise:
             return w
 
         return step
+
+
+def summarized(run):
+    """Compare the extremes and the mean of what a function draws at random, for which libraries differ."""
+    run.summary = lambda y: np.array([y.min(), y.mean(), y.max()])
+    return run

@@ -4,12 +4,18 @@ import numpy as np
 
 from .conv import GpuconvConv
 from .elementwise import GpuconvElementwise
+from .linear import GpuconvLinear
+from .loss import GpuconvLoss
+from .norm import GpuconvNorm
 from .pool import GpuconvPool
+from .resample import GpuconvResample
 from .shared import EventClock, HostClock, arrays
 from .train import GpuconvTrain
 
 
-class GpuconvOperations(GpuconvConv, GpuconvPool, GpuconvElementwise, GpuconvTrain):
+class GpuconvOperations(
+    GpuconvConv, GpuconvPool, GpuconvElementwise, GpuconvLoss, GpuconvNorm, GpuconvResample, GpuconvLinear, GpuconvTrain
+):
     """Benchmark operations in gpuconv; each method returns a function to time. Arrays are NCHW."""
 
     def __init__(self, threads, device="cpu"):
@@ -21,7 +27,7 @@ class GpuconvOperations(GpuconvConv, GpuconvPool, GpuconvElementwise, GpuconvTra
         gpuconv.use_device(device)
         self.g = gpuconv
         self.version = gpuconv.__version__
-        self.clock, self.unrecorded = HostClock(), set()
+        self.clock = HostClock()
         if device == "cuda":
             import cupy
 
@@ -29,7 +35,7 @@ class GpuconvOperations(GpuconvConv, GpuconvPool, GpuconvElementwise, GpuconvTra
 
     def _graph(self, run, calls):
         """Capture calls in a CUDA graph; None for training, which reads its losses back."""
-        if run in self.unrecorded:
+        if not getattr(run, "recorded", True):
             return None
 
         def step():
@@ -40,6 +46,11 @@ class GpuconvOperations(GpuconvConv, GpuconvPool, GpuconvElementwise, GpuconvTra
         replay = self.g.cuda_graph(step)
         replay()  # runs the step; the next call records it
         return replay
+
+    def _unrecorded(self, run):
+        """Time a function call by call: it reads values back or keeps state on the host."""
+        run.recorded = False
+        return run
 
     def result(self, y):
         """Copy a result to the host, as a dtype that .npy files support."""

@@ -1,4 +1,4 @@
-"""Pooling in both libraries."""
+"""Pooling in both libraries: windows, and adaptive pooling to a size."""
 
 
 class GpuconvPool:
@@ -21,6 +21,24 @@ class GpuconvPool:
         (x,) = self._arrays(x_shape)
         y = self.g.avg_pool2d(x, kernel_size, stride=stride)
         return lambda: self.g.avg_pool2d_input_grad(y, x.shape, kernel_size, stride=stride)
+
+    def adaptive_max_pool(self, x_shape, size):
+        (x,) = self._arrays(x_shape)
+        return lambda: self.g.adaptive_max_pool2d(x, size)[0]
+
+    def adaptive_max_pool_grad(self, x_shape, size):
+        (x,) = self._arrays(x_shape)
+        y, indices = self.g.adaptive_max_pool2d(x, size)
+        return lambda: self.g.adaptive_max_pool2d_input_grad(y, indices, x.shape)
+
+    def adaptive_avg_pool(self, x_shape, size):
+        (x,) = self._arrays(x_shape)
+        return lambda: self.g.adaptive_avg_pool2d(x, size)
+
+    def adaptive_avg_pool_grad(self, x_shape, size):
+        (x,) = self._arrays(x_shape)
+        y = self.g.adaptive_avg_pool2d(x, size)
+        return lambda: self.g.adaptive_avg_pool2d_input_grad(y, x.shape)
 
 
 class TorchPool:
@@ -45,3 +63,21 @@ class TorchPool:
         y = self.f.avg_pool2d(x, kernel_size, stride)
         backward = self.t.ops.aten.avg_pool2d_backward
         return lambda: backward(y, x, [kernel_size] * 2, [stride] * 2, [0, 0], False, True, None)
+
+    def adaptive_max_pool(self, x_shape, size):
+        (x,) = self._tensors(x_shape)
+        return lambda: self.f.adaptive_max_pool2d(x, size, return_indices=True)[0]
+
+    def adaptive_max_pool_grad(self, x_shape, size):
+        (x,) = self._tensors(x_shape)
+        y, indices = self.f.adaptive_max_pool2d(x, size, return_indices=True)
+        return lambda: self.t.ops.aten.adaptive_max_pool2d_backward(y, x, indices)
+
+    def adaptive_avg_pool(self, x_shape, size):
+        (x,) = self._tensors(x_shape)
+        return lambda: self.f.adaptive_avg_pool2d(x, size)
+
+    def adaptive_avg_pool_grad(self, x_shape, size):
+        (x,) = self._tensors(x_shape)
+        y = self.f.adaptive_avg_pool2d(x, size)
+        return lambda: self.t.ops.aten._adaptive_avg_pool2d_backward(y, x)

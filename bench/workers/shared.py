@@ -8,7 +8,7 @@ import numpy as np
 def arrays(shapes, dtype="float32", seed=0):
     """The same standard normal arrays in every process, drawn in float32."""
     rng = np.random.default_rng(seed)
-    return [rng.standard_normal(shape, dtype=np.float32).astype(numpy_type(dtype)) for shape in shapes]
+    return [rng.standard_normal(shape, dtype=np.float32).astype(numpy_type(dtype), copy=False) for shape in shapes]
 
 
 def numpy_type(dtype):

@@ -4,12 +4,18 @@ import numpy as np
 
 from .conv import TorchConv
 from .elementwise import TorchElementwise
+from .linear import TorchLinear
+from .loss import TorchLoss
+from .norm import TorchNorm
 from .pool import TorchPool
+from .resample import TorchResample
 from .shared import EventClock, HostClock, arrays
 from .train import TorchTrain
 
 
-class TorchOperations(TorchConv, TorchPool, TorchElementwise, TorchTrain):
+class TorchOperations(
+    TorchConv, TorchPool, TorchElementwise, TorchLoss, TorchNorm, TorchResample, TorchLinear, TorchTrain
+):
     """Benchmark operations in PyTorch; each method returns a function to time.
 
     Parameters
@@ -28,7 +34,7 @@ class TorchOperations(TorchConv, TorchPool, TorchElementwise, TorchTrain):
         self.t, self.f = torch, torch.nn.functional
         self.version, self.device = torch.__version__, device
         self.format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
-        self.clock, self.unrecorded = HostClock(), set()
+        self.clock = HostClock()
         if device == "cuda":
             torch.backends.cudnn.benchmark = True  # let cuDNN search its algorithms, as users do
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # float32 against float32
@@ -37,13 +43,18 @@ class TorchOperations(TorchConv, TorchPool, TorchElementwise, TorchTrain):
 
     def _graph(self, run, calls):
         """Capture calls in a CUDA graph; None for operations that read values back or keep state on the host."""
-        if run in self.unrecorded:
+        if not getattr(run, "recorded", True):
             return None
         graph = self.t.cuda.CUDAGraph()
         with self.t.cuda.graph(graph):
             for _ in range(calls):
                 run()
         return graph.replay
+
+    def _unrecorded(self, run):
+        """Time a function call by call: it reads values back or keeps state on the host."""
+        run.recorded = False
+        return run
 
     def result(self, y):
         """Copy a result to the host."""

@@ -5,10 +5,6 @@ import numpy as np
 from .networks import gpuconv_network, torch_network
 from .shared import numpy_type
 
-LEARNING_RATE = 0.01
-"""At 0.05 PyTorch's float32 losses of a ResNet-8 differ after 20 steps by 8e-4 from its own in float64: rounding errors
-grow from step to step, so a comparison would be meaningless. In float64 the libraries agree to 4e-16 at either rate."""
-
 
 def batch(x_shape, y_shape, classes):
     """A batch of random images and their labels."""
@@ -19,12 +15,12 @@ def batch(x_shape, y_shape, classes):
 class GpuconvTrain:
     """Training with gpuconv; with a 16-bit dtype parameters, images and activations have it."""
 
-    def train(self, name, weights, x_shape, y_shape, classes, steps, dtype):
+    def train(self, name, weights, x_shape, y_shape, classes, steps, lr, dtype):
         images, labels = batch(x_shape, y_shape, classes)
         images, labels = self.g.to_device(images.astype(numpy_type(dtype))), self.g.to_device(labels)
         model, loss = gpuconv_network(name, classes, dtype=dtype), self.g.nn.CrossEntropyLoss()
         model.load_state_dict(np.load(weights))
-        optimizer = self.g.SGD(model.parameters(), lr=LEARNING_RATE, momentum=0.9)
+        optimizer = self.g.SGD(model.parameters(), lr=lr, momentum=0.9)
 
         def step():
             value = loss(model(images), labels)
@@ -36,21 +32,20 @@ class GpuconvTrain:
         def run():
             return [float(self.g.to_host(value)) for value in [step() for _ in range(steps)]]
 
-        self.unrecorded.add(run)
-        return run
+        return self._unrecorded(run)
 
 
 class TorchTrain:
     """Training with PyTorch; with a 16-bit dtype under autocast, as its users do."""
 
-    def train(self, name, weights, x_shape, y_shape, classes, steps, dtype):
+    def train(self, name, weights, x_shape, y_shape, classes, steps, lr, dtype):
         images, labels = (
             self._laid_out(self.t.from_numpy(a).to(self.device)) for a in batch(x_shape, y_shape, classes)
         )
         model, loss = torch_network(name, classes), self.t.nn.CrossEntropyLoss()
         model.load_state_dict({name: self.t.from_numpy(a) for name, a in np.load(weights).items()})
         model.to(self.device, memory_format=self.format)
-        optimizer = self.t.optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum=0.9, fused=True)
+        optimizer = self.t.optim.SGD(model.parameters(), lr=lr, momentum=0.9, fused=True)
 
         @self.t.enable_grad()
         def step():
@@ -64,5 +59,4 @@ class TorchTrain:
         def run():
             return [float(value) for value in [step() for _ in range(steps)]]
 
-        self.unrecorded.add(run)
-        return run
+        return self._unrecorded(run)

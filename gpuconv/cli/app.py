@@ -95,6 +95,7 @@ def bench(
     against: o.BenchAgainst = None,
     problems: o.Problems = "standard",
     batch: o.Batch = None,
+    only: o.Only = None,
     dtype: o.DtypeOption = o.Dtype.FLOAT32,
     algorithm: o.Algorithm = "auto",
     threads: o.Threads = None,
@@ -108,6 +109,6 @@ def bench(
     """Run `gpuconv bench`."""
     from . import bench as command
 
-    what = suite, device, against, problems, batch, dtype, algorithm
+    what = suite, device, against, problems, batch, only, dtype, algorithm
     how = threads, repeats, layouts, malloc, peer_python, json, plot
     command.execute(command.Settings(*what, *how))

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from ..bench import cases, cases_train, problems, report, run, timing
+from ..bench import cases, cases_elementwise, cases_pool, cases_train, problems, report, run, timing
 from ..core.device import use_device
 from . import output
 from .errors import UsageError
@@ -19,6 +19,7 @@ class Settings(NamedTuple):
     against: str | None
     problems: str
     batch: int | None
+    only: str | None
     dtype: str
     algorithm: str
     threads: int | None
@@ -45,7 +46,7 @@ def execute(settings: Settings) -> None:
             _require_writable(option, path)
     with use_device(settings.device), tempfile.TemporaryDirectory() as folder:
         try:
-            timed = _cases(settings, Path(folder))
+            timed = _chosen(settings, _cases(settings, Path(folder)))
         except ValueError as error:
             raise UsageError(str(error)) from error
         _measure(settings, timed)
@@ -113,6 +114,15 @@ def _measure(settings: Settings, timed: "list[cases.Case]") -> None:
         report.roofline(settings.plot, rows, limits, settings.against)
 
 
+def _chosen(settings: Settings, listed: "list[cases.Case]") -> "list[cases.Case]":
+    """The cases that --only names; ValueError if there are none."""
+    found = [case for case in listed if settings.only is None or settings.only in f"{case.name} of {case.problem}"]
+    if not found:
+        names = ", ".join(dict.fromkeys(case.name for case in listed))
+        raise ValueError(f"--only is {settings.only!r}, which is in none of {names}")
+    return found
+
+
 def _cases(settings: Settings, folder: Path) -> "list[cases.Case]":
     """The cases of a suite; ValueError for an option that it does not have."""
     if settings.suite == "conv":
@@ -124,4 +134,4 @@ def _cases(settings: Settings, folder: Path) -> "list[cases.Case]":
         raise ValueError(
             f"{settings.suite} is timed in float32 and with its own shapes: --dtype and --batch are not for it"
         )
-    return list(cases.pool_cases() if settings.suite == "pool" else cases.elementwise_cases())
+    return list(cases_pool.pool_cases() if settings.suite == "pool" else cases_elementwise.elementwise_cases())

@@ -163,6 +163,9 @@ Problems = Annotated[
 Batch = Annotated[
     int | None, typer.Option(min=1, help="With conv and train: images of every problem. Default: each one's own.")
 ]
+Only = Annotated[
+    str | None, typer.Option(help="Time only the rows whose title has this, such as 'input_grad' or 'pad of 64x'.")
+]
 DtypeOption = Annotated[
     Dtype, typer.Option(help="With conv and train: type of the arrays; torch trains in bfloat16 by autocast.")
 ]

@@ -6,7 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from gpuconv.bench import report, rows, run
+from gpuconv.bench import report, rows, run, worker
 from gpuconv.bench.cases import Case
 from gpuconv.bench.timing import TUNED_MALLOC, Limits, Sample, Setup, Worker
 
@@ -92,14 +92,14 @@ def test_the_file_has_every_process_and_a_row_a_line(tmp_path):
 def test_one_layout_is_timed_where_arrays_have_no_channels_to_move():
     class Silent:
         def __init__(self, setup):
-            self.setup, self.prepared = setup, 0
+            self.setup, self.prepared, self.seconds = setup, 0, 1.0
 
         def prepare(self, operation, arguments):
             self.prepared += 1
             return 1.0
 
-        def time(self, repeats, calls=1):
-            return [1.0] * repeats, [1.0] * repeats
+        def time(self, calls):
+            return 1.0, 1.0
 
     for layouts, expected in ((True, 6), (False, 4)):
         workers = [Silent(setup) for setup in MILLISECONDS]
@@ -123,3 +123,16 @@ def test_a_tuned_worker_has_mallocs_settings_in_its_environment(tmp_path, monkey
     assert (plain[-4:], last[-4:]) == (["torch", "3", "cpu", "nchw"], ["torch", "3", "cpu", "channels_last"])
     assert TUNED_MALLOC.items() <= tuned.items()
     assert not TUNED_MALLOC.keys() & as_it_is.keys()
+
+
+def test_a_long_call_is_not_warmed_up():
+    calls = []
+
+    class Clock:
+        def time(self, run, count):
+            return len(calls), 0.0
+
+    for seconds, least in ((1.0, 0), (1e-3, 2)):
+        calls.clear()
+        worker.timed(lambda: calls.append(0), 1, Clock(), seconds)
+        assert (len(calls) >= least) and (bool(calls) == bool(least))

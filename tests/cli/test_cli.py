@@ -211,6 +211,24 @@ def test_measurements_are_not_begun_for_a_file_that_cannot_be_written(tmp_path):
             assert f"{option} is {path}, expected a file that can be written" in output.replace("\n", "")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["pool", "--only", "nothing"], "--only is 'nothing', which is in none of max_pool, max_pool_grad, avg_pool"),
+        (["pool", "--dtype", "bfloat16"], "pool is timed in float32 and with its own shapes: --dtype and --batch"),
+        (["elementwise", "--batch", 2], "elementwise is timed in float32 and with its own shapes"),
+        (["train", "--dtype", "float16"], "dtype is 'float16', expected float32 or bfloat16"),
+        (["conv", "--problems", "movinet_x3d_dw"], "a list without a convolution over two axes"),
+        (["conv", "--problems", "nets"], "expected a file or one of standard, lenet"),
+    ],
+)
+def test_a_benchmark_that_there_is_not_is_one_line(arguments, message):
+    code, output = run("bench", *arguments)
+    assert code == 2
+    assert message in " ".join(output.split())
+    assert "Traceback" not in output
+
+
 def test_the_module_runs_as_the_command():
     command = [sys.executable, "-m", "gpuconv"]
     shown = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
