@@ -87,10 +87,10 @@ def missing():
 
 
 @functools.cache
-def ptx_of(kernel, signature, architecture):
-    """The PTX of a kernel for a Numba signature and an architecture such as (8, 0)."""
+def ptx_of(kernel, signature, architecture, also=()):
+    """The PTX of a kernel for a Numba signature and an architecture such as (8, 0); others are cached along."""
     bounds = kernel.targetoptions.get("launch_bounds")
-    return compile_ptx(kernel, signature, architecture, lineinfo=False, launch_bounds=bounds)
+    return compile_ptx(kernel, signature, architecture, lineinfo=False, launch_bounds=bounds, also=also)
 
 
 def assemble(kernel, signature, architecture):
