@@ -38,7 +38,7 @@ def forward(
     out: Array | None,
 ) -> Array:
     """f(x * w + b); `windows` are stride, padding, dilation and groups."""
-    algorithm = accuracy.automatic(algorithm)
+    algorithm = algorithm if accuracy.chosen == "fast" else accuracy.automatic(algorithm)
     options = rank, activation, algorithm, *windows
     if out is None and (known := run_known(_forward_plan, (x, w, b), options, (negative_slope,))) is not None:
         return known
@@ -72,7 +72,7 @@ def input_grad(
     out: Array | None,
 ) -> Array:
     """dx, times f'(pre_activation) if that is given."""
-    algorithm = accuracy.automatic(algorithm)
+    algorithm = algorithm if accuracy.chosen == "fast" else accuracy.automatic(algorithm)
     operands, options = (dy, w, pre_activation), (rank, input_shape, activation, algorithm, *windows)
     if out is None and (known := run_known(_input_grad_plan, operands, options, (negative_slope,))) is not None:
         return known
@@ -107,7 +107,7 @@ def weight_grad(
     out: Array | None,
 ) -> Array:
     """dw, summed over the batch."""
-    algorithm = accuracy.automatic(algorithm)
+    algorithm = algorithm if accuracy.chosen == "fast" else accuracy.automatic(algorithm)
     options = rank, weight_shape, algorithm, *windows
     if out is None and (known := run_known(_weight_grad_plan, (x, dy), options)) is not None:
         return known
