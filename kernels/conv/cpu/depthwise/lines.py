@@ -138,22 +138,20 @@ class LineEmitter(Emitter):
         address = builder.select(after, self.at(self.tail, first), address)
         return builder.select(before, self.at(self.head, first), address)
 
-    def mask(self, column):
-        """Bits of the vector of lanes from a column on: ones inside the map."""
-        bits = self.integers.as_pointer()
-        return self.builder.load(self.builder.bitcast(self.at(self.ones, column), bits), align=self.size)
-
     @property
-    def integers(self):
+    def bits(self):
         """The type of a vector's bits."""
         return ir.VectorType(ir.IntType(8 * self.size), self.width)
 
-    def cleared(self, vector, mask):
+    def mask(self, line):
+        """The bits of a vector of the ones line, or of what was shuffled from it: the lanes that are inside the map."""
+        return self.builder.bitcast(line, self.bits)
+
+    def masked(self, vector, mask):
         """The lanes of a mask, zeros elsewhere; all without a mask."""
         if mask is None:
             return vector
-        bits = self.builder.and_(self.builder.bitcast(vector, self.integers), mask)
-        return self.builder.bitcast(bits, self.vector)
+        return self.builder.bitcast(self.builder.and_(self.builder.bitcast(vector, self.bits), mask), self.vector)
 
     def load_first(self, address, count):
         """A vector's first `count` elements, zeros after them; nothing else is read."""

@@ -18,7 +18,7 @@ from ....cpu.plan import pack_tables, record
 from ..correlation import CorrelationPlan
 from .lines import Lines, copy_margins, line_tables, lines_of
 from .strided_dgrad import PHASE_BLOCKS, column_shifts, scatter_rows
-from .tile import BLOCKS, Window, block_for, correlate_rows, lanes_for, read_columns
+from .tile import BLOCKS, Window, block_for, correlate_rows, lanes_for, read_columns, vectors_for
 
 STRIP_ELEMENTS = 1 << 13
 """Outputs of a task, about: sums over channels find them in the first-level cache."""
@@ -60,6 +60,7 @@ LINES = len(PlaneSums._fields)
 def fprop_plan(shape, dtype):
     """The plan of a forward pass."""
     window = Window(shape.r, shape.s, shape.stride_h, shape.stride_w, lanes_for(shape.q, dtype))
+    window = window._replace(vectors=vectors_for(window, shape.q))
     filters, channels, taps = shape.k // shape.groups, shape.c // shape.groups, shape.r * shape.s
     lines = lines_of(shape.h, shape.w, *read_columns(window, shape.q, shape.pad_left))
     pads, steps = (shape.pad_top, shape.pad_left), (channels * taps, taps)
@@ -81,6 +82,7 @@ def dgrad_plan(shape, dtype):
         columns = shifts[0] - pads[1], shifts[-1] - pads[1] + last
     else:
         phase, pads = None, (shape.r - 1 - shape.pad_top, shape.s - 1 - shape.pad_left)
+        window = window._replace(vectors=vectors_for(window, shape.w))
         columns = read_columns(window, shape.w, pads[1])
     rows = shape.groups, filters, channels, shape.h, shape.w, *pads, shape.stride_h
     lines = lines_of(shape.p, shape.q, *columns)
@@ -93,7 +95,7 @@ def _plan(window, phase, shape, rows, lines, steps, rotated, dtype):
     count = -(-height // step)
     block = block_for(window, count, BLOCKS if phase is None else PHASE_BLOCKS)
     strip = min(count, max(1, STRIP_ELEMENTS // (width * step) // block) * block)
-    spare = width + SPARE_VECTORS * window.lanes
+    spare = width + SPARE_VECTORS * window.lanes * window.vectors
     g = PlaneSums(shape.n, *rows, strip, *steps, window.rows * window.columns, rotated, spare)
     products = shape.n * groups * filters * channels * height * width
     tables, _ = pack_tables(*line_tables(lines, dtype))

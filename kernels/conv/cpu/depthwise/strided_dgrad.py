@@ -99,7 +99,7 @@ def scatter_rows(window, pads, block, accumulate):
                         for i, address in enumerate(rows):
                             for shift in shifts:
                                 vector = emit.load(emit.at(address, builder.add(column, emit.constant(shift))))
-                                vector = emit.cleared(vector, masks and masks[shift])
+                                vector = emit.masked(vector, masks and masks[shift])
                                 for j, b, r, s in uses[lowest + i, shift]:
                                     tile[j][b] = emit.fma(vector, taps[r][s], tile[j][b])
                         tile = [_interleaved(emit, totals) for totals in tile]
@@ -110,7 +110,8 @@ def scatter_rows(window, pads, block, accumulate):
 
                     with builder.if_else(_at_edge(emit, column, left_over, shifts, step)) as (edge, inside):
                         with edge:
-                            sums({s: emit.mask(builder.add(column, emit.constant(s))) for s in shifts}, left_over)
+                            ones = emit.at(emit.ones, column)
+                            sums({s: emit.mask(emit.load(emit.at(ones, s))) for s in shifts}, left_over)
                         with inside:
                             sums(None, None)
             return context.get_dummy_value()

@@ -12,7 +12,7 @@ from numba import types
 from numba.core.cgutils import for_range_slice
 from numba.extending import intrinsic
 
-from ....cpu.registers import MR, lanes
+from ....cpu.registers import MR, VECTOR_BYTES, lanes
 from .activation import Activation
 from .lines import LineEmitter
 
@@ -20,6 +20,10 @@ MAX_TAPS, MAX_STRIDE = 7, 2
 """Along an axis, of windows that tiles are made for."""
 BLOCKS = (4, 7, 8) if MR >= 8 else (4,)
 """Rows of a tile: sums, taps and what they multiply fit 32 registers, or 16."""
+REGISTER_TAPS = 12
+"""Taps that stay in registers beside the sums of a tile."""
+MIN_ODD_VECTORS = 7
+"""Vectors of a row, of which a pair that is half empty is a small part."""
 LOAD_CYCLES = 0.75
 """Of a vector that may lie in two cache lines; a core begins two multiply-adds in a cycle (Xeon, 2026-11)."""
 
@@ -34,6 +38,8 @@ class Window(NamedTuple):
     """1 or 2."""
     lanes: int
     """Elements of a vector."""
+    vectors: int = 1
+    """Vectors of a tile's row: where taps are too many for the registers, each is loaded once for all of them."""
 
 
 def lanes_for(columns, dtype):
@@ -53,11 +59,18 @@ def block_for(window, rows, candidates=BLOCKS):
     return rows if rows < candidates[0] else min(candidates, key=cycles)
 
 
+def vectors_for(window, columns):
+    """Vectors of a tile's row for rows of so many outputs."""
+    few_taps, whole = window.rows * window.columns <= REGISTER_TAPS, -(-columns // window.lanes)
+    return 1 if few_taps or (whole % 2 and whole < MIN_ODD_VECTORS) else 2
+
+
 def read_columns(window, outputs, left):
     """(first, last) column of the input that vectors of a row of outputs read, the latter excluded."""
-    last_start = (outputs - 1) // window.lanes * window.lanes * window.stride_w - left
+    step = window.lanes * window.vectors
+    end = (outputs + step - 1) // step * step * window.stride_w - left
     tap = window.columns - 1 if window.stride_w == 1 else (window.columns - 1) // 2 * 2
-    return -left, last_start + tap + window.stride_w * window.lanes
+    return -left, end + tap
 
 
 @lru_cache(maxsize=256)
@@ -93,25 +106,40 @@ def correlate_rows(window, block, accumulate):
                 first = builder.sub(builder.mul(p, emit.constant(window.stride_h)), top)
                 rows = emit.rows(first, (block - 1) * window.stride_h + window.rows)
                 outputs = finish.rows(y_start, p, p_count, q_count, block, spare)
-                with for_range_slice(builder, emit.constant(0), q_count, emit.constant(emit.width)) as (q, _):
-                    column = builder.sub(builder.mul(q, emit.constant(window.stride_w)), left)
-                    left_over = builder.sub(q_count, q)
+                size = emit.constant(window.vectors * emit.width)
+                with for_range_slice(builder, emit.constant(0), q_count, size) as (q, _):
+                    starts = [builder.add(q, emit.constant(v * emit.width)) for v in range(window.vectors)]
+                    columns = [builder.sub(builder.mul(at, emit.constant(window.stride_w)), left) for at in starts]
 
-                    def sums(masks, count, rows=rows, outputs=outputs, column=column, q=q):
-                        tile = [output.load(q, count) if accumulate else start for output in outputs]
+                    def sums(at_edge, rows=rows, outputs=outputs, columns=columns, starts=starts):
+                        counts = [builder.sub(q_count, at) if at_edge else None for at in starts]
+                        nothing = [None] * window.columns
+                        masks = [tap_masks(emit, column, window) if at_edge else nothing for column in columns]
+                        tile = [
+                            [
+                                row.load(at, count) if accumulate else start
+                                for at, count in zip(starts, counts, strict=True)
+                            ]
+                            for row in outputs
+                        ]
                         for i, row in enumerate(rows):
-                            for s, vector in enumerate(tap_vectors(emit, emit.at(row, column), window, masks)):
-                                for k in range(block):
-                                    r = i - k * window.stride_h
+                            read = [tap_vectors(emit, emit.at(row, column), window) for column in columns]
+                            for s, vectors in enumerate(zip(*read, strict=True)):
+                                read_inside = [emit.masked(a, mask[s]) for a, mask in zip(vectors, masks, strict=True)]
+                                for k, r in [(k, i - k * window.stride_h) for k in range(block)]:
                                     if 0 <= r < window.rows:
-                                        tile[k] = emit.fma(vector, taps[r][s], tile[k])
-                        finish.store([(output, q, total) for output, total in zip(outputs, tile, strict=True)], count)
+                                        for v, vector in enumerate(read_inside):
+                                            tile[k][v] = emit.fma(vector, taps[r][s], tile[k][v])
+                        for v, (at, count) in enumerate(zip(starts, counts, strict=True)):
+                            finish.store(
+                                [(row, at, totals[v]) for row, totals in zip(outputs, tile, strict=True)], count
+                            )
 
-                    with builder.if_else(at_edge(emit, column, left_over, window)) as (edge, inside):
+                    with builder.if_else(is_edge(emit, columns[0], builder.sub(q_count, q), window)) as (edge, inside):
                         with edge:
-                            sums(column_masks(emit, column, window), left_over)
+                            sums(True)
                         with inside:
-                            sums(None, None)
+                            sums(False)
             return context.get_dummy_value()
 
         return signature, codegen
@@ -134,36 +162,39 @@ def tap_weights(emit, w, window, step):
     ]
 
 
-def at_edge(emit, column, left_over, window):
-    """Whether a vector of outputs is not whole, or reads columns outside of the map from input column `column` on."""
-    builder, reach = emit.builder, (emit.width - 1) * window.stride_w + window.columns
+def is_edge(emit, column, left_over, window):
+    """Whether vectors of outputs are not whole, or read columns outside of the map from input column `column` on."""
+    size = window.vectors * emit.width
+    builder, reach = emit.builder, (size - 1) * window.stride_w + window.columns
     edge = builder.or_(
         builder.icmp_signed("<", column, emit.constant(0)),
-        builder.icmp_signed("<", left_over, emit.constant(emit.width)),
+        builder.icmp_signed("<", left_over, emit.constant(size)),
     )
     beyond = builder.icmp_signed(">", builder.add(column, emit.constant(reach)), emit.plane_width)
     return builder.or_(edge, beyond)
 
 
-def column_masks(emit, column, window):
-    """The masks of the vectors that `tap_vectors` loads."""
-    halves = (0,) if window.stride_w == 1 else (0, emit.width)
-    return [
-        [emit.mask(emit.builder.add(column, emit.constant(s + half))) for half in halves]
-        for s in range(0, window.columns, window.stride_w)
-    ]
+def tap_masks(emit, column, window):
+    """For each column tap the lanes that it reads inside the map: where it reads a one of the ones line."""
+    return [emit.mask(vector) for vector in tap_vectors(emit, emit.at(emit.ones, column), window)]
 
 
-def tap_vectors(emit, address, window, masks):
+def tap_vectors(emit, address, window):
     """The vector of inputs under each column tap of a row: elements s + stride lane from an address on."""
-    for i, s in enumerate(range(0, window.columns, window.stride_w)):
-        halves = [
-            emit.cleared(emit.load(emit.at(address, s + half * emit.width)), masks and masks[i][half])
-            for half in range(window.stride_w)
-        ]
-        if window.stride_w == 1:
-            yield halves[0]
-            continue
-        # even and odd columns, for two taps
-        for tap in range(s, min(s + 2, window.columns)):
-            yield emit.shuffle(*halves, range(tap - s, 2 * emit.width, 2))
+    if window.stride_w == 1:
+        yield from (emit.load(emit.at(address, s)) for s in range(window.columns))
+        return
+    # even and odd columns, for two taps
+    for s in range(0, window.columns, 2):
+        pair = emit.at(address, s)
+        if 2 * emit.width <= lanes_of(emit.size):
+            halves = [emit.load(pair, 2 * emit.width)] * 2
+        else:
+            halves = emit.load(pair), emit.load(emit.at(pair, emit.width))
+        for side in range(min(2, window.columns - s)):
+            yield emit.shuffle(*halves, range(side, 2 * emit.width, 2))
+
+
+def lanes_of(size):
+    """Elements of a register, of so many bytes each."""
+    return VECTOR_BYTES // size

@@ -19,7 +19,7 @@ from ....cpu.parallel import on_threads, share, zeros
 from ....cpu.plan import Plan, pack_tables, record
 from ..correlation import MIN_TASKS
 from .lines import LineEmitter, Lines, copy_margins, line_tables, lines_of
-from .tile import Window, at_edge, block_for, column_masks, lanes_for, read_columns, tap_vectors
+from .tile import Window, block_for, is_edge, lanes_for, read_columns, tap_masks, tap_vectors
 
 REGISTER_SUMS = 25
 """Sums that stay in registers: taps of a tile (AVX-512; Zen 5, 2026-11)."""
@@ -119,11 +119,11 @@ def add_rows(window, block):
             ]
             totals = [[alloca_once_value(builder, emit.load(address)) for address in row] for row in addresses]
 
-            def add_tile(rows, deltas, column, masks, lane_mask):
+            def add_tile(rows, deltas, column, masks):
                 tile = [[builder.load(total) for total in row] for row in totals]
                 for i, row in enumerate(rows):
-                    for s, read in enumerate(tap_vectors(emit, emit.at(row, column), window, masks)):
-                        vector = emit.cleared(read, lane_mask)  # a lane without an output may hold an infinity
+                    for s, read in enumerate(tap_vectors(emit, emit.at(row, column), window)):
+                        vector = emit.masked(read, masks[s])
                         for k, delta in enumerate(deltas):
                             r = i - k * window.stride_h
                             if 0 <= r < window.rows:
@@ -143,14 +143,16 @@ def add_rows(window, block):
                     with for_range_slice(builder, emit.constant(0), q_count, emit.constant(emit.width)) as (q, _):
                         column = builder.sub(builder.mul(q, emit.constant(window.stride_w)), left)
                         left_over = builder.sub(q_count, q)
-                        with builder.if_else(at_edge(emit, column, left_over, window)) as (edge, inside):
+                        with builder.if_else(is_edge(emit, column, left_over, window)) as (edge, inside):
                             with edge:
-                                lane_mask = gradient.mask(q)
-                                deltas = [emit.cleared(emit.load(emit.at(row, q)), lane_mask) for row in outputs]
-                                add_tile(rows, deltas, column, column_masks(emit, column, window), lane_mask)
+                                # what has an output and is inside the map
+                                outer = gradient.mask(emit.load(emit.at(gradient.ones, q)))
+                                masks = [builder.and_(outer, mask) for mask in tap_masks(emit, column, window)]
+                                deltas = [emit.masked(emit.load(emit.at(row, q)), outer) for row in outputs]
+                                add_tile(rows, deltas, column, masks)
                             with inside:
                                 deltas = [emit.load(emit.at(row, q)) for row in outputs]
-                                add_tile(rows, deltas, column, None, None)
+                                add_tile(rows, deltas, column, [None] * window.columns)
             for row, targets in zip(totals, addresses, strict=True):
                 for total, target in zip(row, targets, strict=True):
                     emit.store(builder.load(total), target)
@@ -177,16 +179,17 @@ def _kernel(window, rest, block):
         for task in range(first, last):
             part, pair0 = task // blocks, task % blocks * g.pairs
             pair1, waiting = min(pair0 + g.pairs, count), 0
+            f0, c0 = pair0 // g.channels, pair0 % g.channels
+            group0, member0 = f0 // g.filters, f0 % g.filters
             item0, item1 = share(g.images * strips, part, g.slices)
             for item in range(item0, item1):
                 n, p0 = item // strips, item % strips * g.strip
                 p1 = min(p0 + g.strip, g.p)
+                f, c, group, member = f0, c0, group0, member0
                 for pair in range(pair0, pair1):
-                    # the pair's planes
-                    f, c = pair // g.channels, pair % g.channels
-                    source = ((n * g.groups + f // g.filters) * g.channels + c) * x_size
+                    # a tile of taps of the pair after the other
+                    source = ((n * g.groups + group) * g.channels + c) * x_size
                     delta = (n * g.groups * g.filters + f) * dy_size
-                    # a tile of taps after the other
                     start = (pair - pair0) * taps * g.lanes
                     for r in range(0, g.rows - g.tile_rows + 1, g.tile_rows):
                         add(
@@ -199,6 +202,12 @@ def _kernel(window, rest, block):
                             lines, x, margins, tables, source, g.top - r, g.left,
                             written, dy, dy_margins, dy_tables, delta, p0, p1, sums, start + r * row,
                         )  # fmt: skip
+                    # the next pair
+                    c += 1
+                    if c == g.channels:
+                        c, f, member = 0, f + 1, member + 1
+                        if member == g.filters:
+                            member, group = 0, group + 1
                 # sums of lanes, in float64
                 waiting += steps
                 if waiting > LANE_STEPS or item == item1 - 1:
