@@ -20,8 +20,8 @@ from .winograd_transforms import TILE_POSITIONS, outputs_of
 from .winograd_wgrad import STEP_TILES, UNIT_CHANNELS
 
 PREFERENCE = {
-    "fprop": ("depthwise", "winograd", "pointwise", "filter_vectorized"),
-    "dgrad": ("depthwise", "winograd", "pointwise", "col2im", "filter_vectorized"),
+    "fprop": ("depthwise", "implicit_gemm", "winograd", "pointwise", "filter_vectorized"),
+    "dgrad": ("depthwise", "implicit_gemm", "winograd", "pointwise", "col2im", "filter_vectorized"),
     "wgrad": ("depthwise", "winograd", "filter_vectorized"),
 }
 """The order in which algorithms are asked whether they are profitable; "direct" is what is left."""
@@ -34,6 +34,12 @@ FILTER_WGRAD_MIN_PAIRS = 96  # (channel, tap) pairs, for which transposing dy pa
 # depthwise (Xeon with AVX-512, 2026-11)
 DEPTHWISE_MAX_FILTERS = 4  # of a group: a register tile of direct convolution has eight
 DEPTHWISE_MIN_PRODUCTS = 1 << 17  # fewer do not repay a kernel for their own taps
+
+# implicit_gemm (Xeon with AVX-512, 2026-11)
+IMPLICIT_MIN_PRODUCTS = 1 << 17  # fewer do not repay a kernel for their own taps
+FIRST_LAYER_PAIRS = 100  # (channel, tap) pairs, up to which it beats Winograd's algorithm and filters as lanes
+IMPLICIT_MAX_PAIRS = 300  # of a group
+IMPLICIT_MAX_FILTERS = 12  # of a group, of which direct convolution leaves half of a register tile empty
 
 # col2im: cycles for a vector, where a multiply-add takes half of one (Zen 3, 2026-11)
 COL2IM_MAX_MAP = 4096  # elements: a channel's sums and a panel's rows then stay in the second-level cache
@@ -84,6 +90,19 @@ def _depthwise(shape, operation, dtype):
     return filters <= DEPTHWISE_MAX_FILTERS and shape.flops // 2 >= DEPTHWISE_MIN_PRODUCTS
 
 
+def _implicit_gemm(shape, operation, dtype):
+    """Products are so few, for each element of x or y, that copying x or storing sums would take as long."""
+    channels, filters = (shape.k, shape.c) if operation == "dgrad" else (shape.c, shape.k)
+    pairs, filters = channels // shape.groups * shape.r * shape.s, filters // shape.groups
+    if shape.flops // 2 < IMPLICIT_MIN_PRODUCTS or (shape.r * shape.s == 1 and shape.groups == 1):
+        return False
+    if pairs > FIRST_LAYER_PAIRS and shape.groups == 1:
+        others = _filter_vectorized(shape, operation, dtype) if shape.stride_h * shape.stride_w > 1 else False
+        if others or _winograd(shape, operation, dtype):
+            return False
+    return pairs <= IMPLICIT_MAX_PAIRS or filters <= IMPLICIT_MAX_FILTERS
+
+
 def _col2im(shape, operation, dtype):
     """Scattering takes fewer cycles than gathering, both counted in elements of a vector."""
     if shape.h * shape.w > COL2IM_MAX_MAP or shape.p * shape.q > COL2IM_MAX_MAP:
@@ -110,6 +129,7 @@ _PROFITABLE = {
     "filter_vectorized": _filter_vectorized,
     "col2im": _col2im,
     "depthwise": _depthwise,
+    "implicit_gemm": _implicit_gemm,
     "winograd": _winograd,
 }
 

@@ -14,6 +14,7 @@ from . import (
     direct_wgrad,
     filter_vectorized,
     filter_vectorized_wgrad,
+    implicit_gemm,
     pointwise,
     winograd,
     winograd_taps,
@@ -21,7 +22,7 @@ from . import (
 )
 from .offset_tables import TABLE_LIMIT
 
-ALGORITHMS = ("direct", "filter_vectorized", "pointwise", "col2im", "depthwise", "winograd")
+ALGORITHMS = ("direct", "filter_vectorized", "pointwise", "col2im", "depthwise", "implicit_gemm", "winograd")
 """Names of all algorithms of this target, besides "auto"."""
 
 PLANS = {
@@ -30,6 +31,7 @@ PLANS = {
         "filter_vectorized": filter_vectorized.fprop_plan,
         "pointwise": pointwise.fprop_plan,
         "depthwise": depthwise.fprop_plan,
+        "implicit_gemm": implicit_gemm.fprop_plan,
         "winograd": winograd.fprop_plan,
     },
     "dgrad": {
@@ -38,6 +40,7 @@ PLANS = {
         "pointwise": pointwise.dgrad_plan,
         "col2im": col2im.dgrad_plan,
         "depthwise": depthwise.dgrad_plan,
+        "implicit_gemm": implicit_gemm.dgrad_plan,
         "winograd": winograd.dgrad_plan,
     },
     "wgrad": {
@@ -192,6 +195,17 @@ def _depthwise_reason(shape, operation):
     return None
 
 
+def _implicit_gemm_reason(shape, operation):
+    strided = shape.stride_h * shape.stride_w > 1
+    if shape.s > implicit_gemm.MAX_COLUMNS:
+        return f"{_taps_and_stride(shape)}, expected at most {implicit_gemm.MAX_COLUMNS} taps along a row"
+    if operation == "dgrad" and strided:
+        return f"dgrad at stride {shape.stride_h, shape.stride_w}, expected stride 1"
+    if shape.stride_w > 2 or (shape.stride_w == 2 and shape.dilation_w > 1 and shape.s > 1):
+        return f"stride {shape.stride_w} and dilation {shape.dilation_w} along a row, expected stride 1, or 2 undilated"
+    return _table_reason(cost_model.padded_size(shape))
+
+
 def _winograd_reason(shape, operation):
     expected = "expected 3x3 or 5x5 at stride 1, or 5x5 or 9x9 at stride 2"
     if not winograd_taps.is_tiled(shape):
@@ -215,5 +229,6 @@ _REASONS = {
     "pointwise": _pointwise_reason,
     "col2im": _col2im_reason,
     "depthwise": _depthwise_reason,
+    "implicit_gemm": _implicit_gemm_reason,
     "winograd": _winograd_reason,
 }

@@ -108,4 +108,4 @@ def test_auto_takes_it_where_filters_of_a_group_are_few():
     for operation in ("fprop", "dgrad", "wgrad"):
         assert cpu.select.select(shape, operation, np.dtype(np.float32)) == "depthwise"
     grouped = conv_shape("test", (4, 64, 28, 28), (64, 16, 3, 3), padding=1, groups=4)
-    assert cpu.select.select(grouped, "fprop", np.dtype(np.float32)) == "direct"
+    assert cpu.select.select(grouped, "fprop", np.dtype(np.float32)) == "implicit_gemm"

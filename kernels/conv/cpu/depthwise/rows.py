@@ -16,7 +16,7 @@ from ....cpu import parallel
 from ....cpu.parallel import on_threads, share, workspace
 from ....cpu.plan import pack_tables, record
 from ..correlation import CorrelationPlan
-from .lines import Lines, copy_margins, line_tables, lines_of
+from ..lines import Lines, copy_margins, line_tables, lines_of
 from .strided_dgrad import PHASE_BLOCKS, column_shifts, scatter_rows
 from .tile import BLOCKS, Window, block_for, correlate_rows, lanes_for, read_columns, vectors_for
 

@@ -10,8 +10,8 @@ from numba.core.cgutils import for_range_slice
 from numba.extending import intrinsic
 
 from ...phases import taps_of_phase
-from .activation import Activation
-from .lines import LineEmitter
+from ..lines import LineEmitter
+from ..tile_epilogue import Activation
 from .tile import tap_weights, tile_signature
 
 PHASE_BLOCKS = (2, 3, 4)

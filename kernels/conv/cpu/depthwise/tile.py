@@ -13,8 +13,8 @@ from numba.core.cgutils import for_range_slice
 from numba.extending import intrinsic
 
 from ....cpu.registers import MR, VECTOR_BYTES, lanes
-from .activation import Activation
-from .lines import LineEmitter
+from ..lines import LineEmitter
+from ..tile_epilogue import Activation
 
 MAX_TAPS, MAX_STRIDE = 7, 2
 """Along an axis, of windows that tiles are made for."""

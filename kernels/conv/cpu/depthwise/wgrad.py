@@ -18,7 +18,7 @@ from ....cpu import parallel
 from ....cpu.parallel import on_threads, share, zeros
 from ....cpu.plan import Plan, pack_tables, record
 from ..correlation import MIN_TASKS
-from .lines import LineEmitter, Lines, copy_margins, line_tables, lines_of
+from ..lines import LineEmitter, Lines, copy_margins, line_tables, lines_of
 from .tile import Window, block_for, is_edge, lanes_for, read_columns, tap_masks, tap_vectors
 
 REGISTER_SUMS = 25

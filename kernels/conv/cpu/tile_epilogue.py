@@ -1,6 +1,6 @@
 """What becomes of the sums of a tile: the activation, or the factor of its derivative, and the store."""
 
-from ....core.scalar import IDENTITY, RELU
+from ...core.scalar import IDENTITY, RELU
 
 
 class OutputRow:

@@ -17,8 +17,8 @@ from llvmlite import ir
 from numba import njit
 from numba.core.cgutils import get_or_insert_function
 
-from ....cpu.emitter import Emitter
-from ....cpu.parallel import workspace
+from ...cpu.emitter import Emitter
+from ...cpu.parallel import workspace
 
 INTEGER_BYTES = 4
 """Of an entry of a plan's tables, which hold the lines."""
