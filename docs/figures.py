@@ -24,6 +24,8 @@ SUMMARY = [
     ("CPU", "the same, 64 KB", "elementwise-zen5-2cores", "elementwise", "small"),
     ("CPU", "20 training steps of LeNet-5", "train-zen5-2cores", "train", "LeNet"),
     ("CPU", "20 training steps of a ResNet-8", "train-zen5-2cores", "train", "ResNet"),
+    ("Xeon", "convolution, ten layers, quicker layout", "conv-best-xeon-2cores", "conv", None),
+    ("Xeon", "45 layers of networks, quicker layout", "networks-best-xeon-2cores", "conv --problems networks", None),
     ("H200", "convolution, float32", "conv-h200", "conv --device cuda", None),
     ("H200", "convolution, float16", "conv-float16-h200", "conv --device cuda --dtype float16", None),
     ("H200", "pooling, 64 MB", "pool-h200", "pool --device cuda", "large"),
@@ -32,6 +34,9 @@ SUMMARY = [
     ("H200", "the same, 64 KB", "elementwise-h200", "elementwise --device cuda", "small"),
 ]
 """Machine, what was timed, file in bench/results, arguments of `gpuconv bench`, which of its rows."""
+
+BEST = ("conv", "networks", "mobilenet", "resnet50", "googlenet", "vgg", "alexnet", "ssd")
+"""Lists of convolutions that were timed against PyTorch in its quicker layout."""
 
 ELEMENTS = {"large": 1 << 24, "small": 1 << 14}
 """Elements of the problems of pooling and elementwise operations of 64 MB and 64 KB; others are in no table."""
@@ -120,6 +125,20 @@ def deepbench() -> str:
     return head + table(("pass", "problem", "ratio", "ms", "of the limit"), *lines)
 
 
+def best() -> str:
+    """Each list against PyTorch in its quicker layout: means, and how many rows are slower."""
+    lines = []
+    for name in BEST:
+        rows = measured(f"{name}-best-xeon-2cores")
+        passes = [f"{mean(row for row in rows if row['operation'].endswith(one)):.2f}" for one in PASSES]
+        under = [str(sum(row["ratio"] < bound for row in rows)) for bound in (1, 0.9, 0.8)]
+        worst = min(rows, key=lambda row: float(row["ratio"]))
+        slowest = f"{worst['ratio']:.2f} ({PASSES[worst['operation'].removeprefix('conv ')]} of {worst['problem']})"
+        title = "the ten layers" if name == "conv" else f"`{name}`"
+        lines.append((title, str(len(rows)), f"{mean(rows):.2f}", *passes, *under, slowest))
+    return table(("list", "rows", "mean", *PASSES.values(), "under 1.0", "0.9", "0.8", "slowest"), *lines)
+
+
 def milliseconds(row: Row) -> str:
     """The median time of our side."""
     return f"{row['seconds']['median'] * 1e3:.2f}"
@@ -174,6 +193,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "speed": speed,
     "conv": conv,
     "deepbench": deepbench,
+    "best": best,
     "streaming": streaming,
     "train": train,
 }

@@ -120,54 +120,81 @@ def multiply_biased(typingctx, a, a_start, a_stride, b, b_start, steps, bias, fi
     return signature, codegen
 
 
-@intrinsic
-def multiply_gathered(
-    typingctx, a, a_start, row_offsets, row, step_offsets, step0, steps, b, b_start, c, c_start, c_stride, accumulate
-):
-    """C[i, j] (+)= sum_l a[a_start + row_offsets[row + i] + step_offsets[step0 + l]] B[l, j] for i < MR, j < NR.
+def _gathered(tile_rows, tile_vectors):
+    """The intrinsic of multiply_gathered for a register tile of so many rows and vectors."""
 
-    Parameters
-    ----------
-    a : array
-    row_offsets, step_offsets : int32 arrays
-        Offset of each row of A, and of each step from it.
-    row, step0 : int
-        The first entry of each that is read.
-    steps : int
-        Length of the reduction, at least 1.
-    b : array, with B[l, j] = b[b_start + l * NR + j]
-    c : array, with C[i, j] = c[c_start + i * c_stride + j]
-    accumulate : bool
-        Add to C; else it is only written.
-    """
-    index = types.intp
-    signature = types.void(
-        a, index, row_offsets, index, step_offsets, index, index, b, index, c, index, index, types.boolean
-    )  # fmt: skip
+    @intrinsic
+    def multiply_gathered(
+        typingctx,
+        a,
+        a_start,
+        row_offsets,
+        row,
+        step_offsets,
+        step0,
+        steps,
+        b,
+        b_start,
+        c,
+        c_start,
+        c_stride,
+        accumulate,
+    ):
+        """C[i, j] (+)= sum_l a[a_start + row_offsets[row + i] + step_offsets[step0 + l]] B[l, j] for a tile's i and j.
 
-    def codegen(context, builder, sig, args):
-        # addresses of A's MR rows, B, C and the step offsets
-        a, a_start, row_offsets, row, step_offsets, step0, steps, b, b_start, c, c_start, c_stride, accumulate = args
-        emit = Emitter(context, builder, sig.args[0].dtype)
-        a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[7], b, b_start)
-        row_offsets = emit.pointer(sig.args[2], row_offsets)
-        step_offsets = emit.pointer(sig.args[4], step_offsets, step0)
-        c = emit.pointer(sig.args[9], c, c_start)
-        rows = [emit.at(a, emit.table_entry(row_offsets, builder.add(row, emit.constant(i)))) for i in range(MR)]
+        Parameters
+        ----------
+        a : array
+        row_offsets, step_offsets : int32 arrays
+            Offset of each row of A, and of each step from it.
+        row, step0 : int
+            The first entry of each that is read.
+        steps : int
+            Length of the reduction, at least 1.
+        b : array, with B[l, j] = b[b_start + l * NR + j]
+        c : array, with C[i, j] = c[c_start + i * c_stride + j]
+        accumulate : bool
+            Add to C; else it is only written.
+        """
+        index = types.intp
+        signature = types.void(
+            a, index, row_offsets, index, step_offsets, index, index, b, index, c, index, index, types.boolean
+        )  # fmt: skip
 
-        # a step: NV vectors of B, MR broadcast elements of A
-        def products(step):
-            offset, line = emit.table_entry(step_offsets, step), emit.at(b, NV * emit.width, step)
-            vectors = [emit.load(emit.at(line, j * emit.width)) for j in range(NV)]
-            for i, address in enumerate(rows):
-                a_element = emit.broadcast(emit.at(address, offset))
-                for j, vector in enumerate(vectors):
-                    yield i, j, a_element, vector
+        def codegen(context, builder, sig, args):
+            # addresses of A's rows, B, C and the step offsets
+            a, a_start, row_offsets, row, step_offsets, step0, steps, b, b_start, c, c_start, c_stride, accumulate = (
+                args
+            )
+            emit = Emitter(context, builder, sig.args[0].dtype)
+            a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[7], b, b_start)
+            row_offsets = emit.pointer(sig.args[2], row_offsets)
+            step_offsets = emit.pointer(sig.args[4], step_offsets, step0)
+            c = emit.pointer(sig.args[9], c, c_start)
+            rows = [
+                emit.at(a, emit.table_entry(row_offsets, builder.add(row, emit.constant(i)))) for i in range(tile_rows)
+            ]
 
-        emit.store_tile(emit.accumulate(steps, MR, NV, products), c, c_stride, accumulate)
-        return context.get_dummy_value()
+            # a step: NV vectors of B, MR broadcast elements of A
+            def products(step):
+                offset, line = emit.table_entry(step_offsets, step), emit.at(b, tile_vectors * emit.width, step)
+                vectors = [emit.load(emit.at(line, j * emit.width)) for j in range(tile_vectors)]
+                for i, address in enumerate(rows):
+                    a_element = emit.broadcast(emit.at(address, offset))
+                    for j, vector in enumerate(vectors):
+                        yield i, j, a_element, vector
 
-    return signature, codegen
+            emit.store_tile(emit.accumulate(steps, tile_rows, tile_vectors, products), c, c_stride, accumulate)
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return multiply_gathered
+
+
+NARROW_ROWS = 10
+"""Rows of a tile of one vector: as many addresses as fit the registers, and sums that hide a multiply-add's latency."""
+multiply_gathered, multiply_gathered_narrow = _gathered(MR, NV), _gathered(NARROW_ROWS, 1)
 
 
 @intrinsic

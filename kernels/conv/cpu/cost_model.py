@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from ...core.memory import POOLED_MAX_BYTES
-from ...cpu.registers import tile_columns
+from ...cpu.registers import lanes, tile_columns
 from ..phases import dgrad_phases
 from . import winograd_taps
 from .winograd import LIMITS, PRODUCT_CHANNELS
@@ -76,10 +76,13 @@ def _pointwise(shape, operation, dtype):
 def _filter_vectorized(shape, operation, dtype):
     """Filters fill two thirds of the vectors they are the lanes of, and pixels would not fill theirs."""
     filters = shape.c if operation == "dgrad" else shape.k
-    if not fills_lanes(shape, filters, dtype):
-        return False
     if operation == "wgrad":
-        return shape.c * shape.r * shape.s >= FILTER_WGRAD_MIN_PAIRS
+        filters //= shape.groups
+        width = lanes(dtype) if filters <= lanes(dtype) else tile_columns(dtype)
+        pairs = shape.c // shape.groups * shape.r * shape.s
+        return fills_lanes(shape, filters, width) and pairs >= FILTER_WGRAD_MIN_PAIRS
+    if shape.groups > 1 or not fills_lanes(shape, filters, tile_columns(dtype)):
+        return False
     few_pixels = shape.r * shape.s > 1 or shape.p * shape.q < POINTWISE_MIN_OUTPUTS
     return few_pixels or (operation == "fprop" and shape.stride_h * shape.stride_w > 1)
 
@@ -108,7 +111,12 @@ def _col2im(shape, operation, dtype):
     if shape.h * shape.w > COL2IM_MAX_MAP or shape.p * shape.q > COL2IM_MAX_MAP:
         return False
     strided, taps, filters = shape.stride_h * shape.stride_w, shape.r * shape.s, shape.k // shape.groups
-    if taps == 1 and shape.p * shape.q < COL2IM_MIN_OUTPUTS and fills_lanes(shape, shape.c, dtype):
+    if (
+        taps == 1
+        and shape.p * shape.q < COL2IM_MIN_OUTPUTS
+        and shape.groups == 1
+        and fills_lanes(shape, shape.c, tile_columns(dtype))
+    ):
         return False  # filter_vectorized is faster
     gathered = shape.h * shape.w * (filters * taps / strided / 2 + (STRIDED_STORE if strided > 1 else 0))
     scattered = -(-shape.p * shape.q // 16) * 16 * taps * (filters / 2 + COL2IM_ADDITION)
@@ -134,12 +142,12 @@ _PROFITABLE = {
 }
 
 
-def fills_lanes(shape, filters, dtype):
+def fills_lanes(shape, filters, width):
     """Whether filters fill two thirds of the vectors they are the lanes of, and a padded copy is not too large."""
-    whole = -(-filters // tile_columns(dtype)) * tile_columns(dtype)
+    whole = -(-filters // width) * width
     maps = shape.c * shape.h * shape.w + shape.k * shape.p * shape.q
     moderate = shape.n * padded_size(shape) <= shape.n * maps + SPARE_ELEMENTS
-    return shape.groups == 1 and 3 * filters >= 2 * whole and moderate
+    return 3 * filters >= 2 * whole and moderate
 
 
 def padded_size(shape):

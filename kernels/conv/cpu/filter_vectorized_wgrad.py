@@ -3,8 +3,8 @@
     dw[k, l] = sum_j x[position(j) + pair(l)] dy[k, j],    j = (n, p, q), l = (c, r, s)
 
 The product of filter_vectorized.py with rows and reduction exchanged: the micro-kernel broadcasts x at MR pairs l and
-multiplies with NV vectors of filters. dy is transposed as it is needed, a part that stays in the first-level cache. Of
-1x1 kernels with more filters than channels, x and dy change roles.
+multiplies with NV vectors of filters, or with one where a group has no more. dy is transposed as it is needed, a part
+that stays in the first-level cache. Of 1x1 kernels with more filters than channels, x and dy change roles.
 """
 
 from typing import NamedTuple
@@ -12,10 +12,10 @@ from typing import NamedTuple
 from numba import njit
 
 from ...cpu import parallel
-from ...cpu.microkernel import multiply_gathered
+from ...cpu.microkernel import NARROW_ROWS, multiply_gathered, multiply_gathered_narrow
 from ...cpu.parallel import on_threads, share, workspace, zeros
 from ...cpu.plan import Plan, pack_tables, record, scratch_or_new, table
-from ...cpu.registers import MR, tile_columns
+from ...cpu.registers import MR, lanes, tile_columns
 from ...cpu.simd_rows import copy_row
 from ...cpu.transpose import transpose
 from .correlation import MIN_TASKS, SERIAL_PRODUCTS, fprop_correlation
@@ -29,9 +29,15 @@ CACHED_BLOCKS = 4  # of NR filters, at most, that a task multiplies while x is i
 class Blocking(NamedTuple):
     """How the sums are cut into tasks."""
 
+    groups: int
+    channels: int
+    """Of a group."""
     filters: int
+    """Of a group."""
     width: int
-    """Filters that are multiplied at once, NR."""
+    """Filters that are multiplied at once, NR or one vector."""
+    rows: int
+    """(channel, tap) pairs that are multiplied at once."""
     pairs: int
     """(channel, tap) pairs of a task."""
     exchanged: int
@@ -44,26 +50,30 @@ TABLES = BLOCKING + len(Blocking._fields)
 
 def is_exchanged(shape):
     """Whether x and dy change roles: of a product of two matrices the one with fewer rows is transposed."""
-    one_tap = shape.r * shape.s * shape.stride_h * shape.stride_w == 1
+    one_tap = shape.r * shape.s * shape.stride_h * shape.stride_w * shape.groups == 1
     return one_tap and (shape.h, shape.w) == (shape.p, shape.q) and shape.k > shape.c
 
 
 def wgrad_plan(shape, dtype):
     """The plan of a weight gradient."""
-    width, exchanged, correlation = tile_columns(dtype), is_exchanged(shape), fprop_correlation(shape)
+    exchanged, correlation = is_exchanged(shape), fprop_correlation(shape)
     serial = parallel.is_serial(correlation.products < SERIAL_PRODUCTS)
-    filters = shape.c if exchanged else shape.k
+    filters = shape.c if exchanged else shape.k // shape.groups
+    narrow = filters <= lanes(dtype)
+    width, rows = (lanes(dtype), NARROW_ROWS) if narrow else (tile_columns(dtype), MR)
     if exchanged:
         correlation = correlation._replace(x_shape=shape.y_shape)
     blocks = -(-filters // (CACHED_BLOCKS * width))
     g, *offset_tables = lay_out(correlation, blocks, serial=serial)
     tables, bounds = pack_tables(*offset_tables)
-    pairs = g.c * g.taps
-    min_tasks = 1 if serial else MIN_TASKS
-    task_pairs = -(-pairs // max(-(-pairs // TASK_PAIRS), -(-min_tasks // blocks)) // MR) * MR
+    channels = g.c // shape.groups
+    pairs = channels * g.taps
+    min_tasks = 1 if serial else -(-MIN_TASKS // shape.groups)
+    task_pairs = -(-pairs // max(-(-pairs // TASK_PAIRS), -(-min_tasks // blocks)) // rows) * rows
+    blocking = Blocking(shape.groups, channels, filters, width, rows, task_pairs, exchanged)
     return Plan(
-        _run_filter_vectorized_wgrad, [*g, *Blocking(filters, width, task_pairs, exchanged), *bounds], tables, dtype,
-        tasks=blocks * -(-pairs // task_pairs), serial=serial, scratch=copy_size(g),
+        _run_filter_vectorized_wgrad, [*g, *blocking, *bounds], tables, dtype,
+        tasks=shape.groups * blocks * -(-pairs // task_pairs), serial=serial, scratch=copy_size(g),
     )  # fmt: skip
 
 
@@ -82,13 +92,13 @@ def _run_filter_vectorized_wgrad(sizes, tables, scratch, x, dy, dw, threads):
 
 
 @njit(cache=True, nogil=True)
-def _transpose_gradient(g, dy, filters, k, valid, n, j, count, panel, start, width):
+def _transpose_gradient(g, dy, all_filters, k, valid, n, j, count, panel, start, width):
     """panel[i, l] = dy of filter k + l at position j + i of the images from n on, for i < count, l < valid."""
     outputs, done = g.p * g.q, 0
     while done < count:
         m, q = (j + done) // outputs, (j + done) % outputs
         length = min(outputs - q, count - done)
-        first = ((n + m) * filters + k) * outputs + q
+        first = ((n + m) * all_filters + k) * outputs + q
         transpose(dy, first, outputs, valid, length, panel, start + done * width, width)
         done += length
 
@@ -102,34 +112,43 @@ def _correlate_pairs(g, blocking, x, positions, pairs, dy, dw, thread, threads):
     FLOPs: 2 N K P Q C R S. Bytes: x once a block, dy once for so many pairs, dw once.
     """
     # sizes and thread-local workspaces
-    filters, width, task_pairs, exchanged = blocking
+    groups, channels, filters, width, rows, task_pairs, exchanged = blocking
     most = min(CACHED_BLOCKS * width, (filters + width - 1) // width * width)
-    all_pairs, outputs, blocks = g.c * g.taps, g.p * g.q, (filters + most - 1) // most
-    step, sums = balanced_step(g.images * outputs, STEP_PAIRS), workspace((task_pairs + MR) * most, x)
-    panels = zeros(step * most, x)
-    first, last = share((all_pairs + task_pairs - 1) // task_pairs * blocks, thread, threads)
+    all_pairs, outputs, blocks = channels * g.taps, g.p * g.q, (filters + most - 1) // most
+    step, sums = balanced_step(g.images * outputs, STEP_PAIRS), workspace((task_pairs + rows) * most, x)
+    panels, sections = zeros(step * most, x), (all_pairs + task_pairs - 1) // task_pairs * blocks
+    first, last = share(groups * sections, thread, threads)
     for task in range(first, last):
-        pair, k0 = task // blocks * task_pairs, task % blocks * most
+        group, section = task // sections, task % sections
+        pair, k0 = section // blocks * task_pairs, section % blocks * most
         count, k1 = min(task_pairs, all_pairs - pair), min(k0 + most, filters)
         for n in range(0, g.n, g.images):
-            image, end = n * g.c * g.height * g.width, min(g.images, g.n - n) * outputs
+            image = (n * g.c + group * channels) * g.height * g.width
+            end = min(g.images, g.n - n) * outputs
             for j in range(0, end, step):
                 # transpose dy of some positions
                 steps = min(step, end - j)
                 for k in range(k0, k1, width):
                     _transpose_gradient(
-                        g, dy, filters, k, min(width, k1 - k), n, j, steps, panels, (k - k0) * step, width
-                    )
-                # multiply: MR pairs by NR filters
-                for i in range(0, count, MR):
+                        g, dy, groups * filters, group * filters + k, min(width, k1 - k), n, j, steps, panels,
+                        (k - k0) * step, width,
+                    )  # fmt: skip
+                # multiply: rows of pairs by NR filters, or by one vector of them
+                for i in range(0, count, rows):
                     for k in range(0, k1 - k0, width):
-                        multiply_gathered(
-                            x, image, pairs, pair + i, positions, j, steps, panels, k * step,
-                            sums, i * most + k, most, n + j > 0,
-                        )  # fmt: skip
+                        if rows == MR:
+                            multiply_gathered(
+                                x, image, pairs, pair + i, positions, j, steps, panels, k * step,
+                                sums, i * most + k, most, n + j > 0,
+                            )  # fmt: skip
+                        else:
+                            multiply_gathered_narrow(
+                                x, image, pairs, pair + i, positions, j, steps, panels, k * step,
+                                sums, i * most + k, most, n + j > 0,
+                            )  # fmt: skip
         # store, transposed unless the roles were changed
         if exchanged:
             for i in range(count):
                 copy_row(dw, (pair + i) * filters + k0, sums, i * most, k1 - k0)
         else:
-            transpose(sums, 0, most, count, k1 - k0, dw, k0 * all_pairs + pair, all_pairs)
+            transpose(sums, 0, most, count, k1 - k0, dw, (group * filters + k0) * all_pairs + pair, all_pairs)

@@ -1,9 +1,9 @@
 """Reading planes in place, in whole vectors: what a vector finds beside a row of the map, and which lanes of it count.
 
-A kernel of this folder copies no plane. It reads row i of a plane as vectors that may begin before the row and end
-after it. Lanes outside of the map are cleared with a mask that is read from a line of ones, one for each column, and
-rows outside of the map are read from a line of zeros. Memory beside a row is mostly another row; only the first and
-the last rows of the whole array are copied with margins, `head` and `tail`.
+A kernel that reads x in place copies no plane. It reads row i of a plane as vectors that may begin before the row and
+end after it. Lanes outside of the map are cleared with a mask that is read from a line of ones, one for each column,
+and rows outside of the map are read from a line of zeros. Memory beside a row is mostly another row; only the first
+and the last rows of the whole array are copied with margins, `head` and `tail`.
 
                  columns low ... 0 ... width ... high
     ones line             0   0  1  1    0   0       bits of each element

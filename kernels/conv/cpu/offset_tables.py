@@ -13,12 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from ...cpu.microkernel import NARROW_ROWS
 from ...cpu.parallel import share, workspace
 from ...cpu.registers import MR
 from ...cpu.simd_rows import fill_row, unzip_row
 from .correlation import MIN_TASKS
 
 TASK_POSITIONS = 392  # about: packing their weights takes a thirtieth of multiplying with them
+SPARE_PAIRS = max(MR, NARROW_ROWS)
 TABLE_LIMIT = 1 << 31  # elements that entries of 32 bits reach
 
 
@@ -69,7 +71,7 @@ def lay_out(correlation, blocks, *, serial):
     layout : InputLayout
     positions : array (images * P * Q,)
         From the first image's first element.
-    pairs : array (C * R * S + MR,)
+    pairs : array (C * R * S + SPARE_PAIRS,)
         A last tile is read whole.
     """
     # what is read: x, or a padded copy without what a strided 1x1 kernel skips
@@ -94,7 +96,7 @@ def lay_out(correlation, blocks, *, serial):
     pairs = np.arange(c)[:, None] * height * width + [(tap.dh - top) * width + tap.dw - left for tap in taps]
     corner = 0 if copied else top * width + left
     layout = InputLayout(n, c, h, w, p, q, len(taps), top, left, copied, skip_h, skip_w, height, width, images, rows)
-    return layout, positions + corner, np.append(pairs, [0] * MR)
+    return layout, positions + corner, np.append(pairs, [0] * SPARE_PAIRS)
 
 
 @njit(inline="always")

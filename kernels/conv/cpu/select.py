@@ -161,7 +161,7 @@ def bias_grad(dy, db):
 
 
 def _filter_vectorized_reason(shape, operation):
-    if shape.groups != 1:
+    if shape.groups != 1 and operation != "wgrad":
         return f"got groups={shape.groups}, expected 1"
     if operation == "dgrad" and not cost_model.is_one_correlation(shape):
         return (

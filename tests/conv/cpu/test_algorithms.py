@@ -98,6 +98,7 @@ LARGER = {
     "1x1, one row": ((3, 7, 1, 1001), (26, 7, 1, 1), {}),
     "groups, strided": ((2, 24, 15, 17), (36, 8, 3, 3), {"groups": 3, "stride": (2, 2), "padding": ((1, 1), (1, 1))}),
     "dilation a multiple of the stride": ((2, 5, 17, 14), (21, 5, 3, 3), {"stride": (2, 2), "dilation": (2, 2)}),
+    "groups of a vector of filters": ((2, 24, 9, 11), (48, 8, 3, 3), {"groups": 3, "padding": ((1, 1), (1, 1))}),
     "5x5, stride 2": ((3, 9, 15, 12), (21, 9, 5, 5), {"stride": (2, 2), "padding": ((1, 2), (3, 0))}),
 }
 
@@ -123,7 +124,7 @@ UNSUPPORTED = [
     ("pointwise", X, (4, 4, 1, 1), {}, "wgrad", r"pointwise: wgrad, expected fprop or dgrad"),
     ("col2im", X, (4, 4, 3, 3), {}, "fprop", r"col2im: fprop, expected dgrad"),
     ("col2im", (1, 1, 9, 9), (1 << 27, 1, 1, 1), {}, "dgrad", r"col2im: \d+ elements an image, expected fewer"),
-    ("filter_vectorized", X, (4, 2, 3, 3), {"groups": 2}, "wgrad", r"filter_vectorized: got groups=2, expected 1"),
+    ("filter_vectorized", X, (4, 2, 3, 3), {"groups": 2}, "dgrad", r"filter_vectorized: got groups=2, expected 1"),
     (
         "filter_vectorized", X, (4, 4, 3, 3), {"stride": 2}, "dgrad",
         r"filter_vectorized: dgrad of 3x3 taps at stride \(2, 2\), expected stride 1, one tap, or a dilation that is",
@@ -177,6 +178,10 @@ SELECTED = [
     ("pointwise", "dgrad", (8, 64, 56, 56), (256, 64, 1, 1), {}),
     ("filter_vectorized", "wgrad", (8, 96, 14, 14), (64, 96, 1, 1), {}),
     ("direct", "wgrad", (8, 3, 14, 14), (64, 3, 3, 3), {}),
+    # one vector of filters, of all or of each group
+    ("filter_vectorized", "wgrad", (8, 96, 14, 14), (7, 96, 3, 3), {}),
+    ("filter_vectorized", "wgrad", (8, 64, 14, 14), (32, 16, 3, 3), {"groups": 4}),
+    ("direct", "wgrad", (8, 96, 14, 14), (5, 96, 3, 3), {}),
 ]
 
 
