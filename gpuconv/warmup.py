@@ -17,8 +17,8 @@ _log = logging.getLogger("gpuconv")
 def warmup(device: str = "auto", *, dtypes: Sequence[str] = ("float32",), progress: bool = True) -> float:
     """Compile kernels ahead of use, or load them from the disk cache.
 
-    Those that are made for the taps of a convolution (depthwise, implicit_gemm) are compiled for 3x3 at stride 1; others
-    take half a second each when they are first used.
+    Those that are made for the taps of a convolution (depthwise, implicit_gemm) are compiled for 3x3 at stride 1;
+    others take half a second each when they are first used.
 
     Parameters
     ----------

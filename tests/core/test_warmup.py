@@ -68,6 +68,7 @@ def test_warmup_leaves_nothing_to_compile():
         kernels = {
             make_plan(shapes[name != "pointwise"], np.dtype(np.float32)).kernel
             for plans in PLANS.values() for name, make_plan in plans.items()
+            if name not in ("depthwise", "implicit_gemm")  # made for taps
         }
         launched = [len(kernel.signatures) for kernel in kernels]
         assert launched == [1] * 8, launched

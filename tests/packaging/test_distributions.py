@@ -27,8 +27,6 @@ CARRIED = (
     "docs/**/*.png",
     "docs/_static/*",
     "examples/*.*",
-    "tests/**/*.py",
-    "tests/**/*.json",
 )
 MADE = ("docs/_build/", "docs/reference/")
 """Where `make docs` writes."""

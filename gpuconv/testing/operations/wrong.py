@@ -54,7 +54,7 @@ WRONG_OPTIONS: dict[str, WrongValues] = {
     "min_val": [*NUMBERS, (2.0, ValueError)], "max_val": [*NUMBERS, (-2.0, ValueError)],
     "training": FLAGS, "ceil_mode": FLAGS, "count_include_pad": FLAGS,
     "divisor_override": [(0, ValueError), (1.5, TypeError), ("2", TypeError), (True, TypeError)],
-    "reduction": WORDS, "mode": WORDS, "approximate": WORDS, "algorithm": [*WORDS, ("implicit_gemm", ValueError)],
+    "reduction": WORDS, "mode": WORDS, "approximate": WORDS, "algorithm": [*WORDS, ("tensor_core", ValueError)],
     "activation": WORDS, "value": [("x", TypeError), ((1,), TypeError)], "align_corners": [("x", ValueError)],
     "input_shape": [((1,), ValueError), *SHAPES], "weight_shape": SHAPES,
     "sizes": [((1,), ValueError), ((5, -1), ValueError), ((1.5, 2.5), TypeError), (4, TypeError), (None, TypeError)],

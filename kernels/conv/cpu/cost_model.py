@@ -35,6 +35,8 @@ FILTER_WGRAD_MIN_PAIRS = 96  # (channel, tap) pairs, for which transposing dy pa
 DEPTHWISE_MAX_FILTERS = 4  # of a group: a register tile of direct convolution has eight
 DEPTHWISE_MIN_PRODUCTS = 1 << 17  # fewer do not repay a kernel for their own taps
 
+IN_ONE_SUM = 1 << 13  # (channel, tap) pairs that are added one by one; more lose digits, which steps of channels keep
+
 # implicit_gemm (Xeon with AVX-512, 2026-11)
 IMPLICIT_MIN_PRODUCTS = 1 << 17  # fewer do not repay a kernel for their own taps
 FIRST_LAYER_PAIRS = 100  # (channel, tap) pairs, up to which it beats Winograd's algorithm and filters as lanes
@@ -90,20 +92,26 @@ def _filter_vectorized(shape, operation, dtype):
 def _depthwise(shape, operation, dtype):
     """Filters of a group fill half of a register tile at most."""
     filters = (shape.c if operation == "dgrad" else shape.k) // shape.groups
-    return filters <= DEPTHWISE_MAX_FILTERS and shape.flops // 2 >= DEPTHWISE_MIN_PRODUCTS
+    pairs = _channels(shape, operation) * shape.r * shape.s
+    return filters <= DEPTHWISE_MAX_FILTERS and pairs <= IN_ONE_SUM and shape.flops // 2 >= DEPTHWISE_MIN_PRODUCTS
 
 
 def _implicit_gemm(shape, operation, dtype):
     """Products are so few, for each element of x or y, that copying x or storing sums would take as long."""
-    channels, filters = (shape.k, shape.c) if operation == "dgrad" else (shape.c, shape.k)
-    pairs, filters = channels // shape.groups * shape.r * shape.s, filters // shape.groups
+    filters = (shape.c if operation == "dgrad" else shape.k) // shape.groups
+    pairs = _channels(shape, operation) * shape.r * shape.s
     if shape.flops // 2 < IMPLICIT_MIN_PRODUCTS or (shape.r * shape.s == 1 and shape.groups == 1):
         return False
     if pairs > FIRST_LAYER_PAIRS and shape.groups == 1:
         others = _filter_vectorized(shape, operation, dtype) if shape.stride_h * shape.stride_w > 1 else False
         if others or _winograd(shape, operation, dtype):
             return False
-    return pairs <= IMPLICIT_MAX_PAIRS or filters <= IMPLICIT_MAX_FILTERS
+    return pairs <= IMPLICIT_MAX_PAIRS or (filters <= IMPLICIT_MAX_FILTERS and pairs <= IN_ONE_SUM)
+
+
+def _channels(shape, operation):
+    """Channels of a group, which sums go over."""
+    return (shape.k if operation == "dgrad" else shape.c) // shape.groups
 
 
 def _col2im(shape, operation, dtype):
