@@ -35,7 +35,7 @@ SUMMARY = [
 ]
 """Machine, what was timed, file in bench/results, arguments of `gpuconv bench`, which of its rows."""
 
-BEST = ("conv", "networks", "mobilenet", "resnet50", "googlenet", "vgg", "alexnet", "ssd")
+BEST = ("conv", "networks", "mobilenet", "resnet50")
 """Lists of convolutions that were timed against PyTorch in its quicker layout."""
 
 ELEMENTS = {"large": 1 << 24, "small": 1 << 14}

@@ -126,8 +126,9 @@ def _col2im(shape, operation, dtype):
         and fills_lanes(shape, shape.c, tile_columns(dtype))
     ):
         return False  # filter_vectorized is faster
-    gathered = shape.h * shape.w * (filters * taps / strided / 2 + (STRIDED_STORE if strided > 1 else 0))
-    scattered = -(-shape.p * shape.q // 16) * 16 * taps * (filters / 2 + COL2IM_ADDITION)
+    phase = -(-shape.h // shape.stride_h) * -(-shape.w // shape.stride_w)
+    gathered = strided * _whole(phase, 16) * (filters * taps / strided / 2 + (STRIDED_STORE if strided > 1 else 0))
+    scattered = _whole(shape.p * shape.q, 16) * taps * (filters / 2 + COL2IM_ADDITION)
     return taps * strided > 1 and filters >= 8 and scattered < gathered
 
 

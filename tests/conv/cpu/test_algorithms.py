@@ -173,6 +173,7 @@ SELECTED = [
     ("direct", "fprop", (1, 4, 30, 30), (8, 2, 1, 1), {"groups": 2}),
     # Outputs are few or strided.
     ("col2im", "dgrad", (64, 32, 12, 12), (64, 32, 5, 5), {}),
+    ("col2im", "dgrad", (4, 128, 5, 5), (256, 128, 3, 3), {"stride": 2, "padding": 1}),
     ("col2im", "dgrad", (8, 128, 56, 56), (128, 128, 3, 3), {"stride": 2, "padding": 1}),
     ("filter_vectorized", "dgrad", (1, 64, 56, 56), (64, 64, 3, 3), {"padding": 1}),
     ("pointwise", "dgrad", (8, 64, 56, 56), (256, 64, 1, 1), {}),
