@@ -9,6 +9,7 @@ that stays in the first-level cache. Of 1x1 kernels with more filters than chann
 
 from typing import NamedTuple
 
+import numpy as np
 from numba import njit
 
 from ...cpu import parallel
@@ -20,7 +21,7 @@ from ...cpu.simd_rows import copy_row
 from ...cpu.transpose import transpose
 from .correlation import MIN_TASKS, SERIAL_PRODUCTS, fprop_correlation
 from .filter_vectorized import STEP_PAIRS
-from .offset_tables import InputLayout, balanced_step, copy_size, lay_out, pad
+from .offset_tables import SPARE_PAIRS, InputLayout, balanced_step, copy_size, lay_out, pad
 
 TASK_PAIRS = 256  # at most: transposing dy for them takes a fortieth of multiplying
 CACHED_BLOCKS = 4  # of NR filters, at most, that a task multiplies while x is in the first-level cache
@@ -64,10 +65,11 @@ def wgrad_plan(shape, dtype):
     if exchanged:
         correlation = correlation._replace(x_shape=shape.y_shape)
     blocks = -(-filters // (CACHED_BLOCKS * width))
-    g, *offset_tables = lay_out(correlation, blocks, serial=serial)
-    tables, bounds = pack_tables(*offset_tables)
+    g, positions, all_pairs = lay_out(correlation, blocks, serial=serial)
     channels = g.c // shape.groups
     pairs = channels * g.taps
+    # of one group, and spare entries for a last tile: those of the next group's channels may lie beyond x
+    tables, bounds = pack_tables(positions, np.append(all_pairs[:pairs], [0] * SPARE_PAIRS))
     min_tasks = 1 if serial else -(-MIN_TASKS // shape.groups)
     task_pairs = -(-pairs // max(-(-pairs // TASK_PAIRS), -(-min_tasks // blocks)) // rows) * rows
     blocking = Blocking(shape.groups, channels, filters, width, rows, task_pairs, exchanged)
