@@ -67,14 +67,28 @@ class Emitter:
 
         As one instruction: of many blocks Numba would not see that arrays live on.
         """
-        numbers = ir.VectorType(ir.IntType(64), value.type.count)
-        limit = self.splat(count, numbers)
-        wanted = self.builder.icmp_signed("<", ir.Constant(numbers, list(range(value.type.count))), limit)
-        pointer = self.builder.bitcast(address, value.type.as_pointer())
-        name = f"llvm.masked.store.v{value.type.count}{value.type.element.intrinsic_name}.p0"
+        pointer, wanted = self._first_lanes(value.type, address, count)
         kind = ir.FunctionType(ir.VoidType(), [value.type, pointer.type, ir.IntType(32), wanted.type])
+        name = f"llvm.masked.store.v{value.type.count}{value.type.element.intrinsic_name}.p0"
         function = get_or_insert_function(self.builder.module, kind, name)
         self.builder.call(function, [value, pointer, ir.Constant(ir.IntType(32), self.size), wanted])
+
+    def load_first(self, address, count):
+        """A vector's first `count` elements, zeros after them; nothing else is read."""
+        pointer, wanted = self._first_lanes(self.vector, address, count)
+        kind = ir.FunctionType(self.vector, [pointer.type, ir.IntType(32), wanted.type, self.vector])
+        name = f"llvm.masked.load.v{self.width}{self.element_type.intrinsic_name}.p0"
+        function = get_or_insert_function(self.builder.module, kind, name)
+        return self.builder.call(function, [pointer, ir.Constant(ir.IntType(32), self.size), wanted, self.zeros])
+
+    def _first_lanes(self, vector, address, count):
+        """(address of a vector, mask of its first `count` lanes)."""
+        numbers = ir.VectorType(ir.IntType(64), vector.count)
+        lanes = ir.Constant(numbers, list(range(vector.count)))
+        return (
+            self.builder.bitcast(address, vector.as_pointer()),
+            self.builder.icmp_signed("<", lanes, self.splat(count, numbers)),
+        )
 
     def truncated(self, value):
         """A vector of integers in the array's type; any other as it is."""

@@ -31,14 +31,10 @@ POINTWISE_MIN_OUTPUTS = 769  # of a map of 1x1 kernels, whose rows then fill vec
 SPARE_ELEMENTS = 1 << 23  # that a padded copy may have beyond as many as x and y have
 FILTER_WGRAD_MIN_PAIRS = 96  # (channel, tap) pairs, for which transposing dy pays
 
-# depthwise (Xeon with AVX-512, 2026-11)
-DEPTHWISE_MAX_FILTERS = 4  # of a group: a register tile of direct convolution has eight
-DEPTHWISE_MIN_PRODUCTS = 1 << 17  # fewer do not repay a kernel for their own taps
-
+# depthwise, implicit_gemm (Xeon with AVX-512, 2026-11)
+COMPILED_MIN_PRODUCTS = 1 << 17  # fewer do not repay a kernel that is compiled for their taps
 IN_ONE_SUM = 1 << 13  # (channel, tap) pairs that are added one by one; more lose digits, which steps of channels keep
-
-# implicit_gemm (Xeon with AVX-512, 2026-11)
-IMPLICIT_MIN_PRODUCTS = 1 << 17  # fewer do not repay a kernel for their own taps
+DEPTHWISE_MAX_FILTERS = 4  # of a group: a register tile of direct convolution has eight
 FIRST_LAYER_PAIRS = 100  # (channel, tap) pairs, up to which it beats Winograd's algorithm and filters as lanes
 IMPLICIT_MAX_PAIRS = 300  # of a group
 IMPLICIT_MAX_FILTERS = 12  # of a group, of which direct convolution leaves half of a register tile empty
@@ -77,11 +73,9 @@ def _pointwise(shape, operation, dtype):
 
 def _filter_vectorized(shape, operation, dtype):
     """Filters fill two thirds of the vectors they are the lanes of, and pixels would not fill theirs."""
-    filters = shape.c if operation == "dgrad" else shape.k
+    filters, pairs = _group(shape, operation)
     if operation == "wgrad":
-        filters //= shape.groups
         width = lanes(dtype) if filters <= lanes(dtype) else tile_columns(dtype)
-        pairs = shape.c // shape.groups * shape.r * shape.s
         return fills_lanes(shape, filters, width) and pairs >= FILTER_WGRAD_MIN_PAIRS
     if shape.groups > 1 or not fills_lanes(shape, filters, tile_columns(dtype)):
         return False
@@ -91,27 +85,31 @@ def _filter_vectorized(shape, operation, dtype):
 
 def _depthwise(shape, operation, dtype):
     """Filters of a group fill half of a register tile at most."""
-    filters = (shape.c if operation == "dgrad" else shape.k) // shape.groups
-    pairs = _channels(shape, operation) * shape.r * shape.s
-    return filters <= DEPTHWISE_MAX_FILTERS and pairs <= IN_ONE_SUM and shape.flops // 2 >= DEPTHWISE_MIN_PRODUCTS
+    filters, pairs = _group(shape, operation)
+    return _repays_a_kernel(shape) and filters <= DEPTHWISE_MAX_FILTERS and pairs <= IN_ONE_SUM
 
 
 def _implicit_gemm(shape, operation, dtype):
     """Products are so few, for each element of x or y, that copying x or storing sums would take as long."""
-    filters = (shape.c if operation == "dgrad" else shape.k) // shape.groups
-    pairs = _channels(shape, operation) * shape.r * shape.s
-    if shape.flops // 2 < IMPLICIT_MIN_PRODUCTS or (shape.r * shape.s == 1 and shape.groups == 1):
+    filters, pairs = _group(shape, operation)
+    if not _repays_a_kernel(shape) or (shape.r * shape.s == 1 and shape.groups == 1):
         return False
     if pairs > FIRST_LAYER_PAIRS and shape.groups == 1:
-        others = _filter_vectorized(shape, operation, dtype) if shape.stride_h * shape.stride_w > 1 else False
-        if others or _winograd(shape, operation, dtype):
+        strided = shape.stride_h * shape.stride_w > 1
+        if (strided and _filter_vectorized(shape, operation, dtype)) or _winograd(shape, operation, dtype):
             return False
     return pairs <= IMPLICIT_MAX_PAIRS or (filters <= IMPLICIT_MAX_FILTERS and pairs <= IN_ONE_SUM)
 
 
-def _channels(shape, operation):
-    """Channels of a group, which sums go over."""
-    return (shape.k if operation == "dgrad" else shape.c) // shape.groups
+def _repays_a_kernel(shape):
+    """Whether products are enough for a kernel that is compiled for their taps."""
+    return shape.flops // 2 >= COMPILED_MIN_PRODUCTS
+
+
+def _group(shape, operation):
+    """Filters of a group, and (channel, tap) pairs that the sum of one goes over."""
+    channels, filters = (shape.k, shape.c) if operation == "dgrad" else (shape.c, shape.k)
+    return filters // shape.groups, channels // shape.groups * shape.r * shape.s
 
 
 def _col2im(shape, operation, dtype):

@@ -15,6 +15,7 @@ from ...cpu.registers import MR, NV, lanes
 from .correlation import SERIAL_PRODUCTS, CorrelationPlan, Lattice, dgrad_correlations, fprop_correlation
 from .epilogue import epilogue
 from .padded_planes import TileShape, fill_planes, planes_size, task_bounds, task_count, task_vectors, tile
+from .panels import pack_panels
 
 PANEL_ELEMENTS = 4096  # MR filters x channels x taps: half the first-level cache (Zen 3, 2026-11)
 CACHED_PANELS = 8  # panels of filters whose sums wait in the cache together, where all channels are summed at once
@@ -67,7 +68,8 @@ def _run_direct(sizes, tables, scratch, x, w, bias, activation, slope, pre_activ
         taps, offsets = table(tables, sizes, first + TABLES), table(tables, sizes, first + TABLES + 1)
         starts = table(tables, sizes, first + TABLES + 2)
         panels = scratch_or_new(scratch, 0, _blocks(g, lattice) * g.groups * _panel_size(g), x)
-        on_threads(_pack_panels, (g, lattice, w, taps, sizes[first + TRANSPOSED] != 0, panels), threads)
+        filters, transposed = lattice.k // g.groups, sizes[first + TRANSPOSED] != 0
+        on_threads(pack_panels, (g.groups, g.c // g.groups, filters, taps, w, transposed, MR, panels), threads)
         problem = (g, offsets, starts, lattice, x, panels, bias, activation, slope, pre_activation, y)
         on_threads(_correlate_planes, problem, threads)
 
@@ -82,26 +84,6 @@ def _blocks(g, lattice):
 def _panel_size(g):
     """Elements of a panel."""
     return g.c // g.groups * g.taps * MR
-
-
-@njit(cache=True, nogil=True)
-def _pack_panels(g, lattice, w, taps, transposed, panels, thread, threads):
-    """panels[block, c * T + t, i] = w of tap t, channel c and filter block * MR + i; zero past a group's last one."""
-    filters, channels, blocks, size = lattice.k // g.groups, g.c // g.groups, _blocks(g, lattice), _panel_size(g)
-    field = w.size // (g.groups * filters * channels)
-    first, last = share(g.groups * blocks, thread, threads)
-    for panel in range(first, last):
-        group, k0 = panel // blocks, panel % blocks * MR
-        for c in range(channels):
-            for t in range(g.taps):
-                target = panel * size + (c * g.taps + t) * MR
-                for i in range(MR):
-                    k, value = k0 + i, panels.dtype.type(0)
-                    if k < filters and transposed:
-                        value = w[((group * channels + c) * filters + k) * field + taps[t]]
-                    elif k < filters:
-                        value = w[((group * filters + k) * channels + c) * field + taps[t]]
-                    panels[target + i] = value
 
 
 @njit(cache=True, nogil=True)

@@ -3,10 +3,10 @@
 One pass over memory, a frame at a time. Bytes a call: 2 x images.nbytes, and images.nbytes more where a scatter adds.
 """
 
+import numpy as np
+
 from ...cpu.parallel import share, streaming
 
-SHORT_FRAME = 32
-"""Elements, fewer of which take less time than a view of them, whose reference count threads would fight over."""
 CHUNK_BYTES = 1 << 22
 """Gathered at once: they stay in the second and third-level caches (Zen 3, 2026-11); one image at least."""
 
@@ -39,20 +39,14 @@ def _gather(volumes, channels, depth, size, frames, start, images, thread, threa
     for i in range(start_task, end_task):
         m, c, j = start + i // (channels * frames.taps), i // frames.taps % channels, i % frames.taps
         frame = frames.first + m % frames.count * frames.step + j * frames.reach
-        if size < SHORT_FRAME:
-            first = ((m // frames.count * channels + c) * depth + frame) * size
-            for e in range(size):
-                images[i * size + e] = volumes[first + e] if 0 <= frame < depth else 0
-            continue
-        to = images[i * size : (i + 1) * size]
+        target = np.uint64(i * size)  # unsigned, and no views: a view counts a reference, which threads fight over
         if 0 <= frame < depth:
-            first = ((m // frames.count * channels + c) * depth + frame) * size
-            source = volumes[first : first + size]
-            for e in range(size):
-                to[e] = source[e]
+            source = np.uint64(((m // frames.count * channels + c) * depth + frame) * size)
+            for e in range(np.uint64(size)):
+                images[target + e] = volumes[source + e]
         else:
-            for e in range(size):
-                to[e] = 0
+            for e in range(np.uint64(size)):
+                images[target + e] = 0
 
 
 @streaming
@@ -62,18 +56,14 @@ def _scatter(images, channels, depth, size, frames, start, add, volumes, thread,
     for i in range(start_task, end_task):
         m, c, j = start + i // (channels * frames.taps), i // frames.taps % channels, i % frames.taps
         frame = frames.first + m % frames.count * frames.step + j * frames.reach
-        first = ((m // frames.count * channels + c) * depth + frame) * size
-        if size < SHORT_FRAME:
-            for e in range(size):
-                volumes[first + e] = images[i * size + e] + (volumes[first + e] if add else 0)
-            continue
-        source, to = images[i * size : (i + 1) * size], volumes[first : first + size]
+        source = np.uint64(i * size)
+        target = np.uint64(((m // frames.count * channels + c) * depth + frame) * size)
         if add:
-            for e in range(size):
-                to[e] += source[e]
+            for e in range(np.uint64(size)):
+                volumes[target + e] += images[source + e]
         else:
-            for e in range(size):
-                to[e] = source[e]
+            for e in range(np.uint64(size)):
+                volumes[target + e] = images[source + e]
 
 
 @streaming

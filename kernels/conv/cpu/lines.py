@@ -15,7 +15,6 @@ from typing import NamedTuple
 import numpy as np
 from llvmlite import ir
 from numba import njit
-from numba.core.cgutils import get_or_insert_function
 
 from ...cpu.emitter import Emitter
 from ...cpu.parallel import workspace
@@ -152,15 +151,3 @@ class LineEmitter(Emitter):
         if mask is None:
             return vector
         return self.builder.bitcast(self.builder.and_(self.builder.bitcast(vector, self.bits), mask), self.vector)
-
-    def load_first(self, address, count):
-        """A vector's first `count` elements, zeros after them; nothing else is read."""
-        numbers = ir.VectorType(ir.IntType(64), self.width)
-        wanted = self.builder.icmp_signed(
-            "<", ir.Constant(numbers, list(range(self.width))), self.splat(count, numbers)
-        )
-        pointer = self.builder.bitcast(address, self.vector.as_pointer())
-        kind = ir.FunctionType(self.vector, [pointer.type, ir.IntType(32), wanted.type, self.vector])
-        name = f"llvm.masked.load.v{self.width}{self.element_type.intrinsic_name}.p0"
-        function = get_or_insert_function(self.builder.module, kind, name)
-        return self.builder.call(function, [pointer, ir.Constant(ir.IntType(32), self.size), wanted, self.zeros])

@@ -51,7 +51,8 @@ def test_threads_share_strips_and_slices():
     """A large plane is several strips, few planes are several slices of the images; the threads' parts are whole."""
     options = {"padding": SAME, "groups": 2}
     with parallel.share_everything():
-        Problem((3, 2, 140, 66), (2, 1, 3, 3), options, {**SYMMETRIC, **options}, np.float32).check("depthwise")
+        problem = Problem((3, 2, 140, 66), (2, 1, 3, 3), options, {**SYMMETRIC, **options}, np.float32)
+        assert problem.check("depthwise") == ["fprop", "dgrad", "wgrad"]
 
 
 @pytest.mark.parametrize(("size", "options"), [

@@ -51,7 +51,8 @@ def test_threads_share_strips_and_blocks_of_filters(name, monkeypatch):
     for cached in (1 << 17, 0):
         monkeypatch.setattr("gpuconv.kernels.conv.cpu.implicit_gemm.launch.CACHED_WEIGHTS", cached)
         with parallel.share_everything():
-            Problem(x_shape, w_shape, options, {**SYMMETRIC, **options}, np.float32).check("implicit_gemm")
+            problem = Problem(x_shape, w_shape, options, {**SYMMETRIC, **options}, np.float32)
+            assert problem.check("implicit_gemm") == ["fprop", "dgrad"]
 
 
 def test_small_maps_are_laid_flat_where_rows_would_waste_lanes():

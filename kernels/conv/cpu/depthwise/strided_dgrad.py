@@ -10,9 +10,7 @@ from numba.core.cgutils import for_range_slice
 from numba.extending import intrinsic
 
 from ...phases import taps_of_phase
-from ..lines import LineEmitter
-from ..tile_epilogue import Activation
-from .tile import tap_weights, tile_signature
+from .tile import begin_tile, tile_signature
 
 PHASE_BLOCKS = (2, 3, 4)
 """Rows of each phase in a tile, whose sums fit the registers of AVX-512 (Xeon, 2026-11)."""
@@ -71,13 +69,9 @@ def scatter_rows(window, pads, block, accumulate):
         signature = tile_signature(lines, dy, margins, tables, w, pre_activation, dx, spare)
 
         def codegen(context, builder, sig, args):
-            top, left, w, w_start, w_step, start = args[5:11]
-            dx_start, p0, p1, height, width, spare = args[15:]
-            emit = LineEmitter(context, builder, sig.args, args, window.lanes)
-            emit.enter_plane(args[4])
-            taps = tap_weights(emit, emit.pointer(sig.args[7], w, w_start), window, w_step)
-            finish, start = Activation(emit, sig.args[11:15], args[11:15]), emit.splat(start)
-            spare = emit.pointer(sig.args[20], spare)
+            top, left = args[5:7]
+            dx_start, p0, p1, height, width, _ = args[15:]
+            emit, taps, start, finish, spare = begin_tile(context, builder, sig.args, args, window)
             count = builder.sdiv(builder.add(width, emit.constant(step - 1)), emit.constant(step))
             with for_range_slice(builder, p0, p1, emit.constant(block)) as (p, _):
                 lowest, highest = min(row_shifts), max(row_shifts) + block - 1

@@ -95,13 +95,9 @@ def correlate_rows(window, block, accumulate):
         signature = tile_signature(lines, x, margins, tables, w, pre_activation, y, spare)
 
         def codegen(context, builder, sig, args):
-            top, left, w, w_start, w_step, start = args[5:11]
-            y_start, p0, p1, p_count, q_count, spare = args[15:]
-            emit = LineEmitter(context, builder, sig.args, args, window.lanes)
-            emit.enter_plane(args[4])
-            taps = tap_weights(emit, emit.pointer(sig.args[7], w, w_start), window, w_step)
-            finish, start = Activation(emit, sig.args[11:15], args[11:15]), emit.splat(start)
-            spare = emit.pointer(sig.args[20], spare)
+            top, left = args[5:7]
+            y_start, p0, p1, p_count, q_count, _ = args[15:]
+            emit, taps, start, finish, spare = begin_tile(context, builder, sig.args, args, window)
             with for_range_slice(builder, p0, p1, emit.constant(block)) as (p, _):
                 first = builder.sub(builder.mul(p, emit.constant(window.stride_h)), top)
                 rows = emit.rows(first, (block - 1) * window.stride_h + window.rows)
@@ -154,12 +150,17 @@ def tile_signature(lines, x, margins, tables, w, pre_activation, y, spare):
     return types.void(*read, w, index, index, x.dtype, index, x.dtype, pre_activation, *written)
 
 
-def tap_weights(emit, w, window, step):
-    """[row][column]: a vector of copies of each tap, taps lying `step` elements from one to the next."""
-    return [
+def begin_tile(context, builder, kinds, values, window):
+    """(emitter in the plane, [row][column] taps, first sum, epilogue, spare line) of an intrinsic's arguments."""
+    emit = LineEmitter(context, builder, kinds, values, window.lanes)
+    emit.enter_plane(values[4])
+    w, step = emit.pointer(kinds[7], *values[7:9]), values[9]
+    taps = [
         [emit.broadcast(emit.at(w, r * window.columns + s, step)) for s in range(window.columns)]
         for r in range(window.rows)
     ]
+    finish = Activation(emit, kinds[11:15], values[11:15])
+    return emit, taps, emit.splat(values[10]), finish, emit.pointer(kinds[20], values[20])
 
 
 def is_edge(emit, column, left_over, window):
@@ -187,14 +188,9 @@ def tap_vectors(emit, address, window):
     # even and odd columns, for two taps
     for s in range(0, window.columns, 2):
         pair = emit.at(address, s)
-        if 2 * emit.width <= lanes_of(emit.size):
+        if 2 * emit.width * emit.size <= VECTOR_BYTES:
             halves = [emit.load(pair, 2 * emit.width)] * 2
         else:
             halves = emit.load(pair), emit.load(emit.at(pair, emit.width))
         for side in range(min(2, window.columns - s)):
             yield emit.shuffle(*halves, range(side, 2 * emit.width, 2))
-
-
-def lanes_of(size):
-    """Elements of a register, of so many bytes each."""
-    return VECTOR_BYTES // size

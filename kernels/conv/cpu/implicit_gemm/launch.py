@@ -7,10 +7,11 @@ from numba import njit
 
 from ....cpu import parallel
 from ....cpu.parallel import on_threads, share, workspace
-from ....cpu.plan import pack_tables, record, scratch_or_new
+from ....cpu.plan import pack_tables, record, scratch_or_new, table
 from ....cpu.registers import lanes
 from ..correlation import MIN_TASKS, SERIAL_PRODUCTS, CorrelationPlan
 from ..lines import INTEGER_BYTES, Lines, copy_margins, line_tables, lines_of
+from ..panels import pack_panels
 from .tile import TILES, Problem, Tile, multiply_in_place
 
 FLAT_MAX_OUTPUTS = 1024
@@ -59,7 +60,8 @@ def _plan(shape, read, written, sizes, pads, transposed, dtype):
         reach = (shape.s - 1) * dilations[1] if tile.stride_w == 1 else (shape.s - 1) // 2 * 2 + 2
         lines = lines_of(height, width, -left, end * tile.stride_w - left + reach)
         masks, g_rows, length, moves, mask_step = np.zeros(0, np.int32), written[0], written[1], dilations, 0
-    tables, bounds = pack_tables(*line_tables(lines, dtype), masks)
+    taps = np.arange(shape.r * shape.s)
+    tables, bounds = pack_tables(*line_tables(lines, dtype), masks, taps[::-1] if transposed else taps)
     blocks = -(-filters // tile.filters)
     panel = tile.filters * channels * shape.r * shape.s
     strips = max(1, min(g_rows, -(-MIN_TASKS // (shape.n * shape.groups))))
@@ -70,7 +72,7 @@ def _plan(shape, read, written, sizes, pads, transposed, dtype):
     )  # fmt: skip
     products = shape.n * shape.groups * filters * channels * shape.r * shape.s * written[0] * written[1]
     return CorrelationPlan(
-        _kernel(tile), [*g, *lines, bounds[2], transposed, blocks * panel > CACHED_WEIGHTS], tables, dtype,
+        _kernel(tile), [*g, *lines, *bounds[2:], transposed, blocks * panel > CACHED_WEIGHTS], tables, dtype,
         shape.groups * filters,
         tasks=max(shape.n * shape.groups * -(-g_rows // strip), shape.n * shape.groups * blocks),
         serial=parallel.is_serial(products < SERIAL_PRODUCTS),
@@ -152,32 +154,15 @@ def _kernel(tile):
         blocks = (g.filters + filters_at_once - 1) // filters_at_once
         packed_size = w.size // g.filters * blocks * filters_at_once
         packed = scratch_or_new(scratch, 0, packed_size, x)
-        on_threads(_pack, (g, w, sizes[REST + 1] != 0, filters_at_once, packed), threads)
+        taps, transposed = table(tables, sizes, REST + 1), sizes[REST + 3] != 0
+        packing = g.groups, g.channels, g.filters, taps, w, transposed, filters_at_once, packed
+        on_threads(pack_panels, packing, threads)
         some_biases = np.zeros(bias.size + filters_at_once, bias.dtype)
         some_biases[: bias.size] = bias
         arguments = (
-            g, lines, tables, sizes[REST], sizes[REST + 2] != 0, x, copy_margins(lines, x), packed, some_biases,
+            g, lines, tables, sizes[REST], sizes[REST + 4] != 0, x, copy_margins(lines, x), packed, some_biases,
             activation, slope, pre_activation, y,
         )  # fmt: skip
         on_threads(multiply_rows, arguments, threads)
 
     return run
-
-
-@njit(cache=True, nogil=True)
-def _pack(g, w, transposed, at_once, packed, thread, threads):
-    """packed[group, block, c, r, s, i] = w of filter block * at_once + i; zero past the last, rotated if transposed."""
-    blocks, taps = (g.filters + at_once - 1) // at_once, w.size // (g.groups * g.filters * g.channels)
-    first, last = share(g.groups * blocks, thread, threads)
-    for panel in range(first, last):
-        group, k0 = panel // blocks, panel % blocks * at_once
-        for c in range(g.channels):
-            for t in range(taps):
-                target = ((panel * g.channels + c) * taps + t) * at_once
-                for i in range(at_once):
-                    k, value = k0 + i, packed.dtype.type(0)
-                    if k < g.filters and transposed:
-                        value = w[((group * g.channels + c) * g.filters + k) * taps + taps - 1 - t]
-                    elif k < g.filters:
-                        value = w[((group * g.filters + k) * g.channels + c) * taps + t]
-                    packed[target + i] = value

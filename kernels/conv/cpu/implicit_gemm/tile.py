@@ -122,16 +122,8 @@ def multiply_in_place(shape):
                     emit.enter_plane(builder.add(plane, builder.mul(c, size)))
                     with for_range_slice(builder, emit.constant(0), g.rows, emit.constant(1)) as (r, _):
                         (line,) = emit.rows(builder.add(row, builder.mul(r, g.dilation_h)), 1)
-                        _add_row(
-                            emit,
-                            shape,
-                            g,
-                            emit.at(line, column),
-                            (c, r),
-                            w,
-                            sums,
-                            at_edge and emit.at(emit.ones, column),
-                        )
+                        masks = at_edge and emit.at(emit.ones, column)
+                        _add_row(emit, shape, g, emit.at(line, column), (c, r), w, sums, masks)
 
             def add_flat_products():
                 with for_range_slice(builder, emit.constant(0), g.channels, emit.constant(1)) as (c, _):
@@ -169,9 +161,11 @@ def _add_row(emit, shape, g, address, tap, w, sums, masks):
     for s in range(shape.columns):
         vectors = _vectors(emit, shape, g, address, s)
         if masks is not False:
-            ones = [emit.at(masks, emit.constant(s), g.mask_step)] if shape.flat else []
-            found = _whole(emit, shape, ones[0]) if shape.flat else _vectors(emit, shape, g, masks, s)
-            vectors = [emit.masked(vector, emit.mask(one)) for vector, one in zip(vectors, found, strict=True)]
+            if shape.flat:
+                ones = _whole(emit, shape, emit.at(masks, emit.constant(s), g.mask_step))
+            else:
+                ones = _vectors(emit, shape, g, masks, s)
+            vectors = [emit.masked(vector, emit.mask(one)) for vector, one in zip(vectors, ones, strict=True)]
         for i, totals in enumerate(sums):
             weight = emit.broadcast(emit.at(weights, s * shape.filters + i))
             for total, vector in zip(totals, vectors, strict=True):
