@@ -146,7 +146,7 @@ class Call:
         if self.kernels.name != "cpu":
             return array_module(a).ascontiguousarray(a, dtype=dtype)  # type: ignore[no-any-return]
         new = arrays.empty(a.shape, dtype, a)
-        new[...] = a
+        store(a, new)
         return new
 
     def takes(self, a: Array) -> bool:
