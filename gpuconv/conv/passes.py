@@ -12,6 +12,7 @@ from typing import Any
 
 from ..core.call import Call
 from ..core.device import Array
+from ..core.dtypes import is_half
 from ..core.options import one_of
 from ..core.plan import Plan, run_known
 from ..core.run import run
@@ -272,16 +273,16 @@ def activation_code(op: str, activation: str | None) -> int:
 
 def _launcher(
     call: Call, s: ConvShape | VolumeShape, operation: str, algorithm: str, activation: int = 0
-) -> Callable[..., None]:
-    """launch(*arrays, slope, result) of fprop or dgrad, launch(*arrays, result) of wgrad, for one shape."""
+) -> Callable[..., None] | None:
+    """launch(*arrays, slope, result) of fprop or dgrad, launch(*arrays, result) of wgrad; None: convert first."""
     kernels = call.kernels.conv
     require_algorithm(call, s if isinstance(s, ConvShape) else s.image, operation, algorithm)
+    if is_half(call.compute_dtype) and not kernels.takes_half(s, operation, algorithm):
+        return None
     if isinstance(s, ConvShape) and trimmed.trim(s) is None:
         launch = partial(getattr(kernels, operation), s)
-    elif isinstance(s, ConvShape):
-        launch = partial(getattr(trimmed, operation), kernels, s)
     else:
-        launch = partial(getattr(volumes, operation), kernels, s)
+        launch = partial(getattr(trimmed if isinstance(s, ConvShape) else volumes, operation), kernels, s)
     if operation == "wgrad":
         return lambda x, dy, dw: launch(x, dy, dw, algorithm=algorithm)
     return lambda x, w, b, slope, y: launch(x, w, b, activation, slope, y, algorithm=algorithm)

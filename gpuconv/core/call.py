@@ -129,7 +129,7 @@ class Call:
         self.dtype = self.compute_dtype = self.like.dtype
         self.device = self.like.device if is_cupy(self.like) else _no_gpu
         self._shapes = tuple([None if a is None else a.shape for a in self.arrays])
-        if is_half(self.dtype) and not (native and self.kernels.runtime.HALF):
+        if is_half(self.dtype) and not (native and self.dtype.name in self.kernels.runtime.HALF):
             self.compute_dtype = FLOAT32
 
     def convert(self) -> None:
@@ -197,12 +197,13 @@ class Call:
     def plan(self, build: Callable[..., P], *options: Any) -> P:
         """What follows from shapes, dtypes and options alone: made by `build(call, *options)` once, then looked up.
 
-        An error is raised anew each time, and options that cannot be compared safely (lists, arrays) are not kept.
+        An error is raised anew each time, and options that cannot be compared safely (lists, arrays) are not kept. A
+        plan without a launcher declines 16-bit arrays: they are converted then, and the plan is float32's.
         """
         find = build, self.compute_dtype, self._shapes, options
         known: P | None = find_plan(self.kernels.name, *find)
         if known is not None:
-            return known
+            return known if getattr(known, "launch", build) is not None else self._float32_plan(build, *options)
         made: Any = build(self, *options)
         if isinstance(made, Plan) and self.kernels.name == "cpu":
             shape, dtype, second = made.result_shape, self.compute_dtype, made.second_dtype
@@ -210,7 +211,14 @@ class Call:
             allocate = arrays.allocator(shape, dtype) if single else arrays.pair_allocator(shape, dtype, second)
             made = made._replace(allocate=allocate)
         keep_plan(self.kernels.name, *find, made)
+        if getattr(made, "launch", build) is None:
+            return self._float32_plan(build, *options)
         return cast(P, made)
+
+    def _float32_plan(self, build: Callable[..., P], *options: Any) -> P:
+        """The plan of 16-bit arrays that are converted after all."""
+        self.compute_dtype = FLOAT32
+        return self.plan(build, *options)
 
     def scalar(self, name: str, value: Any) -> Any:
         """A number given as an option, in the type that is computed in: float32 where kernels take 16-bit arrays."""

@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from . import device as devices
 from .device import Array
+from .dtypes import FLOAT32
 
 MAX_PLANS = 1 << 12
 """Plans kept for a target; a program of more problems than that starts again."""
@@ -23,8 +24,11 @@ class Plan(NamedTuple):
     """What follows from the shapes, dtypes and options of a call, with the shape of its result or results."""
 
     result_shape: tuple[int, ...]
-    launch: Callable[..., None]
-    """launch(*arrays, *scalars, result); indices come before the result, two results as a pair."""
+    launch: Any
+    """launch(*arrays, *scalars, result); indices come before the result, two results as a pair.
+
+    None where kernels take 16-bit arrays as they are, but not of this problem.
+    """
     allocate: Callable[[], Any] | None = None
     """Memory for the result, or for both, of plain NumPy arrays; `Call.plan` sets it."""
     index_dtype: Any = None
@@ -109,10 +113,12 @@ def run_known(
         return None
     if plan is None or target is None or target.name != "cpu" or (tuple in kinds and not _are_plain(options)):
         return None
+    if plan.launch is None:
+        return None
     if scalars:
         if dtype is None or any([type(scalar) is not float for scalar in scalars]):
             return None
-        extra = *extra, *map(dtype.type, scalars)
+        extra = *extra, *map((dtype if dtype.itemsize > 2 else FLOAT32).type, scalars)
     result: Array = plan.allocate()
     plan.launch(*operands, *extra, result)
     return result

@@ -5,8 +5,12 @@ Rounding is to nearest even in every kernel, denormals and overflow included; a 
 
 import numpy as np
 from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
+from .emitter import Emitter
 from .parallel import SERIAL_ELEMENTS, part, streaming
+from .simd_rows import along_row
 
 SIGN, QUIET_NAN, INFINITY = np.uint32(0x8000), np.uint32(0x7FC0), np.uint32(0x7F800000)
 MAGNITUDE, HALF, SIXTEEN, ONE = np.uint32(0x7FFFFFFF), np.uint32(0x7FFF), np.uint32(16), np.uint32(1)
@@ -65,3 +69,46 @@ def _like(kind, element):
 
 def _constant(kind, number):
     return ir.Constant(kind, [number] * kind.count if isinstance(kind, ir.VectorType) else number)
+
+
+@intrinsic
+def element(typingctx, a, i):
+    """a[i], widened where a is bfloat16; the index is not checked."""
+
+    def codegen(context, builder, sig, args):
+        value = builder.load(Emitter(context, builder, a.dtype).pointer(a, *args))
+        return value if isinstance(a.dtype, types.Float) else emit_widened(builder, value)
+
+    return (a.dtype if isinstance(a.dtype, types.Float) else types.float32)(a, types.uint64), codegen
+
+
+@intrinsic
+def set_element(typingctx, a, i, value):
+    """a[i] = value, rounded where a is bfloat16; the index is not checked."""
+
+    def codegen(context, builder, sig, args):
+        array, i, value = args
+        stored = value if isinstance(a.dtype, types.Float) else emit_rounded(builder, value)
+        builder.store(stored, Emitter(context, builder, a.dtype).pointer(a, array, i))
+        return context.get_dummy_value()
+
+    return types.void(a, types.uint64, a.dtype if isinstance(a.dtype, types.Float) else types.float32), codegen
+
+
+@intrinsic
+def store_row(typingctx, target, start, source, first, count):
+    """target[start + j] = source[first + j] for j < count, rounded where target is bfloat16 and source float32."""
+    index = types.intp
+
+    def codegen(context, builder, sig, args):
+        narrow, emit = Emitter(context, builder, target.dtype), Emitter(context, builder, source.dtype)
+        to, row = narrow.pointer(target, *args[:2]), emit.pointer(source, *args[2:4])
+
+        def value(emit, j):
+            vector = emit.load(emit.at(row, j))
+            return vector if source.dtype == target.dtype else emit_rounded(builder, vector)
+
+        along_row(emit, args[4], value, lambda emit, j, vector: narrow.store(vector, narrow.at(to, j)))
+        return context.get_dummy_value()
+
+    return types.void(target, index, source, index, index), codegen

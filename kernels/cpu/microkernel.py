@@ -13,51 +13,61 @@ from .emitter import Emitter
 from .registers import DOT_COLUMNS, DOT_ROWS, MR, NV
 
 
-@intrinsic
-def multiply_tile(typingctx, a, a_start, b, b_start, starts, tile, offsets, steps, c, c_start, c_stride, accumulate):
-    """C[i, j] (+)= sum_l A[l, i] B[l, j] for i < MR, j < NR = NV vectors.
+def tile_intrinsic(emitter):
+    """The intrinsic multiply_tile, whose vectors and products are those of an Emitter."""
 
-    Parameters
-    ----------
-    a : array, with A[l, i] = a[a_start + l * MR + i]
-    b : array, with vector v of B[l] = b[b_start + starts[tile * NV + v] + offsets[l] :]
-    starts, offsets : int32 arrays
-        Offset of each vector of the columns, and of each step from it.
-    tile : int
-        Number of the tile: its vectors are tile * NV to tile * NV + NV - 1 of starts.
-    steps : int
-        Length of the reduction, at least 1.
-    c : array, with C[i, j] = c[c_start + i * c_stride + j]
-    accumulate : bool
-        Add to C; else it is only written.
-    """
-    index = types.intp
-    signature = types.void(a, index, b, index, starts, index, offsets, index, c, index, index, types.boolean)
+    @intrinsic
+    def multiply_tile(
+        typingctx, a, a_start, b, b_start, starts, tile, offsets, steps, c, c_start, c_stride, accumulate
+    ):
+        """C[i, j] (+)= sum_l A[l, i] B[l, j] for i < MR, j < NR = NV vectors.
 
-    def codegen(context, builder, sig, args):
-        # addresses of A, C, the tables and the tile's NV vectors of B
-        a, a_start, b, b_start, starts, tile, offsets, steps, c, c_start, c_stride, accumulate = args
-        emit = Emitter(context, builder, sig.args[0].dtype)
-        a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[2], b, b_start)
-        starts, offsets = emit.pointer(sig.args[4], starts), emit.pointer(sig.args[6], offsets)
-        c = emit.pointer(sig.args[8], c, c_start)
-        first = builder.mul(tile, emit.constant(NV))
-        vectors = [emit.at(b, emit.table_entry(starts, builder.add(first, emit.constant(v)))) for v in range(NV)]
+        Parameters
+        ----------
+        a : array, with A[l, i] = a[a_start + l * MR + i]
+        b : array, with vector v of B[l] = b[b_start + starts[tile * NV + v] + offsets[l] :]
+        starts, offsets : int32 arrays
+            Offset of each vector of the columns, and of each step from it.
+        tile : int
+            Number of the tile: its vectors are tile * NV to tile * NV + NV - 1 of starts.
+        steps : int
+            Length of the reduction, at least 1.
+        c : array, with C[i, j] = c[c_start + i * c_stride + j]
+        accumulate : bool
+            Add to C; else it is only written.
+        """
+        index = types.intp
+        signature = types.void(a, index, b, index, starts, index, offsets, index, c, index, index, types.boolean)
 
-        # a step: NV vectors of B, MR broadcast elements of A
-        def products(step):
-            offset = emit.table_entry(offsets, step)
-            row = [emit.load(emit.at(vector, offset)) for vector in vectors]
-            column = emit.at(a, MR, step)
-            for i in range(MR):
-                a_element = emit.broadcast(emit.at(column, i))
-                for j in range(NV):
-                    yield i, j, a_element, row[j]
+        def codegen(context, builder, sig, args):
+            # addresses of A, C, the tables and the tile's NV vectors of B
+            a, a_start, b, b_start, starts, tile, offsets, steps, c, c_start, c_stride, accumulate = args
+            emit = emitter(context, builder, sig.args[0].dtype)
+            a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[2], b, b_start)
+            starts, offsets = emit.pointer(sig.args[4], starts), emit.pointer(sig.args[6], offsets)
+            c = emit.pointer(sig.args[8], c, c_start)
+            first = builder.mul(tile, emit.constant(NV))
+            vectors = [emit.at(b, emit.table_entry(starts, builder.add(first, emit.constant(v)))) for v in range(NV)]
 
-        emit.store_tile(emit.accumulate(steps, MR, NV, products), c, c_stride, accumulate)
-        return context.get_dummy_value()
+            # a step: NV vectors of B, MR broadcast elements of A
+            def products(step):
+                offset = emit.table_entry(offsets, step)
+                row = [emit.load(emit.at(vector, offset)) for vector in vectors]
+                column = emit.at(a, MR, step)
+                for i in range(MR):
+                    a_element = emit.broadcast(emit.at(column, i))
+                    for j in range(NV):
+                        yield i, j, a_element, row[j]
 
-    return signature, codegen
+            emit.store_tile(emit.accumulate(steps, MR, NV, products), c, c_stride, accumulate)
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return multiply_tile
+
+
+multiply_tile = tile_intrinsic(Emitter)
 
 
 def _packed_products(emit, a, a_stride, b):

@@ -1,11 +1,14 @@
 """Vector registers of the host: their length and number, and the register tiles that fit them."""
 
+from functools import lru_cache
+
 import llvmlite.binding as llvm
 import numpy as np
 from numba.core import config
 
 
-def _features():
+@lru_cache(maxsize=1)
+def features():
     """Names of the host's vector extensions, as Numba compiles for them."""
     if config.CPU_FEATURES is not None:
         return {name[1:] for name in config.CPU_FEATURES.split(",") if name.startswith("+")}
@@ -29,7 +32,7 @@ def _blocking(features, machine):
     return 16, 6, 2
 
 
-VECTOR_BYTES, MR, NV = _blocking(_features(), llvm.get_default_triple())
+VECTOR_BYTES, MR, NV = _blocking(features(), llvm.get_default_triple())
 """Bytes of a vector; rows and vectors of the micro-kernel's register tile."""
 DOT_ROWS, DOT_COLUMNS = (4, 3) if MR == 6 else (4, 6)
 """Rows and columns of the register tile of inner products: 16 or 32 registers."""

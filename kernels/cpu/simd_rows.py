@@ -27,7 +27,7 @@ def copy_row(typingctx, target, start, source, first, count):
     def codegen(context, builder, sig, args):
         emit = Emitter(context, builder, sig.args[0].dtype)
         target, source = emit.pointer(sig.args[0], *args[:2]), emit.pointer(sig.args[2], *args[2:4])
-        _along(
+        along_row(
             emit,
             args[4],
             lambda emit, j: emit.load(emit.at(source, j)),
@@ -63,7 +63,7 @@ def add_row(typingctx, target, start, source, first, count):
     def codegen(context, builder, sig, args):
         emit = Emitter(context, builder, sig.args[0].dtype)
         target, source = emit.pointer(sig.args[0], *args[:2]), emit.pointer(sig.args[2], *args[2:4])
-        _along(
+        along_row(
             emit,
             args[4],
             lambda emit, j: builder.fadd(emit.load(emit.at(target, j)), emit.load(emit.at(source, j))),
@@ -116,7 +116,7 @@ def sum_rows(typingctx, target, start, source, first, depth_stride, depths, row_
             for n in numbers:
                 switch.add_case(emit.constant(n), block)
             builder.position_at_end(block)
-            _along(emit, count, value, store)
+            along_row(emit, count, value, store)
             builder.branch(done)
         builder.position_at_end(done)
         return context.get_dummy_value()
@@ -132,7 +132,7 @@ def clear_row(typingctx, target, start, count):
     def codegen(context, builder, sig, args):
         emit = Emitter(context, builder, sig.args[0].dtype)
         target = emit.pointer(sig.args[0], *args[:2])
-        _along(
+        along_row(
             emit,
             args[2],
             lambda emit, j: emit.zeros,
@@ -174,7 +174,7 @@ def zip_rows(typingctx, target, start, even, even_first, odd, odd_first, count):
             for half in (0, width):
                 emit.store(emit.shuffle(*values, order[half : half + width]), emit.at(pair, half))
 
-        _along(emit, args[6], lambda emit, j: [emit.load(emit.at(side, j)) for side in sides], store)
+        along_row(emit, args[6], lambda emit, j: [emit.load(emit.at(side, j)) for side in sides], store)
         return context.get_dummy_value()
 
     return types.void(target, index, even, index, odd, index, index), codegen
@@ -198,13 +198,13 @@ def unzip_row(typingctx, even, even_start, odd, odd_start, source, first, count)
             for offset, side in enumerate(sides):
                 emit.store(emit.shuffle(*halves, range(offset, 2 * emit.width, 2)), emit.at(side, j))
 
-        _along(emit, args[6], halves, store)
+        along_row(emit, args[6], halves, store)
         return context.get_dummy_value()
 
     return types.void(even, index, odd, index, source, index, index), codegen
 
 
-def _along(emit, count, value, store):
+def along_row(emit, count, value, store):
     """Emit store(emit, j, value(emit, j)) for vectors that cover count elements, the last one ending with them.
 
     Too few for a vector are moved in vectors half as long, from four elements on one by one. The last vector's value is
@@ -223,7 +223,7 @@ def _along(emit, count, value, store):
                 store(emit, j, value(emit, j))
             store(emit, last, at_last)
         with few:
-            _along(emit.of_width(emit.width // 2 if emit.width > 4 else 1), count, value, store)
+            along_row(emit.of_width(emit.width // 2 if emit.width > 4 else 1), count, value, store)
 
 
 @njit(inline="always")

@@ -3,7 +3,7 @@
 from . import cache, launch  # the cache before any kernel is decorated
 
 INDEX_BITS = 32
-HALF = True
-"""Whether convolutions take 16-bit arrays as they are."""
+HALF = "float16", "bfloat16"
+"""16-bit types that convolutions take as they are."""
 
 __all__ = ["HALF", "INDEX_BITS", "cache", "launch"]

@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from ...core.memory import POOLED_MAX_BYTES
+from ...cpu import pair_tiles
 from ...cpu.registers import lanes, tile_columns
 from ..phases import dgrad_phases
 from . import winograd_taps
@@ -38,6 +39,11 @@ DEPTHWISE_MAX_FILTERS = 4  # of a group: a register tile of direct convolution h
 FIRST_LAYER_PAIRS = 100  # (channel, tap) pairs, up to which it beats Winograd's algorithm and filters as lanes
 IMPLICIT_MAX_PAIRS = 300  # of a group
 IMPLICIT_MAX_FILTERS = 12  # of a group, of which direct convolution leaves half of a register tile empty
+
+# products of bfloat16 pairs
+PAIR_MIN_CHANNELS = {"amx": 3, "dot": 16}  # of a group (Xeon with AMX, 2026-11)
+PAIR_MIN_FILTERS = 8
+DOTS_COST = 0.5  # of vdpbf16ps, in multiply-adds of float32 (Zen 5, 2026-11)
 
 # col2im: cycles for a vector, where a multiply-add takes half of one (Zen 3, 2026-11)
 COL2IM_MAX_MAP = 4096  # elements: a channel's sums and a panel's rows then stay in the second-level cache
@@ -147,6 +153,17 @@ _PROFITABLE = {
     "implicit_gemm": _implicit_gemm,
     "winograd": _winograd,
 }
+
+
+def pairs_are_profitable(shape, operation):
+    """Whether products of bfloat16 pairs beat float32's algorithms and converting for them: channels fill steps."""
+    filters, pairs = _group(shape, operation)
+    channels, name = pairs // (shape.r * shape.s), pair_tiles.quickest()
+    if channels < PAIR_MIN_CHANNELS[name] or filters < PAIR_MIN_FILTERS or not _repays_a_kernel(shape):
+        return False
+    if name == "amx" or not _winograd(shape, operation, np.float32):
+        return True
+    return DOTS_COST * direct_cost(shape) < cost(shape, operation)
 
 
 def fills_lanes(shape, filters, width):

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from ...core.scalar import IDENTITY, activate, activate_grad
-from ...cpu.simd_rows import copy_row
+from ...cpu.bfloat16 import element, set_element, store_row
 
 
 @njit(cache=True, nogil=True)
@@ -18,7 +18,8 @@ def epilogue(
 
         first + i * filter_stride + m * image_stride + (p - p0) * pitch.
 
-    All rows in one call, here and below: a call counts a reference to each array, which threads would fight over.
+    y and pre_activation may be bfloat16; sums and bias are not. All rows in one call, here and below: a call counts a
+    reference to each array, which threads would fight over.
     """
     rows, row_stride = p1 - p0, lattice.row_step * lattice.width
     corner = (lattice.row0 + p0 * lattice.row_step) * lattice.width + lattice.col0
@@ -35,10 +36,10 @@ def epilogue(
             if lattice.col_step != 1:
                 _store_strided(lattice, sums, source, pitch, rows, y, target)
             elif pitch == lattice.width and lattice.row_step == 1:
-                copy_row(y, target, sums, source, rows * pitch)
+                store_row(y, target, sums, source, rows * pitch)
             else:
                 for p in range(rows):
-                    copy_row(y, target + p * row_stride, sums, source + p * pitch, lattice.q)
+                    store_row(y, target + p * row_stride, sums, source + p * pitch, lattice.q)
 
 
 @njit(cache=True, nogil=True)
@@ -56,7 +57,8 @@ def _scale(lattice, sums, first, pitch, rows, pre_activation, target, activation
     for p in range(rows):
         source, x = np.uint64(first + p * pitch), np.uint64(target + p * lattice.row_step * lattice.width)
         for j in range(np.uint64(lattice.q)):
-            sums[source + j] = activate_grad(sums[source + j], pre_activation[x + j * step], activation, slope)
+            before = element(pre_activation, x + j * step)
+            sums[source + j] = activate_grad(sums[source + j], before, activation, slope)
 
 
 @njit(cache=True, nogil=True)
@@ -66,4 +68,4 @@ def _store_strided(lattice, sums, first, pitch, rows, y, target):
     for p in range(rows):
         source, row = np.uint64(first + p * pitch), np.uint64(target + p * lattice.row_step * lattice.width)
         for j in range(np.uint64(lattice.q)):
-            y[row + j * step] = sums[source + j]
+            set_element(y, row + j * step, sums[source + j])

@@ -75,7 +75,7 @@ class OffsetTables(NamedTuple):
     """(vectors + spare,): where each vector of the outputs starts."""
 
 
-def tile(correlation, panel_pairs, lanes, *, serial, filters=None):
+def tile(correlation, panel_pairs, lanes, *, serial, filters=None, multiple=1):
     """Cut a correlation into tasks.
 
     Parameters
@@ -89,6 +89,8 @@ def tile(correlation, panel_pairs, lanes, *, serial, filters=None):
         Whether one thread computes all tasks, so that a few will do.
     filters : int, optional
         Of a group, that tasks are sized for; default: the correlation's.
+    multiple : int
+        Of channels that are multiplied at once; the correlation has a multiple of it in each group.
 
     Returns
     -------
@@ -97,11 +99,13 @@ def tile(correlation, panel_pairs, lanes, *, serial, filters=None):
     c = correlation
     filters = c.lattice.k // c.groups if filters is None else filters
     size, min_tasks = (c.lattice.p, c.lattice.q), 1 if serial else MIN_TASKS
-    return _tile(c.x_shape, filters, c.taps, c.field, c.stride, c.groups, size, panel_pairs, lanes, min_tasks)
+    return _tile(
+        c.x_shape, filters, c.taps, c.field, c.stride, c.groups, size, panel_pairs, lanes, min_tasks, multiple
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=1024)
-def _tile(x_shape, filters, taps, field, stride, groups, size, panel_pairs, lanes, min_tasks):
+def _tile(x_shape, filters, taps, field, stride, groups, size, panel_pairs, lanes, min_tasks, multiple):
     """What `tile` returns."""
     # what the taps reach
     (stride_h, stride_w), (p, q) = stride, size
@@ -122,7 +126,7 @@ def _tile(x_shape, filters, taps, field, stride, groups, size, panel_pairs, lane
     height = rows + reach_h // stride_h
     plane = phases_h * phases_w * height * width
     most = max(1, min(channels, panel_pairs // len(taps), TASK_PLANE_ELEMENTS // (batch * plane)))
-    step = -(-channels // -(-channels // most))
+    step = -(-channels // -(-channels // most) // multiple) * multiple
 
     # vectors: row by row, or along the rows laid end to end
     by_row, flat = rows * -(-q // lanes), -(-((rows - 1) * width + q) // lanes)
@@ -180,17 +184,24 @@ def task_vectors(g, images, rows):
     return images * g.run if rows == g.rows else ((rows - 1) * g.pitch + g.q + g.lanes - 1) // g.lanes
 
 
+@njit(inline="always")
+def is_end_to_end(g, p1):
+    """Whether planes of rows up to p1 are stretches of their channels: one tap, no stride, no padding."""
+    same = g.stride_h == 1 and g.stride_w == 1 and g.height == g.rows and g.width == g.w
+    return same and g.top == 0 and g.left == 0 and p1 <= g.h
+
+
 @njit(cache=True, nogil=True)
 def fill_planes(g, x, n, images, c0, c1, p0, p1, planes):
     """The equation at the head of this file, for channels c0 to c1 of some images; x is flat."""
     size = g.phases_h * g.phases_w * g.height * g.width
     for m in range(images):
         for c in range(c0, c1):
-            _fill_channel(g, x, ((n + m) * g.c + c) * g.h * g.w, p0, p1, planes, (m * g.step + c - c0) * size)
+            fill_channel(g, x, ((n + m) * g.c + c) * g.h * g.w, p0, p1, planes, (m * g.step + c - c0) * size)
 
 
 @njit(cache=True, nogil=True)
-def _fill_channel(g, x, channel, p0, p1, planes, first):
+def fill_channel(g, x, channel, p0, p1, planes, first):
     """The planes of one channel, a line of input at a time: all its column phases at once."""
     # columns j0 to j1 of a line are inside x
     length = g.width if g.phases_w == 1 else g.stride_w * g.width
@@ -199,8 +210,7 @@ def _fill_channel(g, x, channel, p0, p1, planes, first):
     line = planes.size - length
 
     # one tap, no padding: all rows end to end
-    end_to_end = g.stride_h == 1 and g.stride_w == 1 and g.height == g.rows and g.width == g.w
-    if end_to_end and g.top == 0 and g.left == 0 and p1 <= g.h:
+    if is_end_to_end(g, p1):
         copy_row(planes, first, x, channel + p0 * g.w, (p1 - p0) * g.w)
         prefetch_row(x, channel + g.h * g.w + p0 * g.w, (p1 - p0) * g.w)
         return

@@ -3,10 +3,12 @@
 from functools import lru_cache
 
 from ...core.scalar import IDENTITY
+from ...cpu import pair_tiles
 from ...cpu.plan import cached
 from ...cpu.reduce import sum_columns
 from ..automatic import AUTOMATIC, INEXACT
 from . import (
+    bfloat16,
     col2im,
     cost_model,
     depthwise,
@@ -51,6 +53,9 @@ PLANS = {
     },
 }
 """plan(shape, dtype) of each pass by each algorithm that computes it."""
+
+PAIR_PLANS = {"fprop": bfloat16.fprop_plan, "dgrad": bfloat16.dgrad_plan}
+"""plan(shape, name of a tile) of each pass of bfloat16 arrays."""
 
 
 @lru_cache(maxsize=4096)
@@ -122,8 +127,20 @@ def plan(shape, operation, dtype, algorithm):
     """
     if reason := unsupported(algorithm, shape, operation, dtype):
         raise ValueError(reason)
+    if dtype.itemsize == 2:
+        return PAIR_PLANS[operation](shape, pair_tiles.quickest())
     name = select(shape, operation, dtype, algorithm == "exact") if algorithm in AUTOMATIC else algorithm
     return PLANS[operation][name](shape, dtype)
+
+
+def takes_half(shape, operation, algorithm):
+    """Whether a pass of bfloat16 arrays is computed without converting them.
+
+    By products of pairs, where they are quicker than converting and any algorithm of float32; "direct" is always.
+    """
+    if operation not in PAIR_PLANS:
+        return False
+    return algorithm == "direct" or (algorithm in AUTOMATIC and cost_model.pairs_are_profitable(shape, operation))
 
 
 def fprop(shape, x, w, b, activation, slope, y, algorithm):

@@ -102,6 +102,11 @@ def algorithms(shape, operation, like):
     return tuple(name for name in ALGORITHMS if unsupported(name, shape, operation, like.dtype, like=like) is None)
 
 
+def takes_half(shape, operation, algorithm):
+    """Whether a pass of 16-bit arrays is computed without converting them."""
+    return True
+
+
 def fprop(shape, x, w, b, activation, slope, y, algorithm):
     """y[n,k,p,q] = f(sum_{c,r,s} w[k,c,r,s] x[n,c,p st + r d - pad,...] + b[k]): the forward pass."""
     _launch(FPROP, algorithm, shape, x, w, b, activation, slope, y)

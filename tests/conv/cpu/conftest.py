@@ -9,8 +9,15 @@ from gpuconv.kernels.cpu import parallel
 
 @pytest.fixture(autouse=True)
 def poisoned_workspaces():
-    """Fill the memory that launches hand to kernels with NaN: one that reads what it has not written is found."""
-    with memory.provided_by(lambda shape, dtype: np.full(shape, np.nan, dtype)):
+    """Fill the memory that launches hand to kernels with NaN: one that reads what it has not written is found.
+
+    Pairs of bfloat16 are integers to a launch; all bits set are two NaN.
+    """
+
+    def poisoned(shape, dtype):
+        return np.full(shape, np.nan if np.dtype(dtype).kind in "fV" else np.iinfo(dtype).max, dtype)
+
+    with memory.provided_by(poisoned):
         yield
 
 

@@ -1,0 +1,70 @@
+"""Padded planes and panels of channel pairs: channels 2c and 2c + 1 of a group are the halves of a 32-bit element.
+
+So the tiling, the offset tables and the copies of padded_planes.py serve as they are. A group has a multiple of some
+number of pairs, the last of them zeros.
+"""
+
+from numba import njit
+
+from ....cpu.parallel import share
+from ....cpu.simd_rows import clear_row, copy_row, zip_rows
+from ..padded_planes import fill_channel, is_end_to_end
+
+
+@njit(cache=True, nogil=True)
+def fill_pair_planes(g, channels, x, n, images, group, c0, c1, p0, p1, line, zeros, planes):
+    """padded_planes.fill_planes for pairs c0 to c1 of a group of so many channels; x is bfloat16, flat.
+
+    `line` takes the pairs of the rows that a plane is filled from; `zeros` are those rows of a missing channel.
+    """
+    size, halves = g.phases_h * g.phases_w * g.height * g.width, line.view(x.dtype)
+    plane_halves, area = planes.view(x.dtype), g.h * g.w
+    # rows of x that the task reads
+    first = max(0, min(g.h, p0 * g.stride_h + g.top))
+    last = (p1 - 1 + g.height - g.rows) * g.stride_h + g.top + g.phases_h
+    count = (max(first, min(g.h, last)) - first) * g.w
+    direct = is_end_to_end(g, p1)
+    for m in range(images):
+        for c in range(c0, c1):
+            target, even = (m * g.step + c - c0) * size, 2 * c
+            source = (((n + m) * g.groups + group) * channels + even) * area + first * g.w
+            if even >= channels:
+                clear_row(planes, target, size)
+                continue
+            odd, odd_source = (x, source + area) if even + 1 < channels else (zeros, 0)
+            if direct:
+                zip_rows(plane_halves, 2 * target, x, source, odd, odd_source, count)
+            else:
+                zip_rows(halves, 0, x, source, odd, odd_source, count)
+                fill_channel(g, line, -first * g.w, p0, p1, planes, target)
+
+
+@njit(cache=True, nogil=True)
+def pack_pair_panels(
+    groups, channels, filters, taps, w, transposed, rows, pairs, steps, panels, thread, threads
+):  # fmt: skip
+    """panels[group, block, step, t, i, p] = w of channels 2c and 2c + 1, c = step * pairs + p; one thread's panels.
+
+    Of filter block * rows + i and tap taps[t]. Zeros past a group's last filter and channel. w is bfloat16, flat;
+    transposed as in panels.pack_panels.
+    """
+    blocks, field, length = (filters + rows - 1) // rows, w.size // (groups * filters * channels), 2 * pairs
+    halves = panels.view(w.dtype)
+    first, last = share(groups * blocks, thread, threads)
+    size = steps * taps.size * rows * length
+    k_stride, c_stride = (field, filters * field) if transposed else (channels * field, field)
+    for panel in range(first, last):
+        group, k0 = panel // blocks, panel % blocks * rows
+        clear_row(halves, panel * size, size)
+        for i in range(min(rows, filters - k0)):
+            source = group * filters * channels * field + (k0 + i) * k_stride
+            for step in range(steps):
+                c0 = step * length
+                valid = min(length, channels - c0)
+                for t in range(taps.size):
+                    target = panel * size + ((step * taps.size + t) * rows + i) * length
+                    if c_stride == 1:
+                        copy_row(halves, target, w, source + c0, valid)
+                    else:
+                        for c in range(valid):
+                            halves[target + c] = w[source + (c0 + c) * c_stride + taps[t]]
