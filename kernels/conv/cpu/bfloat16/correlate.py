@@ -86,7 +86,7 @@ def _plan(correlations, complete, filters, name):
 @lru_cache(maxsize=2)
 def _kernel(name):
     """The kernel of a tile, called as CorrelationPlan says."""
-    rows, _, begin, end, multiply = pair_tiles.tile(name)
+    rows, _, begin, end, multiply, _ = pair_tiles.tile(name)
 
     @njit(cache=True, nogil=True)
     def correlate_pairs(
