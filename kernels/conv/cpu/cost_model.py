@@ -42,7 +42,7 @@ IMPLICIT_MAX_FILTERS = 12  # of a group, of which direct convolution leaves half
 
 # products of bfloat16 pairs
 PAIR_MIN_CHANNELS = {"amx": 3, "dot": 16}  # of a group (Xeon with AMX, 2026-11)
-PAIR_MIN_FILTERS = 8
+PAIR_MIN_ROWS = 8  # of a tile: filters, and of a weight gradient channels
 DOTS_COST = 0.5  # of vdpbf16ps, in multiply-adds of float32 (Zen 5, 2026-11)
 
 # col2im: cycles for a vector, where a multiply-add takes half of one (Zen 3, 2026-11)
@@ -159,7 +159,8 @@ def pairs_are_profitable(shape, operation):
     """Whether products of bfloat16 pairs beat float32's algorithms and converting for them: channels fill steps."""
     filters, pairs = _group(shape, operation)
     channels, name = pairs // (shape.r * shape.s), pair_tiles.quickest()
-    if channels < PAIR_MIN_CHANNELS[name] or filters < PAIR_MIN_FILTERS or not _repays_a_kernel(shape):
+    rows = min(channels, filters) if operation == "wgrad" else filters
+    if channels < PAIR_MIN_CHANNELS[name] or rows < PAIR_MIN_ROWS or not _repays_a_kernel(shape):
         return False
     if name == "amx" or not _winograd(shape, operation, np.float32):
         return True

@@ -54,7 +54,7 @@ PLANS = {
 }
 """plan(shape, dtype) of each pass by each algorithm that computes it."""
 
-PAIR_PLANS = {"fprop": bfloat16.fprop_plan, "dgrad": bfloat16.dgrad_plan}
+PAIR_PLANS = {"fprop": bfloat16.fprop_plan, "dgrad": bfloat16.dgrad_plan, "wgrad": bfloat16.wgrad_plan}
 """plan(shape, name of a tile) of each pass of bfloat16 arrays."""
 
 
@@ -138,8 +138,6 @@ def takes_half(shape, operation, algorithm):
 
     By products of pairs, where they are quicker than converting and any algorithm of float32; "direct" is always.
     """
-    if operation not in PAIR_PLANS:
-        return False
     return algorithm == "direct" or (algorithm in AUTOMATIC and cost_model.pairs_are_profitable(shape, operation))
 
 

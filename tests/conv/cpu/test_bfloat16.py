@@ -58,6 +58,8 @@ def test_passes_agree_with_the_oracle(problem, tile):
     shape = conv_shape("conv2d", x_shape, w_shape, **options)
     x, w, b = _numbers(*x_shape, seed=0), _numbers(*w_shape, seed=1), _numbers(w_shape[0], seed=2)
     dy = _numbers(*shape.y_shape, seed=3)
+    dw = _poisoned(w_shape)
+    pairs.wgrad_plan(shape, tile).launch(x, dy, dw)
     dx, plan = _poisoned(x_shape), pairs.dgrad_plan(shape, tile)
     plan.launch(dy, w, plan.no_bias, 0, SLOPE, plan.no_pre_activation, dx)
     spelt = reference_options(options)
@@ -66,6 +68,7 @@ def test_passes_agree_with_the_oracle(problem, tile):
     agree(y, reference.conv2d, (x, w, b), spelt, np.prod(w_shape[1:]))
     terms = w_shape[0] // options.get("groups", 1) * np.prod(w_shape[2:])
     agree(dx, reference.conv2d_input_grad, (dy, w, x_shape), spelt, terms)
+    agree(dw, reference.conv2d_weight_grad, (x, dy, w_shape), spelt, dy[:, 0].size)
 
 
 def reference_options(options):
