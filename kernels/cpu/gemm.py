@@ -2,7 +2,8 @@
 
 A box of A, some rows and some steps, is packed into panels of MR rows by all threads; each thread then packs a tile of
 B's columns, a first-level cache's part of its rows at a time, and multiplies it with every panel. Of many rows and few
-columns each thread takes some of the boxes. Boxes bound the memory and leave the order of each sum as it is.
+columns each thread takes some of the boxes. Boxes bound the memory. A long sum is one of partial sums, added in
+float64: one by one its terms would lose digits.
 """
 
 from typing import NamedTuple
@@ -25,6 +26,7 @@ GEMM_SERIAL_PRODUCTS = 1 << 19  # multiplications: fewer take less than two thre
 
 BOX_ELEMENTS = 1 << 22  # of A that are packed at once by all threads
 BOX_ROWS = 1024
+PARTIAL_STEPS = 4 * STEP_ROWS  # products of a partial sum
 THREAD_BOX = 256, 4 * STEP_ROWS  # rows and steps of A that a thread packs for itself: a second-level cache's part
 
 
@@ -113,7 +115,7 @@ def _run_gemm(sizes, tables, scratch, a, b, bias, c, threads):
     if g.is_tall:
         on_threads(_multiply_rows, (g, a, b, bias, c), threads)
         return
-    panels = scratch_or_new(scratch, 0, (g.box_rows + MR - 1) // MR * g.box_steps * MR, c)
+    panels = scratch_or_new(scratch, 0, _panel_rows(g) * g.box_steps, c)
     for row in range(0, g.rows, g.box_rows):
         for step in range(0, g.length, g.box_steps):
             on_threads(_pack_rows, (g, row, step, a, panels), threads)
@@ -122,13 +124,28 @@ def _run_gemm(sizes, tables, scratch, a, b, bias, c, threads):
 
 @njit(cache=True, nogil=True)
 def _multiply_rows(g, a, b, bias, c, thread, threads):
-    """All columns of one thread's rows, a box of A at a time."""
-    panels = workspace((g.box_rows + MR - 1) // MR * g.box_steps * MR, c)
+    """All columns of one thread's rows, a box of A at a time; the columns are one tile."""
+    panels, (tile_of_b, sums, totals) = workspace(_panel_rows(g) * g.box_steps, c), _workspaces(g, c)
     first, last = share((g.rows + g.box_rows - 1) // g.box_rows, thread, threads)
-    for box in range(first, last):
+    for row in range(first * g.box_rows, last * g.box_rows, g.box_rows):
+        totals[:] = 0
         for step in range(0, g.length, g.box_steps):
-            _pack_rows(g, box * g.box_rows, step, a, panels, 0, 1)
-            _multiply_columns(g, box * g.box_rows, step, panels, b, bias, c, 0, 1)
+            _pack_rows(g, row, step, a, panels, 0, 1)
+            _add_products(g, row, step, panels, b, 0, tile_of_b, sums, totals)
+        _store_tile(g, row, 0, sums, totals, bias, c)
+
+
+@njit(inline="always")
+def _panel_rows(g):
+    """Rows of a box's panels."""
+    return (g.box_rows + MR - 1) // MR * MR
+
+
+@njit(cache=True, nogil=True)
+def _workspaces(g, c):
+    """One thread's: some rows of a tile of B, a box's partial sums, and their totals where there are several."""
+    size = _panel_rows(g) * g.width
+    return zeros(STEP_ROWS * g.width, c), workspace(size, c), np.zeros(size if g.length > PARTIAL_STEPS else 0)
 
 
 @njit(cache=True, nogil=True)
@@ -152,35 +169,63 @@ def _pack_rows(g, row0, step0, a, panels, thread, threads):
 def _multiply_columns(g, row0, step0, panels, b, bias, c, thread, threads):
     """C[i, j] = sum_l A[i, l] B[l, j] + bias[j], of the rows and steps of a box and one thread's tiles of columns.
 
-    Sums of the boxes before lie in C; the last box adds the bias. FLOPs: 2 M N L. Bytes: B and C once, A once a tile.
+    Sums of the boxes before lie in C; the last box adds the bias.
+    """
+    rows, ends, no_bias = min(g.box_rows, g.rows - row0), step0 + g.box_steps >= g.length, bias[:0]
+    tile_of_b, sums, totals = _workspaces(g, c)
+    first, last = share((g.columns + g.width - 1) // g.width, thread, threads)
+    for column in range(first * g.width, last * g.width, g.width):
+        # a partial sum that the box before left unfinished, or the totals
+        count = min(g.width, g.columns - column)
+        totals[:] = 0
+        for i in range(rows if step0 > 0 else 0):
+            if step0 % PARTIAL_STEPS:
+                copy_row(sums, i * g.width, c, (row0 + i) * g.columns + column, count)
+            else:
+                totals[i * g.width : i * g.width + count] = c[(row0 + i) * g.columns + column :][:count]
+        _add_products(g, row0, step0, panels, b, column, tile_of_b, sums, totals)
+        _store_tile(g, row0, column, sums, totals, bias if ends else no_bias, c)
+
+
+@njit(cache=True, nogil=True)
+def _add_products(g, row0, step0, panels, b, column, tile_of_b, sums, totals):
+    """totals[i, j] += sum_l A[i, l] B[l, column + j], of the rows and steps of a box; by partial sums, kept in `sums`.
+
+    FLOPs: 2 M N L. Bytes: B once, A once a tile.
     """
     rows, steps = min(g.box_rows, g.rows - row0), min(g.box_steps, g.length - step0)
-    blocks, ends = (rows + MR - 1) // MR, step0 + steps == g.length
-    tile_of_b, sums = zeros(STEP_ROWS * g.width, c), workspace(blocks * MR * g.width, c)
-    first, last = share((g.columns + g.width - 1) // g.width, thread, threads)
-    for tile in range(first, last):
-        column, count = tile * g.width, min(g.width, g.columns - tile * g.width)
-        if step0 > 0:
-            for i in range(rows):
-                copy_row(sums, i * g.width, c, (row0 + i) * g.columns + column, count)
-        # multiply all panels of A with some rows of the tile at a time
-        for l0 in range(0, steps, STEP_ROWS):
-            l1 = min(l0 + STEP_ROWS, steps)
-            _pack_tile(g, b, step0 + l0, step0 + l1, column, count, tile_of_b)
-            for block in range(blocks):
-                multiply_packed(
-                    panels, (block * steps + l0) * MR, MR, tile_of_b, 0, l1 - l0,
-                    sums, block * MR * g.width, g.width, step0 + l0 > 0,
-                )  # fmt: skip
-        # epilogue: bias, store
-        for i in range(rows):
-            # unsigned: no wraparound test
-            source, target = np.uint64(i * g.width), np.uint64((row0 + i) * g.columns + column)
-            if bias.size and ends:
-                for j in range(np.uint64(count)):
-                    c[target + j] = sums[source + j] + bias[np.uint64(column) + j]
-            else:
-                copy_row(c, target, sums, source, count)
+    count = min(g.width, g.columns - column)
+    # multiply all panels of A with some rows of the tile at a time
+    for l0 in range(0, steps, STEP_ROWS):
+        l1 = min(l0 + STEP_ROWS, steps)
+        _pack_tile(g, b, step0 + l0, step0 + l1, column, count, tile_of_b)
+        for block in range((rows + MR - 1) // MR):
+            multiply_packed(
+                panels, (block * steps + l0) * MR, MR, tile_of_b, 0, l1 - l0,
+                sums, block * MR * g.width, g.width, (step0 + l0) % PARTIAL_STEPS > 0,
+            )  # fmt: skip
+        # a partial sum ends
+        ends = l1 == steps and (step0 + l1 == g.length or not g.is_tall)
+        if totals.size and (ends or (step0 + l1) % PARTIAL_STEPS == 0):
+            for i in range(rows * g.width):
+                totals[i] += sums[i]
+
+
+@njit(cache=True, nogil=True)
+def _store_tile(g, row0, column, sums, totals, bias, c):
+    """C[row0 + i, column + j] = totals[i, j] + bias[column + j]; where a sum is one partial sum, of that."""
+    rows, count = min(g.box_rows, g.rows - row0), min(g.width, g.columns - column)
+    for i in range(rows):
+        # unsigned: no wraparound test
+        source, target = np.uint64(i * g.width), np.uint64((row0 + i) * g.columns + column)
+        if totals.size:
+            for j in range(np.uint64(count)):
+                c[target + j] = totals[source + j] + (bias[np.uint64(column) + j] if bias.size else 0)
+        elif bias.size:
+            for j in range(np.uint64(count)):
+                c[target + j] = sums[source + j] + bias[np.uint64(column) + j]
+        else:
+            copy_row(c, target, sums, source, count)
 
 
 @njit(cache=True, nogil=True)

@@ -54,3 +54,16 @@ def test_few_rows_or_columns_against_float64(m, length, n, dtype):
         gemm.multiply(a, b, one, c, transposed_b=True)
         exact = a.astype(np.float64) @ b.T.astype(np.float64) + (0 if one is None else one)
         assert_close(c, exact, terms=length)
+
+
+@pytest.mark.parametrize("shape", [(4, 2), (9, 10)], ids=["tall", "wide"])
+def test_a_sum_of_many_products_keeps_its_digits(shape, monkeypatch):
+    """Numbers of one sign and size: every rounding error of a sum one by one has one sign too."""
+    (m, n), length = shape, 300_000
+    monkeypatch.setattr(gemm, "BOX_ELEMENTS", length)
+    gemm._gemm_plan.cache_clear()
+    a, b, c = np.full((length, m), 0.7, np.float32), np.full((length, n), 0.3, np.float32), np.empty(shape, np.float32)
+    gemm.multiply(a, b, None, c, transposed_a=True)
+    gemm._gemm_plan.cache_clear()
+    exact = a[0, 0].astype(np.float64) * b[0, 0].astype(np.float64) * length
+    np.testing.assert_allclose(c, exact, rtol=5e-6)

@@ -29,7 +29,7 @@ PREFERENCE = {
 
 # direct, filter_vectorized, pointwise (Xeon with AVX-512, 2026-11)
 POINTWISE_MIN_OUTPUTS = 769  # of a map of 1x1 kernels, whose rows then fill vectors by themselves
-SPARE_ELEMENTS = 1 << 23  # that a padded copy may have beyond as many as x and y have
+COPIED_ELEMENTS = 1 << 23  # of an image that is copied, at most: batches.py takes more than one apart
 FILTER_WGRAD_MIN_PAIRS = 96  # (channel, tap) pairs, for which transposing dy pays
 
 # depthwise, implicit_gemm (Xeon with AVX-512, 2026-11)
@@ -170,9 +170,7 @@ def pairs_are_profitable(shape, operation):
 def fills_lanes(shape, filters, width):
     """Whether filters fill two thirds of the vectors they are the lanes of, and a padded copy is not too large."""
     whole = -(-filters // width) * width
-    maps = shape.c * shape.h * shape.w + shape.k * shape.p * shape.q
-    moderate = shape.n * padded_size(shape) <= shape.n * maps + SPARE_ELEMENTS
-    return 3 * filters >= 2 * whole and moderate
+    return 3 * filters >= 2 * whole and padded_size(shape) <= COPIED_ELEMENTS
 
 
 def padded_size(shape):

@@ -1,6 +1,6 @@
 """Convolution on the CPU: picks the algorithm for a shape and launches it."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from ...core.scalar import IDENTITY
 from ...cpu import pair_tiles
@@ -22,6 +22,7 @@ from . import (
     winograd_taps,
     winograd_wgrad,
 )
+from .batches import correlation_plan, gradient_plan
 from .offset_tables import TABLE_LIMIT
 
 ALGORITHMS = ("direct", "filter_vectorized", "pointwise", "col2im", "depthwise", "implicit_gemm", "winograd")
@@ -30,7 +31,7 @@ ALGORITHMS = ("direct", "filter_vectorized", "pointwise", "col2im", "depthwise",
 PLANS = {
     "fprop": {
         "direct": direct.fprop_plan,
-        "filter_vectorized": filter_vectorized.fprop_plan,
+        "filter_vectorized": partial(correlation_plan, filter_vectorized.fprop_plan),
         "pointwise": pointwise.fprop_plan,
         "depthwise": depthwise.fprop_plan,
         "implicit_gemm": implicit_gemm.fprop_plan,
@@ -38,7 +39,7 @@ PLANS = {
     },
     "dgrad": {
         "direct": direct.dgrad_plan,
-        "filter_vectorized": filter_vectorized.dgrad_plan,
+        "filter_vectorized": partial(correlation_plan, filter_vectorized.dgrad_plan),
         "pointwise": pointwise.dgrad_plan,
         "col2im": col2im.dgrad_plan,
         "depthwise": depthwise.dgrad_plan,
@@ -47,7 +48,7 @@ PLANS = {
     },
     "wgrad": {
         "direct": direct_wgrad.wgrad_plan,
-        "filter_vectorized": filter_vectorized_wgrad.wgrad_plan,
+        "filter_vectorized": partial(gradient_plan, filter_vectorized_wgrad.wgrad_plan),
         "depthwise": depthwise.wgrad_plan,
         "winograd": winograd_wgrad.wgrad_plan,
     },
