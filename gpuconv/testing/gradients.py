@@ -12,11 +12,12 @@ import numpy as np
 from ..core.device import Array, array_module, to_host
 from ..core.dtypes import wide
 
-TOLERANCE = {"direct": 8.0, "implicit_gemm": 8.0, "winograd": 64.0, "tf32": 2.0**13}
+TOLERANCE = {"direct": 8.0, "implicit_gemm": 8.0, "winograd": 64.0, "fft": 4.0, "tf32": 2.0**13}
 """Largest error of one rounding by algorithm, in units of the dtype's epsilon.
 
 Winograd's F(4x4, 3x3) multiplies by up to 8 and cancels: it costs some three bits, 1e-5 of the largest output in
-float32. tf32 has an epsilon of 2^-10, 2^13 times that of float32, and both factors are rounded to it.
+float32. tf32 has an epsilon of 2^-10, 2^13 times that of float32, and both factors are rounded to it. The FFT's entry
+is for each of its log2(size) stages, whatever the number of terms.
 """
 
 HALF_EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
@@ -48,7 +49,7 @@ class GradientReport(NamedTuple):
     """Directions set aside because they cross a kink (a tie of max_pool2d, the corner of relu)."""
 
 
-def tolerance(dtype: Any, terms: int = 1, algorithm: str = "direct") -> float:
+def tolerance(dtype: Any, terms: int = 1, algorithm: str = "direct", size: int = 1) -> float:
     """Largest allowed error of a result, relative to its largest element.
 
     Parameters
@@ -59,6 +60,8 @@ def tolerance(dtype: Any, terms: int = 1, algorithm: str = "direct") -> float:
         Number of products each element sums, such as C * R * S: rounding errors grow with its square root.
     algorithm : str
         A key of TOLERANCE.
+    size : int
+        Positions of an image with its padding, with the logarithm of which the FFT's error grows.
 
     Returns
     -------
@@ -72,7 +75,8 @@ def tolerance(dtype: Any, terms: int = 1, algorithm: str = "direct") -> float:
     """
     dtype = np.dtype(dtype)
     rounding = HALF_EPSILON.get(dtype.name, 0.0)
-    return float(rounding + TOLERANCE[algorithm] * np.finfo(wide(dtype)).eps * max(terms, 1) ** 0.5)
+    growth = np.log2(max(terms, size, 2)) if algorithm == "fft" else max(terms, 1) ** 0.5
+    return float(rounding + TOLERANCE[algorithm] * np.finfo(wide(dtype)).eps * growth)
 
 
 def relative_error(actual: Array, expected: Array, magnitude: Array | None = None) -> float:
@@ -116,6 +120,7 @@ def assert_close(
     dtype: Any = None,
     terms: int = 1,
     algorithm: str = "direct",
+    size: int = 1,
     magnitude: Array | None = None,
 ) -> None:
     """Fail where a result is further from the expected one than the table allows.
@@ -125,7 +130,7 @@ def assert_close(
     actual, expected : array of one shape
     dtype : dtype, optional
         Default: the dtype of actual.
-    terms, algorithm
+    terms, algorithm, size
         As in `tolerance`.
     magnitude : array, optional
         As in `relative_error`.
@@ -143,7 +148,7 @@ def assert_close(
     AssertionError: relative error 2.00e-01 > ... (float64, direct, 1 terms)
     """
     dtype = actual.dtype if dtype is None else dtype
-    error, bound = relative_error(actual, expected, magnitude), tolerance(dtype, terms, algorithm)
+    error, bound = relative_error(actual, expected, magnitude), tolerance(dtype, terms, algorithm, size)
     if not error <= bound:
         raise AssertionError(
             f"relative error {error:.2e} > {bound:.2e} ({np.dtype(dtype)}, {algorithm}, {terms} terms)"

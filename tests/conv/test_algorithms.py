@@ -16,14 +16,14 @@ PROBLEMS = {
 }
 PASSES = ("fprop", "dgrad", "wgrad")
 EVERY = {
-    "cpu": {"direct", "filter_vectorized", "pointwise", "col2im", "depthwise", "implicit_gemm", "winograd"},
+    "cpu": {"direct", "filter_vectorized", "pointwise", "col2im", "depthwise", "implicit_gemm", "winograd", "fft"},
     "emulator": {"direct", "implicit_gemm", "few_channels", "depthwise", "winograd", "tf32"},
 }
 """The algorithms for float32 arrays; tensor_core multiplies 16-bit ones (tests/conv/cuda/test_tensor_core.py)."""
 
 
 def rounding(algorithm):
-    return algorithm if algorithm in ("winograd", "tf32") else "direct"
+    return algorithm if algorithm in ("winograd", "fft", "tf32") else "direct"
 
 
 def run(name, x, w, dy, **options):

@@ -52,6 +52,7 @@ for x, y, call in calls({scale}):
         {"n": 2, "c": 32, "h": 12, "k": 64, "r": 5, "stride": 1, "padding": 0, "scale": 32},  # scattered
         {"n": 2, "c": 64, "h": 56, "k": 256, "r": 1, "stride": 1, "padding": 0, "scale": 4},
         {"n": 1, "c": 3, "h": 224, "k": 64, "r": 7, "stride": 2, "padding": 3, "scale": 8},
+        {"n": 1, "c": 8, "h": 256, "k": 8, "r": 31, "stride": 1, "padding": 15, "scale": 4},  # the FFT
     ],
     ids=lambda problem: f"{problem['c']} to {problem['k']}, {problem['r']}x{problem['r']}",
 )

@@ -13,17 +13,20 @@ import numpy as np
 from ...core.memory import POOLED_MAX_BYTES
 from ...cpu import pair_tiles
 from ...cpu.registers import lanes, tile_columns
+from ..fft.tiles import layout
 from ..phases import dgrad_phases
 from . import winograd_taps
+from .fft import WORKSPACE_BYTES
+from .implicit_gemm import MAX_COLUMNS
 from .winograd import LIMITS, PRODUCT_CHANNELS
 from .winograd_taps import taps_of
 from .winograd_transforms import TILE_POSITIONS, outputs_of
 from .winograd_wgrad import STEP_TILES, UNIT_CHANNELS
 
 PREFERENCE = {
-    "fprop": ("depthwise", "implicit_gemm", "winograd", "pointwise", "filter_vectorized"),
-    "dgrad": ("depthwise", "implicit_gemm", "winograd", "pointwise", "col2im", "filter_vectorized"),
-    "wgrad": ("depthwise", "winograd", "filter_vectorized"),
+    "fprop": ("fft", "depthwise", "implicit_gemm", "winograd", "pointwise", "filter_vectorized"),
+    "dgrad": ("fft", "depthwise", "implicit_gemm", "winograd", "pointwise", "col2im", "filter_vectorized"),
+    "wgrad": ("fft", "depthwise", "winograd", "filter_vectorized"),
 }
 """The order in which algorithms are asked whether they are profitable; "direct" is what is left."""
 
@@ -65,6 +68,13 @@ WINOGRAD_PEAK, DIRECT_PEAK = 0.87, 0.88  # share of the FMA peak that the produc
 START_STEPS = 6  # in whose time a product of few steps begins and ends
 TRANSFORM_LANES = 16  # channels and filters that a transform of the weight gradient takes at a time
 TILE_FILTERS, TILE_COLUMNS = 8, 32  # filters and tiles that a register tile has; in wgrad channels and filters
+
+# the FFT: multiply-adds of one lane (Xeon with AVX-512, one core, 2026-11)
+TRANSFORM_FLOP = 21  # of NumPy's transforms, which are not vectorized
+FFT_START = 1 << 25  # the calls that a pass consists of
+FFT_MARGIN = 0.7  # of the cost of the taps, below which the algorithm is worth its lost digits
+COL2IM_COST = 1.4  # a multiply-add of few channels, which are rows of a product
+DOT_FILTERS, DOT_COST = 4, 1.3  # filters of an inner product's tile in wgrad, and what its multiply-adds cost
 
 
 def is_profitable(algorithm, shape, operation, dtype):
@@ -145,6 +155,28 @@ def _winograd(shape, operation, dtype):
     return cost(shape, operation) < WINOGRAD_MARGIN * direct_cost(shape)
 
 
+@lru_cache(maxsize=1024)
+def _fft(shape, operation, dtype):
+    """Transforms, and the products of spectra, cost less than the taps, by a margin."""
+    taps = FFT_MARGIN * _taps_cost(shape, operation, dtype)
+    if taps < FFT_START:
+        return False
+    return FFT_START + TRANSFORM_FLOP * layout(shape, operation, dtype.itemsize, WORKSPACE_BYTES).cost < taps
+
+
+def _taps_cost(shape, operation, dtype):
+    """What an algorithm that multiplies by each tap costs: register tiles may be empty where filters are few."""
+    filters, _ = _group(shape, operation)
+    products = shape.flops / 2 * (dtype.itemsize / 4) / DIRECT_PEAK
+    if shape.s <= MAX_COLUMNS:  # depthwise and implicit_gemm leave none empty
+        return products
+    if operation == "wgrad":
+        return products * DOT_COST * _whole(filters, DOT_FILTERS) / filters
+    if operation == "dgrad" and _col2im(shape, operation, dtype):
+        return products * COL2IM_COST
+    return products * _whole(filters, TILE_FILTERS) / filters
+
+
 _PROFITABLE = {
     "pointwise": _pointwise,
     "filter_vectorized": _filter_vectorized,
@@ -152,6 +184,7 @@ _PROFITABLE = {
     "depthwise": _depthwise,
     "implicit_gemm": _implicit_gemm,
     "winograd": _winograd,
+    "fft": _fft,
 }
 
 

@@ -14,6 +14,7 @@ from . import (
     depthwise,
     direct,
     direct_wgrad,
+    fft,
     filter_vectorized,
     filter_vectorized_wgrad,
     implicit_gemm,
@@ -25,7 +26,7 @@ from . import (
 from .batches import correlation_plan, gradient_plan
 from .offset_tables import TABLE_LIMIT
 
-ALGORITHMS = ("direct", "filter_vectorized", "pointwise", "col2im", "depthwise", "implicit_gemm", "winograd")
+ALGORITHMS = ("direct", "filter_vectorized", "pointwise", "col2im", "depthwise", "implicit_gemm", "winograd", "fft")
 """Names of all algorithms of this target, besides "auto"."""
 
 PLANS = {
@@ -36,6 +37,7 @@ PLANS = {
         "depthwise": depthwise.fprop_plan,
         "implicit_gemm": implicit_gemm.fprop_plan,
         "winograd": winograd.fprop_plan,
+        "fft": fft.fprop_plan,
     },
     "dgrad": {
         "direct": direct.dgrad_plan,
@@ -45,12 +47,14 @@ PLANS = {
         "depthwise": depthwise.dgrad_plan,
         "implicit_gemm": implicit_gemm.dgrad_plan,
         "winograd": winograd.dgrad_plan,
+        "fft": fft.dgrad_plan,
     },
     "wgrad": {
         "direct": direct_wgrad.wgrad_plan,
         "filter_vectorized": partial(gradient_plan, filter_vectorized_wgrad.wgrad_plan),
         "depthwise": depthwise.wgrad_plan,
         "winograd": winograd_wgrad.wgrad_plan,
+        "fft": fft.wgrad_plan,
     },
 }
 """plan(shape, dtype) of each pass by each algorithm that computes it."""

@@ -14,7 +14,7 @@ filters, nor the products reach memory. Where filters and channels are few, thre
 keeps all filters, and the transformed tiles of a task do not leave its second-level cache either.
 
 In float32 the error is two to four times that of the direct algorithm (python -m gpuconv.bench.precision). Images that
-would lose more, or whose results are not finite, are computed directly (winograd_guard.py).
+would lose more, or whose results are not finite, are computed directly (guard.py).
 """
 
 from functools import partial
@@ -29,6 +29,7 @@ from ...cpu.registers import MR, NV, lanes, tile_columns
 from . import direct
 from .correlation import Lattice
 from .epilogue import epilogue
+from .guard import GuardedPlan, is_finite
 from .winograd_filters import (
     MATRIX_GAP,
     Filters,
@@ -39,7 +40,6 @@ from .winograd_filters import (
     scratch_size,
     transform_filters,
 )
-from .winograd_guard import GuardedPlan, is_finite
 from .winograd_taps import dgrad_taps, fprop_taps
 from .winograd_tiles import Tiles, cut, fill_inputs, input_size, output_size, plane_size, task_bounds, task_count
 from .winograd_transforms import INPUT, TILE_POSITIONS, gather_sandwich, output_matrix, scatter_sandwich

@@ -25,8 +25,8 @@ from ...cpu.registers import MR, NV, lanes, tile_columns
 from ...cpu.simd_rows import add_row, copy_row
 from ...cpu.transpose import transpose
 from . import direct_wgrad
+from .guard import GuardedWgradPlan
 from .winograd import LIMITS, MATRIX_GAP, transform_input
-from .winograd_guard import GuardedWgradPlan
 from .winograd_taps import fprop_taps
 from .winograd_tiles import Tiles, cut, fill_inputs, fill_outputs, input_size, plane_size, task_bounds, task_count
 from .winograd_transforms import (

@@ -69,8 +69,10 @@ class Problem:
     def _agree(self, algorithm, result, expected, oracle, arguments, terms):
         squares = [a.astype(np.float64) ** 2 if isinstance(a, np.ndarray) else a for a in arguments]
         magnitude = np.sqrt(oracle(*squares, **self.spelt_out))
-        rounding = "winograd" if algorithm == "winograd" else "direct"
-        assert_close(result, expected, terms=terms, algorithm=rounding, magnitude=magnitude)
+        rounding = algorithm if algorithm in ("winograd", "fft") else "direct"
+        s = self.shape
+        size = s.h * s.w + s.p * s.q + s.r * s.s
+        assert_close(result, expected, terms=terms, algorithm=rounding, size=size, magnitude=magnitude)
 
 
 def _shape(x_shape, w_shape, **options):
@@ -111,6 +113,7 @@ def test_every_algorithm_agrees_with_the_oracle_on_awkward_shapes(name, dtype):
     problem = Problem(x_shape, w_shape, options, spelt_out, dtype)
     assert problem.check("direct") == list(PASSES)
     assert "dgrad" in problem.check("col2im")
+    assert problem.check("fft") == list(PASSES)
     for algorithm in ("filter_vectorized", "pointwise", "winograd"):
         problem.check(algorithm)
 
@@ -134,7 +137,7 @@ UNSUPPORTED = [
     ("winograd", X, (4, 4, 3, 3), {"stride": 2}, "dgrad", r"winograd: 3x3 taps at stride 2, expected 3x3 or 5x5 at"),
     ("winograd", X, (4, 4, 3, 3), {"dilation": 2}, "wgrad", r"winograd: got dilation \(2, 2\), expected 1"),
     ("winograd", X, (4, 2, 3, 3), {"groups": 2}, "fprop", r"winograd: got groups=2, expected 1"),
-    ("fft", X, (4, 4, 3, 3), {}, "fprop", r"fft: no such algorithm on the CPU, expected one of 'direct', 'filter_vec"),
+    ("gemm", X, (4, 4, 3, 3), {}, "fprop", r"gemm: no such algorithm on the CPU, expected one of 'direct', 'filter"),
 ]  # fmt: skip
 
 
@@ -183,6 +186,13 @@ SELECTED = [
     ("filter_vectorized", "wgrad", (8, 96, 14, 14), (7, 96, 3, 3), {}),
     ("filter_vectorized", "wgrad", (8, 64, 14, 14), (32, 16, 3, 3), {"groups": 4}),
     ("direct", "wgrad", (8, 96, 14, 14), (5, 96, 3, 3), {}),
+    # many taps, of which register tiles of few filters leave much to do
+    ("fft", "fprop", (1, 1, 512, 512), (1, 1, 64, 64), {}),
+    ("fft", "dgrad", (1, 1, 512, 512), (1, 1, 64, 64), {}),
+    ("fft", "wgrad", (1, 1, 512, 512), (1, 1, 64, 64), {}),
+    ("fft", "fprop", (2, 32, 64, 64), (32, 1, 31, 31), {"padding": 15, "groups": 32}),
+    ("fft", "fprop", (2, 64, 64, 64), (64, 64, 31, 31), {"padding": 15}),
+    ("direct", "fprop", (2, 16, 64, 64), (20, 16, 11, 11), {"padding": 5}),
 ]
 
 

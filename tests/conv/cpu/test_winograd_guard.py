@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gpuconv
-from gpuconv.kernels.conv.cpu.winograd_guard import outliers, runs_of
+from gpuconv.kernels.conv.cpu.guard import outliers, runs_of
 from gpuconv.kernels.conv.outliers import OUTLIER
 from gpuconv.testing import assert_close
 

@@ -1,9 +1,9 @@
-"""Images for which Winograd's algorithm loses the digits, computed directly.
+"""Images for which Winograd's algorithm or the FFT loses the digits, computed directly.
 
-Its transforms add up the inputs of a whole tile, and what an output does not see cancels, to within rounding errors of
-the largest input. So one pixel much brighter than the others costs its neighbors their digits, a finite sum of large
-numbers can overflow on the way, and NaN or infinity spread to outputs that do not see them. An image is computed again
-by the direct algorithm where
+Their transforms add up the inputs of a whole tile, or of an image, and what an output does not see cancels, to within
+rounding errors of the largest input. So one pixel much brighter than the others costs its neighbors, or all pixels,
+their digits, a finite sum of large numbers can overflow on the way, and NaN or infinity spread to outputs that do not
+see them. An image is computed again by the direct algorithm where
 
 - its brightest pixel is OUTLIER times the mean, both as root mean squares over channels, or not finite;
 - one of its results, before the epilogue, is not finite.
@@ -51,10 +51,15 @@ class GuardedPlan(CorrelationPlan):
         redo = outliers(x)
         if not redo.all():
             super().launch(x, w, bias, activation, slope, pre_activation, y, redo)
-        for images in runs_of(redo):
-            part = pre_activation[images] if pre_activation.size else pre_activation
-            plan = self.direct(images.stop - images.start)
-            plan.launch(x[images], w, bias, activation, slope, part, y[images])
+        compute_again(redo, self.direct, x, w, bias, activation, slope, pre_activation, y)
+
+
+def compute_again(redo, direct, x, w, bias, activation, slope, pre_activation, y):
+    """Run the plan direct(images) for the images of which redo[n] is set."""
+    for images in runs_of(redo):
+        part = pre_activation[images] if pre_activation.size else pre_activation
+        plan = direct(images.stop - images.start)
+        plan.launch(x[images], w, bias, activation, slope, part, y[images])
 
 
 class GuardedWgradPlan(Plan):

@@ -1,0 +1,1 @@
+"""Convolution by the FFT: what both targets share."""
