@@ -75,7 +75,7 @@ class OffsetTables(NamedTuple):
     """(vectors + spare,): where each vector of the outputs starts."""
 
 
-def tile(correlation, panel_pairs, lanes, *, serial, filters=None, multiple=1):
+def tile(correlation, panel_pairs, lanes, *, serial, filters=None, multiple=1, min_tasks=MIN_TASKS):
     """Cut a correlation into tasks.
 
     Parameters
@@ -89,6 +89,8 @@ def tile(correlation, panel_pairs, lanes, *, serial, filters=None, multiple=1):
         Whether one thread computes all tasks, so that a few will do.
     filters : int, optional
         Of a group, that tasks are sized for; default: the correlation's.
+    min_tasks : int
+        Tasks of a problem that is not serial, where the shape allows it.
     multiple : int
         Of channels that are multiplied at once; the correlation has a multiple of it in each group.
 
@@ -98,7 +100,7 @@ def tile(correlation, panel_pairs, lanes, *, serial, filters=None, multiple=1):
     """
     c = correlation
     filters = c.lattice.k // c.groups if filters is None else filters
-    size, min_tasks = (c.lattice.p, c.lattice.q), 1 if serial else MIN_TASKS
+    size, min_tasks = (c.lattice.p, c.lattice.q), 1 if serial else min_tasks
     return _tile(
         c.x_shape, filters, c.taps, c.field, c.stride, c.groups, size, panel_pairs, lanes, min_tasks, multiple
     )  # fmt: skip

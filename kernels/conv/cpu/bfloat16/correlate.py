@@ -13,15 +13,17 @@ from ....cpu import pair_tiles, parallel
 from ....cpu.parallel import on_threads, share, workspace, zeros
 from ....cpu.plan import pack_tables, record, scratch_or_new, table
 from ....cpu.registers import NV
-from ..correlation import SERIAL_PRODUCTS, CorrelationPlan, Lattice, dgrad_correlations, fprop_correlation
+from ..correlation import MIN_TASKS, SERIAL_PRODUCTS, CorrelationPlan, Lattice, dgrad_correlations, fprop_correlation
 from ..epilogue import epilogue
 from ..padded_planes import TileShape, planes_size, task_bounds, task_count, task_vectors, tile
 from .planes import fill_pair_planes, pack_pair_panels
 
 LANES = 16
 """Pairs of a vector."""
-MAX_STEP_PAIRS = {"amx": 2048, "dot": 512}
-"""(channel pair, tap) pairs that are multiplied at once, at most: a panel stays in a cache (Xeon, 2026-11)."""
+MAX_STEP_PAIRS = {"amx": 160, "dot": 512}
+"""(channel pair, tap) pairs multiplied at once, at most: a panel stays in the first-level cache (Xeon, 2026-11)."""
+CACHED_WEIGHTS, FEW_TASKS = 1 << 18, 4
+"""Pairs of weights that stay in the second-level cache; more are read anew by each of a few tasks (Xeon, 2026-11)."""
 CACHED_PANELS = 8
 """Panels of filters whose sums wait in the cache together."""
 
@@ -71,7 +73,11 @@ def _plan(correlations, complete, filters, name):
         steps = -(-pairs // step)
         n, _, h, w = c.x_shape
         paired = c._replace(x_shape=(n, c.groups * steps * step, h, w))
-        g, (taps, offsets, starts) = tile(paired, MAX_STEP_PAIRS[name], LANES, serial=serial, multiple=step)
+        large = c.lattice.k * pairs * count > CACHED_WEIGHTS
+        g, (taps, offsets, starts) = tile(
+            paired, MAX_STEP_PAIRS[name], LANES,
+            serial=serial, multiple=step, min_tasks=FEW_TASKS if large else MIN_TASKS,
+        )  # fmt: skip
         offsets = offsets[: g.step * count].reshape(-1, step, count)[:, 0]
         found, bounds = pack_tables(taps, offsets, starts)
         first = sum(map(len, tables))

@@ -4,6 +4,7 @@ So the tiling, the offset tables and the copies of padded_planes.py serve as the
 number of pairs, the last of them zeros.
 """
 
+import numpy as np
 from numba import njit
 
 from ....cpu.parallel import share
@@ -20,23 +21,35 @@ def fill_pair_planes(g, channels, x, n, images, group, c0, c1, p0, p1, line, zer
     size, halves = g.phases_h * g.phases_w * g.height * g.width, line.view(x.dtype)
     plane_halves, area = planes.view(x.dtype), g.h * g.w
     # rows of x that the task reads
-    first = max(0, min(g.h, p0 * g.stride_h + g.top))
-    last = (p1 - 1 + g.height - g.rows) * g.stride_h + g.top + g.phases_h
-    count = (max(first, min(g.h, last)) - first) * g.w
-    direct = is_end_to_end(g, p1)
+    top, rows = p0 * g.stride_h + g.top, g.height - g.rows + p1 - p0
+    first = max(0, min(g.h, top))
+    last = max(first, min(g.h, (rows - 1) * g.stride_h + top + g.phases_h))
+    # columns that lie inside x; those beside them are zeros from the start
+    j0 = min(max(0, -g.left), g.width)
+    j1 = min(max(j0, g.w - g.left), g.width)
     for m in range(images):
         for c in range(c0, c1):
             target, even = (m * g.step + c - c0) * size, 2 * c
-            source = (((n + m) * g.groups + group) * channels + even) * area + first * g.w
+            source = (((n + m) * g.groups + group) * channels + even) * area
             if even >= channels:
                 clear_row(planes, target, size)
                 continue
-            odd, odd_source = (x, source + area) if even + 1 < channels else (zeros, 0)
-            if direct:
-                zip_rows(plane_halves, 2 * target, x, source, odd, odd_source, count)
+            odd, odd_source = (x, source + area) if even + 1 < channels else (zeros, -first * g.w)
+            if is_end_to_end(g, p1):
+                start, count = first * g.w, (last - first) * g.w
+                zip_rows(plane_halves, 2 * target, x, source + start, odd, odd_source + start, count)
+            elif g.stride_h == 1 and g.stride_w == 1:
+                # row by row, from x itself
+                clear_row(planes, target, min(max(0, -top), rows) * g.width)
+                for row in range(first, last):
+                    to, start = 2 * (target + (row - top) * g.width + j0), row * g.w + g.left + j0
+                    zip_rows(plane_halves, to, x, source + start, odd, odd_source + start, j1 - j0)
+                below = min(max(last - top, 0), rows)
+                clear_row(planes, target + below * g.width, (rows - below) * g.width)
             else:
-                zip_rows(halves, 0, x, source, odd, odd_source, count)
-                fill_channel(g, line, -first * g.w, p0, p1, planes, target)
+                start, count = first * g.w, (last - first) * g.w
+                zip_rows(halves, 0, x, source + start, odd, odd_source + start, count)
+                fill_channel(g, line, -start, p0, p1, planes, target)
 
 
 @njit(cache=True, nogil=True)
@@ -62,9 +75,11 @@ def pack_pair_panels(
                 c0 = step * length
                 valid = min(length, channels - c0)
                 for t in range(taps.size):
-                    target = panel * size + ((step * taps.size + t) * rows + i) * length
+                    # unsigned: no test for a negative index
+                    target = np.uint64(panel * size + ((step * taps.size + t) * rows + i) * length)
+                    start, stride = np.uint64(source + c0 * c_stride + taps[t]), np.uint64(c_stride)
                     if c_stride == 1:
-                        copy_row(halves, target, w, source + c0, valid)
+                        copy_row(halves, np.intp(target), w, np.intp(start), valid)
                     else:
-                        for c in range(valid):
-                            halves[target + c] = w[source + (c0 + c) * c_stride + taps[t]]
+                        for c in range(np.uint64(valid)):
+                            halves[target + c] = w[start + c * stride]
