@@ -112,3 +112,35 @@ def store_row(typingctx, target, start, source, first, count):
         return context.get_dummy_value()
 
     return types.void(target, index, source, index, index), codegen
+
+
+@intrinsic
+def store_every_other(typingctx, target, start, source, first, count):
+    """target[start + 2 j] = source[first + j] for j < count, rounded as by store_row.
+
+    What lies between is read and written back: no other thread may write it meanwhile.
+    """
+    index = types.intp
+
+    def codegen(context, builder, sig, args):
+        narrow, emit = Emitter(context, builder, target.dtype), Emitter(context, builder, source.dtype)
+        to, row = narrow.pointer(target, *args[:2]), emit.pointer(source, *args[2:4])
+
+        def stored(vector):
+            return vector if source.dtype == target.dtype else emit_rounded(builder, vector)
+
+        def blend(emit, j, vector):
+            address, width = narrow.at(to, 2, j), emit.width
+            between = narrow.load(address, 2 * width)
+            wide = narrow.shuffle(vector, vector, [lane // 2 for lane in range(2 * width)])
+            order = [lane if lane % 2 else 2 * width + lane for lane in range(2 * width)]
+            narrow.store(narrow.shuffle(between, wide, order), address)
+
+        # all but the last one, which may be the end of the array
+        with builder.if_then(builder.icmp_signed(">", args[4], emit.constant(0))):
+            last = builder.sub(args[4], emit.constant(1))
+            along_row(emit, last, lambda emit, j: stored(emit.load(emit.at(row, j))), blend)
+            builder.store(stored(builder.load(emit.at(row, last))), narrow.at(to, 2, last))
+        return context.get_dummy_value()
+
+    return types.void(target, index, source, index, index), codegen

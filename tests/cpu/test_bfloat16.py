@@ -3,6 +3,7 @@
 import ml_dtypes
 import numpy as np
 import pytest
+from numba import njit
 
 from gpuconv.core.dtypes import KERNEL_MIN_ELEMENTS, rounded, store, widened
 from gpuconv.kernels.cpu import bfloat16
@@ -44,3 +45,24 @@ def test_large_arrays_are_converted_like_small_ones():
     store(a, out[:, ::2])
     assert out[:, ::2].tobytes() == expected.tobytes()
     assert not out[:, 1::2].any()
+
+
+@njit
+def _store(target, source, count, apart):
+    if apart:
+        bfloat16.store_every_other(target, 1, source, 2, count)
+    else:
+        bfloat16.store_row(target, 1, source, 2, count)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 5, 9, 16, 17, 33, 50])
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("apart", [False, True])
+def test_rows_are_stored_and_nothing_beside_them(count, dtype, apart):
+    source = np.arange(count + 2, dtype=np.float32 if dtype == np.uint16 else dtype) * np.float32(1.01)
+    target = np.full(count * (1 + apart) + 3, 7, dtype)
+    values = source[2:].astype(BFLOAT16).view(np.uint16) if dtype == np.uint16 else source[2:]
+    expected = target.copy()
+    expected[1 : 1 + count * (1 + apart) : 1 + apart] = values
+    _store(target, source, count, apart)
+    assert np.array_equal(target, expected)

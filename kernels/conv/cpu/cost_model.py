@@ -192,6 +192,8 @@ def pairs_are_profitable(shape, operation):
     """Whether products of bfloat16 pairs beat float32's algorithms and converting for them: channels fill steps."""
     filters, pairs = _group(shape, operation)
     channels, name = pairs // (shape.r * shape.s), pair_tiles.quickest()
+    if operation != "dgrad":
+        channels *= shape.r  # rows of taps may be channels
     rows = min(channels, filters) if operation == "wgrad" else filters
     if channels < PAIR_MIN_CHANNELS[name] or rows < PAIR_MIN_ROWS or not _repays_a_kernel(shape):
         return False

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from ...core.scalar import IDENTITY, activate, activate_grad
-from ...cpu.bfloat16 import element, set_element, store_row
+from ...cpu.bfloat16 import element, set_element, store_every_other, store_row
 
 
 @njit(cache=True, nogil=True)
@@ -66,6 +66,9 @@ def _store_strided(lattice, sums, first, pitch, rows, y, target):
     """y[target + p * row_step * width + j * col_step] = sums[first + p * pitch + j], of some rows."""
     step = np.uint64(lattice.col_step)
     for p in range(rows):
+        if lattice.col_step == 2:
+            store_every_other(y, target + p * lattice.row_step * lattice.width, sums, first + p * pitch, lattice.q)
+            continue
         source, row = np.uint64(first + p * pitch), np.uint64(target + p * lattice.row_step * lattice.width)
         for j in range(np.uint64(lattice.q)):
             set_element(y, row + j * step, sums[source + j])

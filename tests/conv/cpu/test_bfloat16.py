@@ -17,6 +17,8 @@ PROBLEMS = {
     "even channels": ((2, 6, 9, 9), (5, 6, 3, 3), {"padding": 1}),
     "odd channels, two panels": ((2, 7, 9, 11), (40, 7, 3, 3), {"padding": 1}),
     "one channel": ((3, 1, 8, 8), (3, 1, 3, 3), {"padding": 1}),
+    "first layer": ((2, 3, 17, 19), (10, 3, 7, 7), {"stride": 2, "padding": 3}),
+    "rows of taps, dilated": ((2, 1, 14, 11), (9, 1, 5, 5), {"stride": (2, 1), "padding": 1, "dilation": (1, 2)}),
     "1x1": ((1, 64, 14, 14), (48, 64, 1, 1), {}),
     "1x1, padded": ((2, 5, 6, 7), (9, 5, 1, 1), {"padding": 1}),
     "groups of odd size": ((3, 12, 10, 9), (8, 3, 3, 3), {"stride": 2, "padding": 1, "groups": 4}),

@@ -13,10 +13,11 @@ from ....cpu import pair_tiles, parallel
 from ....cpu.parallel import on_threads, share, workspace, zeros
 from ....cpu.plan import pack_tables, record, scratch_or_new, table
 from ....cpu.registers import NV
-from ..correlation import MIN_TASKS, SERIAL_PRODUCTS, CorrelationPlan, Lattice, dgrad_correlations, fprop_correlation
+from ..correlation import MIN_TASKS, SERIAL_PRODUCTS, CorrelationPlan, Lattice, dgrad_correlations
 from ..epilogue import epilogue
 from ..padded_planes import TileShape, planes_size, task_bounds, task_count, task_vectors, tile
 from .planes import fill_pair_planes, pack_pair_panels
+from .rows import OWN_CHANNELS, TapRows, correlation_of, fill_row_pairs
 
 LANES = 16
 """Pairs of a vector."""
@@ -27,9 +28,9 @@ CACHED_WEIGHTS, FEW_TASKS = 1 << 18, 4
 CACHED_PANELS = 8
 """Panels of filters whose sums wait in the cache together."""
 
-# Integers of a plan: how many correlations, whether they write all of y; then of each correlation a TileShape,
+# Integers of a plan: how many correlations, whether they write all of y, TapRows; then of each correlation a TileShape,
 # a Lattice, whether the weights are transposed, channels of a group, pairs of a step, and the bounds of its tables.
-HEADER = 2
+HEADER = 2 + len(TapRows._fields)
 LATTICE = len(TileShape._fields)
 TRANSPOSED = LATTICE + len(Lattice._fields)
 TABLES = TRANSPOSED + 3
@@ -53,7 +54,9 @@ class PairPlan(CorrelationPlan):
 
 def fprop_plan(shape, name):
     """The plan of a forward pass by a tile of pair_tiles.names()."""
-    return _plan((fprop_correlation(shape),), True, shape.k, name)
+    max_pairs = pair_tiles.tile(name).max_pairs
+    correlation, tap_rows = correlation_of(shape, lambda channels, taps: -(-channels // 2 // max_pairs) * taps)
+    return _plan((correlation,), True, shape.k, name, tap_rows)
 
 
 def dgrad_plan(shape, name):
@@ -61,11 +64,11 @@ def dgrad_plan(shape, name):
     return _plan(*dgrad_correlations(shape), shape.c, name)
 
 
-def _plan(correlations, complete, filters, name):
+def _plan(correlations, complete, filters, name, tap_rows=OWN_CHANNELS):
     """The plan of some correlations into one array."""
     rows, max_pairs = pair_tiles.tile(name)[:2]
     serial = parallel.is_serial(max((c.products for c in correlations), default=0) < SERIAL_PRODUCTS)
-    sizes, tables, tasks, scratch = [len(correlations), complete], [], 1, 0
+    sizes, tables, tasks, scratch = [len(correlations), complete, *tap_rows], [], 1, 0
     for c in correlations:
         channels, count = c.x_shape[1] // c.groups, len(c.taps)
         pairs, blocks = -(-channels // 2), -(-c.lattice.k // c.groups // rows)
@@ -96,7 +99,7 @@ def _kernel(name):
 
     @njit(cache=True, nogil=True)
     def correlate_pairs(
-        g, channels, pairs, offsets, starts, lattice, x, panels, bias, activation, slope, pre_activation, y,
+        g, tap_rows, channels, pairs, offsets, starts, lattice, x, panels, bias, activation, slope, pre_activation, y,
         thread, threads,
     ):  # fmt: skip
         """The equation at the head of correlation.py, for one thread's tasks.
@@ -121,7 +124,11 @@ def _kernel(name):
                 for c0 in range(0, length, g.step):
                     # copy the input to planes, once for all filters
                     c1 = min(c0 + g.step, length)
-                    if block0 == 0:
+                    if block0 == 0 and tap_rows.taps:
+                        fill_row_pairs(
+                            g, tap_rows, channels, x, n, images, group, c0, c1, p0, p1, line, no_channel, planes
+                        )  # fmt: skip
+                    elif block0 == 0:
                         fill_pair_planes(g, channels, x, n, images, group, c0, c1, p0, p1, line, no_channel, planes)
                     # multiply: panels of `rows` filters by tiles of NV vectors
                     for block in range(block0, block1):
@@ -156,7 +163,20 @@ def _kernel(name):
             panels = scratch_or_new(scratch, 0, size, scratch)
             packing = g.groups, channels, filters, taps, w, transposed, rows, pairs, length // pairs, panels
             on_threads(pack_pair_panels, packing, threads)
-            problem = g, channels, pairs, offsets, starts, lattice, x, panels, bias, activation, slope
+            problem = (
+                g,
+                record(TapRows, sizes, 2),
+                channels,
+                pairs,
+                offsets,
+                starts,
+                lattice,
+                x,
+                panels,
+                bias,
+                activation,
+                slope,
+            )
             on_threads(correlate_pairs, (*problem, pre_activation, y), threads)
 
     return run

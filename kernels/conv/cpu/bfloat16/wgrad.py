@@ -18,8 +18,9 @@ from ....cpu.parallel import on_threads, share, workspace, zeros
 from ....cpu.plan import Plan, pack_tables, record, scratch_or_new, table
 from ....cpu.simd_rows import add_row, copy_row, fill_row
 from ....cpu.transpose import transpose
-from ..correlation import SERIAL_PRODUCTS, fprop_correlation
+from ..correlation import SERIAL_PRODUCTS
 from ..padded_planes import TileShape, fill_planes, planes_size, task_bounds, task_count, task_vectors, tile
+from .rows import TapRows, correlation_of, fill_row_planes
 
 FILTERS = 32
 """Columns of a tile."""
@@ -44,7 +45,8 @@ class GradientShape(NamedTuple):
 
 
 SHAPE = len(TileShape._fields)
-TABLES = SHAPE + len(GradientShape._fields)
+ROWS = SHAPE + len(GradientShape._fields)
+TABLES = ROWS + len(TapRows._fields)
 
 
 class PairGradientPlan(Plan):
@@ -60,17 +62,17 @@ class PairGradientPlan(Plan):
 def wgrad_plan(shape, name):
     """The plan of a weight gradient by a tile of pair_tiles.names()."""
     rows, pairs = pair_tiles.tile(name)[:2]
-    correlation = fprop_correlation(shape)
+    correlation, tap_rows = correlation_of(shape, lambda channels, taps: -(-channels // rows) * taps)
     serial = parallel.is_serial(correlation.products < SERIAL_PRODUCTS)
     g, offset_tables = tile(
         correlation, STEP_PAIRS, 2 * pairs, serial=serial, filters=TASK_FILTERS, multiple=rows
     )  # fmt: skip
     tables, bounds = pack_tables(*offset_tables[1:])
-    channels, filters = shape.c // shape.groups, shape.k // shape.groups
+    channels, filters = correlation.x_shape[1] // shape.groups, shape.k // shape.groups
     padded = -(-channels // g.step) * g.step
     sums = GradientShape(filters, -(-filters // FILTERS), padded)
     return PairGradientPlan(
-        _kernel(name), [*g, *sums, *bounds], tables, np.dtype(np.float32),
+        _kernel(name), [*g, *sums, *tap_rows, *bounds], tables, np.dtype(np.float32),
         tasks=task_count(g), serial=serial,
         scratch_per_thread=g.groups * padded * g.taps * sums.panels * FILTERS,
     )  # fmt: skip
@@ -82,7 +84,7 @@ def _kernel(name):
     rows, pairs, begin, end, _, multiply_rows = pair_tiles.tile(name)
 
     @njit(cache=True, nogil=True)
-    def sum_tasks(g, shape, offsets, starts, x, dy, sums, thread, threads):
+    def sum_tasks(g, shape, tap_rows, offsets, starts, x, dy, sums, thread, threads):
         """Equation (13) for one thread's tasks.
 
         FLOPs: 2 N K P Q (C/groups) R S. Bytes: x and dy once, dw once a thread.
@@ -94,6 +96,7 @@ def _kernel(name):
         natural = workspace(FILTERS * stride // 2, sums).view(np.uint32)
         halves = natural.view(dy.dtype)
         turned = workspace(columns * stride // 2, sums).view(np.uint32)
+        line = workspace(g.rows * g.w, x)
         local[:] = 0
         begin(pairs)
         first, last = share(task_count(g), thread, threads)
@@ -111,7 +114,13 @@ def _kernel(name):
                 transpose(natural, 0, stride // 2, FILTERS, stride // 2, turned, panel * FILTERS * stride // 2, FILTERS)
             for c0 in range(0, channels, g.step):
                 c1 = min(c0 + g.step, channels)
-                fill_planes(g, x, n, images, group * channels + c0, group * channels + c1, p0, p1, planes)
+                if tap_rows.taps:
+                    first_channel = group * channels + c0
+                    fill_row_planes(
+                        g, tap_rows, x, n, images, first_channel, first_channel + c1 - c0, p0, p1, line, planes
+                    )  # fmt: skip
+                else:
+                    fill_planes(g, x, n, images, group * channels + c0, group * channels + c1, p0, p1, planes)
                 # multiply: a panel of filters and some channels stay in the cache for all taps
                 for panel in range(shape.panels):
                     for c in range(c0, c1, rows):
@@ -130,7 +139,7 @@ def _kernel(name):
         g, shape = record(TileShape, sizes, 0), record(GradientShape, sizes, SHAPE)
         offsets, starts = table(tables, sizes, TABLES), table(tables, sizes, TABLES + 1)
         sums = scratch_or_new(scratch, 0, threads * _sums_size(g, shape), scratch)
-        on_threads(sum_tasks, (g, shape, offsets, starts, x, dy, sums), threads)
+        on_threads(sum_tasks, (g, shape, record(TapRows, sizes, ROWS), offsets, starts, x, dy, sums), threads)
         on_threads(add_sums, (g, shape, sums, dw), threads)
 
     return run
