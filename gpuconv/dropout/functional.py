@@ -9,7 +9,7 @@ import numpy as np
 from ..core.arrays import contiguous
 from ..core.blocks import Operand, Result, in_blocks, stream_bytes
 from ..core.call import Call
-from ..core.device import Array
+from ..core.device import Array, array_module
 from ..core.hints import described
 from ..core.options import flag, number
 
@@ -137,7 +137,7 @@ def _dropout(op: str, x: Array, p: float, training: bool, seed: int, offset: int
     drawn = np.uint64(round(rate * 2**32)), scale, key, counter
     with call.device:
         if call.needs_blocks(x.shape, limit=stream_bytes(call)):
-            return _in_blocks(call, contiguous(x).reshape(rows), drawn, out)
+            return _in_blocks(call, 2 if channels else x.ndim, drawn, out)
         call.convert()
         (x,) = call.arrays
         y = call.output(x.shape, out, coinciding=(x,))
@@ -146,22 +146,32 @@ def _dropout(op: str, x: Array, p: float, training: bool, seed: int, offset: int
     return call.finish(y)
 
 
-def _in_blocks(call: Call, x: Array, drawn: tuple[Any, ...], out: Array | None) -> Array:
-    """Some rows of x at a time, four for each counter of the generator."""
-    call.check_out(call.like.shape, out)
-    first = 0
+def _in_blocks(call: Call, axes: int, drawn: tuple[Any, ...], out: Array | None) -> Array:
+    """Some positions of the first axes at a time, four for each counter of the generator."""
+    x = call.like
+    call.check_out(x.shape, out)
+    shape, flat, first = x.shape, out, 0
+    if x.flags.c_contiguous:
+        sizes = math.prod(shape[:axes]), math.prod(shape[axes:])
+        x, axes, flat = x.reshape(sizes), 1, None if out is None else out.reshape(sizes)
 
-    def block(rows: Array) -> Array:
+    def block(part: Array) -> Array:
         nonlocal first
+        count, begun = math.prod(part.shape[:axes]), first % 4
+        rows = part.reshape(count, part.size // count)
+        if begun:  # the counter's first positions belong to the block before
+            rows = array_module(part).concatenate([rows[:1].repeat(begun, 0), rows])
         y = call.output(rows.shape)
         call.kernels.dropout.dropout(rows, *drawn, np.uint64(first // 4), y)
-        first += rows.shape[0]
-        return y
+        first += count
+        dropped: Array = y[begun:].reshape(part.shape)
+        return dropped
 
-    read, result = Operand(x, (0,)), Result(x.shape, (0,))
-    flat = None if out is None else out.reshape(x.shape)
-    (y,) = in_blocks(call, block, x.shape[:1], [read], [result], flat, in_place=True, multiple=4)
-    return y.reshape(call.like.shape) if out is None else out
+    split = tuple(range(axes))
+    read, result = Operand(x, split), Result(x.shape, split)
+    multiple = 4 if axes == 1 else 1
+    (y,) = in_blocks(call, block, x.shape[:axes], [read], [result], flat, in_place=True, multiple=multiple)
+    return y.reshape(shape) if out is None else out
 
 
 def _word64(op: str, name: str, value: Any) -> np.uint64:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core import blocks
-from ..core.blocks import Axes, Operand, Result, in_blocks
+from ..core.blocks import Axes, Operand, Result, in_blocks, rounded_sum, stream_bytes
 from ..core.call import Call
 from ..core.device import Array, array_module
 from ..core.dtypes import FLOAT64
@@ -55,6 +55,40 @@ def gradients(
         zeros = array_module(x).zeros_like(statistics[0])
         dx = normalize(call, dy, zeros, statistics[1], weight, None, out)
     return dx, call.finish(dweight), call.finish(dbias)
+
+
+def fit_samples(call: Call, x: Array) -> bool:
+    """Whether blocks may be whole samples."""
+    return 0 < x.size // max(x.shape[0], 1) <= stream_bytes(call) // 16
+
+
+def normalize_samples(call: Call, function: Callable[..., Array], groups: int, eps: float, out: Array | None) -> Array:
+    """group_norm of the call's arrays, some samples at a time."""
+    x, weight, bias, mean, var = call.arrays
+
+    def block(x: Array, weight: Array | None, bias: Array | None, mean: Array | None, var: Array | None) -> Array:
+        return function(x, groups, weight, bias, eps, mean=mean, var=var)
+
+    read = [Operand(x, (0,)), *(Operand(a, (None,)) for a in (weight, bias))]
+    read += [Operand(a, (0,)) for a in (mean, var)]
+    return in_blocks(call, block, x.shape[:1], read, [Result(x.shape, (0,))], out, in_place=True)[0]
+
+
+def gradients_of_samples(
+    call: Call, function: Callable[..., Any], groups: int, eps: float, out: Array | None
+) -> tuple[Array, Array, Array]:
+    """group_norm_grad of the call's arrays, some samples at a time."""
+    dy, x, mean, var, weight = call.arrays
+
+    def block(dy: Array, x: Array, mean: Array, var: Array, weight: Array | None) -> tuple[Array, Array, Array]:
+        return function(dy, x, groups, mean, var, weight, eps)  # type: ignore[no-any-return]
+
+    read = [*(Operand(a, (0,)) for a in (dy, x, mean, var)), Operand(weight, (None,))]
+    of_channels = Result(x.shape[1:2], (None,))
+    results = [Result(x.shape, (0,)), of_channels, of_channels]
+    dx, *sums = in_blocks(call, block, x.shape[:1], read, results, out, in_place=True)
+    dweight, dbias = (rounded_sum(call, a) for a in sums)
+    return dx, dweight, dbias
 
 
 def inverse_deviations(call: Call, x: Array, mean: Array, var: Any, eps: Any, of_x: bool) -> Array:

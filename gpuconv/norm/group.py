@@ -68,7 +68,10 @@ def group_norm(
     if (mean is None) != (var is None):
         raise ValueError(f"{op}: only one of mean and var is given, expected both or none")
     with call.device:
-        large = call.needs_blocks(x.shape)
+        large = call.needs_blocks(x.shape, temporary=3 * x.shape[0] * groups)
+        if large and blocks.fit_samples(call, x):
+            call.check_out(x.shape, out)
+            return blocks.normalize_samples(call, group_norm, groups, eps, out)
         if not large:
             call.convert()
             x, weight, bias, mean, var = call.arrays
@@ -180,8 +183,10 @@ def group_norm_grad(
     tiny, kernels = call.compute_dtype.type(finite(op, "eps", eps, at_least=0)), call.kernels.norm
     (n, c), positions = x.shape[:2], math.prod(x.shape[2:])
     with call.device:
-        if call.needs_blocks(x.shape):
+        if call.needs_blocks(x.shape, temporary=2 * n * c):
             call.check_out(x.shape, out)
+            if blocks.fit_samples(call, x):
+                return blocks.gradients_of_samples(call, group_norm_grad, groups, eps, out)
             return blocks.gradients(call, dy, x, mean, var, weight, tiny, (0, 1), True, out)
         call.convert()
         dy, x, mean, var, weight = call.arrays

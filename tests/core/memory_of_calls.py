@@ -71,6 +71,10 @@ def calls(count, dtype):
         yield f"pad {shape}", lambda s=shape: (g.pad, a(*s), (1, 2, 1, 2))
         yield f"concatenate {shape}", lambda s=shape: (g.concatenate, [a(*s), a(*s)])
         yield f"concatenate_grad {shape}", lambda s=shape, c=c: (g.concatenate_grad, a(*s), (1, c - 1))
+    halves = lambda: np.zeros((wide[0], 64), np.float32 if np.dtype(dtype).itemsize == 2 else dtype)  # noqa: E731
+    yield f"group_norm of pairs {wide}", lambda: (g.group_norm, a(*wide), 64)
+    yield f"group_norm_grad of pairs {wide}", lambda: (g.group_norm_grad, a(*wide), a(*wide), 64, halves(), halves())
+    yield f"dropout in another order {image}", lambda: (lambda x: g.dropout(x, seed=0), np.asfortranarray(a(*image)))
     for k in (1, 2, 64):
         yield f"linear {wide} to {k}", lambda k=k: (g.linear, a(*wide), a(k, 128), a(k))
         yield f"linear_input_grad {wide} to {k}", lambda k=k: (g.linear_input_grad, a(wide[0], k), a(k, 128))

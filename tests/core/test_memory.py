@@ -60,7 +60,9 @@ def test_a_convolution_takes_little_beside_its_arrays(problem):
     subprocess.run([sys.executable, "-c", STATUS + PEAK.format(**problem)], check=True, timeout=600)
 
 
-QUICK = r"^(relu|dropout|mse_loss_grad|softmax 1|cross_entropy|prelu_w|batch_norm2d|max_pool2d .\d\d|linear|Adam|clip)"
+QUICK = (
+    r"^(relu|dropout|mse_loss_grad|softmax 1|cross_entropy|prelu_w|(batch|group)_n|max_pool2d .\d\d|linear|Adam|clip)"
+)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
