@@ -5,6 +5,7 @@ or overwritten counts as missing, and two stamps: an entry whose stamp is not th
 family's stamp is not that of a newer entry of the same family is removed when that is written.
 """
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -57,11 +58,20 @@ def summary(root, chosen=None):
     for number, folder in enumerate(folders(root, chosen)):
         in_pycache = number == 0 and not chosen
         location = root if in_pycache else folder.parent
-        sizes = [path.stat().st_size for path in location.rglob(f"*{SUFFIX}")]
+        sizes = list(_sizes(location))
         where = f"__pycache__ beside the sources in {location}" if in_pycache else str(location)
         access = "" if is_writable(folder) else ", cannot be written"
         lines.append(f"{where}: {len(sizes)} entries, {sum(sizes) / 2**20:.1f} MiB{access}")
     return "\n".join(lines)
+
+
+def _sizes(folder):
+    """Bytes of each entry below a folder; other processes may remove them meanwhile."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith(SUFFIX):
+                with contextlib.suppress(OSError):
+                    yield os.stat(os.path.join(parent, name)).st_size
 
 
 def _candidates(source_folder, chosen, name):
@@ -100,9 +110,9 @@ def is_writable(folder):
     """Whether a folder, or the one to make it in, takes files, as far as permissions say and writing has shown."""
     if folder in _refused:
         return False
-    while not folder.exists() and folder != folder.parent:
+    while not os.path.exists(folder) and folder != folder.parent:  # unlike Path.exists, False where it cannot be told
         folder = folder.parent
-    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+    return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
 
 
 def read(folder_list, name, stamp):
@@ -174,19 +184,20 @@ def remove(folder, family):
 
 def _remove_stale(folder, family, family_stamp):
     """Remove entries of a family that were made from other sources, and drafts that nobody will finish."""
-    start = len(MAGIC) + STAMP_BYTES
-    with os.scandir(folder) as items:
+    with contextlib.suppress(OSError), os.scandir(folder) as items:
         for item in items:
-            try:
-                if item.name.startswith(family):
-                    with open(item.path, "rb") as file:
-                        stale = file.read(HEAD_BYTES)[start : start + STAMP_BYTES] != family_stamp
-                else:
-                    stale = item.name.endswith(DRAFT) and time.time() - item.stat().st_mtime > DRAFT_SECONDS
-                if stale:
+            with contextlib.suppress(OSError):
+                if _is_stale(item, family, family_stamp):
                     os.unlink(item.path)
-            except OSError:
-                continue
+
+
+def _is_stale(item, family, family_stamp):
+    """Whether a file of the folder is an entry of the family with another stamp, or an old draft."""
+    if not item.name.startswith(family):
+        return item.name.endswith(DRAFT) and time.time() - item.stat().st_mtime > DRAFT_SECONDS
+    start = len(MAGIC) + STAMP_BYTES
+    with open(item.path, "rb") as file:
+        return file.read(HEAD_BYTES)[start : start + STAMP_BYTES] != family_stamp
 
 
 def _reason(source_folder, chosen):

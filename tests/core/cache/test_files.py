@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import shutil
 import stat
 import time
 
@@ -95,6 +96,48 @@ def test_a_home_that_is_no_full_path_is_none(monkeypatch, name):
     assert cache_files.user_folder() is not None
     monkeypatch.setenv(name, "somewhere")
     assert cache_files.user_folder() is None
+
+
+@pytest.mark.parametrize("missing", ["too long", "forbidden"])
+def test_a_home_that_cannot_be_looked_into_is_passed_over(missing, places, monkeypatch):
+    """As with the HOME of root that `sudo -u` keeps."""
+    sources, home, temporary, lock = places
+    lock(sources)
+    if missing == "too long":
+        monkeypatch.setenv("XDG_CACHE_HOME", f"/{'x' * 300}")
+    else:
+        plain = os.stat
+
+        def stat_or_refuse(path, *arguments, **options):
+            if isinstance(path, (str, os.PathLike)) and str(path).startswith(f"{home}{os.sep}"):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return plain(path, *arguments, **options)
+
+        monkeypatch.setattr(os, "stat", stat_or_refuse)
+        lock(home)
+    write(sources)
+    assert read(sources) == b"code"
+    assert len(files(temporary)) == 1
+
+
+def test_a_folder_may_vanish_at_any_time(places, monkeypatch):
+    sources, _, _, _ = places
+    replace = cache_files._replace
+
+    def replace_and_remove(folder, name, content):
+        replace(folder, name, content)
+        shutil.rmtree(folder)
+
+    monkeypatch.setattr(cache_files, "_replace", replace_and_remove)
+    write(sources)
+    assert read(sources) is None
+
+
+def test_an_entry_may_vanish_while_it_is_counted(places):
+    sources, _, _, _ = places
+    write(sources)
+    (sources / "__pycache__" / "gone.nbc").symlink_to(sources / "nothing")
+    assert ": 1 entries" in cache_files.summary(sources)
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="temporary folders are a user's own there")
