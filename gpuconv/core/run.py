@@ -17,6 +17,7 @@ def run(
     *,
     optional: Sequence[str] = (),
     in_place: Sequence[str] = (),
+    native: bool = False,
     out: Array | None = None,
     limit: int = 0,
     blocks: Callable[..., Array] | None = None,
@@ -37,6 +38,8 @@ def run(
         Names of the arrays that may be None.
     in_place : sequence of str
         Names of the arrays that `out` may be.
+    native : bool
+        Whether 16-bit arrays stay as they are where kernels take them, as in `Call`.
     out : array, optional
     limit : int
         Bytes of converted copies from which on `blocks` computes the call; by default blocks.LIMIT_BYTES.
@@ -51,7 +54,7 @@ def run(
     """
     if out is None and indices is None and (known := run_known(build, tuple(operands.values()), options)) is not None:
         return known
-    call = Call(op, optional, convert=blocks is None, **operands)
+    call = Call(op, optional, native=native, convert=False, **operands)
     plan = call.plan(build, *options)
     extra: tuple[Array, ...] = ()
     copied = 0
@@ -59,12 +62,11 @@ def run(
         extra, check = indices[:1], indices[1]
         check(call, plan)
         copied = _copied_elements(extra[0], plan.index_dtype)
-    if blocks is not None:
-        if call.needs_blocks(plan.result_shape, limit=limit, temporary=copied):
-            call.check_out(plan.result_shape, out)
-            with call.device:
-                return blocks(call, plan, out, *options)
-        call.convert()
+    if blocks is not None and call.needs_blocks(plan.result_shape, limit=limit, temporary=copied):
+        call.check_out(plan.result_shape, out)
+        with call.device:
+            return blocks(call, plan, out, *options)
+    call.convert()
     with call.device:
         if indices is not None:
             extra = (contiguous(extra[0], plan.index_dtype),)

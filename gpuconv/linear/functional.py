@@ -1,9 +1,12 @@
 """Fully connected layer and its gradients, for NumPy and CuPy arrays."""
 
+from typing import Any
+
 from ..core import blocks
 from ..core.blocks import Operand, Result, are_cut, in_blocks, in_parts, rounded_sum
 from ..core.call import Call
 from ..core.device import Array
+from ..core.dtypes import is_half
 from ..core.plan import Plan
 from ..core.run import run
 
@@ -33,7 +36,8 @@ def linear(x: Array, w: Array, b: Array | None = None, *, out: Array | None = No
     >>> gpuconv.linear(x, w, np.array([0.0, 0.5, 0.0]))
     array([[ 1. ,  3.5, -2. ]])
     """
-    return run("linear", _forward_plan, {"x": x, "w": w, "b": b}, optional=("b",), out=out, blocks=_forward_in_blocks)
+    operands = {"x": x, "w": w, "b": b}
+    return run("linear", _forward_plan, operands, optional=("b",), native=True, out=out, blocks=_forward_in_blocks)
 
 
 def linear_input_grad(dy: Array, w: Array, *, out: Array | None = None) -> Array:
@@ -58,7 +62,8 @@ def linear_input_grad(dy: Array, w: Array, *, out: Array | None = None) -> Array
     >>> gpuconv.linear_input_grad(np.array([[1.0, 1.0, 1.0]]), np.array([[1.0, 0.0], [1.0, 1.0], [0.0, -1.0]]))
     array([[2., 0.]])
     """
-    return run("linear_input_grad", _input_grad_plan, {"dy": dy, "w": w}, out=out, blocks=_input_grad_in_blocks)
+    operands = {"dy": dy, "w": w}
+    return run("linear_input_grad", _input_grad_plan, operands, native=True, out=out, blocks=_input_grad_in_blocks)
 
 
 def linear_weight_grad(x: Array, dy: Array, *, out: Array | None = None) -> Array:
@@ -85,7 +90,8 @@ def linear_weight_grad(x: Array, dy: Array, *, out: Array | None = None) -> Arra
            [ 0.,  0.],
            [-1., -2.]])
     """
-    return run("linear_weight_grad", _weight_grad_plan, {"x": x, "dy": dy}, out=out, blocks=_weight_grad_in_blocks)
+    operands = {"x": x, "dy": dy}
+    return run("linear_weight_grad", _weight_grad_plan, operands, native=True, out=out, blocks=_weight_grad_in_blocks)
 
 
 def linear_bias_grad(dy: Array, *, out: Array | None = None) -> Array:
@@ -159,7 +165,7 @@ def _forward_plan(call: Call) -> Plan:
     if x.shape[1] != w.shape[1]:
         raise ValueError(f"{call.op}: x has {x.shape[1]} features, w expects {w.shape[1]} (w.shape={w.shape})")
     call.require_shape("b", b, w.shape[:1], "one bias for each row of w")
-    return Plan((x.shape[0], w.shape[0]), call.kernels.linear.linear)
+    return _plan(call, (x.shape[0], w.shape[0]), x.shape[1], call.kernels.linear.linear)
 
 
 def _input_grad_plan(call: Call) -> Plan:
@@ -167,7 +173,7 @@ def _input_grad_plan(call: Call) -> Plan:
     _require_matrices(call.op, dy=dy, w=w)
     if dy.shape[1] != w.shape[0]:
         raise ValueError(f"{call.op}: dy has {dy.shape[1]} columns, w has {w.shape[0]} rows, expected as many")
-    return Plan((dy.shape[0], w.shape[1]), call.kernels.linear.linear_input_grad)
+    return _plan(call, (dy.shape[0], w.shape[1]), w.shape[0], call.kernels.linear.linear_input_grad)
 
 
 def _weight_grad_plan(call: Call) -> Plan:
@@ -175,7 +181,13 @@ def _weight_grad_plan(call: Call) -> Plan:
     _require_matrices(call.op, x=x, dy=dy)
     if x.shape[0] != dy.shape[0]:
         raise ValueError(f"{call.op}: x has {x.shape[0]} rows, dy has {dy.shape[0]}, expected as many")
-    return Plan((dy.shape[1], x.shape[1]), call.kernels.linear.linear_weight_grad)
+    return _plan(call, (dy.shape[1], x.shape[1]), x.shape[0], call.kernels.linear.linear_weight_grad)
+
+
+def _plan(call: Call, shape: tuple[int, int], length: int, launch: Any) -> Plan:
+    """The plan of a product; without a launcher where 16-bit arrays are better converted."""
+    declined = is_half(call.compute_dtype) and not call.kernels.linear.takes_half(*shape, length)
+    return Plan(shape, None if declined else launch)
 
 
 def _bias_grad_plan(call: Call) -> Plan:
