@@ -15,7 +15,7 @@ from .faults import error_of
 from .program import Compiled
 from .runtime import helpers
 from .runtime import state as s
-from .runtime.core import PATIENCE
+from .runtime.core import HANG, PATIENCE, RACE_GLOBAL
 from .runtime.stamps import SEVERAL_BLOCKS
 
 MAX_BASIC_BLOCKS = 1 << 28
@@ -23,6 +23,9 @@ MAX_BASIC_BLOCKS = 1 << 28
 
 MAX_RESIDENT = 2048
 """Blocks that can be on a device at once."""
+
+EXPLAINING_BLOCKS, EXPLAINING_BUDGET = 64, 1 << 16
+"""Blocks that run after one that hangs, to see whether it waits for them, and basic blocks that each may execute."""
 
 
 @dataclass
@@ -146,18 +149,21 @@ def run_grid(
     cores = [_Core(compiled, config, shared) for _ in range(workers)]
     # run
     if workers == 1:
-        cores = _run_in_order(cores[0], order, config, lambda: _Core(compiled, config, shared))
+        cores, unstarted = _run_in_order(cores[0], order, config, lambda: _Core(compiled, config, shared))
     else:
         block_lists = [np.ascontiguousarray(order[k::workers]) for k in range(workers)]
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(lambda k: cores[k].run(block_lists[k], 0), range(workers)))
-    del keep
+        unstarted = np.concatenate([_after(core, blocks) for core, blocks in zip(cores, block_lists, strict=True)])
     # report the first fault, or the counters
     inspect(memory)
     failed = [core.slots for core in cores if core.slots[s.ERROR]]
     if failed:
         first = min(failed, key=lambda slots: int(slots[s.BLOCK_ID]))
+        if first[s.ERROR] == HANG and config.check:
+            first = _race_behind(first, unstarted, lambda: _Core(compiled, config, shared))
         raise error_of(compiled, config.grid, config.block, memory, first)
+    del keep
     if not config.meter:
         return None
     return Counts(sum(core.blocks for core in cores), sum(core.sites for core in cores))
@@ -192,8 +198,32 @@ def _shared_state(compiled: Compiled, config: Launch, memory: Memory, parameters
     return shared, keep
 
 
-def _run_in_order(core: _Core, order: Any, config: Launch, new: Any) -> list[_Core]:
-    """Run blocks one after the other on one CPU thread; one that waits for others gives way to them."""
+def _race_behind(hung: Any, unstarted: Any, new: Callable[[], _Core]) -> Any:
+    """Slots of the race that explains a hang, if there is one: a block that polls what another stores, unordered.
+
+    To the compiler a plain load in a loop is one load: the loop never sees the store of a block that runs later.
+    """
+    for block in unstarted[:EXPLAINING_BLOCKS]:
+        core = new()
+        core.slots[s.BUDGET] = min(int(core.slots[s.BUDGET]), EXPLAINING_BUDGET)
+        ctypes.c_int64.from_address(int(core.slots[s.FIRST_ERROR])).value = 2**62
+        core.run(np.array([block]), 0)
+        if core.slots[s.ERROR] == RACE_GLOBAL and core.slots[s.ERROR_BLOCK] in (hung[s.BLOCK_ID], SEVERAL_BLOCKS):
+            return core.slots
+    return hung
+
+
+def _after(core: _Core, blocks: Any) -> Any:
+    """The blocks of a list that come after the one that had a fault; none without a fault."""
+    place = np.flatnonzero(blocks == core.slots[s.BLOCK_ID] - 1)
+    return blocks[place[0] + 1 :] if core.slots[s.ERROR] and place.size else blocks[:0]
+
+
+def _run_in_order(core: _Core, order: Any, config: Launch, new: Any) -> tuple[list[_Core], Any]:
+    """Run blocks one after the other on one CPU thread; one that waits for others gives way to them.
+
+    Returns the cores, and after a fault the blocks that have not begun.
+    """
     cores, waiting, spare = [core], list[_Core](), list[_Core]()
     while (order.size or waiting) and not any(core.slots[s.ERROR] for core in cores):
         # blocks that may be running while others wait: those of lower numbers, all of them in a cooperative launch
@@ -205,7 +235,8 @@ def _run_in_order(core: _Core, order: Any, config: Launch, new: Any) -> list[_Co
             cores += [] if core in cores else [core]
             chosen = np.ascontiguousarray(order[startable])
             done = core.run(chosen, 0)
-            order = np.concatenate([chosen[done:], order[~startable]])
+            rest = _after(core, chosen) if core.slots[s.ERROR] else chosen[done:]
+            order = np.concatenate([rest, order[~startable]])
             (waiting if core.slots[s.WAITS] else spare).append(core)
             _excuse_polls(waiting)
             if config.cooperative:  # all start before any goes on
@@ -215,7 +246,7 @@ def _run_in_order(core: _Core, order: Any, config: Launch, new: Any) -> list[_Co
         waiting = [core for core in waiting if core.slots[s.WAITS]]
         if any(moved):
             _excuse_polls(waiting)
-    return cores
+    return cores, order
 
 
 def _excuse_polls(waiting: list[_Core]) -> None:

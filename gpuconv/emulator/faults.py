@@ -52,7 +52,7 @@ def _sentence(kind: str, target: str, other: str) -> str:
         "race-global": f"an access to {target} that {other} also accessed in this launch, unordered",
         "race-async": f"an access to {target} before cp.async.wait_group of the copy by {other}",
         "barrier-divergence": "a barrier that some of its threads never reach",
-        "warp-divergence": "a warp-level exchange that some lanes of its mask never reach",
+        "warp-divergence": "a warp-level exchange that some of its lanes never reach, or the lanes that they read from",
         "trap": "the kernel executed trap",
         "limit": "more cp.async copies in flight than the emulator can hold",
     }[kind]

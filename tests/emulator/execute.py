@@ -16,7 +16,7 @@ def bits(type_):
     return 8 * np.dtype(DTYPES[type_]).itemsize
 
 
-def execute(lines, inputs, result, threads=32):
+def execute(lines, inputs, result, threads=32, *, check=True):
     """Execute instructions such as "add.s32 %d, %a, %b;"; returns one array of type `result` for each.
 
     `inputs` maps a letter to (type, values); %a is the register of letter a. Lines may use the scratch registers %x0 to
@@ -57,7 +57,7 @@ and.b32 %t1, %i, 1; setp.ne.u32 %p1, %t1, 0;
     # run
     arrays = [np.array(values, DTYPES[t]) for t, values in inputs.values()]
     results = [np.zeros(count, DTYPES[result]) for _ in lines]
-    emulator.run_ptx(text, count // threads, threads, *arrays, *results)
+    emulator.run_ptx(text, count // threads, threads, *arrays, *results, check=check)
     return results
 
 

@@ -36,7 +36,11 @@ def test_a_shuffle_from_a_lane_that_does_not_take_part_gives_no_value():
     values = np.arange(32, dtype=np.float32)
     half = "setp.lt.u32 %q1, %laneid, 16; mov.b32 %d, %a; @%q1 shfl.sync"
     lines = [f"{half}.bfly.b32 %d, %a, 16, 31, 0xffff;", f"{half}.down.b32 %d, %a, 8, 31, 0xffff;"]
-    across, down = execute(lines, {"a": ("b32", values.view(np.uint32))}, "b32")
+    inputs = {"a": ("b32", values.view(np.uint32))}
+    for line in lines:
+        with pytest.raises(emulator.EmulatorError, match="warp-divergence"):
+            execute([line], inputs, "b32")
+    across, down = execute(lines, inputs, "b32", check=False)
     assert np.isnan(across.view(np.float32)[:16]).all()
     assert (across.view(np.float32)[16:] == values[16:]).all()
     assert (down.view(np.float32)[:8] == values[8:16]).all()

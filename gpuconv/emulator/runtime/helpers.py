@@ -17,6 +17,7 @@ _FIXED = {
     "trap": warp.trap,
     "fence": fence,
     "shuffle": warp.shuffle,
+    "report undefined": warp.report_undefined,
     "issue": copies.issue,
     "commit": copies.commit,
     "wait": copies.wait,

@@ -88,7 +88,8 @@ TID_Y = 384
 TID_Z = 512
 GROUP = 640
 EXIT_SITE = 768
-REGISTERS = 896
+ORIGIN = 896  # the shuffle that gave a lane an undefined value, from 1
+REGISTERS = 1024
 
 RUNNING, WAITING, DONE = range(3)
 

@@ -5,7 +5,7 @@ from numba import int32, int64, njit, types, uint32
 from . import state as s
 from .barriers import first_lane, left_behind, park
 from .core import TRAP, WARP_DIVERGENCE, fault, get, lane_seen, put, seen
-from .raw import lazily, read_f32, read_i32, read_i64, read_u32, write_f32, write_i64, write_u32
+from .raw import lazily, read_f32, read_i32, read_i64, read_u32, write_f32, write_i32, write_i64, write_u32
 from .releases import join_fences
 
 UNDEFINED = 0x7FFBCBCB
@@ -86,8 +86,8 @@ def trap(core, warp, mask, site):
             return
 
 
-@lazily(uint32(int64, int64, int64, int64, int32, uint32))
-def shuffle(values, amounts, clamps, results, mode, mask):
+@lazily(uint32(int64, int64, int64, int64, int64, int32, uint32, int32))
+def shuffle(warp, values, amounts, clamps, results, mode, mask, site):
     """shfl.sync by the formulas of PTX ISA 9.7.9.6; returns the mask of lanes whose source is in range."""
     found = uint32(0)
     for lane in range(s.LANES):
@@ -114,8 +114,23 @@ def shuffle(values, amounts, clamps, results, mode, mask):
             source = lane
         # a lane that does not take part has no value (PTX ISA: "results are undefined")
         active = (mask >> uint32(source)) & uint32(1)
-        write_u32(results + 4 * lane, read_u32(values + 4 * source) if active else uint32(UNDEFINED))
+        value = read_u32(values + 4 * source) if active else uint32(UNDEFINED)
+        if value == uint32(UNDEFINED):
+            write_i32(warp + s.ORIGIN + 4 * lane, read_i32(warp + s.ORIGIN + 4 * source) if active else site + 1)
+        write_u32(results + 4 * lane, value)
     return found
+
+
+@lazily(types.void(int64, int64, uint32, int32))
+def report_undefined(core, warp, mask, site):
+    """Report the shuffle that read from lanes that take no part, once such a value is stored in global memory.
+
+    Only then: of a reduction by shuffles many lanes receive values that nobody uses.
+    """
+    if mask and get(core, s.CHECK):
+        lane = first_lane(int64(mask))
+        origin = read_i32(warp + s.ORIGIN + 4 * lane)
+        fault(core, warp, lane, WARP_DIVERGENCE, origin - 1 if origin else site, 0, 0, -1)
 
 
 def match(mode, bits):

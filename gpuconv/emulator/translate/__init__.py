@@ -54,6 +54,7 @@ def translate(
         Of kind unsupported-instruction, with the instruction and its line.
     """
     layout = Layout(locate, addresses, parameters, loaded(kernel))
+    layout.has_shuffles = any(item.op == "shfl" for block in kernel.blocks for item in block.instructions)
     blocks = [_block(kernel, block, layout) for block in kernel.blocks]
     text = "\n".join([*_declarations(layout), *blocks, _advance(len(blocks))])
     helpers = {name: symbol.strip('"') for name, (symbol, _, _) in layout.helpers.items()}

@@ -24,6 +24,7 @@ class Layout:
         self.has_fences = False
         self.data = data
         self.has_copies = False
+        self.has_shuffles = False
         self.offsets: dict[str, int] = {}
         self.helpers: dict[str, tuple[str, str, list[str]]] = {}
         self.sites: list[Instruction] = []

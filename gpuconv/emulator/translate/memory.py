@@ -2,6 +2,7 @@
 
 from ..ptx import WIDTHS, Address, Instruction, Name, Operand, Vector
 from ..runtime import state as s
+from ..runtime.warp import UNDEFINED
 from .code import Code
 from .groups import instruction, last_type
 from .values import constant
@@ -110,6 +111,22 @@ def store(code: Code, item: Instruction) -> None:
     values = [code.raw(o, type_) for o in elements(item.operands[1])]
     space = "local" if "param" in item.modifiers else space_of(item)
     access(code, item, item.operands[0], f"store {space} {bits // 8} {order_of(code, item)}", values, bits)
+    if space == "generic":
+        _report_undefined(code, item, values, bits)
+
+
+def _report_undefined(code: Code, item: Instruction, values: list[str], bits: int) -> None:
+    """Report the stored values of 32 or 64 bits that a shuffle from lanes without a value gave, or a sum with one."""
+    if not code.program.has_shuffles or bits < 32:
+        return
+    lanes = "0"
+    for value in filter(None, values):
+        word = code.op(f"lshr <32 x i64> {value}, {constant(32, 64)}") if bits == 64 else value
+        same = code.op(f"icmp eq <32 x i{bits}> {word}, {constant(UNDEFINED, bits)}")
+        lanes = code.op(f"or i32 {lanes}, {code.op(f'bitcast <32 x i1> {same} to i32')}")
+    lanes = code.op(f"and i32 {lanes}, {code.guarded_mask()}")
+    arguments = [("ptr", "%c"), ("ptr", "%w"), ("i32", lanes), ("i32", access_site(code, item))]
+    code.helper("report undefined", "void", arguments)
 
 
 def _address_from_data(code: Code, operand: Operand) -> bool:
@@ -136,6 +153,8 @@ def atomic(code: Code, item: Instruction) -> None:
     scattered = int(_address_from_data(code, operands[0]))
     name = f"atomic {space_of(item)} {operation} {kind} {order_of(code, item)} {scattered}"
     rows = access(code, item, operands[0], name, values, bits)
+    if space_of(item) == "generic":
+        _report_undefined(code, item, values, bits)
     if target is not None:
         value = code.op(f"load <32 x i{bits}>, ptr {rows[2]}, align {min(64, 4 * bits)}")
         code.write(target, value, f"b{bits}")

@@ -23,7 +23,9 @@ def shuffle(code: Code, item: Instruction) -> None:
     code.scratch = 0
     pointers = [code.spill(v, "<32 x i32>") for v in values]
     out = code.spill("", "")
-    arguments = [*(("ptr", p) for p in pointers), ("ptr", out), ("i32", str(mode)), ("i32", code.guarded_mask())]
+    site = str(code.program.site(item))
+    arguments = [("ptr", "%w"), *(("ptr", p) for p in pointers), ("ptr", out), ("i32", str(mode)),
+                 ("i32", code.guarded_mask()), ("i32", site)]  # fmt: skip
     found = code.helper("shuffle", "i32", arguments)
     result = code.op(f"load <32 x i32>, ptr {out}, align 64")
     if isinstance(target, Vector):

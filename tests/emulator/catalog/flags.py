@@ -230,3 +230,16 @@ def ring_buffer_that_overtakes(ring, heads, y):
                 pass
             total += ring[k % 8]  # FAULT
         y[0] = total
+
+
+@buggy("race-global", 2, 32, zeros(1), zeros(1, np.float32), zeros(1, np.float32))
+def message_by_a_plain_flag(flag, box, y):
+    """The compiler loads the flag once: block 0 hangs if it comes first."""
+    if cuda.threadIdx.x == 0:
+        if cuda.blockIdx.x == 0:
+            while flag[0] == 0:  # FAULT: one of the two
+                pass
+            y[0] = box[0]
+        else:
+            box[0] = 42
+            flag[0] = 1  # FAULT

@@ -179,3 +179,35 @@ def sum_by_growing_groups(x, y):
         tile[t] = total
         step *= 2
     y[t] = tile[t]
+
+
+@buggy("warp-divergence", 1, 32, ramp(32), zeros(32, np.float32))
+def shuffle_from_lanes_that_are_elsewhere(x, y):
+    """The mask names the lanes that come; four of them read from others."""
+    t = cuda.threadIdx.x
+    if t < 16:
+        y[t] = cuda.shfl_down_sync(0xFFFF, x[t], 4) + x[t]  # FAULT
+
+
+@buggy("warp-divergence", 1, 48, ramp(48), zeros(2, np.float32))
+def sum_of_half_a_warp_by_shuffles_of_a_whole(x, y):
+    """The second warp has 16 threads: the first step adds what lanes without a thread hold."""
+    total = x[cuda.threadIdx.x]
+    step = 16
+    while step > 0:
+        total += cuda.shfl_down_sync(0xFFFFFFFF, total, step)  # FAULT
+        step //= 2
+    if cuda.threadIdx.x % 32 == 0:
+        y[cuda.threadIdx.x // 32] = total
+
+
+@correct(1, 32, ramp(32), zeros(1, np.float32), result=lambda: [6])
+def sum_of_four_lanes_by_shuffles(x, y):
+    """Lanes 2 and 3 receive undefined values, which nobody uses."""
+    t = cuda.threadIdx.x
+    if t < 4:
+        total = x[t]
+        total += cuda.shfl_down_sync(0xF, total, 2)
+        total += cuda.shfl_down_sync(0xF, total, 1)
+        if t == 0:
+            y[0] = total

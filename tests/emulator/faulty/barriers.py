@@ -58,10 +58,20 @@ def shuffle_in_a_branch(x):
 
 @correct(1, 32, floats(32))
 def shuffle_of_half_a_warp(x):
-    """The mask names exactly the lanes that execute the shuffle."""
+    """The mask names exactly the lanes that execute the shuffle; what the last one reads beyond them is not used."""
     i = uint32(cuda.threadIdx.x)
     if i < uint32(16):
-        x[i] = cuda.shfl_down_sync(0xFFFF, x[i], 1)
+        below = cuda.shfl_down_sync(0xFFFF, x[i], 1)
+        if i < uint32(15):
+            x[i] = below
+
+
+@case("warp-divergence", 1, 32, floats(32))
+def shuffle_from_beyond_half_a_warp(x):
+    """The last lane stores what it read from one that does not execute the shuffle."""
+    i = uint32(cuda.threadIdx.x)
+    if i < uint32(16):
+        x[i] = cuda.shfl_down_sync(0xFFFF, x[i], 1)  # FAULT
 
 
 @case("warp-divergence", 1, 32, floats(32))
