@@ -3,6 +3,7 @@
 from ..core.blocks import elementwise, stream_bytes
 from ..core.call import Call
 from ..core.device import Array
+from ..core.dtypes import is_half, on_bits
 from ..core.plan import Plan, run_known
 
 _KINDS = (str,)
@@ -15,7 +16,7 @@ def forward(op: str, x: Array, out: Array | None, *, kernel: str | None = None, 
     scalars = tuple(parameters.values()) if parameters else ()
     if out is None and (known := run_known(_forward_plan, (x,), options, scalars, kinds=_KINDS)) is not None:
         return known
-    call = Call(op, convert=False, x=x)
+    call = Call(op, native="cpu", convert=False, x=x)
     plan = call.plan(_forward_plan, *options)
     numbers = [call.scalar(name, value) for name, value in parameters.items()]
     with call.device:
@@ -35,7 +36,7 @@ def backward(
     scalars = tuple(parameters.values()) if parameters else ()
     if out is None and (known := run_known(_backward_plan, (dy, x), options, scalars, kinds=_KINDS)) is not None:
         return known
-    call = Call(op, convert=False, dy=dy, x=x)
+    call = Call(op, native="cpu", convert=False, dy=dy, x=x)
     plan = call.plan(_backward_plan, *options)
     numbers = [call.scalar(name, value) for name, value in parameters.items()]
     with call.device:
@@ -48,10 +49,12 @@ def backward(
 
 
 def _forward_plan(call: Call, kernel: str) -> Plan:
-    return Plan(call.like.shape, call.kernels.activation.forward(kernel, call.like.size))
+    launch = call.kernels.activation.forward(kernel, call.like.size)
+    return Plan(call.like.shape, on_bits(launch) if is_half(call.compute_dtype) else launch)
 
 
 def _backward_plan(call: Call, kernel: str) -> Plan:
     dy, x = call.arrays
     call.require_shape("dy", dy, x.shape, "the shape of x")
-    return Plan(x.shape, call.kernels.activation.backward(kernel, x.size))
+    launch = call.kernels.activation.backward(kernel, x.size)
+    return Plan(x.shape, on_bits(launch) if is_half(call.compute_dtype) else launch)

@@ -49,8 +49,8 @@ class Call:
         Names of the arrays that may be None.
     float32 : sequence of str
         Names of statistics, which are float32 beside 16-bit arrays.
-    native : bool
-        Leave 16-bit arrays as they are where the target has kernels for them.
+    native : bool or str
+        Leave 16-bit arrays as they are where the target, or the one of that name, has kernels for them.
     convert : bool
         Without, `arrays` are the caller's until `convert`: those of a call that may go in blocks (blocks.py).
     **operands : array or None
@@ -97,7 +97,7 @@ class Call:
         optional: Sequence[str] = (),
         *,
         float32: Sequence[str] = (),
-        native: bool = False,
+        native: bool | str = False,
         convert: bool = True,
         **operands: Array | None,
     ) -> None:
@@ -121,7 +121,9 @@ class Call:
         else:
             self.kernels, self.device = kernels_for(self.like), self.like.device
 
-    def _check(self, optional: Sequence[str], float32: Sequence[str], native: bool, operands: dict[str, Any]) -> None:
+    def _check(
+        self, optional: Sequence[str], float32: Sequence[str], native: bool | str, operands: dict[str, Any]
+    ) -> None:
         """Every check of arrays that are not all contiguous and of one wide type."""
         arrays.check_arrays(self.op, operands, optional, float32)
         self.like = self.arrays[0]
@@ -129,7 +131,8 @@ class Call:
         self.dtype = self.compute_dtype = self.like.dtype
         self.device = self.like.device if is_cupy(self.like) else _no_gpu
         self._shapes = tuple([None if a is None else a.shape for a in self.arrays])
-        if is_half(self.dtype) and not (native and self.dtype.name in self.kernels.runtime.HALF):
+        native = native in {True, self.kernels.name} and self.dtype.name in self.kernels.runtime.HALF
+        if is_half(self.dtype) and not native:
             self.compute_dtype = FLOAT32
 
     def convert(self) -> None:

@@ -65,6 +65,15 @@ def store(a: Array, out: Array) -> None:
         out[...] = a
 
 
+def on_bits(launch: Callable[..., None]) -> Callable[..., None]:
+    """A launcher of bfloat16 arrays on the CPU, whose kernels take their bits."""
+
+    def launch_bits(*arguments: Any) -> None:
+        launch(*[a.view(np.uint16) if type(a) is np.ndarray and is_half(a.dtype) else a for a in arguments])
+
+    return launch_bits
+
+
 def _kernel(a: Array, dtype: np.dtype[Any]) -> Callable[[Array, Array], None] | None:
     """The kernel that converts a large NumPy array between float32 and bfloat16; None for any other conversion."""
     if type(a) is not np.ndarray or a.size < KERNEL_MIN_ELEMENTS or not a.flags.c_contiguous:

@@ -8,6 +8,7 @@ from ..core.arrays import shaped
 from ..core.blocks import elementwise, stream_bytes
 from ..core.call import Call
 from ..core.device import Array, array_module
+from ..core.dtypes import is_half, on_bits
 from ..core.shapes import any_shape, split_axis
 
 
@@ -38,7 +39,7 @@ def add(a: Array, b: Array, *, out: Array | None = None) -> Array:
     >>> gpuconv.add(np.array([1.0, 2.0]), np.array([10.0, 20.0]))
     array([11., 22.])
     """
-    call = Call("add", convert=False, a=a, b=b)
+    call = Call("add", native="cpu", convert=False, a=a, b=b)
     call.require_shape("b", b, a.shape, "the shape of a")
     with call.device:
         if call.needs_blocks(a.shape, limit=stream_bytes(call)):
@@ -46,7 +47,8 @@ def add(a: Array, b: Array, *, out: Array | None = None) -> Array:
         call.convert()
         a, b = call.arrays
         y = call.output(a.shape, out, coinciding=(a, b))
-        call.kernels.join.add(a, b, y)
+        launch = call.kernels.join.add
+        (on_bits(launch) if is_half(call.compute_dtype) else launch)(a, b, y)
     return call.finish(y)
 
 

@@ -1,10 +1,11 @@
 """Addition and concatenation on the CPU: one pass over memory. Bytes a call: every operand and the result once."""
 
+from ..cpu.bfloat16 import element, set_element
 from ..cpu.parallel import part, share, streaming
 
 
 def add(a, b, y):
-    """y[i] = a[i] + b[i]."""
+    """y[i] = a[i] + b[i]; arrays of uint16 are bfloat16."""
     _add(y.size, y.size, a.reshape(-1), b.reshape(-1), y.reshape(-1))
 
 
@@ -17,7 +18,7 @@ def copy_columns(x, first, y, start, columns):
 def _add(a, b, y, thread, threads):
     a, b, y = part(a, thread, threads), part(b, thread, threads), part(y, thread, threads)
     for i in range(y.size):
-        y[i] = a[i] + b[i]
+        set_element(y, i, element(a, i) + element(b, i))
 
 
 @streaming

@@ -195,7 +195,7 @@ def pairs_are_profitable(shape, operation):
     if operation != "dgrad":
         channels *= shape.r  # rows of taps may be channels
     rows = min(channels, filters) if operation == "wgrad" else filters
-    if channels < PAIR_MIN_CHANNELS[name] or rows < PAIR_MIN_ROWS or not _repays_a_kernel(shape):
+    if name is None or channels < PAIR_MIN_CHANNELS[name] or rows < PAIR_MIN_ROWS or not _repays_a_kernel(shape):
         return False
     if name == "amx" or not _winograd(shape, operation, np.float32):
         return True

@@ -143,7 +143,9 @@ def takes_half(shape, operation, algorithm):
 
     By products of pairs, where they are quicker than converting and any algorithm of float32; "direct" is always.
     """
-    return algorithm == "direct" or (algorithm in AUTOMATIC and cost_model.pairs_are_profitable(shape, operation))
+    if algorithm == "direct":
+        return pair_tiles.quickest() is not None
+    return algorithm in AUTOMATIC and cost_model.pairs_are_profitable(shape, operation)
 
 
 def fprop(shape, x, w, b, activation, slope, y, algorithm):
