@@ -31,7 +31,6 @@ from .options import number
 from .plan import Plan, find_plan, keep_plan
 
 P = TypeVar("P")
-
 _no_gpu: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
 
 
@@ -135,11 +134,17 @@ class Call:
         if is_half(self.dtype) and not native:
             self.compute_dtype = FLOAT32
 
-    def convert(self) -> None:
-        """Make the arrays C-contiguous, and 16-bit ones float32 unless kernels take them as they are."""
+    def convert(self, kept: int = 0) -> None:
+        """Make the arrays C-contiguous, and 16-bit ones float32 unless kernels take them; the first `kept` stay."""
         if self._as_kernels_take_them:
             return
-        self.arrays = tuple([None if a is None else self.converted(a) for a in self.arrays])
+        others = [None if a is None else self.converted(a) for a in self.arrays[kept:]]
+        self.arrays = (*self.arrays[:kept], *others)
+
+    def keeps(self, *operands: Array) -> bool:
+        """Whether kernels take bfloat16 operands beside float32 ones: C-contiguous, on the CPU."""
+        narrow = self.kernels.name == "cpu" and self.dtype.name == "bfloat16"
+        return narrow and all(a.flags.c_contiguous for a in operands)
 
     def converted(self, a: Array) -> Array:
         """An array, or a block of one, as kernels take it."""
@@ -204,19 +209,16 @@ class Call:
         plan without a launcher declines 16-bit arrays: they are converted then, and the plan is float32's.
         """
         find = build, self.compute_dtype, self._shapes, options
-        known: P | None = find_plan(self.kernels.name, *find)
-        if known is not None:
-            return known if getattr(known, "launch", build) is not None else self._float32_plan(build, *options)
-        made: Any = build(self, *options)
-        if isinstance(made, Plan) and self.kernels.name == "cpu":
-            shape, dtype, second = made.result_shape, self.compute_dtype, made.second_dtype
-            single = second is None
-            allocate = arrays.allocator(shape, dtype) if single else arrays.pair_allocator(shape, dtype, second)
-            made = made._replace(allocate=allocate)
-        keep_plan(self.kernels.name, *find, made)
-        if getattr(made, "launch", build) is None:
-            return self._float32_plan(build, *options)
-        return cast(P, made)
+        made: Any = find_plan(self.kernels.name, *find)
+        if made is None:
+            made = build(self, *options)
+            if isinstance(made, Plan) and self.kernels.name == "cpu":
+                shape, dtype, second = made.result_shape, self.compute_dtype, made.second_dtype
+                single = second is None
+                allocate = arrays.allocator(shape, dtype) if single else arrays.pair_allocator(shape, dtype, second)
+                made = made._replace(allocate=allocate)
+            keep_plan(self.kernels.name, *find, made)
+        return cast(P, made) if getattr(made, "launch", build) is not None else self._float32_plan(build, *options)
 
     def _float32_plan(self, build: Callable[..., P], *options: Any) -> P:
         """The plan of 16-bit arrays that are converted after all."""
@@ -288,7 +290,7 @@ class Call:
 
     def finish(self, result: Array) -> Array:
         """Return a result in the caller's type: 16-bit ones are rounded, to `out` where that was given."""
-        if self.compute_dtype is self.dtype:
+        if self.compute_dtype is self.dtype or result.dtype == self.dtype:
             return result
         for made, out in self._converted:
             if result is made:

@@ -6,6 +6,7 @@ from typing import Any
 from ..core.arrays import shaped, updated
 from ..core.call import Call
 from ..core.device import Array
+from ..core.dtypes import is_half
 from ..core.options import finite, flag
 from . import blocks
 
@@ -150,8 +151,9 @@ def batch_norm_statistics(
     if x.size // max(x.shape[1], 1) == 1:
         raise ValueError(f"{op}: x has shape {x.shape}, one value for each channel, expected more in training")
     with call.device:
-        if not call.needs_blocks():
-            call.convert()
+        kept = call.keeps(x)
+        if kept or not call.needs_blocks():
+            call.convert(kept)
             x = call.arrays[0]
         return _statistics(call, x, running_mean, running_var, momentum)
 
@@ -161,7 +163,7 @@ def _statistics(
 ) -> tuple[Array, Array]:
     """Mean and variance of each channel, 0 for an empty x; updates the running statistics."""
     terms, kernels = x.size // max(x.shape[1], 1), call.kernels.norm
-    if not call.takes(x):
+    if not (call.takes(x) or call.keeps(x)):
         mean, var = blocks.moments(call, x, (1,))
     else:
         mean, var = (call.output(x.shape[1:2]) for _ in range(2))
@@ -202,16 +204,17 @@ def _batch_norm(
     momentum = call.compute_dtype.type(finite(op, "momentum", momentum))
     # statistics, then y
     with call.device:
-        if call.needs_blocks(x.shape):
+        kept = call.keeps(x)
+        if not kept and call.needs_blocks(x.shape):
             call.check_out(x.shape, out)
             if training:
                 mean, var = _statistics(call, x, mean, var, momentum)
             sets = mean.reshape(1, -1), var.reshape(1, -1)
             inverse = blocks.inverse_deviations(call, x, *sets, tiny, training)
             return blocks.normalize(call, x, sets[0], inverse, weight, bias, out)
-        call.convert()
+        call.convert(kept)
         x, mean, var, weight, bias = call.arrays
-        y = call.output(x.shape, out, coinciding=(x,))
+        y = call.output(x.shape, out, coinciding=(x,), dtype=call.dtype if kept else None)
         if training:  # after all checks, since the running statistics change
             mean, var = _statistics(call, x, mean, var, momentum)
         if x.size:
@@ -232,9 +235,9 @@ def inverse_deviations(call: Call, x: Array, mean: Array, var: Array, eps: Any, 
 
 
 def rows_of(x: Array) -> Array:
-    """x as (N, C, positions), the layout of the kernels."""
-    rows: Array = x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
-    return rows
+    """x as (N, C, positions), the layout of the kernels, which take the bits of bfloat16."""
+    rows: Any = x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
+    return rows.view("u2") if is_half(x.dtype) else rows  # type: ignore[no-any-return]
 
 
 def require_layout(op: str, name: str, x: Any) -> None:

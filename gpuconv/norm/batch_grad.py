@@ -110,12 +110,13 @@ def _batch_norm_grad(
     tiny, kernels = call.compute_dtype.type(finite(op, "eps", eps, at_least=0)), call.kernels.norm
     batch_statistics = flag(op, "training", training)
     with call.device:
-        if call.needs_blocks(x.shape):
+        kept = 2 * call.keeps(dy, x)
+        if not kept and call.needs_blocks(x.shape):
             call.check_out(x.shape, out)
             return blocks.gradients(call, dy, x, mean[None], var[None], weight, tiny, (1,), batch_statistics, out)
-        call.convert()
+        call.convert(kept)
         dy, x, mean, var, weight = call.arrays
-        dx = call.output(x.shape, out, coinciding=(dy, x))
+        dx = call.output(x.shape, out, coinciding=(dy, x), dtype=call.dtype if kept else None)
         # sums of dy and dy xhat per channel, from them dweight, dbias and the means
         sums, means = ([call.output((1, x.shape[1])) for _ in range(2)] for _ in range(2))
         dweight, dbias = (call.output(x.shape[1:2]) for _ in range(2))

@@ -1,14 +1,18 @@
-"""The passes of normalization that write, on the CPU; rows of one element are taken together, as a row of channels."""
+"""The passes of normalization that write, on the CPU; rows of one element are taken together, as a row of channels.
+
+Arrays of uint16 are bfloat16, beside float32 statistics.
+"""
 
 import numpy as np
 
+from ...cpu.bfloat16 import element, set_element
 from ...cpu.parallel import share, streaming
 from ..scalar import normalized, normalized_grad
 
 
 def normalize(x, mean, inverse, weight, bias, y):
     """y = weight (x - mean) inverse + bias, inverse = 1 / sqrt(variance + eps)."""
-    affine = _channel_values(x, weight, 1), _channel_values(x, bias, 0)
+    affine = _channel_values(mean, x, weight, 1), _channel_values(mean, x, bias, 0)
     if x.shape[2] == 1:
         matrix = x.shape[:2]
         _normalize_rows(matrix[0], x.size, x.reshape(matrix), mean, inverse, *affine, y.reshape(matrix))
@@ -18,7 +22,7 @@ def normalize(x, mean, inverse, weight, bias, y):
 
 def input_grad(dy, x, mean, inverse, weight, mean_dy, mean_dyx, dx):
     """dx = (weight dy - mean_dy - xhat mean_dyx) inverse."""
-    values = mean, inverse, _channel_values(x, weight, 1), mean_dy, mean_dyx
+    values = mean, inverse, _channel_values(mean, x, weight, 1), mean_dy, mean_dyx
     if x.shape[2] == 1:
         matrix = x.shape[:2]
         _input_grad_rows(matrix[0], x.size, dy.reshape(matrix), x.reshape(matrix), *values, dx.reshape(matrix))
@@ -26,9 +30,9 @@ def input_grad(dy, x, mean, inverse, weight, mean_dy, mean_dyx, dx):
         _input_grad(x.shape[0] * x.shape[1], x.size, dy, x, *values, dx)
 
 
-def _channel_values(x, values, default):
+def _channel_values(mean, x, values, default):
     """The values, or an array of the default for None."""
-    return np.full(x.shape[1], default, x.dtype) if values is None else values
+    return np.full(x.shape[1], default, mean.dtype) if values is None else values
 
 
 # streaming divides as NumPy does: a deviation of 0 gives infinities, as in PyTorch.
@@ -42,7 +46,7 @@ def _normalize(x, mean, inverse, weight, bias, y, thread, threads):
         source, target, center = x[n, c], y[n, c], mean[m, g]
         scale, offset = weight[c] * inverse[m, g], bias[c]
         for i in range(source.size):
-            target[i] = normalized(source[i], center, scale, offset)
+            set_element(target, i, normalized(element(source, i), center, scale, offset))
 
 
 @streaming
@@ -54,13 +58,15 @@ def _normalize_rows(x, mean, inverse, weight, bias, y, thread, threads):
         source, target = x[n], y[n]
         centers, inverses = mean[n % mean.shape[0]], inverse[n % mean.shape[0]]
         for c in range(source.size if channels == 1 else 0):
-            target[c] = normalized(source[c], centers[c], weight[c] * inverses[c], bias[c])
+            value = normalized(element(source, c), centers[c], weight[c] * inverses[c], bias[c])
+            set_element(target, c, value)
         for g in range(centers.size if channels > 1 else 0):
             start, center, inverse_std = g * channels, centers[g], inverses[g]
             values, result = source[start : start + channels], target[start : start + channels]
             scales, offsets = weight[start : start + channels], bias[start : start + channels]
             for c in range(values.size):
-                result[c] = normalized(values[c], center, scales[c] * inverse_std, offsets[c])
+                value = normalized(element(values, c), center, scales[c] * inverse_std, offsets[c])
+                set_element(result, c, value)
 
 
 @streaming
@@ -74,7 +80,8 @@ def _input_grad(dy, x, mean, inverse, weight, mean_dy, mean_dyx, dx, thread, thr
         center, inverse_std, scale = mean[m, g], inverse[m, g], weight[c]
         slope, lean = mean_dy[m, g], mean_dyx[m, g]
         for i in range(source.size):
-            target[i] = normalized_grad(gradient[i], source[i], center, inverse_std, scale, slope, lean)
+            delta, value = element(gradient, i), element(source, i)
+            set_element(target, i, normalized_grad(delta, value, center, inverse_std, scale, slope, lean))
 
 
 @streaming
@@ -86,10 +93,12 @@ def _input_grad_rows(dy, x, mean, inverse, weight, mean_dy, mean_dyx, dx, thread
         m, gradient, source, target = n % mean.shape[0], dy[n], x[n], dx[n]
         centers, inverse_stds, slopes, leans = mean[m], inverse[m], mean_dy[m], mean_dyx[m]
         for c in range(source.size if channels == 1 else 0):
-            target[c] = normalized_grad(
-                gradient[c], source[c], centers[c], inverse_stds[c], weight[c], slopes[c], leans[c]
-            )
+            delta, value = element(gradient, c), element(source, c)
+            found = normalized_grad(delta, value, centers[c], inverse_stds[c], weight[c], slopes[c], leans[c])
+            set_element(target, c, found)
         for g in range(centers.size if channels > 1 else 0):
             center, inverse_std, slope, lean = centers[g], inverse_stds[g], slopes[g], leans[g]
             for c in range(g * channels, (g + 1) * channels):
-                target[c] = normalized_grad(gradient[c], source[c], center, inverse_std, weight[c], slope, lean)
+                delta, value = element(gradient, c), element(source, c)
+                found = normalized_grad(delta, value, center, inverse_std, weight[c], slope, lean)
+                set_element(target, c, found)

@@ -1,7 +1,8 @@
-"""The sums that gradients of normalization need, on the CPU: one pass over dy and x."""
+"""The sums that gradients of normalization need, on the CPU: one pass over dy and x, which may be bfloat16 (uint16)."""
 
 import numpy as np
 
+from ...cpu.bfloat16 import element
 from ...cpu.parallel import share, streaming
 
 
@@ -31,9 +32,9 @@ def _gradient_sums_body(dy, x, mean, inverse, dy_sums, dyx_sums, thread, threads
             gradient, row, total, product = dy[a, b], x[a, b], 0.0, 0.0
             center = np.float64(mean[b // sharing])
             for i in range(row.size):
-                slope = np.float64(gradient[i])
+                slope = np.float64(element(gradient, i))
                 total += slope
-                product += slope * (np.float64(row[i]) - center)
+                product += slope * (np.float64(element(row, i)) - center)
             sums[b - first] += total
             products[b - first] += product
     for b in range(first, last):
@@ -52,9 +53,9 @@ def _gradient_sums_of_columns_body(dy, x, mean, inverse, dy_sums, dyx_sums, thre
     for a in range(x.shape[0]):
         gradient, row = dy[a, first:last], x[a, first:last]
         for b in range(row.size):
-            slope = np.float64(gradient[b])
+            slope = np.float64(element(gradient, b))
             sums[b] += slope
-            products[b] += slope * (np.float64(row[b]) - centers[b])
+            products[b] += slope * (np.float64(element(row, b)) - centers[b])
     for b in range(first, last):
         dy_sums[b] = sums[b - first]
         dyx_sums[b] = products[b - first] * inverse[b // sharing]

@@ -1,7 +1,8 @@
-"""Means, variances and deviations of sets on the CPU: one pass over x."""
+"""Means, variances and deviations of sets on the CPU: one pass over x, which may be bfloat16 (uint16)."""
 
 import numpy as np
 
+from ...cpu.bfloat16 import element
 from ...cpu.parallel import share, streaming
 from ..scalar import has_lost_digits, inverse_deviation, moved, scaled_inverse_deviation, spread_about
 
@@ -38,14 +39,14 @@ def _moments_body(x, mean, variance, thread, threads):
     for b in range(first, last):
         sample, shift = x[0, b, :SHIFT_ELEMENTS], 0.0
         for i in range(sample.size):
-            shift += sample[i]
+            shift += element(sample, i)
         shifts[b - first] = shift / sample.size
     # sums of differences and of their squares
     for a in range(x.shape[0]):
         for b in range(first, last):
             row, shift, total, square = x[a, b], shifts[b - first], 0.0, 0.0
             for i in range(row.size):
-                difference = np.float64(row[i]) - shift
+                difference = np.float64(element(row, i)) - shift
                 total += difference
                 square += difference * difference
             sums[b - first] += total
@@ -67,14 +68,14 @@ def _moments_of_columns_body(x, mean, variance, thread, threads):
     for a in range(rows):
         row = x[a, first:last]
         for b in range(row.size):
-            shifts[b] += row[b]
+            shifts[b] += element(row, b)
     for b in range(shifts.size):
         shifts[b] /= rows
     # sums of differences and of their squares
     for a in range(x.shape[0]):
         row = x[a, first:last]
         for b in range(row.size):
-            difference = np.float64(row[b]) - shifts[b]
+            difference = np.float64(element(row, b)) - shifts[b]
             sums[b] += difference
             squares[b] += difference * difference
     # mean and biased variance
@@ -95,13 +96,13 @@ def _inverse_deviations(x, mean, variance, eps, of_x, inverse, thread, threads):
         largest = inverse.dtype.type(0)
         for a in range(x.shape[0]):
             for i in range(x.shape[2]):
-                difference = abs(x[a, b, i] - mean[b])
+                difference = abs(element(x[a, b], i) - mean[b])
                 largest = difference if difference > largest or difference != difference else largest  # noqa: PLR0124
         # the mean square of the differences by that
         square = 0.0
         for a in range(x.shape[0]):
             for i in range(x.shape[2]):
-                quotient = np.float64((x[a, b, i] - mean[b]) / largest)
+                quotient = np.float64((element(x[a, b], i) - mean[b]) / largest)
                 square += quotient * quotient
         square = inverse.dtype.type(square / (x.shape[0] * x.shape[2]))
         inverse[b] = scaled_inverse_deviation(inverse[b], square, largest, eps)
