@@ -12,12 +12,14 @@ from ...cpu.microkernel import multiply_tile
 from ...cpu.parallel import on_threads, share, workspace, zeros
 from ...cpu.plan import pack_tables, record, scratch_or_new, table
 from ...cpu.registers import MR, NV, lanes
+from ...cpu.simd_rows import add_row, copy_row
 from .correlation import SERIAL_PRODUCTS, CorrelationPlan, Lattice, dgrad_correlations, fprop_correlation
 from .epilogue import epilogue
 from .padded_planes import TileShape, fill_planes, planes_size, task_bounds, task_count, task_vectors, tile
 from .panels import pack_panels
 
 PANEL_ELEMENTS = 4096  # MR filters x channels x taps: half the first-level cache (Zen 3, 2026-11)
+PARTIAL_STEPS = 2048  # products of a partial sum of a kernel with more taps, whose digits a single sum would lose
 CACHED_PANELS = 8  # panels of filters whose sums wait in the cache together, where all channels are summed at once
 
 # Integers of a plan: how many correlations, whether they write all of y; then of each correlation a TileShape,
@@ -87,6 +89,22 @@ def _panel_size(g):
 
 
 @njit(cache=True, nogil=True)
+def _add_partial_sums(panels, panel, planes, starts, tile_index, offsets, steps, partial, sums, target, stride, adds):
+    """multiply_tile by some steps at a time, whose sums are added."""
+    width = partial.size // MR
+    for step in range(0, steps, PARTIAL_STEPS):
+        count = min(PARTIAL_STEPS, steps - step)
+        multiply_tile(
+            panels, panel + step * MR, planes, 0, starts, tile_index, offsets[step:], count, partial, 0, width, False
+        )
+        for i in range(MR):
+            if adds or step > 0:
+                add_row(sums, target + i * stride, partial, i * width, width)
+            else:
+                copy_row(sums, target + i * stride, partial, i * width, width)
+
+
+@njit(cache=True, nogil=True)
 def _correlate_planes(
     g, offsets, starts, lattice, x, panels, bias, activation, slope, pre_activation, y, thread, threads
 ):  # fmt: skip
@@ -99,6 +117,7 @@ def _correlate_planes(
     stride = (g.vectors + NV - 1) // NV * NV * g.lanes
     cached = max(1, blocks if g.step < channels else min(blocks, CACHED_PANELS))
     planes, sums = zeros(planes_size(g), x), workspace(cached * MR * stride, x)
+    partial = workspace(MR * NV * g.lanes, x)
     first, last = share(task_count(g), thread, threads)
     for task in range(first, last):
         n, images, group, p0, p1 = task_bounds(g, task)
@@ -111,14 +130,21 @@ def _correlate_planes(
                 if block0 == 0:
                     fill_planes(g, x, n, images, group * channels + c0, group * channels + c1, p0, p1, planes)
                 # multiply: tiles of NV vectors by panels of MR filters
+                steps = (c1 - c0) * g.taps
                 for tile_index in range((vectors + NV - 1) // NV):
                     for block in range(block0, block1):
                         panel = ((group * blocks + block) * channels + c0) * g.taps * MR
-                        row = (block - block0) * MR * stride
-                        multiply_tile(
-                            panels, panel, planes, 0, starts, tile_index, offsets, (c1 - c0) * g.taps,
-                            sums, row + tile_index * NV * g.lanes, stride, c0 > 0,
-                        )  # fmt: skip
+                        target = (block - block0) * MR * stride + tile_index * NV * g.lanes
+                        if steps > PARTIAL_STEPS:
+                            _add_partial_sums(
+                                panels, panel, planes, starts, tile_index, offsets, steps, partial,
+                                sums, target, stride, c0 > 0,
+                            )  # fmt: skip
+                        else:
+                            multiply_tile(
+                                panels, panel, planes, 0, starts, tile_index, offsets, steps, sums, target, stride,
+                                c0 > 0,
+                            )  # fmt: skip
             # epilogue: bias, activation, store
             k0 = block0 * MR
             epilogue(
