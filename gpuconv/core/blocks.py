@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LIMIT_BYTES = 1 << 25
 """Of converted arrays at a time, half of what a call may take beside its arrays."""
+WEIGHT_BYTES = 16
+"""For an element of weights: their gradients are summed in float64 beside a block's gradient."""
 STREAM_BYTES = 1 << 22
 """The same for a pass over memory on the CPU: a block stays in the cache (Zen 5, 2026-11)."""
 
@@ -94,7 +96,7 @@ def in_blocks(
     made = [out, *made] if direct else made
     whole = [None if a is None or _is_split(axes) else call.converted(a) for a, axes in operands]
     points = _points(call, sizes, operands, results, limit or stream_bytes(call), multiple)
-    for index in slices(sizes, points):
+    for index in slices(sizes, points, multiple):
         inputs = [
             call.converted(a[_at(a, axes, index)]) if a is not None and _is_split(axes) else kept
             for (a, axes), kept in zip(operands, whole, strict=True)
@@ -103,9 +105,10 @@ def in_blocks(
         for part, result, memory in zip(found if isinstance(found, tuple) else (found,), results, made, strict=True):
             where = _at(memory, result.axes, index)
             if None in result.axes:
-                memory[where] += part.astype(FLOAT64)
+                memory[where] += part
             else:
                 store(part, memory[where])
+        del inputs, found, part  # their memory is the next block's
     if out is not None and not direct:
         out[...] = made[0]
         made[0] = out
@@ -145,7 +148,7 @@ def in_parts(
     count, each = cut
     direct = out is not None and not any(_in_the_way(a, out, False) for a, _ in operands if a is not None)
     made: Any = out if direct else _memory(call, result)
-    step = max(1, LIMIT_BYTES // 8 // each)
+    step = _even(count, max(1, LIMIT_BYTES // WEIGHT_BYTES // each))
     for first in range(0, count, step):
         index = (slice(first, min(first + step, count)),)
         part = function(*(None if a is None else a[_at(a, axes, index)] for a, axes in operands))
@@ -158,12 +161,13 @@ def in_parts(
 
 def are_cut(shape: Sequence[int], axis: int) -> bool:
     """Whether weights of a shape, converted, are too large beside a block of the other arrays, and can be cut."""
-    return shape[axis] > 1 and 8 * math.prod(shape) > LIMIT_BYTES
+    return shape[axis] > 1 and WEIGHT_BYTES * math.prod(shape) > LIMIT_BYTES
 
 
 def rounded_sum(call: "Call", total: Array, scale: float = 1.0, out: Array | None = None) -> Array:
-    """A summed result in the caller's type, to `out` where that is given."""
-    result = rounded(array_module(call.like).asarray(total * scale), call.dtype)
+    """A summed result in the caller's type, to `out` where that is given; the sum itself is scaled."""
+    total *= scale
+    result = rounded(array_module(call.like).asarray(total), call.dtype)
     if out is None:
         return result
     out[...] = result
@@ -177,18 +181,29 @@ def stretches(a: Array, count: int) -> Iterator[Array]:
         yield flat[first : first + count]
 
 
-def slices(sizes: Sequence[int], points: int) -> Iterator[tuple[slice, ...]]:
-    """Cut the axes into boxes of at most so many points, in C order; each box is one stretch of a contiguous array."""
+def slices(sizes: Sequence[int], points: int, multiple: int = 1) -> Iterator[tuple[slice, ...]]:
+    """Cut the axes into boxes of at most so many points, in C order; each box is one stretch of a contiguous array.
+
+    Boxes along an axis are of one size, as far as they can be: they take each other's memory. Those of the last axis
+    begin at a multiple of some positions.
+    """
     if not sizes:
         yield ()
         return
     inner = [math.prod(sizes[axis + 1 :]) for axis in range(len(sizes))]
     axis = next((axis for axis, count in enumerate(inner) if count <= points), len(sizes) - 1)
-    step = max(1, points // max(inner[axis], 1))
+    step = _even(sizes[axis], max(1, points // max(inner[axis], 1)), multiple if axis == len(sizes) - 1 else 1)
     for leading in np.ndindex(*sizes[:axis]):
         for first in range(0, sizes[axis], step):
             stretch = slice(first, min(first + step, sizes[axis]))
             yield *(slice(i, i + 1) for i in leading), stretch, *(slice(0, size) for size in sizes[axis + 1 :])
+
+
+def _even(count: int, most: int, multiple: int = 1) -> int:
+    """The length of parts of at most so many positions, a multiple: equal ones if twice as many are, else nearly so."""
+    fewest = max(-(-count // most), 1)
+    parts = next((n for n in range(fewest, 2 * fewest) if count % (n * multiple) == 0), fewest)
+    return max(-(-count // parts // multiple) * multiple, 1)
 
 
 def _points(

@@ -148,7 +148,7 @@ def _weight_grad_in_blocks(call: Call, plan: Plan, out: Array | None) -> Array:
         return in_parts(call, linear_weight_grad, shape, read, Result(shape, (0,)), out)
     read = [Operand(x, (0,)), Operand(dy, (0,))]
     (total,) = in_blocks(
-        call, linear_weight_grad, x.shape[:1], read, [Result(shape, (None,))], limit=blocks.LIMIT_BYTES
+        call, linear_weight_grad, x.shape[:1], read, [Result(shape, (None,))], limit=blocks.LIMIT_BYTES // 2
     )
     return rounded_sum(call, total, out=out)
 

@@ -82,6 +82,8 @@ def calls(count, dtype):
     yield f"linear of one row, {wide}", lambda: (g.linear, a(1, 128), a(*wide))
     yield f"linear_input_grad of one row, {wide}", lambda: (g.linear_input_grad, a(1, wide[0]), a(*wide))
     yield f"linear_weight_grad of one row, {wide}", lambda: (g.linear_weight_grad, a(1, 128), a(1, wide[0]))
+    side = 2000 if count > 1 << 22 else 16
+    yield f"large linear_weight_grad {side}", lambda: (g.linear_weight_grad, a(2 * side, side), a(2 * side, side))
     yield "linear_bias_grad", lambda: (g.linear_bias_grad, a(*wide))
     convolutions = ((64, 3, 1, 1), (8, 1, 1, 1), (64, 5, 2, 1), (64, 3, 1, 64), (1, 3, 1, 1))
     for k, r, stride, groups in convolutions:
