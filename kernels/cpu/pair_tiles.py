@@ -106,7 +106,9 @@ def quickest():
 
 @lru_cache(maxsize=2)
 def tile(name):
-    """The PairTile of a name."""
+    """The PairTile of a name; ValueError without the instructions, of which AMX's need the system's leave."""
+    if name not in names():
+        raise ValueError(f"tile is {name!r}, this machine has {names()}")
     if name == "amx":
         return PairTile(2 * TILE_ROWS, TILE_ROWS, configure_tiles, release_tiles, multiply_tiles, multiply_row_tiles)
     return PairTile(MR, 1, _nothing_to_begin, _nothing_to_end, _multiply_dots, _multiply_row_dots)

@@ -44,8 +44,9 @@ IMPLICIT_MAX_PAIRS = 300  # of a group
 IMPLICIT_MAX_FILTERS = 12  # of a group, of which direct convolution leaves half of a register tile empty
 
 # products of bfloat16 pairs
-PAIR_MIN_CHANNELS = {"amx": 3, "dot": 16}  # of a group (Xeon with AMX, 2026-11)
-PAIR_MIN_ROWS = 8  # of a tile: filters, and of a weight gradient channels
+PAIR_MIN_CHANNELS = {"amx": 2, "dot": 16}  # of a group (Xeon with AMX, 2026-11)
+PAIR_MIN_ROWS = 4  # of a tile: filters, and of a weight gradient channels
+PAIR_MANY = 32  # channels or filters, whose conversion costs more than such rows that are left empty
 DOTS_COST = 0.5  # of vdpbf16ps, in multiply-adds of float32 (Zen 5, 2026-11)
 
 # col2im: cycles for a vector, where a multiply-add takes half of one (Zen 3, 2026-11)
@@ -195,7 +196,9 @@ def pairs_are_profitable(shape, operation):
     if operation != "dgrad":
         channels *= shape.r  # rows of taps may be channels
     rows = min(channels, filters) if operation == "wgrad" else filters
-    if name is None or channels < PAIR_MIN_CHANNELS[name] or rows < PAIR_MIN_ROWS or not _repays_a_kernel(shape):
+    if name is None or channels < PAIR_MIN_CHANNELS[name] or not _repays_a_kernel(shape):
+        return False
+    if rows < PAIR_MIN_ROWS and (name != "amx" or max(channels, filters) < PAIR_MANY):
         return False
     if name == "amx" or not _winograd(shape, operation, np.float32):
         return True

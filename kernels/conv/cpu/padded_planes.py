@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from ...cpu.simd_rows import copy_row, fill_row, prefetch_row, unzip_row
+from ...cpu.simd_rows import clear_row, copy_row, fill_row, prefetch_row, unzip_row
 from .correlation import MIN_TASKS
 
 TASK_OUTPUTS = 512  # of a task, about: its planes and its results then share the second-level cache
@@ -204,7 +204,10 @@ def fill_planes(g, x, n, images, c0, c1, p0, p1, planes):
 
 @njit(cache=True, nogil=True)
 def fill_channel(g, x, channel, p0, p1, planes, first):
-    """The planes of one channel, a line of input at a time: all its column phases at once."""
+    """The planes of one channel, a line of input at a time: all its column phases at once.
+
+    At stride 1, columns outside x are left as they are: zeros from the start.
+    """
     # columns j0 to j1 of a line are inside x
     length = g.width if g.phases_w == 1 else g.stride_w * g.width
     j0 = min(max(0, -g.left), length)
@@ -223,8 +226,10 @@ def fill_channel(g, x, channel, p0, p1, planes, first):
             row = (p0 + i) * g.stride_h + g.top + u
             inside = 0 <= row < g.h
             target, source = first + (u * g.phases_w * g.height + i) * g.width, channel + row * g.w + g.left
-            if g.stride_w == 1:
-                fill_row(planes, target, length, x, source, j0, j1 if inside else j0)
+            if g.stride_w == 1 and inside:
+                copy_row(planes, target + j0, x, source + j0, j1 - j0)
+            elif g.stride_w == 1:
+                clear_row(planes, target + j0, j1 - j0)
             elif g.phases_w > 1:
                 fill_row(planes, line, length, x, source, j0, j1 if inside else j0)
                 _split_line(planes, line, g.stride_w, g.phases_w, target, g.height * g.width, g.width)

@@ -15,7 +15,7 @@ def poisoned_workspaces():
     """
 
     def poisoned(shape, dtype):
-        return np.full(shape, np.nan if np.dtype(dtype).kind in "fV" else np.iinfo(dtype).max, dtype)
+        return np.full(shape, np.iinfo(dtype).max if np.dtype(dtype).kind in "iu" else np.nan, dtype)
 
     with memory.provided_by(poisoned):
         yield

@@ -7,16 +7,20 @@ number of pairs, the last of them zeros.
 import numpy as np
 from numba import njit
 
-from ....cpu.parallel import share
+from ....cpu.parallel import share, workspace, zeros
 from ....cpu.simd_rows import clear_row, copy_row, zip_rows
+from ....cpu.transpose import transpose
 from ..padded_planes import fill_channel, is_end_to_end
+
+BLOCK_PAIRS, WIDE_PAIRS = 16, 8
+"""Pairs of a step that are transposed together, at most; fewer than the second are copied one by one."""
 
 
 @njit(cache=True, nogil=True)
-def fill_pair_planes(g, channels, x, n, images, group, c0, c1, p0, p1, line, zeros, planes):
+def fill_pair_planes(g, channels, x, n, images, group, c0, c1, p0, p1, line, no_channel, planes):
     """padded_planes.fill_planes for pairs c0 to c1 of a group of so many channels; x is bfloat16, flat.
 
-    `line` takes the pairs of the rows that a plane is filled from; `zeros` are those rows of a missing channel.
+    `line` takes the pairs of the rows that a plane is filled from; `no_channel` are those rows of a missing channel.
     """
     size, halves = g.phases_h * g.phases_w * g.height * g.width, line.view(x.dtype)
     plane_halves, area = planes.view(x.dtype), g.h * g.w
@@ -34,7 +38,7 @@ def fill_pair_planes(g, channels, x, n, images, group, c0, c1, p0, p1, line, zer
             if even >= channels:
                 clear_row(planes, target, size)
                 continue
-            odd, odd_source = (x, source + area) if even + 1 < channels else (zeros, -first * g.w)
+            odd, odd_source = (x, source + area) if even + 1 < channels else (no_channel, -first * g.w)
             if is_end_to_end(g, p1):
                 start, count = first * g.w, (last - first) * g.w
                 zip_rows(plane_halves, 2 * target, x, source + start, odd, odd_source + start, count)
@@ -62,24 +66,42 @@ def pack_pair_panels(
     transposed as in panels.pack_panels.
     """
     blocks, field, length = (filters + rows - 1) // rows, w.size // (groups * filters * channels), 2 * pairs
-    halves = panels.view(w.dtype)
-    first, last = share(groups * blocks, thread, threads)
-    size = steps * taps.size * rows * length
     k_stride, c_stride = (field, filters * field) if transposed else (channels * field, field)
+    size = steps * taps.size * rows * length
+    halves, no_channel = panels.view(w.dtype), zeros(field, w)
+    natural, turned = zeros(BLOCK_PAIRS * field, panels), workspace(BLOCK_PAIRS * field, panels)
+    natural_halves = natural.view(w.dtype)
+    first, last = share(groups * blocks, thread, threads)
     for panel in range(first, last):
         group, k0 = panel // blocks, panel % blocks * rows
         clear_row(halves, panel * size, size)
         for i in range(min(rows, filters - k0)):
             source = group * filters * channels * field + (k0 + i) * k_stride
             for step in range(steps):
-                c0 = step * length
-                valid = min(length, channels - c0)
-                for t in range(taps.size):
-                    # unsigned: no test for a negative index
-                    target = np.uint64(panel * size + ((step * taps.size + t) * rows + i) * length)
-                    start, stride = np.uint64(source + c0 * c_stride + taps[t]), np.uint64(c_stride)
-                    if c_stride == 1:
-                        copy_row(halves, np.intp(target), w, np.intp(start), valid)
-                    else:
-                        for c in range(np.uint64(valid)):
-                            halves[target + c] = w[start + c * stride]
+                start, valid = source + step * length * c_stride, min(length, channels - step * length)
+                target = panel * size + (step * taps.size * rows + i) * length
+                if c_stride == 1:
+                    copy_row(halves, target, w, start, valid)
+                elif pairs < WIDE_PAIRS:
+                    _copy_taps(w, start, c_stride, taps, valid, halves, target, rows * length)
+                else:
+                    # taps of two channels become pairs, then rows of pairs for each tap
+                    for p in range(BLOCK_PAIRS):
+                        c = 2 * p
+                        low, at = (w, start + c * c_stride) if c < valid else (no_channel, 0)
+                        high, beside = (w, start + (c + 1) * c_stride) if c + 1 < valid else (no_channel, 0)
+                        zip_rows(natural_halves, c * field, low, at, high, beside, field)
+                    transpose(natural, 0, field, BLOCK_PAIRS, field, turned, 0, BLOCK_PAIRS)
+                    for t in range(taps.size):
+                        row = (target + t * rows * length) // 2
+                        copy_row(panels, row, turned, taps[t] * BLOCK_PAIRS, pairs)
+
+
+@njit(cache=True, nogil=True)
+def _copy_taps(w, start, stride, taps, count, target, first, tap_stride):
+    """target[first + t * tap_stride + c] = w[start + c * stride + taps[t]] for c < count."""
+    for t in range(taps.size):
+        # unsigned: no test for a negative index
+        to, source, step = np.uint64(first + t * tap_stride), np.uint64(start + taps[t]), np.uint64(stride)
+        for c in range(np.uint64(count)):
+            target[to + c] = w[source + c * step]
