@@ -39,20 +39,27 @@ def copy_row(typingctx, target, start, source, first, count):
 
 
 @intrinsic
-def copy_columns(typingctx, target, start, source, first, row_stride, rows):
-    """target[start + i * NR + j] = source[first + i * row_stride + j] for i < rows, at least one, and j < NR."""
+def copy_tiles(typingctx, target, start, tile_stride, source, first, row_stride, rows, tiles):
+    """target[start + t * tile_stride + i * NR + j] = source[first + i * row_stride + t * NR + j].
+
+    For t < tiles, i < rows and j < NR. What follows a row is prefetched.
+    """
     index = types.intp
 
     def codegen(context, builder, sig, args):
         emit = Emitter(context, builder, sig.args[0].dtype)
-        target, source = emit.pointer(sig.args[0], *args[:2]), emit.pointer(sig.args[2], *args[2:4])
-        with for_range_slice(builder, emit.constant(0), args[5], emit.constant(1)) as (i, _):
-            to, row = emit.at(target, NV * emit.width, i), emit.at(source, args[4], i)
-            for value, j in [(emit.load(emit.at(row, j * emit.width)), j) for j in range(NV)]:
-                emit.store(value, emit.at(to, j * emit.width))
+        target, source = emit.pointer(sig.args[0], *args[:2]), emit.pointer(sig.args[3], *args[3:5])
+        columns, zero, one = NV * emit.width, emit.constant(0), emit.constant(1)
+        with for_range_slice(builder, zero, args[6], one) as (i, _):
+            to, row = emit.at(target, emit.constant(columns), i), emit.at(source, i, args[5])
+            with for_range_slice(builder, zero, args[7], one) as (t, _):
+                here = emit.at(row, t, emit.constant(columns))
+                for value, j in [(emit.load(emit.at(here, j * emit.width)), j * emit.width) for j in range(NV)]:
+                    emit.prefetch(emit.at(emit.at(here, args[7], emit.constant(columns)), j))
+                    emit.store(value, emit.at(emit.at(to, t, args[2]), j))
         return context.get_dummy_value()
 
-    return types.void(target, index, source, index, index, index), codegen
+    return types.void(target, index, index, source, index, index, index, index), codegen
 
 
 @intrinsic

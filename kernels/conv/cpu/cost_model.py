@@ -17,6 +17,7 @@ from ..fft.tiles import layout
 from ..phases import dgrad_phases
 from . import winograd_taps
 from .fft import WORKSPACE_BYTES
+from .filter_vectorized_wgrad import is_product
 from .implicit_gemm import MAX_COLUMNS
 from .winograd import LIMITS, PRODUCT_CHANNELS
 from .winograd_taps import taps_of
@@ -31,9 +32,9 @@ PREFERENCE = {
 """The order in which algorithms are asked whether they are profitable; "direct" is what is left."""
 
 # direct, filter_vectorized, pointwise (Xeon with AVX-512, 2026-11)
-POINTWISE_MIN_OUTPUTS = 769  # of a map of 1x1 kernels, whose rows then fill vectors by themselves
+POINTWISE_MIN_OUTPUTS = 65  # of a map of 1x1 kernels: tiles of fewer are copied in too many pieces
+POINTWISE_MIN_CHANNELS = 32  # of a group of 1x1 kernels, for which copying its channels pays
 COPIED_ELEMENTS = 1 << 23  # of an image that is copied, at most: batches.py takes more than one apart
-FILTER_WGRAD_MIN_PAIRS = 96  # (channel, tap) pairs, for which transposing dy pays
 
 # depthwise, implicit_gemm (Xeon with AVX-512, 2026-11)
 COMPILED_MIN_PRODUCTS = 1 << 17  # fewer do not repay a kernel that is compiled for their taps
@@ -64,7 +65,7 @@ GRADIENT_TILE = 700  # a tile of a filter's gradient
 FILTER_TRANSFORM = {3: 600, 5: 1100}  # a filter's taps in a channel, by taps along an axis
 SUM_TRANSFORM = {3: 900, 5: 1600}  # the sums of a filter and a channel
 MEMORY_ELEMENT = 40  # read and written in memory
-DIRECT_OUTPUT = 60  # an output of direct convolution: its epilogue
+DIRECT_OUTPUT, GRADIENT_OUTPUT = 60, 10  # an output of direct convolution: its epilogue; in wgrad it is transposed
 WINOGRAD_PEAK, DIRECT_PEAK = 0.87, 0.88  # share of the FMA peak that the products reach
 START_STEPS = 6  # in whose time a product of few steps begins and ends
 TRANSFORM_LANES = 16  # channels and filters that a transform of the weight gradient takes at a time
@@ -84,20 +85,18 @@ def is_profitable(algorithm, shape, operation, dtype):
 
 
 def _pointwise(shape, operation, dtype):
-    """Rows of pixels fill vectors."""
-    return shape.p * shape.q >= POINTWISE_MIN_OUTPUTS
+    """Tiles consist of few pieces, or maps of one element; or filters would not fill the vectors they are lanes of."""
+    few_pieces = shape.p * shape.q >= POINTWISE_MIN_OUTPUTS or shape.h * shape.w == 1
+    return few_pieces or not _filter_vectorized(shape, operation, dtype)
 
 
 def _filter_vectorized(shape, operation, dtype):
     """Filters fill two thirds of the vectors they are the lanes of, and pixels would not fill theirs."""
-    filters, pairs = _group(shape, operation)
+    filters, _ = _group(shape, operation)
     if operation == "wgrad":
         width = lanes(dtype) if filters <= lanes(dtype) else tile_columns(dtype)
-        return fills_lanes(shape, filters, width) and pairs >= FILTER_WGRAD_MIN_PAIRS
-    if shape.groups > 1 or not fills_lanes(shape, filters, tile_columns(dtype)):
-        return False
-    few_pixels = shape.r * shape.s > 1 or shape.p * shape.q < POINTWISE_MIN_OUTPUTS
-    return few_pixels or (operation == "fprop" and shape.stride_h * shape.stride_w > 1)
+        return is_product(shape) or fills_lanes(shape, filters, width)
+    return shape.groups == 1 and fills_lanes(shape, filters, tile_columns(dtype))
 
 
 def _depthwise(shape, operation, dtype):
@@ -109,7 +108,8 @@ def _depthwise(shape, operation, dtype):
 def _implicit_gemm(shape, operation, dtype):
     """Products are so few, for each element of x or y, that copying x or storing sums would take as long."""
     filters, pairs = _group(shape, operation)
-    if not _repays_a_kernel(shape) or (shape.r * shape.s == 1 and shape.groups == 1):
+    is_matrix_product = shape.r * shape.s == 1 and (shape.groups == 1 or pairs >= POINTWISE_MIN_CHANNELS)
+    if is_matrix_product or not _repays_a_kernel(shape):
         return False
     if pairs > FIRST_LAYER_PAIRS and shape.groups == 1:
         strided = shape.stride_h * shape.stride_w > 1
@@ -153,7 +153,7 @@ def _winograd(shape, operation, dtype):
     products = shape.n * shape.p * shape.q * shape.c * shape.k
     if dtype != np.float32 or not winograd_taps.supports(shape) or products < WINOGRAD_MIN_PRODUCTS:
         return False
-    return cost(shape, operation) < WINOGRAD_MARGIN * direct_cost(shape)
+    return cost(shape, operation) < WINOGRAD_MARGIN * direct_cost(shape, operation)
 
 
 @lru_cache(maxsize=1024)
@@ -202,7 +202,7 @@ def pairs_are_profitable(shape, operation):
         return False
     if name == "amx" or not _winograd(shape, operation, np.float32):
         return True
-    return DOTS_COST * direct_cost(shape) < cost(shape, operation)
+    return DOTS_COST * direct_cost(shape, operation) < cost(shape, operation)
 
 
 def fills_lanes(shape, filters, width):
@@ -224,9 +224,10 @@ def is_one_correlation(shape):
     return all(len(rows.taps) * len(columns.taps) == shape.r * shape.s for rows, columns in dgrad_phases(shape)[0])
 
 
-def direct_cost(shape):
-    """What direct convolution costs."""
-    return shape.n * shape.p * shape.q * shape.k * (shape.c * shape.r * shape.s / DIRECT_PEAK + DIRECT_OUTPUT)
+def direct_cost(shape, operation):
+    """What direct convolution costs, or a weight gradient with filters as lanes."""
+    each = GRADIENT_OUTPUT if operation == "wgrad" else DIRECT_OUTPUT
+    return shape.n * shape.p * shape.q * shape.k * (shape.c * shape.r * shape.s / DIRECT_PEAK + each)
 
 
 def cost(shape, operation):

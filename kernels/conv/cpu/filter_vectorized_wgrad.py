@@ -2,9 +2,10 @@
 
     dw[k, l] = sum_j x[position(j) + pair(l)] dy[k, j],    j = (n, p, q), l = (c, r, s)
 
-The product of filter_vectorized.py with rows and reduction exchanged: the micro-kernel broadcasts x at MR pairs l and
-multiplies with NV vectors of filters, or with one where a group has no more. dy is transposed as it is needed, a part
-that stays in the first-level cache. Of 1x1 kernels with more filters than channels, x and dy change roles.
+A product of two matrices with a long common dimension, the positions. dy is transposed, a chunk of positions at a time,
+so that its filters are the lanes of NV vectors, or of one where a group has no more; elements of x are broadcast where
+they lie. Of 1x1 kernels x and dy may change roles. Where the sums are few, threads share the positions, and their sums
+are added at the end; else they share the sums.
 """
 
 from typing import NamedTuple
@@ -17,140 +18,256 @@ from ...cpu.microkernel import NARROW_ROWS, multiply_gathered, multiply_gathered
 from ...cpu.parallel import on_threads, share, workspace, zeros
 from ...cpu.plan import Plan, pack_tables, record, scratch_or_new, table
 from ...cpu.registers import MR, lanes, tile_columns
-from ...cpu.simd_rows import copy_row
+from ...cpu.simd_rows import copy_row, prefetch_row
 from ...cpu.transpose import transpose
-from .correlation import MIN_TASKS, SERIAL_PRODUCTS, fprop_correlation
-from .filter_vectorized import STEP_PAIRS
-from .offset_tables import SPARE_PAIRS, InputLayout, balanced_step, copy_size, lay_out, pad
+from .correlation import SERIAL_PRODUCTS, fprop_correlation
+from .offset_tables import SPARE_PAIRS, TABLE_LIMIT, InputLayout, copy_size, lay_out, pad
 
-TASK_PAIRS = 256  # at most: transposing dy for them takes a fortieth of multiplying
-CACHED_BLOCKS = 4  # of NR filters, at most, that a task multiplies while x is in the first-level cache
+CHUNK_POSITIONS = 256
+"""Transposed at once, about: NR filters of them take two thirds of the first-level cache."""
+CACHED_COLUMNS, CACHED_ROWS = 128, 512
+"""Of the sums of a task, at most: with a transposed chunk they stay in the second-level cache."""
+FEW_CHUNKS = 16
+"""Fewer are not shared among threads."""
+MANY_TASKS = 8
+"""Tasks for each thread, from which on it does not matter how many the last thread has."""
+TRANSPOSED_ELEMENT = 0.3
+"""Cycles that transposing an element takes, where a vector's multiply-add takes half of one."""
 
 
-class Blocking(NamedTuple):
-    """How the sums are cut into tasks."""
+class Sums(NamedTuple):
+    """The product, and how it is cut into tasks."""
 
+    images: int
     groups: int
-    channels: int
-    """Of a group."""
-    filters: int
-    """Of a group."""
-    width: int
-    """Filters that are multiplied at once, NR or one vector."""
     rows: int
-    """(channel, tap) pairs that are multiplied at once."""
-    pairs: int
-    """(channel, tap) pairs of a task."""
+    """Of a group: (channel, tap) pairs that are broadcast, or filters if roles have changed."""
+    columns: int
+    """Of a group: filters that are transposed, or channels."""
+    image: int
+    """Elements of what is broadcast, from an image to the next."""
+    pixels: int
+    """Positions of an image."""
     exchanged: int
     """Whether x and dy have changed roles."""
+    width: int
+    """Columns that are multiplied at once, NR or one vector."""
+    tile_rows: int
+    """Rows that are multiplied at once."""
+    task_rows: int
+    task_columns: int
+    chunk_images: int
+    chunk_positions: int
+    """Positions of an image in a chunk, which has either several images or a part of one."""
+    chunk_step: int
+    """Elements of what is broadcast, from a chunk of an image to the next."""
 
 
-BLOCKING = len(InputLayout._fields)
-TABLES = BLOCKING + len(Blocking._fields)
+SUMS = len(InputLayout._fields)
+TABLES = SUMS + len(Sums._fields)
 
 
-def is_exchanged(shape):
-    """Whether x and dy change roles: of a product of two matrices the one with fewer rows is transposed."""
-    one_tap = shape.r * shape.s * shape.stride_h * shape.stride_w * shape.groups == 1
-    return one_tap and (shape.h, shape.w) == (shape.p, shape.q) and shape.k > shape.c
+def is_exchanged(shape, dtype):
+    """Whether x and dy change roles: of a product of two matrices, where that takes fewer cycles."""
+    channels, filters = shape.c // shape.groups, shape.k // shape.groups
+    return is_product(shape) and cycles(channels, filters, dtype) < cycles(filters, channels, dtype)
+
+
+def cycles(columns, rows, dtype):
+    """Cycles that a position takes, if so many columns are transposed."""
+    width, tile_rows = _tile(columns, dtype)
+    products = -(-columns // width) * width * -(-rows // tile_rows) * tile_rows / lanes(dtype) / 2
+    return products + TRANSPOSED_ELEMENT * columns * -(-rows // CACHED_ROWS)
+
+
+def _tile(columns, dtype):
+    """(columns, rows) that are multiplied at once."""
+    return (lanes(dtype), NARROW_ROWS) if columns <= lanes(dtype) else (tile_columns(dtype), MR)
+
+
+def is_product(shape):
+    """Whether every element of x is read once, with the element of dy that lies where it does."""
+    return _reads_each_once(shape) and (shape.h, shape.w) == (shape.p, shape.q)
+
+
+def _reads_each_once(shape):
+    """Whether there is one tap, which reads inside x."""
+    last = (shape.p - 1) * shape.stride_h, (shape.q - 1) * shape.stride_w
+    unpadded = shape.pad_top == shape.pad_left == 0 and last[0] < shape.h and last[1] < shape.w
+    return shape.r * shape.s == 1 and unpadded
 
 
 def wgrad_plan(shape, dtype):
     """The plan of a weight gradient."""
-    exchanged, correlation = is_exchanged(shape), fprop_correlation(shape)
-    serial = parallel.is_serial(correlation.products < SERIAL_PRODUCTS)
-    filters = shape.c if exchanged else shape.k // shape.groups
-    narrow = filters <= lanes(dtype)
-    width, rows = (lanes(dtype), NARROW_ROWS) if narrow else (tile_columns(dtype), MR)
+    exchanged, pixels = is_exchanged(shape, dtype), shape.p * shape.q
+    layout, (row_step, column_step), starts = _reading(shape)
     if exchanged:
-        correlation = correlation._replace(x_shape=shape.y_shape)
-    blocks = -(-filters // (CACHED_BLOCKS * width))
-    g, positions, all_pairs = lay_out(correlation, blocks, serial=serial)
-    channels = g.c // shape.groups
-    pairs = channels * g.taps
-    # of one group, and spare entries for a last tile: those of the next group's channels may lie beyond x
-    tables, bounds = pack_tables(positions, np.append(all_pairs[:pairs], [0] * SPARE_PAIRS))
-    min_tasks = 1 if serial else -(-MIN_TASKS // shape.groups)
-    task_pairs = -(-pairs // max(-(-pairs // TASK_PAIRS), -(-min_tasks // blocks)) // rows) * rows
-    blocking = Blocking(shape.groups, channels, filters, width, rows, task_pairs, exchanged)
-    return Plan(
-        _run_filter_vectorized_wgrad, [*g, *blocking, *bounds], tables, dtype,
-        tasks=shape.groups * blocks * -(-pairs // task_pairs), serial=serial, scratch=copy_size(g),
+        starts = np.arange(shape.k // shape.groups) * pixels
+    channels, filters = shape.c // shape.groups, shape.k // shape.groups
+    rows, columns = (filters, channels) if exchanged else (channels * shape.r * shape.s, filters)
+    image = shape.k * pixels if exchanged else shape.c * layout.height * layout.width
+    images, count, step = _chunk(shape, row_step, image, lanes(dtype))
+    chunks = -(-shape.n // images) * -(-pixels // count)
+
+    # tables: where the positions of a chunk lie, and the rows; spare entries for a last tile, which is read whole
+    down, across = np.arange(shape.p)[:, None] * row_step, np.arange(shape.q) * column_step
+    positions = np.arange(images)[:, None] * image + (down + across).reshape(-1)[:count]
+    tables, bounds = pack_tables(positions, np.append(starts[:rows], [0] * SPARE_PAIRS))
+
+    # tasks
+    serial = parallel.is_serial(shape.flops // 2 < SERIAL_PRODUCTS)
+    width, tile_rows = _tile(columns, dtype)
+    column_tasks = -(-columns // CACHED_COLUMNS)
+    least = 1 if serial or chunks >= FEW_CHUNKS else -(-MANY_TASKS // (shape.groups * column_tasks))
+    row_tasks = max(-(-rows // CACHED_ROWS), min(least, -(-rows // tile_rows)))
+    g = Sums(
+        shape.n, shape.groups, rows, columns, image, pixels, exchanged, width, tile_rows,
+        -(-rows // (row_tasks * tile_rows)) * tile_rows, -(-columns // (column_tasks * width)) * width,
+        images, count, step,
     )  # fmt: skip
+    shared = chunks >= FEW_CHUNKS
+    return Plan(
+        _run_filter_vectorized_wgrad, [*layout, *g, *bounds], tables, dtype,
+        tasks=shape.groups * -(-rows // g.task_rows) * -(-columns // g.task_columns) * (chunks if shared else 1),
+        serial=serial,
+        scratch=copy_size(layout),
+        scratch_per_thread=shape.k * channels * shape.r * shape.s if shared else 0,
+    )  # fmt: skip
+
+
+def _reading(shape):
+    """(InputLayout, elements from a row of positions and from a position to the next, where pairs begin) of x."""
+    if _reads_each_once(shape):
+        sizes = shape.n, shape.c, shape.h, shape.w, shape.p, shape.q, 1, 0, 0, False, 1, 1, shape.h, shape.w, 1, 1
+        return InputLayout(*sizes), (shape.stride_h * shape.w, shape.stride_w), np.arange(shape.c) * shape.h * shape.w
+    layout, positions, pairs = lay_out(fprop_correlation(shape), 1, serial=True)
+    steps = shape.stride_h // layout.skip_h * layout.width, shape.stride_w // layout.skip_w
+    return layout, steps, pairs + positions.flat[0]
+
+
+def _chunk(shape, row_step, image, size):
+    """(images, positions of each, elements from a chunk of an image to the next) of a chunk of positions."""
+    pixels = shape.p * shape.q
+    if pixels <= CHUNK_POSITIONS:
+        return max(1, min(shape.n, CHUNK_POSITIONS // pixels, TABLE_LIMIT // image - 1)), pixels, 0
+    if is_product(shape):
+        count = -(-pixels // -(-pixels // CHUNK_POSITIONS))
+        count = -(-count // size) * size
+        return 1, count, count
+    strip = max(1, CHUNK_POSITIONS // shape.q)
+    return 1, strip * shape.q, strip * row_step
 
 
 @njit(cache=True, nogil=True)
 def _run_filter_vectorized_wgrad(sizes, tables, scratch, x, dy, dw, threads):
-    """Pad the input if taps reach outside, then multiply."""
+    """Pad x if taps reach outside; sum, each thread over its sums or its positions; add what they have summed."""
     x, dy, dw = x.reshape(-1), dy.reshape(-1), dw.reshape(-1)
-    g, blocking = record(InputLayout, sizes, 0), record(Blocking, sizes, BLOCKING)
-    positions, pairs = table(tables, sizes, TABLES), table(tables, sizes, TABLES + 1)
-    if blocking.exchanged:
-        x, dy = dy, x
-    copy = scratch_or_new(scratch, 0, copy_size(g), x)
-    if g.copied:
-        on_threads(pad, (g, x, copy), threads)
-    on_threads(_correlate_pairs, (g, blocking, copy if g.copied else x, positions, pairs, dy, dw), threads)
+    layout, g = record(InputLayout, sizes, 0), record(Sums, sizes, SUMS)
+    positions, starts = table(tables, sizes, TABLES), table(tables, sizes, TABLES + 1)
+    copy = scratch_or_new(scratch, 0, copy_size(layout), x)
+    if layout.copied:
+        on_threads(pad, (layout, x, copy), threads)
+    padded = copy if layout.copied else x
+    a, b = (dy, x) if g.exchanged else (padded, dy)
+    parts = _parts(g, threads)
+    if parts == 1:
+        on_threads(_sum_positions, (g, parts, positions, starts, a, b, dw), threads)
+    else:
+        sums = scratch_or_new(scratch, copy_size(layout), parts * dw.size, x)
+        on_threads(_sum_positions, (g, parts, positions, starts, a, b, sums), threads)
+        on_threads(_add_parts, (parts, sums, dw), threads)
+
+
+@njit(inline="always")
+def _outputs(g):
+    """Tasks that the sums are cut into."""
+    row_tasks = (g.rows + g.task_rows - 1) // g.task_rows
+    return g.groups * row_tasks * ((g.columns + g.task_columns - 1) // g.task_columns)
+
+
+@njit(inline="always")
+def _chunks(g):
+    """Chunks of positions."""
+    segments = (g.pixels + g.chunk_positions - 1) // g.chunk_positions
+    return (g.images + g.chunk_images - 1) // g.chunk_images * segments
 
 
 @njit(cache=True, nogil=True)
-def _transpose_gradient(g, dy, all_filters, k, valid, n, j, count, panel, start, width):
-    """panel[i, l] = dy of filter k + l at position j + i of the images from n on, for i < count, l < valid."""
-    outputs, done = g.p * g.q, 0
-    while done < count:
-        m, q = (j + done) // outputs, (j + done) % outputs
-        length = min(outputs - q, count - done)
-        first = ((n + m) * all_filters + k) * outputs + q
-        transpose(dy, first, outputs, valid, length, panel, start + done * width, width)
-        done += length
+def _parts(g, threads):
+    """Parts that the positions are cut into: one, where the sums are enough for all threads."""
+    outputs = _outputs(g)
+    enough = outputs % threads == 0 or outputs >= MANY_TASKS * threads
+    return 1 if enough or _chunks(g) < FEW_CHUNKS else min(threads, _chunks(g))
 
 
 @njit(cache=True, nogil=True)
-def _correlate_pairs(g, blocking, x, positions, pairs, dy, dw, thread, threads):
-    """The equation at the head of this file, for one thread's pairs and filters.
+def _sum_positions(g, parts, positions, starts, a, b, out, thread, threads):
+    """The equation at the head of this file, for one thread's sums or positions; out (parts, groups, filters, pairs).
 
-    Every sum is one thread's, over the positions in order: the bits do not depend on the number of threads.
-
-    FLOPs: 2 N K P Q C R S. Bytes: x once a block, dy once for so many pairs, dw once.
+    FLOPs: 2 N K P Q (C/groups) R S. Bytes: x and dy once for each task, dw once for each part.
     """
     # sizes and thread-local workspaces
-    groups, channels, filters, width, rows, task_pairs, exchanged = blocking
-    most = min(CACHED_BLOCKS * width, (filters + width - 1) // width * width)
-    all_pairs, outputs, blocks = channels * g.taps, g.p * g.q, (filters + most - 1) // most
-    step, sums = balanced_step(g.images * outputs, STEP_PAIRS), workspace((task_pairs + rows) * most, x)
-    panels, sections = zeros(step * most, x), (all_pairs + task_pairs - 1) // task_pairs * blocks
-    first, last = share(groups * sections, thread, threads)
+    width, outputs, chunks = g.width, _outputs(g), _chunks(g)
+    column_tasks = (g.columns + g.task_columns - 1) // g.task_columns
+    row_tasks = (g.rows + g.task_rows - 1) // g.task_rows
+    segments, step = (g.pixels + g.chunk_positions - 1) // g.chunk_positions, g.chunk_images * g.chunk_positions
+    panels, sums = zeros(step * g.task_columns, a), workspace(g.task_rows * g.task_columns, a)
+    first, last = share(outputs * parts, thread, threads)
     for task in range(first, last):
-        group, section = task // sections, task % sections
-        pair, k0 = section // blocks * task_pairs, section % blocks * most
-        count, k1 = min(task_pairs, all_pairs - pair), min(k0 + most, filters)
-        for n in range(0, g.n, g.images):
-            image = (n * g.c + group * channels) * g.height * g.width
-            end = min(g.images, g.n - n) * outputs
-            for j in range(0, end, step):
-                # transpose dy of some positions
-                steps = min(step, end - j)
-                for k in range(k0, k1, width):
-                    _transpose_gradient(
-                        g, dy, groups * filters, group * filters + k, min(width, k1 - k), n, j, steps, panels,
-                        (k - k0) * step, width,
-                    )  # fmt: skip
-                # multiply: rows of pairs by NR filters, or by one vector of them
-                for i in range(0, count, rows):
-                    for k in range(0, k1 - k0, width):
-                        if rows == MR:
-                            multiply_gathered(
-                                x, image, pairs, pair + i, positions, j, steps, panels, k * step,
-                                sums, i * most + k, most, n + j > 0,
-                            )  # fmt: skip
-                        else:
-                            multiply_gathered_narrow(
-                                x, image, pairs, pair + i, positions, j, steps, panels, k * step,
-                                sums, i * most + k, most, n + j > 0,
-                            )  # fmt: skip
-        # store, transposed unless the roles were changed
-        if exchanged:
-            for i in range(count):
-                copy_row(dw, (pair + i) * filters + k0, sums, i * most, k1 - k0)
+        part, output = task // outputs, task % outputs
+        group, row0 = output // (row_tasks * column_tasks), output // column_tasks % row_tasks * g.task_rows
+        column0 = output % column_tasks * g.task_columns
+        rows, columns = min(g.task_rows, g.rows - row0), min(g.task_columns, g.columns - column0)
+        begin, end = share(chunks, part, parts)
+        for chunk in range(begin, end):
+            # transpose some positions of all columns
+            n, segment = chunk // segments * g.chunk_images, chunk % segments
+            start = segment * g.chunk_positions
+            images, length = min(g.chunk_images, g.images - n), min(g.chunk_positions, g.pixels - start)
+            for k in range(0, columns, width):
+                for m in range(images):
+                    source = (((n + m) * g.groups + group) * g.columns + column0 + k) * g.pixels + start
+                    target, valid = k * step + m * length * width, min(width, columns - k)
+                    transpose(b, source, g.pixels, valid, length, panels, target, width)
+            # multiply: rows by NR columns, or by one vector of them
+            base = n * g.image + group * (g.image // g.groups) + segment * g.chunk_step
+            follows = chunk + 1 < end and segment + 1 < segments
+            for i in range(0, rows, g.tile_rows):
+                # prefetch a share of what the next chunk reads
+                if follows:
+                    j0, j1 = share(columns, i // g.tile_rows, (rows + g.tile_rows - 1) // g.tile_rows)
+                    for j in range(j0, j1):
+                        source = ((n * g.groups + group) * g.columns + column0 + j) * g.pixels + start
+                        prefetch_row(b, source + length, length)
+                    if g.chunk_step == g.chunk_positions:
+                        for j in range(row0 + i, row0 + min(i + g.tile_rows, rows)):
+                            prefetch_row(a, base + starts[j] + g.chunk_step, length)
+                for k in range(0, columns, width):
+                    if g.tile_rows == MR:
+                        multiply_gathered(
+                            a, base, starts, row0 + i, positions, 0, images * length, panels, k * step,
+                            sums, i * g.task_columns + k, g.task_columns, chunk > begin,
+                        )  # fmt: skip
+                    else:
+                        multiply_gathered_narrow(
+                            a, base, starts, row0 + i, positions, 0, images * length, panels, k * step,
+                            sums, i * g.task_columns + k, g.task_columns, chunk > begin,
+                        )  # fmt: skip
+        # store the task's sums as they lie in dw
+        target = (part * g.groups + group) * g.rows * g.columns
+        if g.exchanged:
+            for i in range(rows):
+                copy_row(out, target + (row0 + i) * g.columns + column0, sums, i * g.task_columns, columns)
         else:
-            transpose(sums, 0, most, count, k1 - k0, dw, (group * filters + k0) * all_pairs + pair, all_pairs)
+            transpose(sums, 0, g.task_columns, rows, columns, out, target + column0 * g.rows + row0, g.rows)
+
+
+@njit(cache=True, nogil=True)
+def _add_parts(parts, sums, dw, thread, threads):
+    """dw of one thread's share: the sums of all parts, in order."""
+    first, last = share(dw.size, thread, threads)
+    for j in range(np.uint64(first), np.uint64(last)):
+        total = sums[j]
+        for part in range(np.uint64(1), np.uint64(parts)):
+            total += sums[part * np.uint64(dw.size) + j]
+        dw[j] = total

@@ -194,11 +194,10 @@ def _filter_vectorized_reason(shape, operation):
 
 
 def _pointwise_reason(shape, operation):
-    if shape.r * shape.s != 1 or shape.stride_h * shape.stride_w != 1:
-        return f"{_taps_and_stride(shape)}, expected 1x1 taps at stride 1"
-    if shape.groups != 1:
-        return f"got groups={shape.groups}, expected 1"
-    if (shape.h, shape.w) != (shape.p, shape.q):
+    if shape.r * shape.s != 1:
+        return f"{_taps_and_stride(shape)}, expected 1x1 taps"
+    last = (shape.p - 1) * shape.stride_h, (shape.q - 1) * shape.stride_w
+    if shape.pad_top or shape.pad_left or last[0] >= shape.h or last[1] >= shape.w:
         pads = (shape.pad_top, shape.pad_bottom), (shape.pad_left, shape.pad_right)
         return f"padding {pads}, expected none"
     return None

@@ -98,6 +98,11 @@ LARGER = {
     "the same, strided": ((3, 37, 29, 23), (71, 37, 3, 3), {"padding": ((1, 1), (1, 1)), "stride": (2, 2)}),
     "1x1, large map": ((2, 130, 29, 31), (45, 130, 1, 1), {}),
     "1x1, one row": ((3, 7, 1, 1001), (26, 7, 1, 1), {}),
+    "1x1, small maps, more filters than positions": ((3, 40, 5, 7), (130, 40, 1, 1), {}),
+    "1x1, groups, stride 2": ((2, 27, 31, 40), (21, 9, 1, 1), {"groups": 3, "stride": (2, 2)}),
+    "1x1, rows strided": ((2, 9, 31, 40), (21, 9, 1, 1), {"stride": (2, 1)}),
+    "1x1, columns strided": ((2, 9, 7, 100), (21, 9, 1, 1), {"stride": (1, 3)}),
+    "1x1, maps of one element": ((6, 40, 1, 1), (13, 40, 1, 1), {}),
     "groups, strided": ((2, 24, 15, 17), (36, 8, 3, 3), {"groups": 3, "stride": (2, 2), "padding": ((1, 1), (1, 1))}),
     "dilation a multiple of the stride": ((2, 5, 17, 14), (21, 5, 3, 3), {"stride": (2, 2), "dilation": (2, 2)}),
     "groups of a vector of filters": ((2, 24, 9, 11), (48, 8, 3, 3), {"groups": 3, "padding": ((1, 1), (1, 1))}),
@@ -120,10 +125,9 @@ def test_every_algorithm_agrees_with_the_oracle_on_awkward_shapes(name, dtype):
 
 X = (2, 4, 30, 30)
 UNSUPPORTED = [
-    ("pointwise", X, (4, 4, 3, 3), {}, "fprop", r"pointwise: 3x3 taps at stride 1, expected 1x1 taps at stride 1"),
-    ("pointwise", X, (4, 4, 1, 1), {"stride": (2, 1)}, "fprop", r"pointwise: 1x1 taps at stride \(2, 1\), expected"),
-    ("pointwise", X, (4, 2, 1, 1), {"groups": 2}, "dgrad", r"pointwise: got groups=2, expected 1"),
+    ("pointwise", X, (4, 4, 3, 3), {}, "fprop", r"pointwise: 3x3 taps at stride 1, expected 1x1 taps"),
     ("pointwise", X, (4, 4, 1, 1), {"padding": 1}, "fprop", r"pointwise: padding \(\(1, 1\), \(1, 1\)\), expected"),
+    ("pointwise", X, (4, 4, 1, 1), {"padding": ((0, 1), (0, 0))}, "dgrad", r"pointwise: padding \(\(0, 1\), \("),
     ("pointwise", X, (4, 4, 1, 1), {}, "wgrad", r"pointwise: wgrad, expected fprop or dgrad"),
     ("col2im", X, (4, 4, 3, 3), {}, "fprop", r"col2im: fprop, expected dgrad"),
     ("col2im", (1, 1, 9, 9), (1 << 27, 1, 1, 1), {}, "dgrad", r"col2im: \d+ elements an image, expected fewer"),
@@ -167,13 +171,16 @@ SELECTED = [
     ("direct", "fprop", (8, 128, 14, 14), (128, 64, 3, 3), {"padding": 1, "groups": 2}),
     # The padded copy would be far larger than x and y.
     ("direct", "fprop", (64, 64, 14, 14), (64, 64, 3, 3), {"padding": 99, "stride": 99}),
-    # Large maps of plain 1x1 kernels.
+    # 1x1 kernels: of strides and groups too, but not on maps of a few elements, nor in small groups.
     ("pointwise", "fprop", (1, 4, 30, 30), (8, 4, 1, 1), {}),
     ("pointwise", "dgrad", (1, 4, 30, 30), (8, 4, 1, 1), {}),
-    ("direct", "fprop", (1, 4, 24, 32), (8, 4, 1, 1), {}),
-    ("direct", "fprop", (1, 4, 60, 60), (8, 4, 1, 1), {"stride": 2}),
+    ("pointwise", "fprop", (1, 4, 60, 60), (8, 4, 1, 1), {"stride": 2}),
+    ("pointwise", "fprop", (4, 240, 28, 28), (240, 80, 1, 1), {"groups": 3}),
+    ("pointwise", "dgrad", (4, 512, 19, 19), (12, 512, 1, 1), {}),
+    ("pointwise", "fprop", (4, 512, 1, 1), (64, 512, 1, 1), {}),
+    ("filter_vectorized", "fprop", (4, 512, 7, 7), (64, 512, 1, 1), {}),
+    ("implicit_gemm", "fprop", (4, 64, 28, 28), (64, 16, 1, 1), {"groups": 4}),
     ("direct", "fprop", (1, 4, 30, 30), (8, 4, 1, 1), {"padding": 1}),
-    ("direct", "fprop", (1, 4, 30, 30), (8, 2, 1, 1), {"groups": 2}),
     # Outputs are few or strided.
     ("col2im", "dgrad", (64, 32, 12, 12), (64, 32, 5, 5), {}),
     ("col2im", "dgrad", (4, 128, 5, 5), (256, 128, 3, 3), {"stride": 2, "padding": 1}),
@@ -181,7 +188,8 @@ SELECTED = [
     ("filter_vectorized", "dgrad", (1, 64, 56, 56), (64, 64, 3, 3), {"padding": 1}),
     ("pointwise", "dgrad", (8, 64, 56, 56), (256, 64, 1, 1), {}),
     ("filter_vectorized", "wgrad", (8, 96, 14, 14), (64, 96, 1, 1), {}),
-    ("direct", "wgrad", (8, 3, 14, 14), (64, 3, 3, 3), {}),
+    ("filter_vectorized", "wgrad", (1, 64, 64, 64), (36, 64, 1, 1), {}),
+    ("filter_vectorized", "wgrad", (8, 3, 14, 14), (64, 3, 3, 3), {}),
     # one vector of filters, of all or of each group
     ("filter_vectorized", "wgrad", (8, 96, 14, 14), (7, 96, 3, 3), {}),
     ("filter_vectorized", "wgrad", (8, 64, 14, 14), (32, 16, 3, 3), {"groups": 4}),
