@@ -48,6 +48,7 @@ IMPLICIT_MAX_FILTERS = 12  # of a group, of which direct convolution leaves half
 PAIR_MIN_CHANNELS = {"amx": 2, "dot": 16}  # of a group (Xeon with AMX, 2026-11)
 PAIR_MIN_ROWS = 4  # of a tile: filters, and of a weight gradient channels
 PAIR_MANY = 32  # channels or filters, whose conversion costs more than such rows that are left empty
+PAIR_MAX_TAPS, PAIR_MAX_WEIGHTS = 256, 1 << 23  # tables have an entry for each tap, weights and sums are packed whole
 DOTS_COST = 0.5  # of vdpbf16ps, in multiply-adds of float32 (Zen 5, 2026-11)
 
 # col2im: cycles for a vector, where a multiply-add takes half of one (Zen 3, 2026-11)
@@ -197,6 +198,8 @@ def pairs_are_profitable(shape, operation):
         channels *= shape.r  # rows of taps may be channels
     rows = min(channels, filters) if operation == "wgrad" else filters
     if name is None or channels < PAIR_MIN_CHANNELS[name] or not _repays_a_kernel(shape):
+        return False
+    if shape.r * shape.s > PAIR_MAX_TAPS or math.prod(shape.w_shape) > PAIR_MAX_WEIGHTS:
         return False
     if rows < PAIR_MIN_ROWS and (name != "amx" or max(channels, filters) < PAIR_MANY):
         return False
