@@ -1,4 +1,4 @@
-"""What Winograd's algorithm costs in digits: errors against float64, and the bound that its matrices give.
+"""What Winograd's algorithm and the FFT cost in digits: errors against float64, and the bound of Winograd's matrices.
 
     python -m gpuconv.bench.precision [--device emulator]
 
@@ -15,6 +15,9 @@ from gpuconv.kernels.conv.cpu import winograd_transforms as cpu
 
 SHAPES = ((64, 3, 32), (256, 3, 14), (64, 5, 32))
 """Channels, taps along an axis, height and width."""
+
+FFT_SHAPES = ((1, 64, 512), (16, 31, 128), (64, 9, 32))
+"""The same, where the FFT is measured."""
 
 
 def amplification(taps):
@@ -38,18 +41,24 @@ def error(channels, taps, side, algorithm, *, positive):
     return np.sqrt(np.square(difference).mean() / np.square(exact).mean()) / np.finfo(np.float32).eps
 
 
+def print_errors(shapes, algorithm):
+    """Print a table of the errors of the direct algorithm and of another one."""
+    print(f"channels  taps  map  values     direct {algorithm}")
+    for channels, taps, side in shapes:
+        for positive in (False, True):
+            errors = [error(channels, taps, side, name, positive=positive) for name in ("direct", algorithm)]
+            values, kernel = "positive" if positive else "normal  ", f"{taps}x{taps}"
+            print(f"{channels:8d} {kernel:>5s} {side:4d}  {values} {errors[0]:8.2f} {errors[1]:8.2f}")
+
+
 def main():
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu", choices=("cpu", "emulator", "cuda"))
     device = parser.parse_args().device
     with gpuconv.use_device(device):
-        print("channels taps map  values     direct winograd")
-        for channels, taps, side in SHAPES if device == "cpu" else SHAPES[:2]:
-            for positive in (False, True):
-                errors = [error(channels, taps, side, name, positive=positive) for name in ("direct", "winograd")]
-                values = "positive" if positive else "normal  "
-                print(f"{channels:8d} {taps}x{taps} {side:4d}  {values} {errors[0]:8.2f} {errors[1]:8.2f}")
+        print_errors(SHAPES if device == "cpu" else SHAPES[:2], "winograd")
+        print_errors(FFT_SHAPES, "fft")
     for taps in (3, 5):
         print(f"amplification of F({7 - taps}x{7 - taps}, {taps}x{taps}), at most: {amplification(taps):.1f}")
 

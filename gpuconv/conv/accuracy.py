@@ -17,8 +17,9 @@ class precision:  # noqa: N801  used like a function
     ----------
     name : {"exact", "fast"}
         "exact" keeps to the direct forms: each output is a sum of the products it is defined by, and its error is that
-        of such a sum. "fast", the default, lets convolutions take Winograd's algorithm where it is quicker; its error
-        is two to four times as large on ordinary data (docs/concepts.md has the measurement).
+        of such a sum. "fast", the default, lets convolutions take Winograd's algorithm, whose error is two to four
+        times as large on ordinary data, or the FFT, whose error is a share of the image's root mean square, where they
+        are quicker (docs/concepts.md has the measurements).
 
     Raises
     ------

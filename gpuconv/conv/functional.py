@@ -55,9 +55,9 @@ def conv2d(
     Forward pass of docs/backprop.md: x^l[i,j] = sum_m sum_n w^l[m,n] o^{l-1}[i+m, j+n] + b^l. Deterministic.
 
     "auto" takes Winograd's algorithm for large float32 problems that it supports where the cost model finds it quicker,
-    with two to four times the error of the direct algorithms; `gpuconv.precision("exact")` keeps to those. On a GPU
-    from sm_80 on, tensor cores multiply 16-bit arrays and sums are float32; "tf32" does so for float32 arrays, with ten
-    bits of mantissa, and only when it is asked for.
+    with two to four times the error of the direct algorithms, and the FFT for kernels of many taps;
+    `gpuconv.precision("exact")` keeps to the direct ones. On a GPU from sm_80 on, tensor cores multiply 16-bit arrays
+    and sums are float32; "tf32" does so for float32 arrays, with ten bits of mantissa, and only when it is asked for.
     Errors: docs/errors.md.
 
     Examples

@@ -12,7 +12,7 @@ import numpy as np
 from ..core.device import Array, array_module, to_host
 from ..core.dtypes import wide
 
-TOLERANCE = {"direct": 8.0, "implicit_gemm": 8.0, "winograd": 64.0, "fft": 4.0, "tf32": 2.0**13}
+TOLERANCE = {"direct": 8.0, "implicit_gemm": 8.0, "winograd": 64.0, "fft": 2.0, "tf32": 2.0**13}
 """Largest error of one rounding by algorithm, in units of the dtype's epsilon.
 
 Winograd's F(4x4, 3x3) multiplies by up to 8 and cancels: it costs some three bits, 1e-5 of the largest output in

@@ -17,7 +17,7 @@ PROBLEMS = {
 PASSES = ("fprop", "dgrad", "wgrad")
 EVERY = {
     "cpu": {"direct", "filter_vectorized", "pointwise", "col2im", "depthwise", "implicit_gemm", "winograd", "fft"},
-    "emulator": {"direct", "implicit_gemm", "few_channels", "depthwise", "winograd", "tf32"},
+    "emulator": {"direct", "implicit_gemm", "few_channels", "depthwise", "winograd", "fft", "tf32"},
 }
 """The algorithms for float32 arrays; tensor_core multiplies 16-bit ones (tests/conv/cuda/test_tensor_core.py)."""
 

@@ -58,6 +58,12 @@ def _conv(rank: int) -> Operation:
             # Enough filters, channels and positions for CUDA's tiles, and for split-K.
             (" 24 filters of 16 channels", (2, 16, 16, 17), (24, 16, 3, 3), {"padding": 1}),
             (" winograd", (1, 3, 6, 7), (4, 3, 3, 3), {"padding": 1, "algorithm": "winograd"}),
+            (
+                " fft, 2 groups, stride (2, 1)",
+                (2, 4, 9, 8),
+                (6, 2, 5, 4),
+                {"padding": ((2, 1), (0, 3)), "stride": (2, 1), "groups": 2, "algorithm": "fft"},
+            ),
         ]
     samples = [_sample(f"conv{rank}d{what}", x, w, (w[0],), how) for what, x, w, how in cases]
     return Operation(f"conv{rank}d", tuple(samples), (2, 4, *(n - 2 for n in size)), ("x", "w", "b"), _gradients)

@@ -86,14 +86,17 @@ class GuardedWgradPlan(Plan):
             self.direct().launch(x, dy, dw)
 
 
-def outliers(x):
-    """For each image of x (N, C, H, W), whether its brightest pixel is an outlier or not finite."""
+def outliers(x, limit=OUTLIER**2):
+    """For each image of x (N, C, H, W), whether its brightest pixel is an outlier or not finite.
+
+    That is, whether its energy is more than `limit` times the mean one.
+    """
     n, _, h, w = x.shape
     blocks = -(-h * w // BLOCK_PIXELS)
     brightest, total = np.empty((n, blocks), np.float64), np.empty((n, blocks), np.float64)
     _pixel_energies(n * blocks, x.size, x.reshape(n, -1, h * w), brightest, total)
     largest, mean = brightest.max(axis=1, initial=0), total.sum(axis=1) / (h * w)
-    return ~((largest <= OUTLIER**2 * mean) & (largest < math.inf))
+    return ~((largest <= limit * mean) & (largest < math.inf))
 
 
 def runs_of(redo):

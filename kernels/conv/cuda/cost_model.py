@@ -5,7 +5,8 @@ It leaves out how many multiprocessors share them, and whether latencies are hid
 
 from ...cuda import tile_config
 from ...cuda.sliding_window import live_accumulators
-from . import column_walk, few_channels, few_channels_wgrad, winograd
+from ..fft.tiles import layout
+from . import column_walk, few_channels, few_channels_wgrad, fft, winograd
 from .pack_filters import DEPTH, rounded_up
 from .problem_size import FPROP, WGRAD, problems_of
 
@@ -34,6 +35,15 @@ INSTRUCTIONS_PER_BYTE = 4
 LAUNCH_COST = 1 << 19
 """Instructions that stand for a launch, so that what is tiny takes one. A guess on the low side: in the microseconds of
 a launch an A100 issues a hundred times as many."""
+
+FFT_MARGIN = 2
+"""Times that the FFT has to be cheaper than what multiplies by each tap: it loses digits, and no GPU has timed it."""
+
+FFT_LAUNCHES = 20
+"""Launches of a pass whose spectra are computed at once, those of the library's transforms included."""
+
+FFT_BYTES = 32
+"""Traffic of a frame's position: gathered, transformed along rows and columns, multiplied or stored."""
 
 FEW_CHANNELS_COST = {4: {32: 89 / 64, 16: 90 / 64, 8: 107 / 64}, 8: {32: 59 / 32, 16: 57 / 32, 8: 60 / 32}}
 """Instructions for a product in the main loop of few_channels, by bytes of an element and filters (sm_80)."""
@@ -64,6 +74,8 @@ def _is_candidate(name, shape, operation, itemsize):
 def _launches(name, operation, problems):
     """Of an algorithm, one at least: packing weights, phases of the stride, transforms, adding partial sums."""
     phases = max(1, len(problems))
+    if name == "fft":
+        return FFT_MARGIN * FFT_LAUNCHES
     if operation == WGRAD:
         return 1 if name == "direct" else 2
     return {
@@ -134,6 +146,14 @@ def _winograd(shape, operation, itemsize, problems):
     return products + tiles * shape.groups * (e.c + e.k) * (TRANSFORM_COST + moved)
 
 
+def _fft(shape, operation, itemsize, problems):
+    """Transforms of frames, which memory bounds, and products of spectra, of which 2 x 2 share their loads."""
+    f = layout(shape, operation, itemsize, fft.WORKSPACE_BYTES)
+    positions = f.spectra * f.rows.frame * f.columns.frame
+    moved = FFT_BYTES * itemsize // FLOAT32_BYTES * INSTRUCTIONS_PER_BYTE
+    return FFT_MARGIN * (f.flops + positions * moved + f.products * (4 + 4 * INSTRUCTIONS_PER_BYTE))
+
+
 def _products(e):
     """Multiplications of one image."""
     return e.groups * e.k * e.c * e.r * e.s * e.p * e.q
@@ -145,4 +165,5 @@ COSTS = {
     "depthwise": _depthwise,
     "few_channels": _few_channels,
     "winograd": _winograd,
+    "fft": _fft,
 }

@@ -30,17 +30,22 @@ def wgrad(shape, x, dy, dw):
 
 @lru_cache(maxsize=1024)
 def _plans(shape):
-    """The Plans of the three passes; C and K are those of one group."""
-    c, k = shape.c // shape.groups, shape.k // shape.groups
-    sizes = shape.groups, c, shape.h, shape.w, k, shape.r, shape.s, shape.p, shape.q
-    windows = shape.stride_h, shape.stride_w, shape.pad_top, shape.pad_left, shape.dilation_h, shape.dilation_w
-    scalars = (*sizes, *windows)
+    """The Plans of the three passes."""
+    scalars = scalars_of(shape)
     blocks = [-(-math.prod(of) // THREADS) for of in (shape.y_shape, shape.x_shape, shape.w_shape)]
     return (
         Plan(conv2d_fprop_direct, blocks[0], THREADS, scalars),
         Plan(conv2d_dgrad_direct, blocks[1], THREADS, scalars),
         Plan(conv2d_wgrad_direct, blocks[2], THREADS, (shape.n, *scalars)),
     )
+
+
+def scalars_of(shape):
+    """The kernels' last arguments; C and K are those of one group."""
+    c, k = shape.c // shape.groups, shape.k // shape.groups
+    sizes = shape.groups, c, shape.h, shape.w, k, shape.r, shape.s, shape.p, shape.q
+    windows = shape.stride_h, shape.stride_w, shape.pad_top, shape.pad_left, shape.dilation_h, shape.dilation_w
+    return (*sizes, *windows)
 
 
 @cuda.jit(cache=True)
@@ -58,6 +63,16 @@ def conv2d_fprop_direct(
     q, rest = int32(i % uint32(Q)), uint32(i // uint32(Q))
     p, rest = int32(rest % uint32(P)), uint32(rest // uint32(P))
     k, n = int32(rest % uint32(G * K)), int32(rest // uint32(G * K))
+    total = fprop_sum(x, w, n, k, p, q, G, C, H, W, K, R, S, st_h, st_w, top, left, d_h, d_w)
+    # Epilogue: bias, activation, store.
+    if has_bias:
+        total += b[uint32(k)]
+    y[i] = activate(total, activation, slope)
+
+
+@cuda.jit(device=True, inline="always")
+def fprop_sum(x, w, n, k, p, q, G, C, H, W, K, R, S, st_h, st_w, top, left, d_h, d_w):
+    """The sum of output (n, k, p, q)."""
     h0, w0 = int32(p * st_h - top), int32(q * st_w - left)
     # Main loop over channels and taps.
     total = ZERO
@@ -76,10 +91,7 @@ def conv2d_fprop_direct(
                 s = int32(s + 1)
             r = int32(r + 1)
         c = int32(c + 1)
-    # Epilogue: bias, activation, store.
-    if has_bias:
-        total += b[uint32(k)]
-    y[i] = activate(total, activation, slope)
+    return total
 
 
 @cuda.jit(cache=True)
@@ -98,6 +110,16 @@ def conv2d_dgrad_direct(
     j, rest = int32(i % uint32(W)), uint32(i // uint32(W))
     h, rest = int32(rest % uint32(H)), uint32(rest // uint32(H))
     channel, n = int32(rest % uint32(G * C)), int32(rest // uint32(G * C))
+    total = dgrad_sum(dy, w, n, channel, h, j, G, C, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w)
+    # Epilogue: derivative of the activation, store.
+    if activation != IDENTITY:
+        total = activate_grad(total, pre_activation[i], activation, slope)
+    dx[i] = total
+
+
+@cuda.jit(device=True, inline="always")
+def dgrad_sum(dy, w, n, channel, h, j, G, C, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w):
+    """The sum of input element (n, channel, h, j)."""
     group, c = int32(channel // C), int32(channel % C)
     # Main loop over the taps that reach (h, j), and the filters.
     total = ZERO
@@ -118,10 +140,7 @@ def conv2d_dgrad_direct(
                         k = int32(k + 1)
                 s = int32(s + 1)
         r = int32(r + 1)
-    # Epilogue: derivative of the activation, store.
-    if activation != IDENTITY:
-        total = activate_grad(total, pre_activation[i], activation, slope)
-    dx[i] = total
+    return total
 
 
 @cuda.jit(cache=True)
@@ -138,6 +157,12 @@ def conv2d_wgrad_direct(x, dy, dw, N, G, C, H, W, K, R, S, P, Q, st_h, st_w, top
     s, rest = int32(i % uint32(S)), uint32(i // uint32(S))
     r, rest = int32(rest % uint32(R)), uint32(rest // uint32(R))
     c, k = int32(rest % uint32(C)), int32(rest // uint32(C))
+    dw[i] = wgrad_sum(x, dy, k, c, r, s, N, G, C, H, W, K, P, Q, st_h, st_w, top, left, d_h, d_w)
+
+
+@cuda.jit(device=True, inline="always")
+def wgrad_sum(x, dy, k, c, r, s, N, G, C, H, W, K, P, Q, st_h, st_w, top, left, d_h, d_w):
+    """The sum of weight (k, c, r, s)."""
     # Main loop over images and outputs.
     total = ZERO
     n = int32(0)
@@ -157,4 +182,4 @@ def conv2d_wgrad_direct(x, dy, dw, N, G, C, H, W, K, R, S, P, Q, st_h, st_w, top
             total += row
             p = int32(p + 1)
         n = int32(n + 1)
-    dw[i] = total
+    return total

@@ -15,6 +15,7 @@ from . import (
     direct,
     few_channels,
     few_channels_wgrad,
+    fft,
     implicit_gemm,
     implicit_gemm_wgrad,
     tensor_core,
@@ -24,7 +25,7 @@ from . import (
 from .cost_model import COSTS, cheapest
 from .problem_size import DGRAD, FPROP, WGRAD
 
-ALGORITHMS = ("direct", "implicit_gemm", "few_channels", "depthwise", "winograd", "tensor_core", "tf32")
+ALGORITHMS = ("direct", "implicit_gemm", "few_channels", "depthwise", "winograd", "fft", "tensor_core", "tf32")
 """Names of all algorithms of this target, besides "auto"."""
 
 LAUNCHERS = {
@@ -34,6 +35,7 @@ LAUNCHERS = {
         "few_channels": few_channels.fprop,
         "depthwise": depthwise.fprop,
         "winograd": winograd.fprop,
+        "fft": fft.fprop,
         "tensor_core": tensor_core.fprop,
         "tf32": tensor_core.fprop,
     },
@@ -42,6 +44,7 @@ LAUNCHERS = {
         "implicit_gemm": implicit_gemm.dgrad,
         "depthwise": depthwise.dgrad,
         "winograd": winograd.dgrad,
+        "fft": fft.dgrad,
         "tensor_core": tensor_core.dgrad,
         "tf32": tensor_core.dgrad,
     },
@@ -50,6 +53,7 @@ LAUNCHERS = {
         "implicit_gemm": implicit_gemm_wgrad.wgrad,
         "few_channels": few_channels_wgrad.wgrad,
         "depthwise": few_channels_wgrad.wgrad,
+        "fft": fft.wgrad,
         "tensor_core": tensor_core_wgrad.wgrad,
         "tf32": tensor_core_wgrad.wgrad,
     },
@@ -63,6 +67,7 @@ REASONS = {
     "few_channels": few_channels.unsupported,
     "depthwise": depthwise.unsupported,
     "winograd": winograd.unsupported,
+    "fft": fft.unsupported,
     "tensor_core": tensor_core.unsupported,
     "tf32": tensor_core.unsupported,
 }

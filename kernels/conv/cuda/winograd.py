@@ -10,7 +10,7 @@ for a few images at a time, so that they stay in the second-level cache.
 
 The matrices hold 0, 1, 1/2 and their negatives: in float32 the error is a few times that of the direct kernels, within
 testing.TOLERANCE["winograd"]. Images that would lose more, or whose results are not finite, are computed directly
-(winograd_guard.py). Sums are accumulated in a fixed order: results are the same bits every time.
+(guard.py). Sums are accumulated in a fixed order: results are the same bits every time.
 """
 
 from functools import lru_cache
@@ -19,7 +19,7 @@ from ...core.scalar import IDENTITY
 from ...cuda.launch import THREADS, Plan, each, empty_like_on, multiprocessors, numba_type, planned
 from ...cuda.ptx import reciprocals
 from ...cuda.tile_config import best_tile
-from . import winograd_guard
+from . import guard
 from .implicit_gemm import array_or_unused, launch_problem
 from .pack_filters import DEPTH, rounded_up
 from .problem_size import DGRAD, ProblemSize, fprop_problem, problems_of
@@ -90,7 +90,7 @@ def _launch_problem(problem, x, w, rotated, bias, activation, grad, y, workspace
     filters = _transformed_filters(problem, w, rotated, gemm.rows)
     inputs, products = empty_like_on(x, tiles * problem.c * images), empty_like_on(x, tiles * problem.k * images)
     pre_activation, grad_activation = grad
-    flags = winograd_guard.flag_outliers(x)
+    flags = guard.flag_outliers(x)
     for first in range(0, n, images):
         part = slice(first, min(n, first + images))
         part_grad = None if pre_activation is None else pre_activation[part], grad_activation
@@ -99,7 +99,7 @@ def _launch_problem(problem, x, w, rotated, bias, activation, grad, y, workspace
         )
     pre_activation = array_or_unused(pre_activation, x)[0]
     bias = array_or_unused(bias, x)
-    winograd_guard.redo(problem, flags, x, w, rotated, bias, activation, pre_activation, grad_activation, y)
+    guard.redo(problem, flags, x, w, rotated, bias, activation, pre_activation, grad_activation, y)
 
 
 def _transformed_filters(problem, w, rotated, k_tile):

@@ -149,6 +149,8 @@ class Layout(NamedTuple):
     rows: AxisTiles
     columns: AxisTiles
     blocks: Blocks
+    spectra: int
+    """Transforms, those that are computed for several blocks counted as often."""
     flops: float
     products: float
     """Complex multiply-adds."""
@@ -195,7 +197,7 @@ def _layout(shape, operation, rows, columns, itemsize, workspace):
         + taps * _transform_flops(rows, columns, rows.taps)
         + groups * u * v * _transform_flops(rows, columns, rows.results)
     )
-    return Layout(rows, columns, blocks, flops, groups * u * v * terms * size)
+    return Layout(rows, columns, blocks, read + taps + groups * u * v, flops, groups * u * v * terms * size)
 
 
 def _transform_flops(rows, columns, used):

@@ -75,4 +75,5 @@ def _agree(actual, oracle, arguments, options, terms, algorithm):
     squares = [a**2 if isinstance(a, np.ndarray) else a for a in exact]
     magnitude = np.sqrt(oracle(*squares, **options))
     row = algorithm if algorithm in TOLERANCE else "direct"
-    assert_close(actual, oracle(*exact, **options), terms=terms, magnitude=magnitude, algorithm=row)
+    expected, size = oracle(*exact, **options), sum(a[0, 0].size for a in exact if np.ndim(a) == 4)
+    assert_close(actual, expected, terms=terms, magnitude=magnitude, algorithm=row, size=size)

@@ -11,6 +11,7 @@ import numpy as np
 from ....cpu import parallel
 from ....cpu.plan import cached
 from ...fft import passes
+from ...outliers import fft_limit
 from .. import direct, direct_wgrad
 from ..guard import compute_again, outliers
 from . import spectra
@@ -48,7 +49,7 @@ class FftPlan:
 
     def launch(self, x, w, bias, activation, slope, pre_activation, y):
         """Compute the images by the FFT, then some of them again."""
-        redo = outliers(x)
+        redo = outliers(x, fft_limit(x[0, 0].size))
         if not redo.all():
             arguments = bias, activation, slope, pre_activation, y, redo
             passes.correlate(spectra, *self.problem, x, w, *arguments, self.workspace)

@@ -1,4 +1,4 @@
-"""Images for which Winograd's algorithm loses the digits, computed directly; the CPU's file of that name says why.
+"""Images for which Winograd's algorithm or the FFT loses the digits, computed directly; the CPU's file says why.
 
 Each image has a flag on the device, which no host reads: an image with an outlier is flagged before, one with a result
 that is not finite by the output transform, and a last kernel computes the outputs of flagged images. Its threads end at
@@ -15,12 +15,15 @@ from ..outliers import OUTLIER
 from .winograd_kernels import epilogue, first_input, weight_strides
 
 
-def flag_outliers(x):
-    """flags (N,), int32: 1 for each image of x (N, C, H, W) with an outlier, or with numbers that are not finite."""
+def flag_outliers(x, limit=OUTLIER**2):
+    """flags (N,), int32: 1 for each image of x (N, C, H, W) with an outlier, or with numbers that are not finite.
+
+    A pixel is an outlier whose energy is more than `limit` times the mean one.
+    """
     n, c, h, w = x.shape
     energies, flags = empty_like_on(x, (n, h * w)), empty_like_on(x, n, "int32")
     each(pixel_energies, energies.size, x, energies, c, h * w)
-    reduce(flag_kernel(numba_type(x.dtype)), n, energies, flags, h * w)
+    reduce(flag_kernel(numba_type(x.dtype)), n, energies, flags, h * w, x.dtype.type(limit))
     return flags
 
 
@@ -52,11 +55,10 @@ def pixel_energies(x, energies, C, pixels):
 @lru_cache
 def flag_kernel(dtype):
     """The kernel for a type."""
-    limit = dtype(OUTLIER**2)
     infinity = dtype(math.inf)
 
-    def flag_outliers(energies, flags, pixels):
-        """flags[n] = whether the largest of energies[n] is not finite, or over OUTLIER^2 times their mean.
+    def flag_outliers(energies, flags, pixels, limit):
+        """flags[n] = whether the largest of energies[n] is not finite, or over `limit` times their mean.
 
         Block n. A sum that is not a number compares as false. Bytes: energies once.
         """
