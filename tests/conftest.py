@@ -19,7 +19,7 @@ def poisoned_results(monkeypatch):
     def poisoned(shape, dtype, like):
         if device() == "emulator":  # which reports what is read before a kernel has written it
             return plain(shape, dtype, like)
-        fill = np.nan if np.dtype(dtype).kind in "fV" else np.iinfo(dtype).max
+        fill = np.nan if np.dtype(dtype).kind in "fcV" else np.iinfo(dtype).max
         return array_module(like).full(shape, fill, dtype)
 
     monkeypatch.setattr(gpuconv.core.arrays, "empty", poisoned)
