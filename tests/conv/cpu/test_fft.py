@@ -15,6 +15,7 @@ from gpuconv.kernels.conv.fft.tiles import axes_of, fast_length, layout, tilings
 from gpuconv.kernels.core.scalar import LEAKY_RELU
 from gpuconv.testing import assert_close
 from tests import reference
+from tests.conv.against_oracle import fft_magnitude
 from tests.strategies import convolutions
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -65,6 +66,7 @@ class Case:
         self.expected = reference.leaky_relu(y, SLOPE), reference.leaky_relu_grad(dx, self.pre_activation, SLOPE), dw
         self.magnitudes = [
             np.sqrt(oracle(*(a**2 if isinstance(a, np.ndarray) else a for a in arguments), **spelt_out))
+            + fft_magnitude(*arguments[:2])
             for oracle, arguments in passes
         ]
 

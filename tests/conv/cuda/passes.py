@@ -10,6 +10,7 @@ from gpuconv.kernels.core.scalar import IDENTITY
 from gpuconv.kernels.cuda import launch
 from gpuconv.testing import TOLERANCE, assert_close
 from tests import reference
+from tests.conv.against_oracle import fft_magnitude
 
 PASSES = "fprop", "dgrad", "wgrad"
 BY_NAME = {"fprop": fprop, "dgrad": dgrad, "wgrad": wgrad}
@@ -74,6 +75,8 @@ def _agree(actual, oracle, arguments, options, terms, algorithm):
     exact = [a.astype(np.float64) if isinstance(a, np.ndarray) else a for a in arguments]
     squares = [a**2 if isinstance(a, np.ndarray) else a for a in exact]
     magnitude = np.sqrt(oracle(*squares, **options))
+    if algorithm == "fft":
+        magnitude += fft_magnitude(*arguments[:2])
     row = algorithm if algorithm in TOLERANCE else "direct"
     expected, size = oracle(*exact, **options), sum(a[0, 0].size for a in exact if np.ndim(a) == 4)
     assert_close(actual, expected, terms=terms, magnitude=magnitude, algorithm=row, size=size)
