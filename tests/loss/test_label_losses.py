@@ -19,6 +19,7 @@ every_reduction = pytest.mark.parametrize("reduction", REDUCTIONS)
 @every_reduction
 @pytest.mark.parametrize(("shape", "weighted", "smoothing"), [
     ((6, 4), False, 0.0), ((6, 4), True, 0.0), ((6, 4), False, 0.2), ((5, 3, 4), True, 0.1), ((2, 7, 3, 2), False, 0.0),
+    ((2, 5, 8, 22), True, 0.1), ((1, 2, 6, 8), False, 0.0), ((9, 40), True, 0.1),
 ])  # fmt: skip
 def test_cross_entropy_agrees_with_the_oracle(shape, weighted, smoothing, reduction, dtype, device, on):
     rng = np.random.default_rng(0)

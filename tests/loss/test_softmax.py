@@ -11,6 +11,7 @@ from tests.devices import on_every_device
 PAIRS = pytest.mark.parametrize("name", ["softmax", "log_softmax"])
 SHAPES = [
     ((5, 7), -1), ((4, 3, 6), 1), ((9,), 0), ((2, 3, 2, 2), 1), ((0, 4), 1), ((3, 0), 1), ((3, 1), 1), ((2, 70), 1),
+    ((2, 40, 150), 1), ((1, 3, 4, 64), 1), ((70, 3), 1), ((3, 5, 19, 2), 1), ((300, 33), 0),
 ]  # fmt: skip
 
 
@@ -52,9 +53,24 @@ def test_special_values_are_those_of_pytorch(name, device, on):
 
 @on_every_device
 @PAIRS
+def test_special_values_stay_in_their_row(name, device, on):
+    """Rows that are lanes of one vector do not see each other's infinities."""
+    x = np.random.default_rng(0).standard_normal((4, 32)).astype(np.float32)
+    x[1, ::3], x[2, 1], x[:, 4], x[0, 5] = -np.inf, np.nan, -np.inf, np.inf
+    along_lanes = gpuconv.to_host(getattr(gpuconv, name)(gpuconv.to_device(x), 0))
+    expected = getattr(reference, name)(x[:, :1], 0)
+    assert_close(along_lanes[:, :1], expected, terms=4)
+    assert np.isnan(along_lanes[:, [1, 4]]).all()
+    assert np.isnan(along_lanes[0, 5])
+    assert np.isfinite(np.exp(along_lanes[:, 6:])).all()
+
+
+@on_every_device
+@PAIRS
+@pytest.mark.parametrize("shape", [(6, 5), (5, 48)])
 @pytest.mark.parametrize("axis", [0, 1])
-def test_in_place(name, axis, device, on):
-    x, dy = np.random.default_rng(0).standard_normal((2, 6, 5)).astype(np.float32)
+def test_in_place(name, axis, shape, device, on):
+    x, dy = np.random.default_rng(0).standard_normal((2, *shape)).astype(np.float32)
     forward, backward = getattr(gpuconv, name), getattr(gpuconv, f"{name}_grad")
     y, dx = forward(gpuconv.to_device(x), axis), backward(gpuconv.to_device(dy), gpuconv.to_device(x), axis)
     for reused in (0, 1):

@@ -18,6 +18,7 @@ from ...core.scalar_math import ONE, ZERO
 from ...cpu.parallel import on_threads, share, thread_count
 from ...cpu.reduce import sum_in_blocks
 from .. import scalar
+from .class_blocks import takes_blocks
 from .class_rows import (
     ELEMENTS_PER_EXPONENTIAL,
     class_weights,
@@ -29,6 +30,7 @@ from .class_rows import (
     store_row,
     sum_of_losses,
 )
+from .label_blocks import cross_entropy_blocks, cross_entropy_grad_blocks
 
 
 def cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights):
@@ -123,7 +125,11 @@ def _reduced(losses, weights, mean):
 def _cross_entropy(x, target, weight, ignore_index, smoothing, losses, weights, threads):
     if not _labels_in_range(target, x.shape[1], ignore_index):
         return False
-    on_threads(_cross_entropy_rows, (x, target, weight, ignore_index, smoothing, losses, weights), threads)
+    arguments = x, target, weight, ignore_index, smoothing, losses, weights
+    if takes_blocks(x.shape[1], x.shape[2]):
+        on_threads(cross_entropy_blocks, arguments, threads)
+    else:
+        on_threads(_cross_entropy_rows, arguments, threads)
     return True
 
 
@@ -142,7 +148,10 @@ def _cross_entropy_grad(x, target, weight, ignore_index, smoothing, dloss, mean,
         return False
     divisor = x.dtype.type(_label_weight(target, weight, ignore_index) if mean else 1.0)
     arguments = x, target, weight, ignore_index, smoothing, dloss, divisor, dx
-    on_threads(_cross_entropy_grad_rows, arguments, threads)
+    if takes_blocks(x.shape[1], x.shape[2]):
+        on_threads(cross_entropy_grad_blocks, arguments, threads)
+    else:
+        on_threads(_cross_entropy_grad_rows, arguments, threads)
     return True
 
 

@@ -7,6 +7,8 @@ from ...core.scalar_math import ZERO
 from ...cpu.parallel import share, streaming
 from ...cpu.reduce import sum_in_blocks
 from .. import scalar
+from . import softmax_blocks
+from .class_blocks import takes_blocks
 from .class_rows import (
     ELEMENTS_PER_EXPONENTIAL,
     exponentials,
@@ -23,27 +25,29 @@ from .class_rows import (
 
 def softmax(x, y):
     """y_c = exp(x_c - max) / sum_j exp(x_j - max)."""
-    _launch_over_rows(_softmax, x, y)
+    _launch_over_rows(_softmax, softmax_blocks.softmax, x, y)
 
 
 def softmax_grad(dy, x, dx):
     """dx_c = y_c (dy_c - sum_j dy_j y_j), y = softmax(x)."""
-    _launch_over_rows(_softmax_grad, x, dx, dy)
+    _launch_over_rows(_softmax_grad, softmax_blocks.softmax_grad, x, dx, dy)
 
 
 def log_softmax(x, y):
     """y_c = (x_c - max) - log sum_j exp(x_j - max)."""
-    _launch_over_rows(_log_softmax, x, y)
+    _launch_over_rows(_log_softmax, softmax_blocks.log_softmax, x, y)
 
 
 def log_softmax_grad(dy, x, dx):
     """dx_c = dy_c - softmax(x)_c sum_j dy_j."""
-    _launch_over_rows(_log_softmax_grad, x, dx, dy)
+    _launch_over_rows(_log_softmax_grad, softmax_blocks.log_softmax_grad, x, dx, dy)
 
 
-def _launch_over_rows(kernel, x, *arrays):
-    """Launch kernel(x, *arrays, rows, classes, inner) with flat arrays; nothing to do where x is empty."""
+def _launch_over_rows(kernel, blocks_kernel, x, *arrays):
+    """Launch a kernel(x, *arrays, rows, classes, inner) with flat arrays; nothing to do where x is empty."""
     outer, classes, inner = x.shape
+    if takes_blocks(classes, inner):
+        kernel = blocks_kernel
     if x.size:
         flat = (a.reshape(-1) for a in (x, *arrays))
         kernel(outer * inner, ELEMENTS_PER_EXPONENTIAL * x.size, *flat, outer * inner, classes, inner)
