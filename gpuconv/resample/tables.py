@@ -8,7 +8,8 @@ import functools
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,8 @@ AXES = 3
 """Axes that a kernel resamples in one pass."""
 
 
-class Table(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Table:
     """Resampling table of one axis: output j has the terms starts[j], ..., starts[j + 1] - 1."""
 
     starts: np.ndarray[Any, Any]
@@ -51,6 +53,7 @@ def identity(length: int) -> Table:
     return make_table(length, np.ones(length), np.arange(length))
 
 
+@functools.lru_cache(maxsize=1024)
 def transpose(table: Table) -> Table:
     """Transposed table, for the gradient: the terms of each input, in ascending order of outputs."""
     positions = np.repeat(np.arange(table.size), np.diff(table.starts))

@@ -94,6 +94,34 @@ def test_upsampling_agrees_with_the_oracle(case, seed, dtype, device):
 
 
 @on_every_device
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize(
+    ("shape", "padding"), [((2, 9, 7, 7), (1, 2, 0, 3)), ((1, 19, 4, 5), (2, 2, 3, 1)), ((1, 2, 3, 40), (3, 1, 2, 1))]
+)
+def test_many_planes_and_long_rows_are_padded(shape, padding, mode, device, on):
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    y = gpuconv.to_host(gpuconv.pad(gpuconv.to_device(x), padding, mode))
+    assert np.array_equal(y, reference.pad(x, padding, mode))
+    dx = gpuconv.pad_input_grad(gpuconv.to_device(y), shape, padding, mode)
+    assert_close(dx, reference.pad_input_grad(y, shape, padding, mode), terms=27)
+
+
+@on_every_device
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [((2, 9, 3, 4), (6, 8)), ((1, 17, 5, 5), (15, 7)), ((1, 2, 9, 40), (18, 80)), ((1, 1, 20, 35), (7, 52))],
+)
+def test_many_planes_and_long_rows_are_resized(shape, size, mode, device, on):
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    y = gpuconv.to_host(gpuconv.upsample(gpuconv.to_device(x), size, mode=mode))
+    aligned, scales = (None if mode == "nearest" else False), [None, None]
+    assert_close(y, reference.upsample(x, size, scales, mode, aligned), terms=8)
+    dx = gpuconv.upsample_input_grad(gpuconv.to_device(y), shape, size, mode=mode)
+    assert_close(dx, reference.upsample_input_grad(y, shape, scales, mode, aligned), terms=216)
+
+
+@on_every_device
 def test_many_axes_are_padded_in_passes(device, on):
     x = np.random.default_rng(0).standard_normal((2, 3, 2, 2, 3))
     padding = (1, 0, 0, 2, -1, 1, 1, 1, 0, 1)
