@@ -12,7 +12,8 @@ from numba import njit
 
 from ...cpu.parallel import share, streaming
 from ..scalar import is_new_maximum
-from . import global_avg
+from . import global_avg, small_plane_plans
+from .max import POSITION_TYPES
 from .max_grad import MAX_ADDED_IN_TYPE
 
 
@@ -21,6 +22,8 @@ def adaptive_avg_pool(g, x, y):
     plan = _plan(g)
     if plan.is_global:
         global_avg.plane_means(plan.planes, x.size, x.reshape(-1), x.dtype.type(plan.plane_size), y.reshape(-1))
+    elif plan.small_table is not None:
+        small_plane_plans.adaptive_avg_pool(plan.planes, plan.small_table, x, y)
     else:
         _adaptive_avg_pool(plan.planes, x.size, *plan.windows, x.reshape(plan.x_shape), y.reshape(-1))
 
@@ -30,6 +33,8 @@ def adaptive_avg_pool_input_grad(g, dy, dx):
     plan = _plan(g)
     if plan.is_global:
         global_avg.spread_means(plan.planes, dx.size, dy.reshape(-1), dx.dtype.type(plan.plane_size), dx.reshape(-1))
+    elif plan.small_table is not None:
+        small_plane_plans.adaptive_avg_pool_grad(plan.planes, plan.small_table, dy, dx)
     else:
         arrays = dy.reshape(plan.y_shape), dx.reshape(plan.x_shape)
         _adaptive_avg_pool_grad(plan.planes, dx.size, *plan.windows, *plan.covering, *arrays)
@@ -38,6 +43,10 @@ def adaptive_avg_pool_input_grad(g, dy, dx):
 def adaptive_max_pool(g, x, y, indices):
     """y = max over the window, indices = the winner's (d H + h) W + w: the first in this order, a NaN before others."""
     plan = _plan(g)
+    if plan.small_table is not None:
+        code_like = POSITION_TYPES[x.itemsize]
+        small_plane_plans.adaptive_max_pool(plan.planes, plan.small_table, code_like, x, y, indices)
+        return
     arrays = x.reshape(plan.x_shape), y.reshape(-1), indices.reshape(-1)
     _adaptive_max_pool(plan.planes, x.size, *plan.windows, *arrays)
 
@@ -45,6 +54,9 @@ def adaptive_max_pool(g, x, y, indices):
 def adaptive_max_pool_input_grad(g, dy, indices, dx):
     """dx[i] = the sum of dy over the windows that position i won."""
     plan = _plan(g)
+    if plan.small_table is not None:
+        small_plane_plans.adaptive_max_pool_grad(plan.planes, plan.small_table, dy, indices, dx)
+        return
     arrays = dy.reshape(plan.y_shape), indices.reshape(plan.y_shape), dx.reshape(plan.x_shape)
     _adaptive_max_pool_grad(plan.planes, dx.size, *plan.windows, plan.has_many_windows, *arrays)
 
@@ -64,6 +76,8 @@ class _Plan(NamedTuple):
     """(size, 2): the windows [first, last) that cover each position."""
     has_many_windows: bool
     """Whether a position may win so many windows that their gradients are added in float64."""
+    small_table: tuple | None
+    """Windows of small planes, for small_planes.py."""
 
 
 @lru_cache(maxsize=1024)
@@ -74,7 +88,9 @@ def _plan(g):
     windows = tuple(_window_positions(size, count) for size, count in axes)
     covering = tuple(_covering_windows(size, count) for size, count in axes)
     many = prod(-(-count // size) + 1 for size, count in axes) > MAX_ADDED_IN_TYPE
-    return _Plan(planes, plane_size, is_global, (planes, *g.x_sizes), (planes, *g.y_sizes), windows, covering, many)
+    small = small_plane_plans.adaptive_table(planes, windows, g.x_sizes)
+    shapes = (planes, *g.x_sizes), (planes, *g.y_sizes)
+    return _Plan(planes, plane_size, is_global, *shapes, windows, covering, many, small)
 
 
 def _window_positions(size, count):

@@ -23,7 +23,7 @@ from ...cpu.simd import (
     store_row,
 )
 from ...cpu.simd_rows import PREFETCH_DISTANCE, prefetch_row, sum_rows
-from . import direct, global_avg, pool2x2, wide_windows
+from . import direct, global_avg, pool2x2, small_plane_plans, wide_windows
 from .overflow import is_finite, mend_plane
 from .windows import (
     axis_of,
@@ -69,6 +69,8 @@ def _plan(g, backward):
     inputs, outputs = planes * g.d.size * g.h.size * g.w.size, planes * g.d.windows * g.h.windows * g.w.windows
     if inputs and _one_whole_window(g):
         return (global_avg.spread_means if backward else global_avg.plane_means), (planes, inputs), g.taps
+    if small_plane_plans.has_small_planes(g, backward):
+        return (small_plane_plans.avg_pool_grad if backward else small_plane_plans.avg_pool), None, g.taps
     if wide_windows.supports(g):
         return (wide_windows.avg_pool_grad if backward else wide_windows.avg_pool), None, g.taps
     if any(axis.dilation > 1 for axis in (g.d, g.h, g.w)) or not direct.padding_is_narrow(g):

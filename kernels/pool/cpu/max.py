@@ -16,7 +16,7 @@ from numba import njit
 from ...cpu.parallel import share, streaming, workspace
 from ...cpu.simd import lanes_of, load, load_deinterleaved, load_strided, shift_in, splat, store, store_row, update_max
 from ...cpu.simd_rows import PREFETCH_DISTANCE, copy_row, prefetch_row
-from . import direct, pool2x2
+from . import direct, pool2x2, small_plane_plans
 from .max_grad import (
     gather_gradients,
     gather_is_profitable,
@@ -47,6 +47,8 @@ def max_pool_input_grad(g, dy, mask, dx):
 def _forward_plan(g):
     """(kernel, its arguments that follow from the shape) of a forward pass."""
     planes = g.n * g.c
+    if (small := small_plane_plans.max_plan(g, False)) is not None:
+        return small
     if pool2x2.supports(g):
         return pool2x2.max_pool, pool2x2.arguments(g)
     outputs = planes * g.d.windows * g.h.windows * g.w.windows
@@ -58,6 +60,8 @@ def _forward_plan(g):
 def _gradient_plan(g):
     """(kernel, its arguments that follow from the shape) of an input gradient."""
     planes = g.n * g.c
+    if (small := small_plane_plans.max_plan(g, True)) is not None:
+        return small
     if pool2x2.supports(g):
         return pool2x2.max_pool_grad, pool2x2.arguments(g)
     inputs, outputs = g.d.size * g.h.size * g.w.size, g.d.windows * g.h.windows * g.w.windows
