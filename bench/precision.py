@@ -11,7 +11,7 @@ import argparse
 import numpy as np
 
 import gpuconv
-from gpuconv.kernels.conv.cpu import winograd_transforms as cpu
+from gpuconv.kernels.conv.cpu.winograd import transforms as cpu
 
 SHAPES = ((64, 3, 32), (256, 3, 14), (64, 5, 32))
 """Channels, taps along an axis, height and width."""

@@ -37,11 +37,17 @@ def convolutions(draw):
 def winograd_convolutions(draw, largest=14):
     """The same of kernels that Winograd's algorithm serves on the CPU."""
     taps, stride = draw(st.sampled_from(((3, 1), (5, 1), (5, 2), (9, 2))))
-    n, c, k = draw(st.integers(1, 4)), draw(st.integers(1, 40)), draw(st.integers(1, 40))
-    sides = tuple(tuple(draw(st.integers(0, taps)) for _ in range(2)) for _ in range(2))
-    h, w = (draw(st.integers(max(1, taps - sum(pair)), max(taps, largest))) for pair in sides)
-    spelt_out = {"stride": (stride, stride), "padding": sides, "dilation": (1, 1), "groups": 1}
-    return (n, c, h, w), (k, c, taps, taps), {"stride": stride, "padding": sides}, spelt_out
+    dilation = draw(st.sampled_from(((1, 1), (1, 1), (2, 2), (3, 1), (1, 4), (5, 3)))) if stride == 1 else (1, 1)
+    groups = draw(st.sampled_from((1, 1, 2, 3)))
+    n, c, k = draw(st.integers(1, 4)), draw(st.integers(1, 40 // groups)), draw(st.integers(1, 40 // groups))
+    reach = [d * (taps - 1) + 1 for d in dilation]
+    sides = tuple(tuple(draw(st.integers(0, most)) for _ in range(2)) for most in reach)
+    h, w = (
+        draw(st.integers(max(1, most - sum(pair)), max(most, largest))) for most, pair in zip(reach, sides, strict=True)
+    )
+    options = {"stride": stride, "padding": sides, "dilation": dilation, "groups": groups}
+    spelt_out = options | {"stride": (stride, stride)}
+    return (n, c * groups, h, w), (k * groups, c, taps, taps), options, spelt_out
 
 
 @st.composite

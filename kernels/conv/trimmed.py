@@ -14,6 +14,9 @@ from typing import NamedTuple
 from .automatic import AUTOMATIC
 from .frames import Frames, empty_like_on
 
+FEW_TAPS = 4
+"""Times as many taps as are computed, from which on the others are dropped even where they cost no products."""
+
 
 class AxisTaps(NamedTuple):
     """The taps of one axis that are computed, and the axis as they see it."""
@@ -103,8 +106,11 @@ def wgrad(target, shape, x, dy, dw, algorithm):
 
 
 def _trimmed(target, shape, operation, like, algorithm):
-    """What `trim` returns; None where the algorithm that was asked for needs all taps."""
+    """What `trim` returns; None where the algorithm that was asked for needs all taps, or skips most by itself."""
     trimmed = trim(shape)
+    if trimmed and trimmed.shape.r * trimmed.shape.s * FEW_TAPS >= shape.r * shape.s:
+        if target.skips_padding(shape, operation, like.dtype, algorithm):
+            return None
     if (
         trimmed
         and algorithm not in AUTOMATIC

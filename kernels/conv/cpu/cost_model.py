@@ -14,15 +14,16 @@ from ...core.memory import POOLED_MAX_BYTES
 from ...cpu import pair_tiles
 from ...cpu.registers import lanes, tile_columns
 from ..fft.tiles import layout
-from ..phases import dgrad_phases
-from . import winograd_taps
+from . import depthwise, winograd
+from .correlation import dgrad_correlations, fprop_correlation
 from .fft import WORKSPACE_BYTES
 from .filter_vectorized_wgrad import is_product
 from .implicit_gemm import MAX_COLUMNS
-from .winograd import LIMITS, PRODUCT_CHANNELS
-from .winograd_taps import taps_of
-from .winograd_transforms import TILE_POSITIONS, outputs_of
-from .winograd_wgrad import STEP_TILES, UNIT_CHANNELS
+from .winograd.correlate import BLOCK_FILTERS, LIMITS, PRODUCT_CHANNELS
+from .winograd.taps import taps_of
+from .winograd.transforms import TILE_POSITIONS, outputs_of
+from .winograd.wgrad_sums import STEP_TILES, UNIT_CHANNELS
+from .zones import reading
 
 PREFERENCE = {
     "fprop": ("fft", "depthwise", "implicit_gemm", "winograd", "pointwise", "filter_vectorized"),
@@ -35,6 +36,7 @@ PREFERENCE = {
 POINTWISE_MIN_OUTPUTS = 65  # of a map of 1x1 kernels: tiles of fewer are copied in too many pieces
 POINTWISE_MIN_CHANNELS = 32  # of a group of 1x1 kernels, for which copying its channels pays
 COPIED_ELEMENTS = 1 << 23  # of an image that is copied, at most: batches.py takes more than one apart
+GROUPED_MIN_PAIRS = 200  # (channel, tap) pairs of a group, for which transposing its sums pays
 
 # depthwise, implicit_gemm (Xeon with AVX-512, 2026-11)
 COMPILED_MIN_PRODUCTS = 1 << 17  # fewer do not repay a kernel that is compiled for their taps
@@ -55,15 +57,21 @@ DOTS_COST = 0.5  # of vdpbf16ps, in multiply-adds of float32 (Zen 5, 2026-11)
 COL2IM_MAX_MAP = 4096  # elements: a channel's sums and a panel's rows then stay in the second-level cache
 COL2IM_MIN_OUTPUTS = 129  # of a map of strided 1x1 kernels (Xeon with AVX-512, 2026-11)
 COL2IM_ADDITION = 5
+COL2IM_CACHED_WEIGHTS = 1 << 18  # that stay in the second-level cache from image to image (Xeon with AVX-512, 2026-11)
+COL2IM_WEIGHT = 20  # a weight that does not
 STRIDED_STORE = 160  # of a strided dx by phases, and dy copied for each phase
 
 # Winograd: multiply-adds of one lane
 WINOGRAD_MIN_PRODUCTS = (1 << 22) + 1  # N P Q C K: fewer gain less than 0.3 ms a call (Zen 3, 2 cores)
 WINOGRAD_MARGIN = 0.9  # of the direct cost, below which the algorithm is worth its lost digits
 INPUT_TILE = 800  # a tile of a channel: gathered, transformed, stored
-OUTPUT_TILE = 400  # a tile of a filter's outputs
+OUTPUT_TILE = 800  # a tile of a filter's outputs (Xeon, where this and the next were measured)
+TILE_ELEMENT = 7  # a transformed input, read again for each block of filters
+GUARDED_INPUT = 25  # an input, looked at for outliers
 GRADIENT_TILE = 700  # a tile of a filter's gradient
-FILTER_TRANSFORM = {3: 600, 5: 1100}  # a filter's taps in a channel, by taps along an axis
+INPUT_GATHERED = 1000  # a tile's inputs of a dilated row, one by one
+OUTPUT_SCATTERED = 50  # an output of a dilated row, stored by itself
+FILTER_TRANSFORM = {3: 900, 5: 1500}  # a filter's taps in a channel, by taps along an axis
 SUM_TRANSFORM = {3: 900, 5: 1600}  # the sums of a filter and a channel
 MEMORY_ELEMENT = 40  # read and written in memory
 DIRECT_OUTPUT, GRADIENT_OUTPUT = 60, 10  # an output of direct convolution: its epilogue; in wgrad it is transposed
@@ -93,16 +101,19 @@ def _pointwise(shape, operation, dtype):
 
 def _filter_vectorized(shape, operation, dtype):
     """Filters fill two thirds of the vectors they are the lanes of, and pixels would not fill theirs."""
-    filters, _ = _group(shape, operation)
+    filters, pairs = _group(shape, operation)
     if operation == "wgrad":
         width = lanes(dtype) if filters <= lanes(dtype) else tile_columns(dtype)
         return is_product(shape) or fills_lanes(shape, filters, width)
-    return shape.groups == 1 and fills_lanes(shape, filters, tile_columns(dtype))
+    many_pairs = shape.groups == 1 or pairs >= GROUPED_MIN_PAIRS
+    return many_pairs and fills_lanes(shape, filters, tile_columns(dtype))
 
 
 def _depthwise(shape, operation, dtype):
-    """Filters of a group fill half of a register tile at most."""
+    """Filters of a group fill half of a register tile at most; or channels fill half a vector."""
     filters, pairs = _group(shape, operation)
+    if depthwise.rows_reason(shape):
+        return 2 * shape.c >= lanes(dtype)  # channels are lanes
     return _repays_a_kernel(shape) and filters <= DEPTHWISE_MAX_FILTERS and pairs <= IN_ONE_SUM
 
 
@@ -112,9 +123,9 @@ def _implicit_gemm(shape, operation, dtype):
     is_matrix_product = shape.r * shape.s == 1 and (shape.groups == 1 or pairs >= POINTWISE_MIN_CHANNELS)
     if is_matrix_product or not _repays_a_kernel(shape):
         return False
-    if pairs > FIRST_LAYER_PAIRS and shape.groups == 1:
-        strided = shape.stride_h * shape.stride_w > 1
-        if (strided and _filter_vectorized(shape, operation, dtype)) or _winograd(shape, operation, dtype):
+    if pairs > FIRST_LAYER_PAIRS:
+        by_filters = shape.groups > 1 or shape.stride_h * shape.stride_w > 1
+        if (by_filters and _filter_vectorized(shape, operation, dtype)) or _winograd(shape, operation, dtype):
             return False
     return pairs <= IMPLICIT_MAX_PAIRS or (filters <= IMPLICIT_MAX_FILTERS and pairs <= IN_ONE_SUM)
 
@@ -135,26 +146,26 @@ def _col2im(shape, operation, dtype):
     if shape.h * shape.w > COL2IM_MAX_MAP or shape.p * shape.q > COL2IM_MAX_MAP:
         return False
     strided, taps, filters = shape.stride_h * shape.stride_w, shape.r * shape.s, shape.k // shape.groups
-    if (
-        taps == 1
-        and shape.p * shape.q < COL2IM_MIN_OUTPUTS
-        and shape.groups == 1
-        and fills_lanes(shape, shape.c, tile_columns(dtype))
-    ):
+    few_outputs = taps == 1 and shape.groups == 1 and shape.p * shape.q < COL2IM_MIN_OUTPUTS
+    if few_outputs and fills_lanes(shape, shape.c, tile_columns(dtype)):
         return False  # filter_vectorized is faster
+    scattered = _whole(shape.p * shape.q, 16) * taps * (filters / 2 + COL2IM_ADDITION)
+    if filters * shape.c // shape.groups * taps > COL2IM_CACHED_WEIGHTS:
+        scattered += filters * taps * COL2IM_WEIGHT
     phase = -(-shape.h // shape.stride_h) * -(-shape.w // shape.stride_w)
     gathered = strided * _whole(phase, 16) * (filters * taps / strided / 2 + (STRIDED_STORE if strided > 1 else 0))
-    scattered = _whole(shape.p * shape.q, 16) * taps * (filters / 2 + COL2IM_ADDITION)
+    if _filter_vectorized(shape, operation, dtype):
+        gathered = min(gathered, zoned_cost(shape, operation, dtype) / (2 * shape.n * shape.c))
     return taps * strided > 1 and filters >= 8 and scattered < gathered
 
 
 @lru_cache(maxsize=1024)
 def _winograd(shape, operation, dtype):
     """Its cost is below that of direct convolution, by a margin; float32 alone."""
-    products = shape.n * shape.p * shape.q * shape.c * shape.k
-    if dtype != np.float32 or not winograd_taps.supports(shape) or products < WINOGRAD_MIN_PRODUCTS:
+    products = shape.n * shape.p * shape.q * shape.c * shape.k // shape.groups
+    if dtype != np.float32 or not winograd.supports(shape) or products < WINOGRAD_MIN_PRODUCTS:
         return False
-    return cost(shape, operation) < WINOGRAD_MARGIN * direct_cost(shape, operation)
+    return cost(shape, operation) < WINOGRAD_MARGIN * direct_cost(shape, operation, dtype)
 
 
 @lru_cache(maxsize=1024)
@@ -170,7 +181,8 @@ def _taps_cost(shape, operation, dtype):
     """What an algorithm that multiplies by each tap costs: register tiles may be empty where filters are few."""
     filters, _ = _group(shape, operation)
     products = shape.flops / 2 * (dtype.itemsize / 4) / DIRECT_PEAK
-    if shape.s <= MAX_COLUMNS:  # depthwise and implicit_gemm leave none empty
+    by_channels = depthwise.channels_support(shape, operation) and 2 * shape.c >= lanes(dtype)
+    if shape.s <= MAX_COLUMNS or by_channels:  # depthwise and implicit_gemm leave none empty
         return products
     if operation == "wgrad":
         return products * DOT_COST * _whole(filters, DOT_FILTERS) / filters
@@ -221,32 +233,50 @@ def padded_size(shape):
     return max(shape.c, shape.k) * rows * columns
 
 
-@lru_cache(maxsize=1024)
-def is_one_correlation(shape):
-    """Whether all taps reach every phase of dx that any tap reaches: at stride 1, and of 1x1 kernels."""
-    return all(len(rows.taps) * len(columns.taps) == shape.r * shape.s for rows, columns in dgrad_phases(shape)[0])
-
-
-def direct_cost(shape, operation):
-    """What direct convolution costs, or a weight gradient with filters as lanes."""
+def direct_cost(shape, operation, dtype):
+    """What direct convolution costs, its filters as lanes where they fill them."""
+    pairs = shape.c // shape.groups * shape.r * shape.s
     each = GRADIENT_OUTPUT if operation == "wgrad" else DIRECT_OUTPUT
-    return shape.n * shape.p * shape.q * shape.k * (shape.c * shape.r * shape.s / DIRECT_PEAK + each)
+    gathered = shape.n * shape.p * shape.q * shape.k * (pairs / DIRECT_PEAK + each)
+    if operation == "wgrad" or not _filter_vectorized(shape, operation, dtype):
+        return gathered
+    return min(gathered, zoned_cost(shape, operation, dtype))
+
+
+def zoned_cost(shape, operation, dtype):
+    """What the products cost that outputs meet, filters as lanes."""
+    channels, filters = (shape.k, shape.c) if operation == "dgrad" else (shape.c, shape.k)
+    outputs = shape.n * (shape.h * shape.w if operation == "dgrad" else shape.p * shape.q)
+    correlations = dgrad_correlations(shape)[0] if operation == "dgrad" else (fprop_correlation(shape),)
+    width, filters = tile_columns(dtype), filters // shape.groups
+    blocks = -(-filters // width)
+    products = reading(correlations, blocks)[-1] * (channels // shape.groups) if correlations else 0
+    return shape.groups * (products * blocks * width / DIRECT_PEAK + outputs * filters * DIRECT_OUTPUT)
 
 
 def cost(shape, operation):
     """What Winograd's algorithm costs; infinity where sums over several tasks would take too much memory."""
-    taps, phases, backward = taps_of(shape), shape.stride_h**2, operation == "dgrad"
+    taps, phases, backward, groups = taps_of(shape), shape.stride_h**2, operation == "dgrad", shape.groups
     height, width = (-(-shape.h // shape.stride_h), -(-shape.w // shape.stride_w)) if backward else (shape.p, shape.q)
-    edge = outputs_of(taps)
-    tiles = shape.n * -(-height // edge) * -(-width // edge)
-    channels, filters = (shape.k, shape.c * phases) if backward else (shape.c * phases, shape.k)
+    edge, (apart_h, apart_w) = outputs_of(taps), (shape.dilation_h, shape.dilation_w)
+    tiles = shape.n * apart_h * apart_w * -(-height // (apart_h * edge)) * -(-width // (apart_w * edge))
+    channels, filters = shape.c // groups, shape.k // groups
+    channels, filters = (filters, channels * phases) if backward else (channels * phases, filters)
     if operation == "wgrad":
-        return _wgrad_cost(taps, tiles, channels, filters)
+        gathered = tiles * (channels + filters) * INPUT_GATHERED if apart_w > 1 else 0
+        return groups * (_wgrad_cost(taps, tiles, channels, filters) + gathered)
     times = max(1, TILE_POSITIONS * tiles * channels // LIMITS.shared_elements)
     start = 1 + START_STEPS / min(channels, PRODUCT_CHANNELS)
     products = _whole(tiles, TILE_COLUMNS) * channels * _whole(filters, TILE_FILTERS) * start
-    transforms = tiles * (channels * INPUT_TILE + filters * OUTPUT_TILE)
-    return TILE_POSITIONS / WINOGRAD_PEAK * products + transforms + times * channels * filters * FILTER_TRANSFORM[taps]
+    outputs = OUTPUT_TILE + OUTPUT_SCATTERED * edge**2 * (apart_w > 1)
+    transforms = tiles * (channels * (INPUT_TILE + INPUT_GATHERED * (apart_w > 1)) + filters * outputs)
+    filters_transformed = times * channels * filters * FILTER_TRANSFORM[taps]
+    shared = channels * filters > LIMITS.private_products
+    read_again = TILE_POSITIONS * tiles * channels * -(-filters // BLOCK_FILTERS) * TILE_ELEMENT if shared else 0
+    guarded = shape.n * channels * height * width * GUARDED_INPUT
+    return groups * (
+        TILE_POSITIONS / WINOGRAD_PEAK * products + transforms + filters_transformed + read_again + guarded
+    )
 
 
 def _wgrad_cost(taps, tiles, channels, filters):
@@ -260,6 +290,9 @@ def _wgrad_cost(taps, tiles, channels, filters):
     sums = channels * filters * (SUM_TRANSFORM[taps] + several * TILE_POSITIONS * MEMORY_ELEMENT)
     gradients = _whole(filters, TRANSFORM_LANES if private else TILE_COLUMNS)
     transforms = _whole(channels, TRANSFORM_LANES) * INPUT_TILE + gradients * GRADIENT_TILE
+    if not private:
+        read_again = channels * -(-filters // TILE_COLUMNS) + filters * -(-channels // UNIT_CHANNELS)
+        transforms += TILE_POSITIONS * read_again * TILE_ELEMENT
     return TILE_POSITIONS / WINOGRAD_PEAK * products + tiles * transforms + sums
 
 

@@ -2,17 +2,17 @@
 
     y[n, k, row0 + p * row_step, col0 + q * col_step] = sum_l w[k, l] x[position(n, p, q) + pair(l)],    l = (c, r, s)
 
-A matrix product, one factor of which is read from x itself by offset tables (offset_tables.py): the micro-kernel
-broadcasts MR elements of x and multiplies them with NV vectors of filters. Weights are transposed into panels as they
-are needed, a part that stays in the first-level cache; sums are transposed back as they are stored. The forward pass,
-and the input gradient from dy with the taps of the rotated kernel, where one correlation has them all: at stride 1, and
-of 1x1 kernels. One group.
+A matrix product, one factor of which is read from x itself by offset tables: the micro-kernel broadcasts MR elements of
+x and multiplies them with NV vectors of filters. Outputs are cut into zones that meet the same taps (zones.py), or x is
+copied with padding, whichever multiplies less. Weights are transposed into panels as they are needed, a part that stays
+in the first-level cache; sums are transposed back as they are stored. The forward pass, and the input gradient from dy
+with the taps of the rotated kernel, all phases of a stride together.
 """
 
-import numpy as np
+from typing import NamedTuple
+
 from numba import njit
 
-from ...core.scalar import IDENTITY, activate
 from ...cpu import parallel
 from ...cpu.microkernel import multiply_gathered
 from ...cpu.parallel import on_threads, share, workspace, zeros
@@ -21,137 +21,216 @@ from ...cpu.registers import MR, tile_columns
 from ...cpu.simd_rows import copy_row
 from ...cpu.transpose import transpose
 from .correlation import SERIAL_PRODUCTS, CorrelationPlan, Lattice, dgrad_correlations, fprop_correlation
-from .epilogue import epilogue
-from .offset_tables import InputLayout, balanced_step, copy_size, lay_out, pad
+from .filter_epilogue import store_pieces
+from .offset_tables import TABLE_LIMIT, InputLayout, balanced_step, copy_size, pad
+from .zones import PIECE, Piece, lay_out_zones, reading, task_splits
 
 STEP_PAIRS = 192  # of a reduction at once, at most: a panel's part then fills half of the first-level cache
 
-# Integers of a plan: how many correlations (0 or 1), whether they write all of y; an InputLayout, a Lattice, whether
-# the weights are transposed, the filters of a panel, and the bounds of both tables.
+
+class Zoned(NamedTuple):
+    """One pass, as integers for the kernels."""
+
+    n: int
+    c: int
+    """Channels of all groups."""
+    size: int
+    """Of a plane of what is read."""
+    groups: int
+    channels: int
+    """Of a group."""
+    filters: int
+    """Of a group."""
+    taps: int
+    """Of a kernel."""
+    transposed: int
+    """Whether w lies as (channels, filters, taps) in each group."""
+    width: int
+    """Filters that are multiplied at once."""
+    step: int
+    """Channels that are multiplied at once."""
+    images: int
+    """Of a task."""
+    strips: int
+    """Tasks of an image and a block of filters."""
+    longest: int
+    """Most outputs of a task."""
+
+
+# Integers of a plan: whether the correlations write all of y, whether x is copied; an InputLayout, a Zoned, a Lattice,
+# the bounds of four tables, and the pieces.
 LAYOUT = 2
-LATTICE = LAYOUT + len(InputLayout._fields)
-TRANSPOSED = LATTICE + len(Lattice._fields)
-WIDTH, TABLES = TRANSPOSED + 1, TRANSPOSED + 2
+ZONED = LAYOUT + len(InputLayout._fields)
+LATTICE = ZONED + len(Zoned._fields)
+TABLES = LATTICE + len(Lattice._fields)
+PIECES = TABLES + 5
 
 
 def fprop_plan(shape, dtype):
     """The plan of a forward pass."""
-    return _filter_vectorized_plan((fprop_correlation(shape),), True, dtype, shape.k)
+    return _filter_vectorized_plan((fprop_correlation(shape),), True, shape, dtype, shape.k)
 
 
 def dgrad_plan(shape, dtype):
     """The plan of an input gradient."""
-    return _filter_vectorized_plan(*dgrad_correlations(shape), dtype, shape.c)
+    return _filter_vectorized_plan(*dgrad_correlations(shape), shape, dtype, shape.c)
 
 
-def _filter_vectorized_plan(correlations, complete, dtype, filters):
-    """The plan of one correlation into an array; of none, where no tap reaches it."""
+def _filter_vectorized_plan(correlations, complete, shape, dtype, filters):
+    """The plan of correlations into an array; of none, where no tap reaches it."""
     if not correlations:
-        sizes, (tables, _) = [0, complete] + [0] * (TABLES + 1), pack_tables()
-        return CorrelationPlan(_run_filter_vectorized, sizes, tables, dtype, filters, tasks=1, serial=True)
-    (correlation,) = correlations
-    width = tile_columns(dtype)
-    blocks = -(-filters // width)
-    serial = parallel.is_serial(correlation.products < SERIAL_PRODUCTS)
-    g, *offset_tables = lay_out(correlation, blocks, serial=serial)
-    tables, bounds = pack_tables(*offset_tables)
-    sizes = [1, complete, *g, *correlation.lattice, correlation.transposed, width, *bounds]
+        sizes = [complete, 0] + [0] * (PIECES - 2)
+        return CorrelationPlan(_run_clear, sizes, pack_tables()[0], dtype, filters, tasks=1, serial=True)
+    first, width, field = correlations[0], tile_columns(dtype), shape.r * shape.s
+    n, c, *_ = first.x_shape
+    group_filters, channels = filters // shape.groups, c // shape.groups
+    blocks = -(-group_filters // width)
+    serial = parallel.is_serial(max(c.products for c in correlations) < SERIAL_PRODUCTS)
+    layout, zones, products = reading(correlations, blocks)
+    plane = (layout.height, layout.width) if layout.copied else first.x_shape[2:]
+    # tasks: of some images, or of some of one image's products of a channel and a filter
+    sizes = products // field, n * c * plane[0] * plane[1], channels * field
+    count = task_splits(*sizes, shape.groups * blocks, width, serial=serial)
+    images = max(1, min(-(-n // count), TABLE_LIMIT // (c * plane[0] * plane[1]) - 1))
+    images = -(-n // -(-n // images))
+    task = -(-products * images // (n * -(-count * images // n)))
+    step = balanced_step(channels, max(1, STEP_PAIRS // field))
+    t = lay_out_zones(zones, (n, c, *plane), shape.s, field, step, images, task, MR)
+    g = Zoned(
+        n, c, plane[0] * plane[1], shape.groups, channels, group_filters, field, first.transposed, width, step,
+        images, len(t.starts) - 1, t.longest,
+    )  # fmt: skip
+    tables, bounds = pack_tables(t.starts, t.positions, t.taps, t.pairs)
+    pieces = [entry for piece in t.pieces for entry in piece]
     return CorrelationPlan(
-        _run_filter_vectorized, sizes, tables, dtype, filters,
-        tasks=-(-g.n // g.images) * -(-g.p // g.rows) * blocks,
+        _run_filter_vectorized, [complete, layout.copied, *layout, *g, *first.lattice, *bounds, *pieces], tables,
+        dtype, filters,
+        tasks=-(-n // images) * g.strips * shape.groups * blocks,
         serial=serial,
-        scratch=copy_size(g),
+        scratch=copy_size(layout),
     )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
+def _run_clear(sizes, tables, scratch, x, w, bias, activation, slope, pre_activation, y, threads):
+    """The gradient that no tap reaches."""
+    y.reshape(-1)[:] = 0
+
+
+@njit(cache=True, nogil=True)
 def _run_filter_vectorized(sizes, tables, scratch, x, w, bias, activation, slope, pre_activation, y, threads):
-    """Pad the input if taps reach outside, then multiply."""
+    """Pad the input if a copy is read, then multiply."""
     x, w, pre_activation, y = x.reshape(-1), w.reshape(-1), pre_activation.reshape(-1), y.reshape(-1)
-    if not sizes[1]:
-        y[:] = 0
     if not sizes[0]:
-        return
-    g, lattice = record(InputLayout, sizes, LAYOUT), record(Lattice, sizes, LATTICE)
-    positions, pairs = table(tables, sizes, TABLES), table(tables, sizes, TABLES + 1)
-    copy = scratch_or_new(scratch, 0, copy_size(g), x)
-    if g.copied:
-        on_threads(pad, (g, x, copy), threads)
-    weights = w, sizes[TRANSPOSED] != 0, sizes[WIDTH]
-    problem = (g, copy if g.copied else x, positions, pairs, *weights, lattice)
+        y[:] = 0
+    layout, g, lattice = (
+        record(InputLayout, sizes, LAYOUT),
+        record(Zoned, sizes, ZONED),
+        record(Lattice, sizes, LATTICE),
+    )
+    starts, positions = table(tables, sizes, TABLES), table(tables, sizes, TABLES + 1)
+    taps, pairs = table(tables, sizes, TABLES + 2), table(tables, sizes, TABLES + 3)
+    copy = scratch_or_new(scratch, 0, copy_size(layout), x)
+    if layout.copied:
+        on_threads(pad, (layout, x, copy), threads)
+    problem = (g, copy if layout.copied else x, sizes[PIECES:], starts, positions, taps, pairs, w, lattice)
     on_threads(_correlate_filters, (*problem, bias, activation, slope, pre_activation, y), threads)
 
 
 @njit(cache=True, nogil=True)
-def _transpose_filters(g, w, transposed, filters, k, count, c0, c1, panel, width):
-    """panel[(c - c0) * T + t, i] = w of filter k + i, channel c and tap t for c0 <= c < c1, i < count."""
-    if not transposed:
-        transpose(w, (k * g.c + c0) * g.taps, g.c * g.taps, count, (c1 - c0) * g.taps, panel, 0, width)
+def _transpose_filters(g, w, group, k, count, c0, c1, panel):
+    """panel[(c - c0) * T + t, i] = w of a group's filter k + i, channel c and tap t for c0 <= c < c1, i < count."""
+    first, width = group * g.filters * g.channels * g.taps, g.width
+    if not g.transposed:
+        first, taps = first + (k * g.channels + c0) * g.taps, (c1 - c0) * g.taps
+        transpose(w, first, g.channels * g.taps, count, taps, panel, 0, width)
     elif g.taps == 1:
         for c in range(c0, c1):
-            copy_row(panel, (c - c0) * width, w, c * filters + k, count)
+            copy_row(panel, (c - c0) * width, w, first + c * g.filters + k, count)
     else:
         for c in range(c0, c1):
-            transpose(w, (c * filters + k) * g.taps, g.taps, count, g.taps, panel, (c - c0) * g.taps * width, width)
+            source, target = first + (c * g.filters + k) * g.taps, (c - c0) * g.taps * width
+            transpose(w, source, g.taps, count, g.taps, panel, target, width)
+
+
+@njit(cache=True, nogil=True)
+def _take_taps(g, piece, taps, panel, channels, selected):
+    """selected[c * T + t, i] = panel[c * all + taps[t], i] for the piece's T taps."""
+    for c in range(channels):
+        for t in range(piece.taps):
+            source = (c * g.taps + taps[piece.entry + t]) * g.width
+            copy_row(selected, (c * piece.taps + t) * g.width, panel, source, g.width)
 
 
 @njit(cache=True, nogil=True)
 def _correlate_filters(
-    g, x, positions, pairs, w, transposed, width, lattice, bias, activation, slope, pre_activation, y, thread, threads
+    g,
+    x,
+    pieces,
+    starts,
+    positions,
+    taps,
+    pairs,
+    w,
+    lattice,
+    bias,
+    activation,
+    slope,
+    pre_activation,
+    y,
+    thread,
+    threads,
 ):
     """The equation at the head of this file, for one thread's strips and blocks of filters.
 
-    FLOPs: 2 N K P Q C R S. Bytes: x and y once, w once a strip.
+    FLOPs: 2 N K (C/groups) for each tap of each zone's outputs. Bytes: x and y once, w once a strip.
     """
-    # sizes and thread-local workspaces
-    blocks, strips = (lattice.k + width - 1) // width, (g.p + g.rows - 1) // g.rows
-    longest = (g.images * g.rows * g.q + MR - 1) // MR * MR
-    step = balanced_step(g.c, max(1, STEP_PAIRS // g.taps))
-    panel = zeros(step * g.taps * width, x)
-    sums, rows = workspace(longest * width, x), workspace(width * longest, x)
-    local = workspace(longest, positions)
-    first, last = share((g.n + g.images - 1) // g.images * strips * blocks, thread, threads)
+    # thread-local workspaces
+    blocks, width = (g.filters + g.width - 1) // g.width, g.width
+    panel, selected = zeros(g.step * g.taps * width, x), zeros(g.step * g.taps * width, x)
+    sums, rows = workspace(g.longest * width, x), workspace(width * g.longest, x)
+    local = workspace(g.longest, positions)
+    first, last = share((g.n + g.images - 1) // g.images * g.strips * g.groups * blocks, thread, threads)
     for task in range(first, last):
-        # the task's filters, images, rows and positions
-        block, strip, n = task % blocks, task // blocks % strips, task // (blocks * strips) * g.images
-        k, filters = block * width, min(width, lattice.k - block * width)
-        images, p0 = min(g.images, g.n - n), strip * g.rows
-        p1 = min(p0 + g.rows, g.p)
-        image, count = n * g.c * g.height * g.width, images * (p1 - p0) * g.q
-        for j in range(longest):  # a last tile is read whole, but not past the images
-            local[j] = positions[p0 * g.q + j] if j < count else positions[p0 * g.q]
+        # the task's filters, images, pieces and positions
+        block, strip = task % (g.groups * blocks), task // (g.groups * blocks) % g.strips
+        group, k, n = block // blocks, block % blocks * width, task // (g.groups * blocks * g.strips) * g.images
+        filters, images = min(width, g.filters - k), min(g.images, g.n - n)
+        _find_positions(pieces, starts[strip], starts[strip + 1], images, positions, local)
         # multiply, some channels at a time
-        for c0 in range(0, g.c, step):
-            c1 = min(c0 + step, g.c)
-            _transpose_filters(g, w, transposed, lattice.k, k, filters, c0, c1, panel, width)
-            for j in range(0, count, MR):
-                multiply_gathered(
-                    x, image, local, j, pairs, c0 * g.taps, (c1 - c0) * g.taps, panel, 0,
-                    sums, j * width, width, c0 > 0,
-                )  # fmt: skip
-        # epilogue: transpose to rows of pixels, bias, activation, store
-        if lattice.row_step == 1 and lattice.col_step == 1 and not pre_activation.size:
-            _activate_lanes(sums, count, width, bias, k, filters, activation, slope)
-            for m in range(images):
-                target = (((n + m) * lattice.k + k) * g.p + p0) * g.q
-                transpose(sums, m * g.p * g.q * width, width, (p1 - p0) * g.q, filters, y, target, g.p * g.q)
-        else:
-            transpose(sums, 0, width, count, filters, rows, 0, longest)
-            epilogue(
-                lattice, rows, 0, longest, filters, g.p * g.q, images, g.q, n, k, p0, p1, bias, activation, slope,
-                pre_activation, y,
-            )  # fmt: skip
+        for c0 in range(0, g.channels, g.step):
+            c1, start = min(c0 + g.step, g.channels), 0
+            _transpose_filters(g, w, group, k, filters, c0, c1, panel)
+            plane = (n * g.c + group * g.channels + c0) * g.size
+            for i in range(starts[strip], starts[strip + 1]):
+                piece = record(Piece, pieces, i * PIECE)
+                end = start + (images * piece.rows * piece.columns + MR - 1) // MR * MR
+                if piece.taps == 0:
+                    sums[start * width : end * width] = 0
+                    start = end
+                    continue
+                if not piece.whole:
+                    _take_taps(g, piece, taps, panel, c1 - c0, selected)
+                weights, steps = panel if piece.whole else selected, (c1 - c0) * piece.taps
+                for j in range(start, end, MR):
+                    multiply_gathered(
+                        x, plane, local, j, pairs, piece.entry * g.step, steps, weights, 0,
+                        sums, j * width, width, c0 > 0,
+                    )  # fmt: skip
+                start = end
+        store_pieces(
+            g, pieces, starts[strip], starts[strip + 1], lattice, sums, rows, n, images, group * g.filters + k, filters,
+            bias, activation, slope, pre_activation, y,
+        )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _activate_lanes(sums, count, width, bias, k, filters, activation, slope):
-    """sums[j, i] = f(sums[j, i] + bias[k + i]); the lanes are filters."""
-    biased = False
-    for i in range(k, k + filters):
-        biased |= bias[i] != 0
-    if activation == IDENTITY and not biased:
-        return
-    for j in range(count):
-        row, first = np.uint64(j * width), np.uint64(k)  # unsigned: no test for a negative index, as in epilogue.py
-        for i in range(np.uint64(filters)):
-            sums[row + i] = activate(sums[row + i] + bias[first + i], activation, slope)
+def _find_positions(pieces, first, last, images, positions, local):
+    """Positions of some pieces; a last tile is read whole, but not past the images."""
+    start = 0
+    for i in range(first, last):
+        piece = record(Piece, pieces, i * PIECE)
+        count = images * piece.rows * piece.columns
+        for j in range((count + MR - 1) // MR * MR):
+            local[start + j] = positions[piece.first + (j if j < count else 0)]
+        start += (count + MR - 1) // MR * MR

@@ -74,7 +74,26 @@ def lay_out(correlation, blocks, *, serial):
     pairs : array (C * R * S + SPARE_PAIRS,)
         A last tile is read whole.
     """
-    # what is read: x, or a padded copy without what a strided 1x1 kernel skips
+    taps, (n, c, *_), (stride_h, stride_w) = correlation.taps, correlation.x_shape, correlation.stride
+    p, q = correlation.lattice.p, correlation.lattice.q
+    layout = copy_layout(correlation)
+    (top, left), (height, width) = (layout.top, layout.left), (layout.height, layout.width)
+
+    # images and rows of a task
+    outputs = max(TASK_POSITIONS // 4, min(TASK_POSITIONS, n * p * q * blocks // (1 if serial else MIN_TASKS)))
+    images = max(1, min(n, outputs // (p * q), TABLE_LIMIT // (c * height * width) - 1))
+    rows = p if p * q <= outputs else -(-p // -(-p * q // outputs))
+
+    # tables
+    image, row, column = np.arange(images)[:, None, None], np.arange(p)[:, None], np.arange(q)
+    positions = (image * c * height + row * stride_h // layout.skip_h) * width + column * stride_w // layout.skip_w
+    pairs = np.arange(c)[:, None] * height * width + [(tap.dh - top) * width + tap.dw - left for tap in taps]
+    corner = 0 if layout.copied else top * width + left
+    return layout._replace(images=images, rows=rows), positions + corner, np.append(pairs, [0] * SPARE_PAIRS)
+
+
+def copy_layout(correlation):
+    """The InputLayout of what is read, x or a padded copy without what a strided 1x1 kernel skips; one image a task."""
     taps, (n, c, h, w), (stride_h, stride_w) = correlation.taps, correlation.x_shape, correlation.stride
     p, q = correlation.lattice.p, correlation.lattice.q
     skip_h, skip_w = correlation.stride if len(taps) == 1 else (1, 1)
@@ -84,19 +103,7 @@ def lay_out(correlation, blocks, *, serial):
     copied = top < 0 or left < 0 or top + height > h or left + width > w or skip_h > 1 or skip_w > 1
     if not copied:
         height, width = h, w
-
-    # images and rows of a task
-    outputs = max(TASK_POSITIONS // 4, min(TASK_POSITIONS, n * p * q * blocks // (1 if serial else MIN_TASKS)))
-    images = max(1, min(n, outputs // (p * q), TABLE_LIMIT // (c * height * width) - 1))
-    rows = p if p * q <= outputs else -(-p // -(-p * q // outputs))
-
-    # tables
-    image, row, column = np.arange(images)[:, None, None], np.arange(p)[:, None], np.arange(q)
-    positions = (image * c * height + row * stride_h // skip_h) * width + column * stride_w // skip_w
-    pairs = np.arange(c)[:, None] * height * width + [(tap.dh - top) * width + tap.dw - left for tap in taps]
-    corner = 0 if copied else top * width + left
-    layout = InputLayout(n, c, h, w, p, q, len(taps), top, left, copied, skip_h, skip_w, height, width, images, rows)
-    return layout, positions + corner, np.append(pairs, [0] * SPARE_PAIRS)
+    return InputLayout(n, c, h, w, p, q, len(taps), top, left, copied, skip_h, skip_w, height, width, 1, p)
 
 
 @njit(inline="always")

@@ -20,8 +20,6 @@ from . import (
     implicit_gemm,
     pointwise,
     winograd,
-    winograd_taps,
-    winograd_wgrad,
 )
 from .batches import correlation_plan, gradient_plan
 from .offset_tables import TABLE_LIMIT
@@ -53,7 +51,7 @@ PLANS = {
         "direct": direct_wgrad.wgrad_plan,
         "filter_vectorized": partial(gradient_plan, filter_vectorized_wgrad.wgrad_plan),
         "depthwise": depthwise.wgrad_plan,
-        "winograd": winograd_wgrad.wgrad_plan,
+        "winograd": winograd.wgrad_plan,
         "fft": fft.wgrad_plan,
     },
 }
@@ -114,6 +112,13 @@ def unsupported(algorithm, shape, operation, dtype, *, like=None):
         return f"{algorithm}: {operation}, expected {' or '.join(offered)}"
     reason = _REASONS[algorithm](shape, operation) if algorithm in _REASONS else None
     return reason and f"{algorithm}: {reason}"
+
+
+def skips_padding(shape, operation, dtype, algorithm):
+    """Whether taps that meet padding alone cost nothing, by an algorithm or the one that "auto" or "exact" takes."""
+    if operation != "wgrad" and algorithm in AUTOMATIC:
+        algorithm = select(shape, operation, dtype, algorithm == "exact")
+    return operation != "wgrad" and algorithm == "filter_vectorized"
 
 
 def algorithms(shape, operation, like):
@@ -183,13 +188,6 @@ def bias_grad(dy, db):
 
 
 def _filter_vectorized_reason(shape, operation):
-    if shape.groups != 1 and operation != "wgrad":
-        return f"got groups={shape.groups}, expected 1"
-    if operation == "dgrad" and not cost_model.is_one_correlation(shape):
-        return (
-            f"dgrad of {shape.r}x{shape.s} taps at stride {shape.stride_h, shape.stride_w}, "
-            "expected stride 1, one tap, or a dilation that is a multiple of the stride"
-        )
     return _table_reason(cost_model.padded_size(shape))
 
 
@@ -208,12 +206,10 @@ def _col2im_reason(shape, operation):
 
 
 def _depthwise_reason(shape, operation):
-    taps, stride = depthwise.MAX_TAPS, depthwise.MAX_STRIDE
-    if max(shape.r, shape.s) > taps or max(shape.stride_h, shape.stride_w) > stride:
-        return f"{_taps_and_stride(shape)}, expected at most {taps}x{taps} taps and a stride of at most {stride}"
-    if (shape.r > 1 and shape.dilation_h > 1) or (shape.s > 1 and shape.dilation_w > 1):
-        return f"got dilation {shape.dilation_h, shape.dilation_w}, expected 1"
-    return None
+    reason = depthwise.rows_reason(shape)
+    if reason is None or depthwise.channels_support(shape, operation):
+        return None
+    return f"{_taps_and_stride(shape)}, {reason}"
 
 
 def _implicit_gemm_reason(shape, operation):
@@ -228,12 +224,12 @@ def _implicit_gemm_reason(shape, operation):
 
 
 def _winograd_reason(shape, operation):
-    expected = "expected 3x3 or 5x5 at stride 1, or 5x5 or 9x9 at stride 2"
-    if not winograd_taps.is_tiled(shape):
-        return f"{_taps_and_stride(shape)}, {expected}"
-    if (shape.dilation_h, shape.dilation_w) != (1, 1):
-        return f"got dilation {shape.dilation_h, shape.dilation_w}, expected 1"
-    return f"got groups={shape.groups}, expected 1" if shape.groups != 1 else None
+    if winograd.supports(shape):
+        return None
+    expected = "expected 3x3 or 5x5 at stride 1, or 5x5 or 9x9 at stride 2 without dilation"
+    if shape.stride_h * shape.stride_w > 1 and (shape.dilation_h, shape.dilation_w) != (1, 1):
+        return f"{_taps_and_stride(shape)} and dilation {shape.dilation_h, shape.dilation_w}, {expected}"
+    return f"{_taps_and_stride(shape)}, {expected}"
 
 
 def _table_reason(elements):

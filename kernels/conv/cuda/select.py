@@ -102,6 +102,11 @@ def unsupported(algorithm, shape, operation, dtype, *, like=None):
     return _unsupported(algorithm, shape, operation, np.dtype(dtype), capability(like))
 
 
+def skips_padding(shape, operation, dtype, algorithm):
+    """Whether taps that meet padding alone cost nothing: by none of the algorithms."""
+    return False
+
+
 def algorithms(shape, operation, like):
     """Names of the algorithms that support an operation for arrays like one, "direct" first."""
     return tuple(name for name in ALGORITHMS if unsupported(name, shape, operation, like.dtype, like=like) is None)

@@ -4,13 +4,22 @@ import numpy as np
 import pytest
 
 from gpuconv.conv.shape import conv_shape
-from gpuconv.kernels.conv.cpu import batches, filter_vectorized, filter_vectorized_wgrad
+from gpuconv.kernels.conv.cpu import batches, filter_vectorized, filter_vectorized_wgrad, zones
 from gpuconv.kernels.core.scalar import RELU
 
 SHAPE = conv_shape("test", (7, 3, 6, 5), (18, 3, 3, 3), padding=1)
 IMAGE = 3 * 8 * 7
 """Elements of a copied image."""
 FLOAT32 = np.dtype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def copies_cost_nothing(monkeypatch):
+    """So that x is copied with its padding, which zones of taps would leave out."""
+    monkeypatch.setattr(zones, "COPIED_ELEMENT", -(1 << 20))
+    zones.reading.cache_clear()
+    yield
+    zones.reading.cache_clear()
 
 
 @pytest.fixture

@@ -93,9 +93,14 @@ def test_a_block_wastes_few_rows(rows, stride):
 @pytest.mark.parametrize(
     ("x_shape", "w_shape", "options", "reason"),
     [
-        ((1, 2, 30, 30), (2, 1, 9, 9), {"groups": 2}, "9x9 taps at stride 1, expected at most 7x7 taps and a stride"),
-        ((1, 2, 30, 30), (2, 1, 3, 3), {"groups": 2, "stride": 3}, "3x3 taps at stride 3, expected at most 7x7"),
-        ((1, 2, 30, 30), (2, 1, 3, 3), {"groups": 2, "dilation": 2}, "got dilation (2, 2), expected 1"),
+        ((1, 2, 30, 30), (4, 1, 9, 9), {"groups": 2}, "9x9 taps at stride 1, expected at most 7x7 taps and a stride"),
+        ((1, 2, 30, 30), (4, 1, 3, 3), {"groups": 2, "stride": 3}, "3x3 taps at stride 3, expected at most 7x7"),
+        (
+            (1, 2, 30, 30),
+            (4, 1, 3, 3),
+            {"groups": 2, "dilation": 2},
+            "3x3 taps at stride 1, dilation (2, 2), expected 1",
+        ),
     ],
 )
 def test_says_what_it_does_not_compute(x_shape, w_shape, options, reason):
@@ -108,5 +113,7 @@ def test_auto_takes_it_where_filters_of_a_group_are_few():
     shape = conv_shape("test", (4, 64, 28, 28), (64, 1, 3, 3), padding=1, groups=64)
     for operation in ("fprop", "dgrad", "wgrad"):
         assert cpu.select.select(shape, operation, np.dtype(np.float32)) == "depthwise"
+    large = conv_shape("test", (4, 64, 28, 28), (64, 1, 31, 31), padding=15, groups=64)
+    assert cpu.select.select(large, "fprop", np.dtype(np.float32)) == "depthwise"
     grouped = conv_shape("test", (4, 64, 28, 28), (64, 16, 3, 3), padding=1, groups=4)
     assert cpu.select.select(grouped, "fprop", np.dtype(np.float32)) == "implicit_gemm"

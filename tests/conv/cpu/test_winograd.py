@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 import gpuconv
 from gpuconv.conv.shape import conv_shape
-from gpuconv.kernels.conv.cpu import winograd, winograd_wgrad
+from gpuconv.kernels.conv.cpu import winograd
+from gpuconv.kernels.conv.cpu.winograd.correlate import BATCH
 from gpuconv.kernels.core.scalar import LEAKY_RELU
 from gpuconv.testing import assert_close
 from tests import reference
@@ -30,7 +31,7 @@ WAYS = {
 """Limits that decide how threads divide the work, whatever the shape."""
 EACH_WAY = pytest.mark.parametrize("way", WAYS)
 
-# x_shape, filters, taps along an axis, stride, padding
+# x_shape, filters, taps along an axis, stride, padding, then dilation and groups if not 1
 SHAPES = {
     "one pixel, 3x3": ((2, 3, 1, 1), 5, 3, 1, ((1, 1), (1, 1))),
     "one pixel, 5x5, stride 2": ((2, 3, 1, 1), 5, 5, 2, ((2, 2), (2, 2))),
@@ -42,6 +43,12 @@ SHAPES = {
     "5x5, stride 2": ((3, 9, 15, 12), 21, 5, 2, ((1, 2), (3, 0))),
     "5x5, stride 2, much padded": ((2, 3, 6, 5), 5, 5, 2, ((6, 5), (7, 8))),
     "9x9, stride 2": ((2, 7, 17, 20), 18, 9, 2, ((4, 3), (2, 4))),
+    "dilated by 2": ((3, 9, 15, 30), 21, 3, 1, ((2, 2), (2, 2)), (2, 2)),
+    "dilated by more than the map": ((2, 5, 6, 7), 9, 3, 1, ((9, 9), (8, 8)), (9, 8)),
+    "dilated along one axis, 5x5": ((2, 20, 9, 33), 7, 5, 1, ((0, 3), (2, 9)), (1, 4)),
+    "dilated, groups": ((2, 34, 13, 10), 12, 3, 1, ((1, 3), (3, 2)), (3, 2), 2),
+    "groups": ((5, 48, 9, 7), 40, 3, 1, ((1, 1), (1, 1)), (1, 1), 4),
+    "groups, stride 2": ((3, 12, 11, 9), 15, 5, 2, ((1, 1), (1, 1)), (1, 1), 3),
     "channels for several rounds": ((1, 270, 6, 9), 5, 3, 1, ((1, 1), (1, 1))),
     "filters for several rounds": ((1, 5, 6, 9), 270, 3, 1, ((1, 1), (1, 1))),
     "phases for several rounds": ((1, 70, 9, 8), 6, 5, 2, ((2, 2), (2, 2))),
@@ -78,7 +85,7 @@ class Case:
             np.sqrt(reference.conv2d_input_grad(squares[3], squares[1], x_shape, **spelt_out)),
             np.sqrt(reference.conv2d_weight_grad(squares[0], squares[3], w_shape, **spelt_out)),
         )
-        self.terms = self.w[0].size, self.w[:, 0].size, self.dy[:, 0].size
+        self.terms = self.w[0].size, self.w[:, 0].size // self.shape.groups, self.dy[:, 0].size
 
     def results(self, way):
         """All passes, with all that they fuse, the work divided in one of WAYS."""
@@ -88,7 +95,7 @@ class Case:
         plan.launch(self.x, self.w, self.b, activation, slope, plan.no_pre_activation, y)
         plan = winograd.dgrad_plan(self.shape, self.dtype, limits)
         plan.launch(self.dy, self.w, plan.no_bias, activation, slope, self.pre_activation, dx)
-        plan = winograd_wgrad.wgrad_plan(self.shape, self.dtype, limited(way))
+        plan = winograd.wgrad_plan(self.shape, self.dtype, limited(way))
         plan.launch(self.x, self.dy, dw)
         return y, dx, dw
 
@@ -101,10 +108,11 @@ class Case:
 
 @cache
 def case_of(name, dtype):
-    x_shape, filters, taps, stride, padding = SHAPES[name]
-    spelt_out = {"stride": (stride, stride), "padding": padding, "dilation": (1, 1), "groups": 1}
-    w_shape = filters, x_shape[1], taps, taps
-    return Case(x_shape, w_shape, {"stride": stride, "padding": padding}, spelt_out, dtype)
+    x_shape, filters, taps, stride, padding, *more = SHAPES[name]
+    dilation, groups = (*more, *((1, 1), 1)[len(more) :])
+    spelt_out = {"stride": (stride, stride), "padding": padding, "dilation": dilation, "groups": groups}
+    w_shape = filters, x_shape[1] // groups, taps, taps
+    return Case(x_shape, w_shape, spelt_out | {"stride": stride}, spelt_out, dtype)
 
 
 @DTYPES
@@ -122,7 +130,9 @@ def test_random_shapes_agree_with_the_oracle(dtype, case, way, seed):
 
 
 @EACH_WAY
-@pytest.mark.parametrize("name", ["3x3", "5x5", "5x5, stride 2", "9x9, stride 2", "a last task of fewer images"])
+@pytest.mark.parametrize(
+    "name", ["3x3", "5x5", "5x5, stride 2", "9x9, stride 2", "a last task of fewer images", "groups"]
+)
 @pytest.mark.parametrize("count", [1, 2])
 def test_every_number_of_threads_agrees_with_the_oracle_in_the_same_bits(name, count, way, threads):
     if count > numba.config.NUMBA_NUM_THREADS:
@@ -137,7 +147,7 @@ def test_every_number_of_threads_agrees_with_the_oracle_in_the_same_bits(name, c
 
 
 @EACH_WAY
-@pytest.mark.parametrize("name", ["3x3", "5x5, stride 2", "a last task of fewer images"])
+@pytest.mark.parametrize("name", ["3x3", "5x5, stride 2", "a last task of fewer images", "groups"])
 def test_threads_change_no_bit_of_what_one_of_them_sums(name, way, threads):
     """Results and input gradients; weight gradients where tiles are shared."""
     if numba.config.NUMBA_NUM_THREADS < 2:
@@ -155,7 +165,7 @@ def test_few_filters_and_channels_are_left_to_each_thread(filters, private):
     """Shapes on either side of the limit: tasks are transformed together, none where threads work alone."""
     shape = conv_shape("test", (9, 16, 12, 12), (filters, 16, 3, 3))
     assert (16 * filters <= winograd.LIMITS.private_products) == private
-    assert (winograd.fprop_plan(shape, np.dtype(np.float32)).sizes[winograd.BATCH] == 0) == private
+    assert (winograd.fprop_plan(shape, np.dtype(np.float32)).sizes[BATCH] == 0) == private
 
 
 @pytest.mark.parametrize("algorithm", ["direct", "winograd"])

@@ -9,8 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpuconv.conv.shape import conv_shape
-from gpuconv.kernels.conv.cpu import cost_model, winograd_taps, winograd_tiles, winograd_transforms
-from gpuconv.kernels.conv.cpu.winograd_transforms import INPUT, TILE_SIDE, gather_sandwich, sandwich, scatter_sandwich
+from gpuconv.kernels.conv.cpu import cost_model
+from gpuconv.kernels.conv.cpu.winograd import taps as winograd_taps
+from gpuconv.kernels.conv.cpu.winograd import tiles as winograd_tiles
+from gpuconv.kernels.conv.cpu.winograd import transforms as winograd_transforms
+from gpuconv.kernels.conv.cpu.winograd.transforms import INPUT, TILE_SIDE, gather_sandwich, sandwich, scatter_sandwich
 from gpuconv.kernels.cpu import registers
 from gpuconv.testing import assert_close
 from tests import reference
@@ -18,6 +21,10 @@ from tests.strategies import winograd_convolutions
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 PASSES = ("fprop", "dgrad", "wgrad")
+FILTER_MATRICES, OUTPUT_MATRICES = (
+    [matrix(taps) for taps in winograd_taps.PHASE_TAPS]
+    for matrix in (winograd_transforms.filter_matrix, winograd_transforms.output_matrix)
+)
 
 
 def _geometry(x_shape, w_shape, **options):
@@ -30,16 +37,16 @@ def _supports(taps, across=None, **options):
 
 
 @pytest.mark.parametrize(("stride", "taps"), [(1, [3, 5]), (2, [5, 9]), (3, [])])
-def test_odd_kernels_whose_phases_have_three_or_five_taps_are_supports(stride, taps):
+def test_odd_kernels_whose_phases_have_three_or_five_taps_are_supported(stride, taps):
     assert [r for r in range(1, 14) if _supports(r, stride=stride)] == taps
 
 
-def test_nothing_else_is_supports():
+def test_dilation_and_groups_are_supported_but_no_dilation_of_a_stride():
     for taps in (3, 5):
-        assert _supports(taps)
-        assert not _supports(taps, dilation=2)
-        assert not _supports(taps, dilation=(1, 2))
-        assert not _supports(taps, groups=2)
+        for dilation in (2, (1, 2), (7, 3)):
+            assert _supports(taps, dilation=dilation)
+            assert not _supports(taps, dilation=dilation, stride=2)
+        assert _supports(taps, groups=2)
         assert not _supports(taps, 8 - taps)
     assert not _supports(5, stride=(1, 2))
     assert not _supports(5, stride=(2, 1))
@@ -47,7 +54,12 @@ def test_nothing_else_is_supports():
 
 def _correlated(x, w, correlation, table, size, swapped):
     """What the tables say: y[k] = sum_{c, phase, t} w[k, c, table[phase, t]] x[c, the phase's elements moved by t]."""
-    (taps, reads, writes, top, left), y = correlation, np.zeros((len(x), w.shape[swapped], *size))
+    taps, reads, writes, top, left, groups, *dilation = correlation
+    if groups > 1:  # one group after the other
+        parts = (np.split(x, groups, 1), np.split(w, groups))
+        alone = correlation._replace(groups=1)
+        return np.concatenate([_correlated(*pair, alone, table, size, swapped) for pair in zip(*parts, strict=True)], 1)
+    y = np.zeros((len(x), w.shape[swapped], *size))
     for phase, t in np.ndindex(*table.shape):
         if table[phase, t] < 0:
             continue
@@ -56,7 +68,8 @@ def _correlated(x, w, correlation, table, size, swapped):
         factors = w.reshape(*w.shape[:2], -1)[:, :, table[phase, t]]
         factors = factors.T if swapped else factors
         for p, q in itertools.product(range(a, size[0], writes), range(b, size[1], writes)):
-            row, column = (p // writes + i) * reads + u + top, (q // writes + j) * reads + v + left
+            row = (p // writes + i * dilation[0]) * reads + u + top
+            column = (q // writes + j * dilation[1]) * reads + v + left
             if 0 <= row < x.shape[2] and 0 <= column < x.shape[3]:
                 y[:, :, p, q] += x[:, :, row, column] @ factors.T
     return y
@@ -67,7 +80,8 @@ def _correlated(x, w, correlation, table, size, swapped):
 def test_the_correlations_of_phases_are_the_convolution(case, seed):
     """Both passes, without a transform: whole numbers, so that not a bit may differ."""
     x_shape, w_shape, options, spelt_out = case
-    x_shape, w_shape = (x_shape[0], 2, *x_shape[2:]), (3, 2, *w_shape[2:])
+    groups = options["groups"]
+    x_shape, w_shape = (x_shape[0], 2 * groups, *x_shape[2:]), (3 * groups, 2, *w_shape[2:])
     g, rng = _geometry(x_shape, w_shape, **options), np.random.default_rng(seed)
     x, w, dy = (rng.integers(-9, 10, shape).astype(float) for shape in (x_shape, w_shape, g.y_shape))
     y = _correlated(x, w, *winograd_taps.fprop_taps(g), g.y_shape[2:], False)
@@ -126,7 +140,7 @@ def _product(matrix, x):
 
 
 @DTYPES
-@pytest.mark.parametrize("matrix", _transposes([winograd_transforms.filter_matrix(taps) for taps in (3, 5)]))
+@pytest.mark.parametrize("matrix", _transposes(FILTER_MATRICES))
 def test_vectors_are_transformed(matrix, dtype):
     transform, lanes = sandwich(matrix), registers.lanes(dtype)
     x, expected = _vectors(np.random.default_rng(0), dtype, len(matrix[0]))
@@ -145,9 +159,7 @@ def test_vectors_are_transformed(matrix, dtype):
 
 
 @DTYPES
-@pytest.mark.parametrize(
-    "matrix", [INPUT, *(winograd_transforms.transposed(winograd_transforms.output_matrix(taps)) for taps in (3, 5))]
-)
+@pytest.mark.parametrize("matrix", [INPUT, *map(winograd_transforms.transposed, OUTPUT_MATRICES)])
 def test_tiles_are_gathered_and_transformed(matrix, dtype):
     transform, lanes, side = gather_sandwich(matrix), registers.lanes(dtype), len(matrix[0])
     rng, pitch = np.random.default_rng(0), 40
@@ -193,7 +205,8 @@ PASSED = {name: True for name in PASSES}
 @pytest.mark.parametrize(
     ("x_shape", "w_shape", "padding", "quicker"),
     [
-        ((64, 16, 32, 32), (16, 16, 3, 3), 1, PASSED),
+        ((64, 16, 32, 32), (16, 16, 3, 3), 1, {"fprop": True, "dgrad": True, "wgrad": False}),
+        ((8, 32, 56, 56), (32, 32, 3, 3), 1, PASSED),
         ((8, 16, 24, 240), (32, 16, 3, 3), 1, {"wgrad": True}),
         ((64, 3, 32, 32), (16, 3, 3, 3), 1, {"wgrad": False}),
         ((8, 512, 14, 14), (48, 512, 5, 5), 2, {"wgrad": True}),
@@ -210,7 +223,7 @@ def test_costs_choose_what_was_measured_to_be_quicker(x_shape, w_shape, padding,
     size=st.tuples(st.integers(9, 60), st.integers(9, 60)), taps=st.integers(1, 9), stride=st.integers(1, 3),
     dilation=st.integers(1, 2), padding=st.integers(0, 3),
 )  # fmt: skip
-def test_the_choice_depends_on_the_geometry_alone_and_is_supports(n, channels, size, taps, stride, dilation, padding):
+def test_the_choice_depends_on_the_geometry_alone_and_is_supported(n, channels, size, taps, stride, dilation, padding):
     c, k = channels
     dilation = dilation if dilation * (taps - 1) < min(size) else 1
     options = {"stride": stride, "dilation": dilation, "padding": padding}
@@ -228,5 +241,5 @@ def test_small_problems_are_direct(images, chosen):
     """Below WINOGRAD_MIN_PRODUCTS multiplications for each tap."""
     g = _geometry((images, 16, 32, 32), (16, 16, 3, 3), padding=1)
     assert (g.n * g.p * g.q * g.c * g.k >= cost_model.WINOGRAD_MIN_PRODUCTS) == chosen
-    assert [cost_model.is_profitable("winograd", g, name, np.float32) for name in PASSES] == [chosen] * 3
+    assert [cost_model.is_profitable("winograd", g, name, np.float32) for name in PASSES[:2]] == [chosen] * 2
     assert not any(cost_model.is_profitable("winograd", g, name, np.float64) for name in PASSES)

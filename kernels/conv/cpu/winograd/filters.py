@@ -2,7 +2,7 @@
 
     a[position, (c, u, v), (i, j, k)] = (G w' G^T)[position]
 
-for filter k of the block, where w' are the taps (winograd_taps.py) that phase (u, v) of channel c has in phase (i, j)
+for filter k of the block, where w' are the taps (taps.py) that phase (u, v) of channel c has in phase (i, j)
 of the result. A position's matrix has a row for each channel, of which the micro-kernel reads a few filters at a time.
 """
 
@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from numba import njit
 
-from ...cpu.simd_rows import clear_row, copy_row
-from ...cpu.transpose import transpose
-from .winograd_transforms import TILE_POSITIONS, filter_matrix, sandwich
+from ....cpu.simd_rows import clear_row, copy_row
+from ....cpu.transpose import transpose
+from .transforms import TILE_POSITIONS, filter_matrix, sandwich
 
 TRANSPOSED_CHANNELS = 32  # whose taps are transposed at once: 9 of them fill a third of the first-level cache
 MATRIX_GAP = 16  # elements between matrices, so that they do not fall into one set of the first-level cache
@@ -24,6 +24,7 @@ class Filters(NamedTuple):
     """Where filters come from, and how many of them make a block; integers for the kernels."""
 
     count: int
+    """Of a group, as are channels."""
     channels: int
     taps: int
     """Of a filter."""
@@ -72,20 +73,22 @@ def scratch_size(f):
 
 
 @njit(cache=True, nogil=True)
-def transform_filters(f, w, table, block, a, work):
-    """The equation at the head of this file; zeros past the last filter.
+def transform_filters(f, w, group, table, block, a, work):
+    """The equation at the head of this file; zeros past the last filter of the group.
 
     Parameters
     ----------
     f : Filters
     w : flat array
+    group : int
     table : int32 array (reads * writes * side * side,)
-        As in winograd_taps.
+        As in taps.py.
     block : int
     a : flat array of block_size elements
     work : flat array of scratch_size elements
     """
     width, stride, tile = row_size(f), matrix_size(f), TRANSPOSED_CHANNELS * f.taps * f.lanes
+    first = group * f.count * f.channels * f.taps
     for vector in range(f.vectors):
         k = block * block_filters(f) + vector * f.lanes
         valid = max(0, min(f.lanes, f.count - k))
@@ -95,7 +98,7 @@ def transform_filters(f, w, table, block, a, work):
             # the filters' taps, one filter a lane
             c1 = min(c0 + TRANSPOSED_CHANNELS, f.channels)
             if valid:
-                _transpose_taps(f, w, k, valid, c0, c1, work)
+                _transpose_taps(f, w, first, k, valid, c0, c1, work)
             for row in range((c1 - c0) * f.reads):
                 c, read = row // f.reads, row % f.reads
                 for write in range(f.writes):
@@ -114,12 +117,15 @@ def transform_filters(f, w, table, block, a, work):
 
 
 @njit(cache=True, nogil=True)
-def _transpose_taps(f, w, k, valid, c0, c1, work):
-    """work[(c - c0) * taps + t, i] = w of filter k + i, channel c and tap t for c0 <= c < c1, i < valid."""
+def _transpose_taps(f, w, first, k, valid, c0, c1, work):
+    """work[(c - c0) * taps + t, i] = w of filter k + i, channel c and tap t for c0 <= c < c1, i < valid.
+
+    The group's weights begin with element `first`.
+    """
     if f.transposed:
         for c in range(c0, c1):
             target = (c - c0) * f.taps * f.lanes
-            transpose(w, (c * f.count + k) * f.taps, f.taps, valid, f.taps, work, target, f.lanes)
+            transpose(w, first + (c * f.count + k) * f.taps, f.taps, valid, f.taps, work, target, f.lanes)
     else:
-        first, stride = (k * f.channels + c0) * f.taps, f.channels * f.taps
+        first, stride = first + (k * f.channels + c0) * f.taps, f.channels * f.taps
         transpose(w, first, stride, valid, (c1 - c0) * f.taps, work, 0, f.lanes)

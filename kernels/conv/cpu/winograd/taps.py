@@ -3,6 +3,9 @@
 With a stride of two the taps r = 2 r' + u of each parity u read every other row of x, so the forward pass is a sum of
 correlations of stride 1, one for each phase of x, and a phase is as good as a channel. Likewise the input gradient has
 a result for each phase of dx, as good as a filter, from the same dy. Short phases are filled up with zeros.
+
+With a dilation of d the outputs of every d-th row and column read inputs that are as far apart: they are a convolution
+without dilation of one of d x d images, which tiles.py counts as images of their own.
 """
 
 from functools import lru_cache
@@ -10,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..phases import taps_of_phase
+from ...phases import taps_of_phase
 
 PHASE_TAPS = (3, 5)
 """Taps of a phase along an axis for which transforms exist."""
@@ -28,20 +31,19 @@ class PhaseCorrelation(NamedTuple):
     top: int
     """Row and column of a read phase 0 that output (0, 0) reads first, in what is read."""
     left: int
+    groups: int = 1
+    dilation_h: int = 1
+    dilation_w: int = 1
 
 
 def supports(shape):
-    """Whether a convolution's taps and stride are tiled, and it is neither dilated nor in groups."""
-    return is_tiled(shape) and shape.dilation_h == shape.dilation_w == shape.groups == 1
-
-
-def is_tiled(shape):
-    """Whether a convolution's taps are square and few enough, of stride 1 or 2.
+    """Whether a convolution's taps are square and few enough, of stride 1, or of stride 2 without dilation.
 
     And odd: of an even number the phases of dx reach one row of dy more than they have taps.
     """
     square = shape.r == shape.s and shape.stride_h == shape.stride_w <= 2
-    return square and shape.r % 2 == 1 and taps_of(shape) in PHASE_TAPS
+    dense = shape.stride_h == 1 or shape.dilation_h == shape.dilation_w == 1
+    return square and dense and shape.r % 2 == 1 and taps_of(shape) in PHASE_TAPS
 
 
 def taps_of(shape):
@@ -54,7 +56,8 @@ def fprop_taps(shape):
     """(PhaseCorrelation, table) of the forward pass: table[phase, t] is the tap that a phase has as its t-th, or -1."""
     step, taps = shape.stride_h, taps_of(shape)
     axis = [[step * t + u if step * t + u < shape.r else -1 for t in range(taps)] for u in range(step)]
-    return PhaseCorrelation(taps, step, 1, -shape.pad_top, -shape.pad_left), _square(axis, axis, shape.s)
+    first = -shape.pad_top, -shape.pad_left
+    return PhaseCorrelation(taps, step, 1, *first, *_apart(shape)), _square(axis, axis, shape.s)
 
 
 @lru_cache(maxsize=1024)
@@ -63,13 +66,23 @@ def dgrad_taps(shape):
 
     Tap r brings dy's row (i + pad - r) / stride to row i of dx, if that divides.
     """
-    step, taps = shape.stride_h, taps_of(shape)
-    top, left = (-((shape.r - 1 - pad) // step) for pad in (shape.pad_top, shape.pad_left))
-    rows, columns = (
-        [_taps_from(first, dict(taps_of_phase(u, shape.r, step, 1, pad)), taps) for u in range(step)]
-        for pad, first in ((shape.pad_top, top), (shape.pad_left, left))
-    )
-    return PhaseCorrelation(taps, 1, step, top, left), _square(rows, columns, shape.s)
+    step = shape.stride_h
+    top, rows = _dgrad_axis(step, shape.r, shape.dilation_h, shape.pad_top)
+    left, columns = _dgrad_axis(step, shape.s, shape.dilation_w, shape.pad_left)
+    return PhaseCorrelation(taps_of(shape), 1, step, top, left, *_apart(shape)), _square(rows, columns, shape.s)
+
+
+def _apart(shape):
+    """What divides a convolution into several without dilation: groups, and the steps of a dilation."""
+    return shape.groups, shape.dilation_h, shape.dilation_w
+
+
+def _dgrad_axis(step, taps, dilation, pad):
+    """(row of dy that row 0 of dx reads first, the rotated taps of each phase of dx), along an axis."""
+    if step == 1:
+        return pad - (taps - 1) * dilation, [list(range(taps))[::-1]]
+    first = -((taps - 1 - pad) // step)
+    return first, [_taps_from(first, dict(taps_of_phase(u, taps, step, 1, pad)), -(-taps // step)) for u in range(step)]
 
 
 def _taps_from(first, shifts, taps):

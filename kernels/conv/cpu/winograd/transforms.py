@@ -22,7 +22,7 @@ from fractions import Fraction
 from numba import types
 from numba.extending import intrinsic
 
-from ...cpu.emitter import Emitter
+from ....cpu.emitter import Emitter
 
 POINTS = (Fraction(0), Fraction(2, 3), Fraction(-2, 3), Fraction(3, 2), Fraction(-3, 2))
 TILE_SIDE = 6

@@ -1,9 +1,12 @@
-"""Tiling of Winograd's algorithm: tiles of 4x4 or 2x2 outputs, any of which may share a vector.
+"""Tiling of Winograd's algorithm: square tiles of outputs, any of which may share a vector.
 
 A task is some rows of tiles of one image or, where maps are small, several whole images. A channel of its input is
 copied into zero-padded planes, one for each phase that is read; tile (ty, tx) of image m reads 6 x 6 elements at
 (m, edge ty, edge tx), and its outputs are assembled in planes of whole tiles. The lanes of a vector are
 consecutive tiles, from whatever rows and images.
+
+What a dilation of d reads is, for the outputs of every d-th row and column, an image without dilation: image
+(n d + a) d + b here is all (i d + a, j d + b) of image n.
 """
 
 from functools import lru_cache
@@ -12,17 +15,20 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from ...cpu.simd_rows import clear_row, copy_row, fill_row, unzip_row
-from .winograd_transforms import TILE_SIDE, outputs_of
+from ....cpu.registers import NV
+from ....cpu.simd_rows import clear_row, copy_row, fill_row, unzip_row
+from .transforms import TILE_SIDE, outputs_of
 
 
 class Tiles(NamedTuple):
     """How one correlation is cut into tasks, as integers for the kernels."""
 
     n: int
-    """Shape of what is read."""
+    """Images, each step of a dilation one."""
     c: int
+    """Channels of a group."""
     h: int
+    """Rows and columns of what is read."""
     w: int
     p: int
     """Rows and columns of a phase of the result."""
@@ -32,6 +38,9 @@ class Tiles(NamedTuple):
     top: int
     """Row and column that output (0, 0) reads first."""
     left: int
+    groups: int
+    dilation_h: int
+    dilation_w: int
     taps: int
     """Along an axis."""
     edge: int
@@ -70,7 +79,7 @@ def cut(x_shape, size, correlation, tiles, multiple, lanes):
     ----------
     x_shape : (N, C, H, W)
     size : (P, Q)
-        Of the result's first phase.
+        Of the result's first phase, or of the first step of a dilation.
     correlation : PhaseCorrelation
     tiles : int
     multiple : int
@@ -83,7 +92,9 @@ def cut(x_shape, size, correlation, tiles, multiple, lanes):
     Tiles, TileOffsets
     """
     # rows and images of a task
-    n, (p, q), edge = x_shape[0], size, outputs_of(correlation.taps)
+    taps, reads, _, top, left, groups, *dilation = correlation
+    n, c, *plane = x_shape
+    n, c, (p, q), edge = n * dilation[0] * dilation[1], c // groups, size, outputs_of(taps)
     down, across = -(-p // edge), -(-q // edge)
     if down * across > tiles:
         images, rows = 1, _rows(down, across, tiles, multiple)
@@ -98,8 +109,10 @@ def cut(x_shape, size, correlation, tiles, multiple, lanes):
     m, ty, tx = tile // (rows * across), tile // across % rows, tile % across
     inputs[: tile.size] = (m * height + edge * ty) * width + edge * tx
     outputs[: tile.size] = ((m * rows + ty) * edge * across + tx) * edge
-    taps, reads, _, top, left = correlation
-    g = Tiles(*x_shape, p, q, reads, top, left, taps, edge, images, down, across, rows, height, width, count, lanes)
+    g = Tiles(
+        n, c, *plane, p, q, reads, top, left, groups, *dilation,
+        taps, edge, images, down, across, rows, height, width, count, lanes,
+    )  # fmt: skip
     return g, TileOffsets(inputs, outputs)
 
 
@@ -139,6 +152,14 @@ def task_bounds(g, task):
 
 
 @njit(cache=True, nogil=True)
+def padded_tiles(g, task):
+    """Tiles of a task, filled up to what is multiplied at once."""
+    _, images, first, last = task_bounds(g, task)
+    columns = NV * g.lanes
+    return (images * (last - first) * g.across + columns - 1) // columns * columns
+
+
+@njit(cache=True, nogil=True)
 def plane_size(g):
     """Elements of the planes of one phase of a channel's inputs, with what a last quad reads too far."""
     return g.images * g.height * g.width + TILE_SIDE
@@ -157,15 +178,34 @@ def output_size(g):
 
 
 @njit(cache=True, nogil=True)
+def is_dilated(g):
+    """Whether images are steps of a dilation."""
+    return g.dilation_h * g.dilation_w > 1
+
+
+@njit(cache=True, nogil=True)
+def image_of(g, image):
+    """(n, a, b): the image of the batch, and the first row and column of it, that an image of the tiling is."""
+    n = image // (g.dilation_h * g.dilation_w)
+    return n, image // g.dilation_w % g.dilation_h, image % g.dilation_w
+
+
+@njit(cache=True, nogil=True)
 def fill_inputs(g, x, n, images, c, first, planes, start):
     """planes[u, v, m, i, j] = x[n + m, c, (edge first + i) reads + u + top, j reads + v + left], zero outside; flat.
 
-    From planes[start] on.
+    From planes[start] on; channels are counted through all groups.
     """
-    channel, top = (n * g.c + c) * g.h * g.w, g.edge * first * g.reads + g.top
+    channels, top = g.c * g.groups, g.edge * first * g.reads + g.top
+    # a dilation: every so many rows and columns
+    if is_dilated(g):
+        corner = g.edge * first, g.top, g.left
+        _fill_dilated(g, planes, start, x, c, channels, n, images, corner, (g.h, g.w), g.height, g.width)
+        return
     # one phase: plain rows
+    channel = (n * channels + c) * g.h * g.w
     if g.reads == 1:
-        _fill_planes(planes, start, x, channel, g.c, images, top, g.left, g.h, g.w, g.height, g.width)
+        _fill_planes(planes, start, x, channel, channels, images, top, g.left, g.h, g.w, g.height, g.width)
         return
     # two phases: a line, then its even and its odd columns
     size, line, length = plane_size(g), planes.size - g.reads * g.width, g.reads * g.width
@@ -175,18 +215,46 @@ def fill_inputs(g, x, n, images, c, first, planes, start):
         for m in range(images):
             for i in range(g.height):
                 row, target = i * g.reads + u + top, start + (m * g.height + i) * g.width
-                source, end = channel + m * g.c * g.h * g.w + row * g.w + g.left, j1 if 0 <= row < g.h else j0
+                source, end = channel + m * channels * g.h * g.w + row * g.w + g.left, j1 if 0 <= row < g.h else j0
                 fill_row(planes, line, length, x, source, j0, end)
                 even = u * g.reads * size + target
                 unzip_row(planes, even, planes, even + size, planes, line, g.width)
 
 
 @njit(cache=True, nogil=True)
-def fill_outputs(g, dy, n, images, k, filters, first, planes, start):
-    """planes[m, i, j] = dy[n + m, k, edge first + i, j], zero outside; from planes[start] on."""
-    height, width = g.edge * g.rows, g.edge * g.across
-    channel = (n * filters + k) * g.p * g.q
-    _fill_planes(planes, start, dy, channel, filters, images, g.edge * first, 0, g.p, g.q, height, width)
+def fill_outputs(g, dy, size, n, images, k, filters, first, planes, start):
+    """planes[m, i, j] = dy[n + m, k, edge first + i, j], zero outside its size (P, Q); from planes[start] on."""
+    height, width, (p, q) = g.edge * g.rows, g.edge * g.across, size
+    if is_dilated(g):
+        _fill_dilated(g, planes, start, dy, k, filters, n, images, (g.edge * first, 0, 0), size, height, width)
+    else:
+        channel, top = (n * filters + k) * p * q, g.edge * first
+        _fill_planes(planes, start, dy, channel, filters, images, top, 0, p, q, height, width)
+
+
+@njit(cache=True, nogil=True)
+def _fill_dilated(g, planes, start, x, c, channels, n, images, corner, size, height, width):
+    """planes[m, i, j] = x[n', c, (first + i) d + a + top, j d + b + left] for image_of(n + m) = n', a, b.
+
+    Zero outside; corner (first, top, left), size (h, w) of x.
+    """
+    (first, top, left), (h, w), step = corner, size, np.uint64(g.dilation_w)
+    for m in range(images):
+        # columns j0 to j1 are inside x
+        image, a, b = image_of(g, n + m)
+        column, plane = b + left, (image * channels + c) * h * w
+        j0 = min(max(0, (g.dilation_w - 1 - column) // g.dilation_w), width)
+        j1 = min(max(j0, (w - column + g.dilation_w - 1) // g.dilation_w), width)
+        for i in range(height):
+            row, target = (first + i) * g.dilation_h + a + top, start + (m * height + i) * width
+            if 0 <= row < h:
+                clear_row(planes, target, j0)
+                source, inside = np.uint64(plane + row * w + column + j0 * g.dilation_w), np.uint64(target + j0)
+                for j in range(np.uint64(j1 - j0)):
+                    planes[inside + j] = x[source + j * step]
+                clear_row(planes, target + j1, width - j1)
+            else:
+                clear_row(planes, target, width)
 
 
 @njit(cache=True, nogil=True)

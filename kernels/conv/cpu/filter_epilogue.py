@@ -1,0 +1,55 @@
+"""The epilogue of a convolution whose lanes are filters: sums are transposed to rows of pixels as they are stored."""
+
+import numpy as np
+from numba import njit
+
+from ...core.scalar import IDENTITY, activate
+from ...cpu.plan import record
+from ...cpu.registers import MR
+from ...cpu.transpose import transpose
+from .correlation import Lattice
+from .epilogue import epilogue
+from .zones import PIECE, Piece
+
+
+@njit(cache=True, nogil=True)
+def store_pieces(
+    g, pieces, first, last, lattice, sums, rows, n, images, k, filters, bias, activation, slope, pre_activation, y
+):  # fmt: skip
+    """The epilogue of some pieces: transpose to rows of pixels, bias, activation, store."""
+    start, width, dense = 0, g.width, lattice.row_step == 1 and lattice.col_step == 1 and not pre_activation.size
+    for i in range(first, last):
+        piece = record(Piece, pieces, i * PIECE)
+        size = piece.rows * piece.columns
+        count = images * size
+        if dense and piece.columns == lattice.width:
+            _activate_lanes(sums, start, count, width, bias, k, filters, activation, slope)
+            for m in range(images):
+                target = (((n + m) * lattice.k + k) * lattice.height + piece.row0) * lattice.width
+                source = (start + m * size) * width
+                transpose(sums, source, width, size, filters, y, target, lattice.height * lattice.width)
+        else:
+            part = Lattice(
+                lattice.k, lattice.height, lattice.width, piece.rows, piece.columns,
+                piece.row0, lattice.row_step, piece.col0, lattice.col_step,
+            )  # fmt: skip
+            transpose(sums, start * width, width, count, filters, rows, 0, g.longest)
+            epilogue(
+                part, rows, 0, g.longest, filters, size, images, piece.columns, n, k, 0, piece.rows,
+                bias, activation, slope, pre_activation, y,
+            )  # fmt: skip
+        start += (count + MR - 1) // MR * MR
+
+
+@njit(cache=True, nogil=True)
+def _activate_lanes(sums, start, count, width, bias, k, filters, activation, slope):
+    """sums[start + j, i] = f(sums[start + j, i] + bias[k + i]); the lanes are filters."""
+    biased = False
+    for i in range(k, k + filters):
+        biased |= bias[i] != 0
+    if activation == IDENTITY and not biased:
+        return
+    for j in range(start, start + count):
+        row, first = np.uint64(j * width), np.uint64(k)  # unsigned: no test for a negative index, as in epilogue.py
+        for i in range(np.uint64(filters)):
+            sums[row + i] = activate(sums[row + i] + bias[first + i], activation, slope)
