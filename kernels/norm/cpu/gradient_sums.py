@@ -46,6 +46,15 @@ def _gradient_sums_of_columns_body(dy, x, mean, inverse, dy_sums, dyx_sums, thre
     """_gradient_sums_body for dy and x (A, B), a vector of sets at a time; a thread takes whole statistics."""
     first, last = share(mean.size, thread, threads)
     sharing = x.shape[1] // mean.size
+    if x.shape[0] == 1:  # sums of one term, as in layer normalization
+        for s in range(first, last):
+            start, stop, center, scale = s * sharing, (s + 1) * sharing, np.float64(mean[s]), inverse[s]
+            gradient, row = dy[0, start:stop], x[0, start:stop]
+            slopes, products_of_row = dy_sums[start:stop], dyx_sums[start:stop]
+            for b in range(row.size):
+                slopes[b] = gradient[b]
+                products_of_row[b] = np.float64(gradient[b]) * (np.float64(row[b]) - center) * scale
+        return
     first, last = first * sharing, last * sharing
     sums, products, centers = np.zeros(last - first), np.zeros(last - first), np.zeros(last - first)
     for s in range(centers.size // sharing):
