@@ -10,8 +10,8 @@ from tests.devices import EMULATED, on_every_device
 
 SHAPES, GROUPED = [(2, 2), (3, 2, 2, 5)], [((2, 4, 3), 2)]
 if not EMULATED:
-    GROUPED += [((3, 4), 2), ((2, 6, 5), 1), ((1, 3, 2, 4), 3), ((2, 6, 70), 3)]
-    SHAPES += [(6, 3), (2, 4), (4, 3, 5), (1, 1, 7, 1), (2, 3, 1, 2, 2), (3, 70, 2, 3)]
+    GROUPED += [((3, 4), 2), ((2, 6, 5), 1), ((1, 3, 2, 4), 3), ((2, 6, 70), 3), ((3, 24, 2, 2), 2), ((1, 8, 4), 8)]
+    SHAPES += [(6, 3), (2, 4), (4, 3, 5), (1, 1, 7, 1), (2, 3, 1, 2, 2), (3, 70, 2, 3), (2, 5, 33)]
 READ_ONLY = np.zeros(3, np.float32)
 READ_ONLY.flags.writeable = False
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])

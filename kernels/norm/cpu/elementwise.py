@@ -1,4 +1,4 @@
-"""The passes of normalization that write, on the CPU; rows of one element are taken together, as a row of channels.
+"""The passes of normalization that write, on the CPU; short rows of a sample are taken together, as one row.
 
 Arrays of uint16 are bfloat16, beside float32 statistics.
 """
@@ -9,25 +9,44 @@ from ...cpu.bfloat16 import element, set_element
 from ...cpu.parallel import share, streaming
 from ..scalar import normalized, normalized_grad
 
+SHORT_ROW = 32
+"""Elements of a channel up to which a sample's channels are one row (Granite Rapids, 2026-11)."""
+
 
 def normalize(x, mean, inverse, weight, bias, y):
     """y = weight (x - mean) inverse + bias, inverse = 1 / sqrt(variance + eps)."""
     affine = _channel_values(mean, x, weight, 1), _channel_values(mean, x, bias, 0)
-    if x.shape[2] == 1:
-        matrix = x.shape[:2]
-        _normalize_rows(matrix[0], x.size, x.reshape(matrix), mean, inverse, *affine, y.reshape(matrix))
+    if _rows_are_short(x, mean):
+        affine = [np.repeat(values, x.shape[2]) for values in affine]
+        matrix, statistics = (x.shape[0], x.shape[1] * x.shape[2]), _by_element(x, mean, inverse)
+        _normalize_rows(matrix[0], x.size, x.reshape(matrix), *statistics, *affine, y.reshape(matrix))
     else:
         _normalize(x.shape[0] * x.shape[1], x.size, x, mean, inverse, *affine, y)
 
 
 def input_grad(dy, x, mean, inverse, weight, mean_dy, mean_dyx, dx):
     """dx = (weight dy - mean_dy - xhat mean_dyx) inverse."""
-    values = mean, inverse, _channel_values(mean, x, weight, 1), mean_dy, mean_dyx
-    if x.shape[2] == 1:
-        matrix = x.shape[:2]
-        _input_grad_rows(matrix[0], x.size, dy.reshape(matrix), x.reshape(matrix), *values, dx.reshape(matrix))
+    weight = _channel_values(mean, x, weight, 1)
+    if _rows_are_short(x, mean):
+        mean, inverse, mean_dy, mean_dyx = _by_element(x, mean, inverse, mean_dy, mean_dyx)
+        matrix, values = (x.shape[0], x.shape[1] * x.shape[2]), (np.repeat(weight, x.shape[2]), mean_dy, mean_dyx)
+        arrays = dy.reshape(matrix), x.reshape(matrix), mean, inverse, *values, dx.reshape(matrix)
+        _input_grad_rows(matrix[0], x.size, *arrays)
     else:
+        values = mean, inverse, weight, mean_dy, mean_dyx
         _input_grad(x.shape[0] * x.shape[1], x.size, dy, x, *values, dx)
+
+
+def _rows_are_short(x, mean):
+    """Whether a sample is taken as one row of its channels' elements."""
+    has_long_sets = mean.shape[0] == 1 or x.shape[1] // max(mean.shape[1], 1) * x.shape[2] > SHORT_ROW
+    return x.shape[2] == 1 or (0 < x.shape[2] <= SHORT_ROW and x.shape[0] > 1 and has_long_sets)
+
+
+def _by_element(x, mean, *others):
+    """Statistics (M, G) of a channel each, as those of each of its elements."""
+    arrays = mean, *others
+    return [np.repeat(a, x.shape[2], axis=1) for a in arrays] if mean.shape[1] == x.shape[1] else arrays
 
 
 def _channel_values(mean, x, values, default):
