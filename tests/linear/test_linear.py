@@ -8,7 +8,7 @@ from gpuconv.testing import assert_close
 from tests import reference
 from tests.devices import on_every_device
 
-SHAPES = [(5, 7, 3), (1, 1, 1), (64, 120, 84), (33, 65, 10), (0, 4, 2)]
+SHAPES = [(5, 7, 3), (1, 1, 1), (64, 120, 84), (33, 65, 10), (0, 4, 2), (3, 50, 21)]
 """(samples, input features, output features)."""
 
 cases = pytest.mark.parametrize(("shape", "dtype"), [(s, d) for s in SHAPES for d in (np.float32, np.float64)], ids=str)
