@@ -3,7 +3,7 @@
 Bytes a call: 2 x.nbytes forward, 3 x.nbytes for a gradient. FLOPs: some 30 an element, in vectors.
 """
 
-from ...core.scalar_math import ONE, ZERO, exp_nonpositive
+from ...core.scalar_math import ONE, ZERO
 from ...core.templates import instance
 from ...cpu.parallel import share, streaming, zeros
 from .. import scalar
@@ -94,32 +94,26 @@ def _softmax_grad(x, dy, start, stride, classes, powers, lanes, dx, first, pitch
     """dx_c = y_c (dy_c - sum_j dy_j y_j), y = softmax(x)."""
     best, total, products, reference, product, partial, _, _ = lane_arrays(lanes)
     width = best.size
-    # the maxima, and dy of the largest class, of which a softmax near 1 leaves no digits otherwise
-    best[:], reference[:] = x[start : start + width], dy[start : start + width]
-    for c in range(1, classes):
-        row, gradient = x[start + c * stride :][:width], dy[start + c * stride :][:width]
+    row_maxima(x, start, stride, classes, best)
+    block_exponentials(x, start, stride, classes, best, powers, partial, total)
+    # dy of a largest class, of which a softmax near 1 leaves no digits otherwise
+    for c in range(classes):
+        row, gradient = powers[c * width : (c + 1) * width], dy[start + c * stride :][:width]
         for i in range(width):
-            larger = row[i] > best[i]
-            best[i] = row[i] if larger else best[i]
-            reference[i] = gradient[i] if larger else reference[i]
-    # sums of exponentials and inner products with the differences from that dy
-    total[:], product[:] = ZERO, ZERO
+            reference[i] = gradient[i] if row[i] == ONE else reference[i]
+    # inner products with the differences from it
+    product[:] = ZERO
     for top in range(0, classes, TERMS):
-        partial[:], products[:] = ZERO, ZERO
+        products[:] = ZERO
         for c in range(top, min(top + TERMS, classes)):
-            row, gradient = x[start + c * stride :][:width], dy[start + c * stride :][:width]
-            target = powers[c * width : (c + 1) * width]
+            row, gradient = powers[c * width : (c + 1) * width], dy[start + c * stride :][:width]
             for i in range(width):
-                target[i] = power = exp_nonpositive(row[i] - best[i])
-                partial[i] += power
-            for i in range(width):  # apart: LLVM compares the addresses of few arrays
-                products[i] += target[i] * (gradient[i] - reference[i])
+                products[i] += row[i] * (gradient[i] - reference[i])
         for i in range(width):
-            total[i] += partial[i]
             product[i] += products[i]
     # dx
     for i in range(width):
-        total[i] = ONE / total[i]
+        total[i] = ONE / (ONE + total[i])
         product[i] *= total[i]
     for c in range(classes):
         row, gradient = powers[c * width : (c + 1) * width], dy[start + c * stride :][:width]
