@@ -42,7 +42,7 @@ def copy_row(typingctx, target, start, source, first, count):
 def copy_tiles(typingctx, target, start, tile_stride, source, first, row_stride, rows, tiles):
     """target[start + t * tile_stride + i * NR + j] = source[first + i * row_stride + t * NR + j].
 
-    For t < tiles, i < rows and j < NR. What follows a row is prefetched.
+    For t < tiles, i < rows and j < NR.
     """
     index = types.intp
 
@@ -55,7 +55,6 @@ def copy_tiles(typingctx, target, start, tile_stride, source, first, row_stride,
             with for_range_slice(builder, zero, args[7], one) as (t, _):
                 here = emit.at(row, t, emit.constant(columns))
                 for value, j in [(emit.load(emit.at(here, j * emit.width)), j * emit.width) for j in range(NV)]:
-                    emit.prefetch(emit.at(emit.at(here, args[7], emit.constant(columns)), j))
                     emit.store(value, emit.at(emit.at(to, t, args[2]), j))
         return context.get_dummy_value()
 
