@@ -65,6 +65,7 @@ def _calls() -> Iterator[tuple[str, Callable[[Any], None]]]:
     for check in operation_checks():
         yield check.name, check.run
     yield "the other algorithms of conv2d", _algorithms
+    yield "few planes and many classes", _other_sizes
     yield "parameter updates", _updates
 
 
@@ -84,6 +85,31 @@ def _algorithms(dtype: Any) -> None:
             functional.conv2d_input_grad(y, w, x_shape, algorithm=name)
         for name in names("wgrad"):
             functional.conv2d_weight_grad(x, y, w_shape, algorithm=name)
+
+
+def _other_sizes(dtype: Any) -> None:
+    """Pooling and resampling of few planes, losses of many classes: not the kernels of the catalog's small arrays."""
+    from . import loss, pool
+    from .core.device import to_device
+    from .loss import softmax
+    from .resample import pad, upsample
+
+    x = to_device(np.zeros((1, 3, 20, 24), dtype))
+    for taps in (2, 3):
+        y, mask = pool.max_pool2d(x, taps, 2)
+        pool.max_pool2d_input_grad(y, mask, x.shape, taps, 2)
+        pool.avg_pool2d_input_grad(pool.avg_pool2d(x, taps, 2), x.shape, taps, 2)
+    y, indices = pool.adaptive_max_pool2d(x, 3)
+    pool.adaptive_max_pool2d_input_grad(y, indices, x.shape)
+    pool.adaptive_avg_pool2d_input_grad(pool.adaptive_avg_pool2d(x, 3), x.shape)
+    for mode in ("nearest", "bilinear"):
+        upsample.upsample_input_grad(upsample.upsample(x, (25, 30), mode=mode), x.shape, (25, 30), mode=mode)
+    pad.pad_input_grad(pad.pad(x, (1, 1, 1, 1)), x.shape, (1, 1, 1, 1))
+    logits, labels = to_device(np.zeros((2, 40), dtype)), to_device(np.zeros(2, np.int64))
+    for function, grad in ((softmax.softmax, softmax.softmax_grad), (softmax.log_softmax, softmax.log_softmax_grad)):
+        grad(function(logits), logits)
+    loss.cross_entropy(logits, labels)
+    loss.cross_entropy_grad(logits, labels)
 
 
 def _updates(dtype: Any) -> None:

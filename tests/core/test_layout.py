@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "interop": {"core", "autograd", "nn", *OPERATIONS},
     "cudnn": {"core", *OPERATIONS},
     "cli": {"", "core", "nn", "optim", "testing", "training", "emulator", "interop"},
-    "warmup": {"core", "conv", "nn", "optim", "testing"},
+    "warmup": {"core", "nn", "optim", "testing", *OPERATIONS},
     "__main__": {"cli"},
     "": {"core", "autograd", "nn", "optim", "warmup", *OPERATIONS},
 }
