@@ -40,7 +40,7 @@ def adaptive_table(planes, windows, x_sizes):
     """
     reads = prod(int(np.diff(axis).sum()) for axis in windows)
     small = 0 < prod(x_sizes) <= small_planes.MAX_POSITIONS and 0 < reads <= small_planes.MAX_READS
-    if not small or planes < small_planes.MIN_PLANES:
+    if not small or planes == 0:
         return None
     ranges = [[range(first, last) for first, last in axis] for axis in windows]
     return _joined(ranges, x_sizes)
@@ -71,9 +71,9 @@ def adaptive_max_pool_grad(planes, table, dy, indices, dx):
 
 
 def _is_small(g, limit):
-    """Whether planes are small and many enough."""
+    """Whether planes are small; however many there are, or some planes at a time would give other last bits."""
     limit = min(limit, small_planes.MAX_ADJACENT_2X2) if pool2x2.supports(g) else limit
-    return g.d.size * g.h.size * g.w.size <= limit and g.n * g.c >= small_planes.MIN_PLANES
+    return g.d.size * g.h.size * g.w.size <= limit and g.n * g.c > 0
 
 
 @lru_cache(maxsize=1024)

@@ -11,8 +11,6 @@ from ...cpu.lanes import lanes_to_rows, rows_to_lanes, weighted_sums
 from ...cpu.parallel import share, streaming, zeros
 from ...cpu.simd import lanes_of, load, select_equal, splat, store, update_max
 
-MIN_PLANES = 8
-"""Fewer leave more than half of a vector empty."""
 MAX_POSITIONS = 256
 """Positions of a plane (Granite Rapids, 2026-11): of adaptive windows, and what follows of others."""
 MAX_FORWARD, MAX_MAXIMUM_GRAD, MAX_AVERAGE_GRAD, MAX_ADJACENT_2X2 = 64, 100, 200, 49
