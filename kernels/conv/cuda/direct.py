@@ -48,6 +48,15 @@ def scalars_of(shape):
     return (*sizes, *windows)
 
 
+@cuda.jit(device=True, inline="always")
+def element_of(i, channels, rows, columns):
+    """(n, channel, row, column) of element i of an array (N, channels, rows, columns)."""
+    column, rest = int32(i % uint32(columns)), uint32(i // uint32(columns))
+    row, rest = int32(rest % uint32(rows)), uint32(rest // uint32(rows))
+    channel, n = int32(rest % uint32(channels)), int32(rest // uint32(channels))
+    return n, channel, row, column
+
+
 @cuda.jit(cache=True)
 def conv2d_fprop_direct(
     x, w, b, has_bias, activation, slope, y, G, C, H, W, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w
@@ -60,9 +69,7 @@ def conv2d_fprop_direct(
     i = uint32(cuda.grid(1))
     if i >= y.size:
         return
-    q, rest = int32(i % uint32(Q)), uint32(i // uint32(Q))
-    p, rest = int32(rest % uint32(P)), uint32(rest // uint32(P))
-    k, n = int32(rest % uint32(G * K)), int32(rest // uint32(G * K))
+    n, k, p, q = element_of(i, G * K, P, Q)
     total = fprop_sum(x, w, n, k, p, q, G, C, H, W, K, R, S, st_h, st_w, top, left, d_h, d_w)
     # Epilogue: bias, activation, store.
     if has_bias:
@@ -107,9 +114,7 @@ def conv2d_dgrad_direct(
     i = uint32(cuda.grid(1))
     if i >= dx.size:
         return
-    j, rest = int32(i % uint32(W)), uint32(i // uint32(W))
-    h, rest = int32(rest % uint32(H)), uint32(rest // uint32(H))
-    channel, n = int32(rest % uint32(G * C)), int32(rest // uint32(G * C))
+    n, channel, h, j = element_of(i, G * C, H, W)
     total = dgrad_sum(dy, w, n, channel, h, j, G, C, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w)
     # Epilogue: derivative of the activation, store.
     if activation != IDENTITY:
@@ -154,9 +159,7 @@ def conv2d_wgrad_direct(x, dy, dw, N, G, C, H, W, K, R, S, P, Q, st_h, st_w, top
     i = uint32(cuda.grid(1))
     if i >= dw.size:
         return
-    s, rest = int32(i % uint32(S)), uint32(i // uint32(S))
-    r, rest = int32(rest % uint32(R)), uint32(rest // uint32(R))
-    c, k = int32(rest % uint32(C)), int32(rest // uint32(C))
+    k, c, r, s = element_of(i, C, R, S)
     dw[i] = wgrad_sum(x, dy, k, c, r, s, N, G, C, H, W, K, P, Q, st_h, st_w, top, left, d_h, d_w)
 
 

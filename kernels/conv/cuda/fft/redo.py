@@ -4,8 +4,8 @@ The scalars are those of the direct kernels, and so are the sums (direct.py).
 """
 
 from ....core.scalar import IDENTITY, activate, activate_grad
-from ....cuda.launch import cuda, each, int32, uint32
-from ..direct import dgrad_sum, fprop_sum, scalars_of, wgrad_sum
+from ....cuda.launch import cuda, each, uint32
+from ..direct import dgrad_sum, element_of, fprop_sum, scalars_of, wgrad_sum
 from ..implicit_gemm import array_or_unused
 
 
@@ -35,9 +35,7 @@ def conv2d_fprop_redo(
     i = uint32(cuda.grid(1))
     if i >= y.size:
         return
-    q, rest = int32(i % uint32(Q)), uint32(i // uint32(Q))
-    p, rest = int32(rest % uint32(P)), uint32(rest // uint32(P))
-    k, n = int32(rest % uint32(G * K)), int32(rest // uint32(G * K))
+    n, k, p, q = element_of(i, G * K, P, Q)
     if flags[uint32(n)] == 0:
         return
     total = fprop_sum(x, w, n, k, p, q, G, C, H, W, K, R, S, st_h, st_w, top, left, d_h, d_w)
@@ -56,9 +54,7 @@ def conv2d_dgrad_redo(
     i = uint32(cuda.grid(1))
     if i >= dx.size:
         return
-    j, rest = int32(i % uint32(W)), uint32(i // uint32(W))
-    h, rest = int32(rest % uint32(H)), uint32(rest // uint32(H))
-    channel, n = int32(rest % uint32(G * C)), int32(rest // uint32(G * C))
+    n, channel, h, j = element_of(i, G * C, H, W)
     if flags[uint32(n)] == 0:
         return
     total = dgrad_sum(dy, w, n, channel, h, j, G, C, K, R, S, P, Q, st_h, st_w, top, left, d_h, d_w)
@@ -75,8 +71,6 @@ def conv2d_wgrad_redo(flags, x, dy, dw, N, G, C, H, W, K, R, S, P, Q, st_h, st_w
     i = uint32(cuda.grid(1))
     if i >= dw.size:
         return
-    s, rest = int32(i % uint32(S)), uint32(i // uint32(S))
-    r, rest = int32(rest % uint32(R)), uint32(rest // uint32(R))
-    c, k = int32(rest % uint32(C)), int32(rest // uint32(C))
+    k, c, r, s = element_of(i, C, R, S)
     if flags[uint32(k // K)] != 0:
         dw[i] = wgrad_sum(x, dy, k, c, r, s, N, G, C, H, W, K, P, Q, st_h, st_w, top, left, d_h, d_w)
