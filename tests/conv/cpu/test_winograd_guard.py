@@ -7,6 +7,7 @@ import gpuconv
 from gpuconv.kernels.conv.cpu.guard import outliers, runs_of
 from gpuconv.kernels.conv.outliers import OUTLIER
 from gpuconv.testing import assert_close
+from tests.conv.outliers import assert_an_outlier_costs_other_images_nothing
 
 N, C, K, SIDE = 3, 16, 16, 20
 TERMS = 9 * C
@@ -33,13 +34,7 @@ PASSES = pytest.mark.parametrize("run", [_forward, _input_grad])
 @PASSES
 @pytest.mark.parametrize("value", [1e2, 1e4, 1e6, 1e19, 1e37, np.inf, -np.inf, np.nan])
 def test_an_outlier_costs_other_pixels_nothing(run, value, arrays):
-    x, w = arrays
-    ordinary = run(x, w, "winograd")
-    x[1, :, 9, 9] = value
-    y, direct = run(x, w, "winograd"), run(x, w, "direct")
-    np.testing.assert_array_equal(y[1], direct[1])
-    for image in (0, 2):  # which are still tiled
-        np.testing.assert_array_equal(y[image], ordinary[image])
+    assert_an_outlier_costs_other_images_nothing(run, *arrays, "winograd", value, (9, 9))
 
 
 def test_an_outlier_of_one_channel_is_found(arrays):

@@ -12,6 +12,7 @@ from gpuconv.kernels.conv.cuda import select, unsupported
 from gpuconv.kernels.conv.cuda.fft.launch import WORKSPACE_BYTES
 from gpuconv.testing import assert_close
 from tests.conv.cuda.passes import PLAIN, compare, geometries
+from tests.conv.outliers import assert_an_outlier_costs_other_images_nothing
 
 SOME = list(geometries(14, 4, groups=[1, 1, 2, 3], channels=[1, 2, 3], multiples=[1, 2, 3], sizes=[1, 2, 4, 5]))
 LARGE = {
@@ -74,13 +75,7 @@ def _input_grad(dy, w, algorithm):
 @pytest.mark.parametrize("run", [_forward, _input_grad])
 @pytest.mark.parametrize("value", [1e4, 1e37, np.nan])
 def test_an_outlier_costs_other_pixels_nothing(run, value, arrays, emulated):
-    x, w = arrays
-    ordinary = run(x, w, "fft")
-    x[1, :, 4, 4] = value
-    y, direct = run(x, w, "fft"), run(x, w, "direct")
-    np.testing.assert_array_equal(y[1], direct[1])
-    for image in (0, 2):  # which the FFT still computes
-        np.testing.assert_array_equal(y[image], ordinary[image])
+    assert_an_outlier_costs_other_images_nothing(run, *arrays, "fft", value, (4, 4))
 
 
 def test_a_weight_gradient_that_is_not_finite_is_computed_again(arrays, emulated):
