@@ -65,7 +65,7 @@ def _calls() -> Iterator[tuple[str, Callable[[Any], None]]]:
     for check in operation_checks():
         yield check.name, check.run
     yield "the other algorithms of conv2d", _algorithms
-    yield "few planes and many classes", _other_sizes
+    yield "larger planes and more classes", _other_sizes
     yield "parameter updates", _updates
 
 
@@ -88,7 +88,7 @@ def _algorithms(dtype: Any) -> None:
 
 
 def _other_sizes(dtype: Any) -> None:
-    """Pooling and resampling of few planes, losses of many classes: not the kernels of the catalog's small arrays."""
+    """Pooling of larger planes, resampling of fewer, losses of more classes than the catalog's: other kernels."""
     from . import loss, pool
     from .core.device import to_device
     from .loss import softmax
