@@ -10,8 +10,10 @@ from ..core.call import Call
 from ..core.device import Array
 from ..core.hints import described
 from ..core.options import number, one_of
+from ..core.plan import Plan
+from ..core.run import run
 from ..core.shapes import any_shape, integer
-from .tables import Table, make_table, resample, transpose
+from .tables import Table, in_blocks_of_copied_axes, make_table, plan_of, transpose
 
 MODES = ("constant", "reflect", "replicate", "circular")
 
@@ -52,15 +54,8 @@ def pad(
     >>> gpuconv.pad(np.array([[[1.0, 2.0, 3.0]]]), (1, 2), mode="replicate")
     array([[[1., 1., 2., 3., 3., 3.]]])
     """
-    op = "pad"
-    call = Call(op, convert=False, x=x)
-    one_of(op, "mode", mode, MODES)
-    if mode != "constant" and value is not None:
-        raise ValueError(f"{op}: value is {value}, expected None for mode {mode!r}")
-    fill = 0.0 if value is None else number(op, "value", value)
-    tables = _tables(op, x.shape, padding, mode)
-    with call.device:
-        return resample(call, tables, fill, out)
+    options = padding, mode, value
+    return run("pad", _forward_plan, {"x": x}, options, out=out, blocks=in_blocks_of_copied_axes)
 
 
 def pad_input_grad(
@@ -90,15 +85,25 @@ def pad_input_grad(
     >>> gpuconv.pad_input_grad(np.ones((1, 1, 6)), (1, 1, 3), (1, 2), mode="replicate")
     array([[[2., 1., 3.]]])
     """
-    op = "pad_input_grad"
-    call = Call(op, convert=False, dy=dy)
-    one_of(op, "mode", mode, MODES)
-    shape = any_shape(op, "input_shape", input_shape)
-    tables = _tables(op, shape, padding, mode)
+    options = input_shape, padding, mode
+    return run("pad_input_grad", _gradient_plan, {"dy": dy}, options, out=out, blocks=in_blocks_of_copied_axes)
+
+
+def _forward_plan(call: Call, padding: Sequence[int], mode: str, value: float | None) -> Plan:
+    one_of(call.op, "mode", mode, MODES)
+    if mode != "constant" and value is not None:
+        raise ValueError(f"{call.op}: value is {value}, expected None for mode {mode!r}")
+    fill = 0.0 if value is None else number(call.op, "value", value)
+    return plan_of(call, _tables(call.op, call.like.shape, padding, mode), fill)
+
+
+def _gradient_plan(call: Call, input_shape: Sequence[int], padding: Sequence[int], mode: str) -> Plan:
+    one_of(call.op, "mode", mode, MODES)
+    shape = any_shape(call.op, "input_shape", input_shape)
+    tables = _tables(call.op, shape, padding, mode)
     padded = (*shape[: len(shape) - len(tables)], *(table.size for table in tables))
-    call.require_shape("dy", dy, padded, "the forward result's shape for input_shape")
-    with call.device:
-        return resample(call, [transpose(table) for table in tables], 0.0, out)
+    call.require_shape("dy", call.like, padded, "the forward result's shape for input_shape")
+    return plan_of(call, [transpose(table) for table in tables])
 
 
 def _tables(op: str, shape: Sequence[int], padding: Any, mode: str) -> list[Table]:

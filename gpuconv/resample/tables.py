@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arrays
 from ..core.blocks import Operand, Result, in_blocks
 from ..core.call import Call
 from ..core.device import Array
+from ..core.plan import Plan
 
 AXES = 3
 """Axes that a kernel resamples in one pass."""
@@ -62,62 +64,64 @@ def transpose(table: Table) -> Table:
     return make_table(table.size, counts, positions[order], table.weights[order])
 
 
-def resample(call: Call, tables: Sequence[Table], fill: float, out: Array | None) -> Array:
-    """Resample the last axes of the call's array by their tables; outputs without terms are `fill`.
+class Resampling:
+    """The launcher of a plan: resamples the last axes of x by their tables; outputs without terms are `fill`.
 
     Three axes are resampled in one pass, more in further passes.
     """
-    x = call.like
-    tables = [identity(size) for size in x.shape[: x.ndim - len(tables)]] + list(tables)
-    shape = tuple(table.size for table in tables)
-    if call.needs_blocks(shape):
-        return _in_blocks(call, tables, fill, out)
-    call.convert()
-    (x,) = call.arrays
-    result = call.output(shape, out)
-    if result.size:
-        _fill(call, x, tables, fill, result)
-    return call.finish(result)
+
+    def __init__(self, call: Call, tables: Sequence[Table], fill: float) -> None:
+        rank = call.like.ndim
+        self.tables = [identity(size) for size in call.like.shape[: rank - len(tables)]] + list(tables)
+        self.shape = tuple(table.size for table in self.tables)
+        self.fill = call.compute_dtype.type(fill)
+        passes = [axes for axes in _passes(rank) if any(not _is_identity(self.tables[axis]) for axis in axes)]
+        self.passes = passes or _passes(rank)[:1]
+        self.kernel = call.kernels.resample.resample
+
+    def __call__(self, x: Array, y: Array) -> None:
+        """Compute y."""
+        if y.size == 0:
+            return
+        for axes in self.passes[:-1]:
+            shape = tuple(self.tables[i].size if i in axes else size for i, size in enumerate(x.shape))
+            result = arrays.empty(shape, y.dtype, x)
+            self._one_pass(x, axes, result)
+            x = result
+        self._one_pass(x, self.passes[-1], y)
+
+    def _one_pass(self, x: Array, axes: range, y: Array) -> None:
+        """Resample up to three adjacent axes; the axes after them are merged and copied."""
+        outer, inner = math.prod(x.shape[: axes.start]), math.prod(x.shape[axes.stop :])
+        trailing = [identity(inner)] if axes.stop < x.ndim else []
+        active = self.tables[axes.start : axes.stop] + trailing
+        self.kernel(x, outer, (identity(1),) * (AXES - len(active)) + tuple(active), self.fill, y)
 
 
-def _fill(call: Call, x: Array, tables: list[Table], fill: float, result: Array) -> None:
-    passes = [axes for axes in _passes(x.ndim) if any(not _is_identity(tables[axis]) for axis in axes)]
-    *others, last = passes or _passes(x.ndim)[:1]
-    for axes in others:
-        y = call.output(tuple(tables[i].size if i in axes else size for i, size in enumerate(x.shape)))
-        _one_pass(call, x, tables, axes, fill, y)
-        x = y
-    _one_pass(call, x, tables, last, fill, result)
+def plan_of(call: Call, tables: Sequence[Table], fill: float = 0.0) -> Plan:
+    """The plan of a resampling of the call's array."""
+    launch = Resampling(call, tables, fill)
+    return Plan(launch.shape, launch)
 
 
-def _in_blocks(call: Call, tables: list[Table], fill: float, out: Array | None) -> Array:
-    """Along the axes that are copied."""
+def in_blocks_of_copied_axes(call: Call, plan: Plan, out: Array | None, *options: Any) -> Array:
+    """A resampling some blocks at a time, along the axes that are copied."""
+    tables, fill = plan.launch.tables, plan.launch.fill
     axes = tuple(axis for axis, table in enumerate(tables) if _is_identity(table))
-    sizes, shape = [tables[axis].size for axis in axes], tuple(table.size for table in tables)
+    sizes = [tables[axis].size for axis in axes]
 
     def block(x: Array) -> Array:
-        narrow = [
+        sub_tables = [
             identity(size) if axis in axes else table
             for axis, (size, table) in enumerate(zip(x.shape, tables, strict=True))
         ]
-        result = call.output(tuple(table.size for table in narrow))
-        _fill(call, x, narrow, fill, result)
+        launch = Resampling(call, sub_tables, fill)
+        result = call.output(launch.shape)
+        launch(x, result)
         return result
 
-    call.check_out(shape, out)
-    (result,) = in_blocks(call, block, sizes, [Operand(call.like, axes)], [Result(shape, axes)], out)
+    (result,) = in_blocks(call, block, sizes, [Operand(call.like, axes)], [Result(plan.result_shape, axes)], out)
     return result
-
-
-def _one_pass(call: Call, x: Array, tables: list[Table], axes: range, fill: float, y: Array) -> None:
-    """Resample up to three adjacent axes; the axes after them are merged and copied."""
-    outer, inner = math.prod(x.shape[: axes.start]), math.prod(x.shape[axes.stop :])
-    trailing = [identity(inner)] if axes.stop < x.ndim else []
-    active = [tables[axis] for axis in axes] + trailing
-    three = [identity(1)] * (AXES - len(active)) + active
-    source = x.reshape(outer, *(table.length for table in three))
-    target = y.reshape(outer, *(table.size for table in three))
-    call.kernels.resample.resample(source, three, call.compute_dtype.type(fill), target)
 
 
 def _passes(rank: int) -> list[range]:

@@ -10,8 +10,10 @@ from ..core.call import Call
 from ..core.device import Array
 from ..core.hints import described
 from ..core.options import flag, number, one_of
+from ..core.plan import Plan
+from ..core.run import run
 from ..core.shapes import any_shape, positive
-from .tables import Table, make_table, resample, transpose
+from .tables import Table, in_blocks_of_copied_axes, make_table, plan_of, transpose
 
 RANKS = {"nearest": (3, 4, 5), "linear": (3,), "bilinear": (4,), "trilinear": (5,)}
 
@@ -64,11 +66,8 @@ def upsample(
     >>> gpuconv.upsample(np.array([[[1.0, 3.0]]]), scale_factor=2, mode="linear")
     array([[[1. , 1.5, 2.5, 3. ]]])
     """
-    op = "upsample"
-    call = Call(op, convert=False, x=x)
-    tables = _tables(op, "x", x.shape, size, scale_factor, mode, align_corners)
-    with call.device:
-        return resample(call, tables, 0.0, out)
+    options = size, scale_factor, mode, align_corners
+    return run("upsample", _forward_plan, {"x": x}, options, out=out, blocks=in_blocks_of_copied_axes)
 
 
 def upsample_input_grad(
@@ -105,14 +104,20 @@ def upsample_input_grad(
     >>> gpuconv.upsample_input_grad(np.ones((1, 1, 4)), (1, 1, 2), scale_factor=2)
     array([[[2., 2.]]])
     """
-    op = "upsample_input_grad"
-    call = Call(op, convert=False, dy=dy)
-    shape = any_shape(op, "input_shape", input_shape)
-    tables = _tables(op, "input_shape", shape, size, scale_factor, mode, align_corners)
+    options = input_shape, size, scale_factor, mode, align_corners
+    return run("upsample_input_grad", _gradient_plan, {"dy": dy}, options, out=out, blocks=in_blocks_of_copied_axes)
+
+
+def _forward_plan(call: Call, *options: Any) -> Plan:
+    return plan_of(call, _tables(call.op, "x", call.like.shape, *options))
+
+
+def _gradient_plan(call: Call, input_shape: Sequence[int], *options: Any) -> Plan:
+    shape = any_shape(call.op, "input_shape", input_shape)
+    tables = _tables(call.op, "input_shape", shape, *options)
     result = (*shape[:2], *(table.size for table in tables))
-    call.require_shape("dy", dy, result, "the forward result's shape for input_shape")
-    with call.device:
-        return resample(call, [transpose(table) for table in tables], 0.0, out)
+    call.require_shape("dy", call.like, result, "the forward result's shape for input_shape")
+    return plan_of(call, [transpose(table) for table in tables])
 
 
 def _tables(

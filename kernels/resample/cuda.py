@@ -12,11 +12,12 @@ from ..cuda.launch import cuda, each, int32, uint32, upload
 NEGATIVE_ZERO = np.float32(-0.0)
 
 
-def resample(x, tables, fill, y):
+def resample(x, outer, tables, fill, y):
     """y[o, p, q, j] = sum over the terms of p, q and j of weights times x; fill where an axis has no terms.
 
-    x (outer, I0, I1, I2), y (outer, O0, O1, O2), three resampling tables.
+    x as (outer, I0, I1, I2), y as (outer, O0, O1, O2), three resampling tables.
     """
+    x, y = x.reshape(outer, *(t.length for t in tables)), y.reshape(outer, *(t.size for t in tables))
     first = np.cumsum([0] + [t.sources.size for t in tables])
     starts = [t.starts + int(offset) for t, offset in zip(tables, first, strict=False)]
     offsets = upload(x, np.concatenate(starts).astype(np.int32))

@@ -182,3 +182,20 @@ def test_nothing_to_pad_and_nothing_left(device, on):
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call(np.zeros((1, 2, 3, 4)))
+
+
+@pytest.mark.parametrize("planes", [1, 3, 16, 21])
+@pytest.mark.parametrize("size", [(2, 3), (4, 4), (7, 5), (9, 20), (33, 17)])
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+def test_planes_of_any_number_and_size_are_resized_alike(planes, size, mode):
+    x = np.random.default_rng(planes).standard_normal((1, planes, *size)).astype(np.float32)
+    result = size[0] * 2 + 1, max(size[1] * 5 // 3, 1)
+    y = gpuconv.upsample(x, result, mode=mode)
+    assert_close(y, reference.upsample(x, result, [None, None], mode, False), terms=4)
+    dx = gpuconv.upsample_input_grad(y, x.shape, result, mode=mode)
+    check_adjoint(y, y, dx, x, terms=4)
+    # infinity stays where it has a share
+    indicator = np.zeros_like(x)
+    indicator[0, planes // 2, 1, 1], x[0, planes // 2, 1, 1] = 1, np.inf
+    share = reference.upsample(indicator, result, [None, None], mode, False)
+    assert np.array_equal(np.isposinf(gpuconv.upsample(x, result, mode=mode)), share > 0)
