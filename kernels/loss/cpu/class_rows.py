@@ -11,10 +11,10 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
-from ...core.scalar_math import ONE, ZERO, exp_nonpositive
-from ...cpu import simd
-from ...cpu.reduce import BLOCK_TERMS, block_sum, blocked, sum_in_blocks
-from ...cpu.simd import lanes_of, maximum, reduce_max
+from ...core.scalar_math import ZERO, exp_nonpositive
+from ...cpu.reduce import BLOCK_TERMS, block_sum, sum_in_blocks
+from ...cpu.simd import lanes_of, load, maximum, reduce_max, splat
+from ...cpu.simd_compare import lane_sum, multiply_add, subtract, where_equal
 from ...cpu.simd_rows import PREFETCH_DISTANCE, copy_row, prefetch_row
 from .. import scalar
 
@@ -75,23 +75,23 @@ def store_row(row, classes, x, start, inner):
 def row_maximum(row):
     """The largest element of a padded row; where one is NaN not always NaN, but then the exponentials' sum is."""
     lanes = lanes_of(row)
-    best, other = simd.load(row, 0), simd.load(row, row.size - lanes)
+    best, other = load(row, 0), load(row, row.size - lanes)
     for c in range(lanes, row.size - lanes, 2 * lanes):  # two independent chains
-        best = maximum(simd.load(row, c), best)
-        other = maximum(simd.load(row, min(c + lanes, row.size - lanes)), other)
+        best = maximum(load(row, c), best)
+        other = maximum(load(row, min(c + lanes, row.size - lanes)), other)
     return reduce_max(maximum(best, other))
 
 
-@blocked
-def row_product(a, b):
-    """Inner product of two rows."""
-    total = 0.0
-    for start in range(0, a.size, BLOCK_TERMS):
-        left, right = a[start : start + BLOCK_TERMS], b[start : start + BLOCK_TERMS]
-        partial = a.dtype.type(0)
-        for c in range(left.size):
-            partial += left[c] * right[c]
-        total += partial
+@njit(inline="always")
+def product_of_differences(values, reference, powers):
+    """The inner product of values - reference with the powers; padded rows."""
+    lanes, total = lanes_of(powers), 0.0
+    center = splat(powers, reference)
+    for start in range(0, powers.size, BLOCK_TERMS):
+        partial = splat(powers, 0)
+        for c in range(start, min(start + BLOCK_TERMS, powers.size), lanes):
+            partial = multiply_add(subtract(load(values, c), center), load(powers, c), partial)
+        total += lane_sum(partial)
     return total
 
 
@@ -106,33 +106,32 @@ def sum_of_losses(factors, logits, maximum, log_total, losses):
     return sum_in_blocks(losses[: factors.size])
 
 
-@blocked
+@njit(cache=True, nogil=True)
 def rest_and_winners(powers):
     """The sum of the powers below 1, and how many are 1: those of the maximum."""
-    total, winners = 0.0, 0.0
+    lanes, total, winners = lanes_of(powers), 0.0, 0.0
+    nothing, one = splat(powers, 0), splat(powers, 1)
     for start in range(0, powers.size, BLOCK_TERMS):
-        terms = powers[start : start + BLOCK_TERMS]
-        partial, ones = powers.dtype.type(0), powers.dtype.type(0)
-        for c in range(terms.size):
-            won = terms[c] == ONE
-            partial += ZERO if won else terms[c]
-            ones += ONE if won else ZERO
-        total += partial
-        winners += ones
+        partial, ones = nothing, nothing
+        for c in range(start, min(start + BLOCK_TERMS, powers.size), lanes):
+            terms = load(powers, c)
+            partial = partial + where_equal(terms, one, nothing, terms)
+            ones = ones + where_equal(terms, one, one, nothing)
+        total += lane_sum(partial)
+        winners += lane_sum(ones)
     return total, winners
 
 
-@blocked
-def sum_over_winners(powers, values):
-    """The sum of the values whose powers are 1."""
-    total = 0.0
-    for start in range(0, powers.size, BLOCK_TERMS):
-        terms, row = powers[start : start + BLOCK_TERMS], values[start : start + BLOCK_TERMS]
-        partial = values.dtype.type(0)
-        for c in range(terms.size):
-            partial += row[c] if terms[c] == ONE else ZERO
-        total += partial
-    return total
+@njit(inline="always")
+def value_of_winners(powers, values):
+    """The mean of the values whose powers are 1, of the last one in each lane of a vector; NaN without any."""
+    lanes = lanes_of(powers)
+    nothing, one = splat(powers, 0), splat(powers, 1)
+    chosen, winners = nothing, nothing
+    for c in range(0, powers.size, lanes):
+        terms = load(powers, c)
+        chosen, winners = where_equal(terms, one, load(values, c), chosen), where_equal(terms, one, one, winners)
+    return lane_sum(chosen) / lane_sum(winners)
 
 
 @njit(inline="always")

@@ -6,6 +6,7 @@ Bytes a call: 2 x.nbytes forward, 3 x.nbytes for a gradient. FLOPs: some 30 an e
 from ...core.scalar_math import ZERO
 from ...cpu.parallel import share, streaming
 from ...cpu.reduce import sum_in_blocks
+from ...cpu.wide import wide_vectors
 from .. import scalar
 from . import softmax_blocks
 from .class_blocks import takes_blocks
@@ -14,12 +15,11 @@ from .class_rows import (
     exponentials,
     load_row,
     log_of_total,
-    rest_and_winners,
-    row_product,
+    product_of_differences,
     row_start,
     scratch_row,
     store_row,
-    sum_over_winners,
+    value_of_winners,
 )
 
 
@@ -55,20 +55,22 @@ def _launch_over_rows(kernel, blocks_kernel, x, *arrays):
 
 @streaming
 def _softmax(x, y, rows, classes, inner, thread, threads):
+    wide_vectors()
     row, powers = scratch_row(classes, x), scratch_row(classes, x)
     first, last = share(rows, thread, threads)
     for i in range(first, last):
         start = row_start(i, classes, inner)
         load_row(x, start, classes, inner, row, x[start])
         rest, _ = exponentials(row, classes, powers)
-        total = x.dtype.type(1.0 + rest)
+        scale = x.dtype.type(1.0 / (1.0 + rest))
         for c in range(row.size):
-            row[c] = powers[c] / total
+            row[c] = powers[c] * scale
         store_row(row, classes, y, start, inner)
 
 
 @streaming
 def _softmax_grad(x, dx, dy, rows, classes, inner, thread, threads):
+    wide_vectors()
     row, powers, gradient = scratch_row(classes, x), scratch_row(classes, x), scratch_row(classes, x)
     first, last = share(rows, thread, threads)
     for i in range(first, last):
@@ -76,20 +78,17 @@ def _softmax_grad(x, dx, dy, rows, classes, inner, thread, threads):
         load_row(x, start, classes, inner, row, x[start])
         load_row(dy, start, classes, inner, gradient, ZERO)
         rest, _ = exponentials(row, classes, powers)
-        total = x.dtype.type(1.0 + rest)
         # differences from dy of the largest class, of which a softmax near 1 leaves no digits otherwise
-        _, winners = rest_and_winners(powers)
-        reference = x.dtype.type(sum_over_winners(powers, gradient) / winners)
-        for c in range(classes):
-            gradient[c] -= reference
-        product = x.dtype.type(row_product(gradient, powers) / (1.0 + rest))
+        reference, scale = x.dtype.type(value_of_winners(powers, gradient)), x.dtype.type(1.0 / (1.0 + rest))
+        product = x.dtype.type(product_of_differences(gradient, reference, powers) / (1.0 + rest))
         for c in range(row.size):
-            row[c] = powers[c] / total * (gradient[c] - product)
+            row[c] = powers[c] * scale * ((gradient[c] - reference) - product)
         store_row(row, classes, dx, start, inner)
 
 
 @streaming
 def _log_softmax(x, y, rows, classes, inner, thread, threads):
+    wide_vectors()
     row, powers = scratch_row(classes, x), scratch_row(classes, x)
     first, last = share(rows, thread, threads)
     for i in range(first, last):
@@ -104,6 +103,7 @@ def _log_softmax(x, y, rows, classes, inner, thread, threads):
 
 @streaming
 def _log_softmax_grad(x, dx, dy, rows, classes, inner, thread, threads):
+    wide_vectors()
     row, powers, gradient = scratch_row(classes, x), scratch_row(classes, x), scratch_row(classes, x)
     first, last = share(rows, thread, threads)
     for i in range(first, last):
