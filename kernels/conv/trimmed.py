@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from .automatic import AUTOMATIC
-from .frames import Frames, empty_like_on
+from .frames import empty_like_on
 
 FEW_TAPS = 4
 """Times as many taps as are computed, from which on the others are dropped even where they cost no products."""
@@ -122,25 +122,14 @@ def _trimmed(target, shape, operation, like, algorithm):
 
 def _cut(target, w, rows, columns):
     """The weights (K, C / groups, rows, columns) of the taps that are computed."""
-    k, c, r, s = w.shape
-    by_row, cut = empty_like_on(w, (k * c, rows.count, s, 1)), empty_like_on(w, (k, c, rows.count, columns.count))
-    volumes, frames = _bits(w).reshape(k * c, 1, r, s, 1), Frames(1, rows.first, 1, rows.count, 1)
-    target.frames.gather(volumes, frames, 0, _bits(by_row))
-    lines, frames = (k * c * rows.count, 1, s, 1, 1), Frames(1, columns.first, 1, columns.count, 1)
-    target.frames.gather(_bits(by_row).reshape(lines), frames, 0, _bits(cut).reshape(-1, columns.count, 1, 1))
-    return cut
+    part = empty_like_on(w, (*w.shape[:2], rows.count, columns.count))
+    target.frames.cut(_bits(w), rows.first, columns.first, _bits(part))
+    return part
 
 
 def _paste(target, computed, rows, columns, dw):
     """dw = the gradient of the taps that were computed, 0 elsewhere."""
-    k, c, r, s = dw.shape
-    by_row = empty_like_on(dw, (k * c, rows.count, s, 1))
-    by_row.fill(0)
-    dw.fill(0)
-    images, frames = _bits(computed).reshape(-1, columns.count, 1, 1), Frames(1, columns.first, 1, columns.count, 1)
-    target.frames.scatter(images, frames, 0, False, _bits(by_row).reshape(-1, 1, s, 1, 1))
-    frames = Frames(1, rows.first, 1, rows.count, 1)
-    target.frames.scatter(_bits(by_row), frames, 0, False, _bits(dw).reshape(k * c, 1, r, s, 1))
+    target.frames.paste(_bits(computed), rows.first, columns.first, _bits(dw))
 
 
 def _bits(a):

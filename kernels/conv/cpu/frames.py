@@ -1,4 +1,4 @@
-"""Frames of volumes on the CPU: gather them as images, scatter them back; add a bias for each channel.
+"""Frames of volumes on the CPU: gather them as images, scatter them back; add a bias for each channel; cut out taps.
 
 One pass over memory, a frame at a time. Bytes a call: 2 x images.nbytes, and images.nbytes more where a scatter adds.
 """
@@ -30,6 +30,20 @@ def scatter(images, frames, start, add, volumes):
 def add_bias(b, y):
     """y[n, k, i] += b[k] for y (N, K, positions)."""
     _add_bias(y.shape[0] * y.shape[1], y.size, b, y)
+
+
+def cut(w, first_row, first_column, part):
+    """part[k, c, r, s] = w[k, c, first_row + r, first_column + s]."""
+    planes = w.shape[0] * w.shape[1]
+    corner = first_row * w.shape[3] + first_column
+    _cut(planes, part.size, w.reshape(-1), *w.shape[2:], corner, *part.shape[2:], part.reshape(-1))
+
+
+def paste(part, first_row, first_column, w):
+    """w[k, c, first_row + r, first_column + s] = part[k, c, r, s], and 0 elsewhere."""
+    planes = w.shape[0] * w.shape[1]
+    corner = first_row * w.shape[3] + first_column
+    _paste(planes, w.size, part.reshape(-1), *part.shape[2:], corner, *w.shape[2:], w.reshape(-1))
 
 
 @streaming
@@ -75,3 +89,29 @@ def _add_bias(b, y, thread, threads):
         row = y[i // y.shape[1], k]
         for e in range(row.size):
             row[e] += b[k]
+
+
+@streaming
+def _cut(w, rows, columns, corner, part_rows, part_columns, part, thread, threads):
+    """`cut` for one thread's planes of taps; flat arrays."""
+    first, last = share(w.size // (rows * columns), thread, threads)
+    for plane in range(first, last):
+        for r in range(part_rows):
+            source = np.uint64((plane * rows + r) * columns + corner)
+            target = np.uint64((plane * part_rows + r) * part_columns)
+            for s in range(np.uint64(part_columns)):
+                part[target + s] = w[source + s]
+
+
+@streaming
+def _paste(part, part_rows, part_columns, corner, rows, columns, w, thread, threads):
+    """`paste` for one thread's planes of taps; flat arrays."""
+    first, last = share(w.size // (rows * columns), thread, threads)
+    for i in range(np.uint64(first * rows * columns), np.uint64(last * rows * columns)):
+        w[i] = 0
+    for plane in range(first, last):
+        for r in range(part_rows):
+            source = np.uint64((plane * part_rows + r) * part_columns)
+            target = np.uint64((plane * rows + r) * columns + corner)
+            for s in range(np.uint64(part_columns)):
+                w[target + s] = part[source + s]

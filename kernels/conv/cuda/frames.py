@@ -1,4 +1,4 @@
-"""Frames of volumes on CUDA: gather frames into images, scatter images into frames, add a bias to each channel.
+"""Frames of volumes on CUDA: gather frames into images, scatter images into frames, add a bias, cut out taps.
 
 A thread for each element of the images; neighboring threads are neighbors in a frame. Bytes a launch: 2 x
 images.nbytes, and images.nbytes more where a scatter adds.
@@ -6,6 +6,7 @@ images.nbytes, and images.nbytes more where a scatter adds.
 
 from ...cuda.launch import cuda, each, int32, uint32
 from ...cuda.vectorized import FOUR, launch_vectorized, load4, scalar_index, store4
+from ..frames import Frames, empty_like_on
 
 CHUNK_BYTES = 1 << 24
 """Gathered at once, one image at least; not tuned: enough threads for a whole GPU."""
@@ -26,6 +27,26 @@ def scatter(images, frames, start, add, volumes):
 def add_bias(b, y):
     """y[n, k, i] += b[k] for y (N, K, positions)."""
     launch_vectorized(add_bias_kernel, (y,), b, *y.shape[1:], rows=y.shape[2])
+
+
+def cut(w, first_row, first_column, part):
+    """part[k, c, r, s] = w[k, c, first_row + r, first_column + s]: rows are gathered as frames, then columns."""
+    (k, c, r, s), (rows, columns) = w.shape, part.shape[2:]
+    by_row = empty_like_on(w, (k * c, rows, s, 1))
+    gather(w.reshape(k * c, 1, r, s, 1), Frames(1, first_row, 1, rows, 1), 0, by_row)
+    lines = by_row.reshape(k * c * rows, 1, s, 1, 1)
+    gather(lines, Frames(1, first_column, 1, columns, 1), 0, part.reshape(-1, columns, 1, 1))
+
+
+def paste(part, first_row, first_column, w):
+    """w[k, c, first_row + r, first_column + s] = part[k, c, r, s], and 0 elsewhere."""
+    (k, c, r, s), (rows, columns) = w.shape, part.shape[2:]
+    by_row = empty_like_on(w, (k * c, rows, s, 1))
+    by_row.fill(0)
+    w.fill(0)
+    images, frames = part.reshape(-1, columns, 1, 1), Frames(1, first_column, 1, columns, 1)
+    scatter(images, frames, 0, False, by_row.reshape(-1, 1, s, 1, 1))
+    scatter(by_row, Frames(1, first_row, 1, rows, 1), 0, False, w.reshape(k * c, 1, r, s, 1))
 
 
 @cuda.jit(device=True, inline="always")
