@@ -14,7 +14,6 @@ from typing import NamedTuple
 from numba import njit
 
 from ...cpu import parallel
-from ...cpu.microkernel import multiply_gathered
 from ...cpu.parallel import on_threads, share, workspace, zeros
 from ...cpu.plan import pack_tables, record, scratch_or_new, table
 from ...cpu.registers import MR, tile_columns
@@ -23,6 +22,7 @@ from ...cpu.transpose import transpose
 from .correlation import SERIAL_PRODUCTS, CorrelationPlan, Lattice, dgrad_correlations, fprop_correlation
 from .filter_epilogue import store_pieces
 from .offset_tables import TABLE_LIMIT, InputLayout, balanced_step, copy_size, pad
+from .zone_product import multiply_zone
 from .zones import PIECE, Piece, lay_out_zones, reading, task_splits
 
 STEP_PAIRS = 192  # of a reduction at once, at most: a panel's part then fills half of the first-level cache
@@ -100,7 +100,7 @@ def _filter_vectorized_plan(correlations, complete, shape, dtype, filters):
         n, c, plane[0] * plane[1], shape.groups, channels, group_filters, field, first.transposed, width, step,
         images, len(t.starts) - 1, t.longest,
     )  # fmt: skip
-    tables, bounds = pack_tables(t.starts, t.positions, t.taps, t.pairs)
+    tables, bounds = pack_tables(t.starts, t.positions, t.pairs, t.weights)
     pieces = [entry for piece in t.pieces for entry in piece]
     return CorrelationPlan(
         _run_filter_vectorized, [complete, layout.copied, *layout, *g, *first.lattice, *bounds, *pieces], tables,
@@ -129,11 +129,11 @@ def _run_filter_vectorized(sizes, tables, scratch, x, w, bias, activation, slope
         record(Lattice, sizes, LATTICE),
     )
     starts, positions = table(tables, sizes, TABLES), table(tables, sizes, TABLES + 1)
-    taps, pairs = table(tables, sizes, TABLES + 2), table(tables, sizes, TABLES + 3)
+    pairs, weights = table(tables, sizes, TABLES + 2), table(tables, sizes, TABLES + 3)
     copy = scratch_or_new(scratch, 0, copy_size(layout), x)
     if layout.copied:
         on_threads(pad, (layout, x, copy), threads)
-    problem = (g, copy if layout.copied else x, sizes[PIECES:], starts, positions, taps, pairs, w, lattice)
+    problem = (g, copy if layout.copied else x, sizes[PIECES:], starts, positions, pairs, weights, w, lattice)
     on_threads(_correlate_filters, (*problem, bias, activation, slope, pre_activation, y), threads)
 
 
@@ -154,23 +154,14 @@ def _transpose_filters(g, w, group, k, count, c0, c1, panel):
 
 
 @njit(cache=True, nogil=True)
-def _take_taps(g, piece, taps, panel, channels, selected):
-    """selected[c * T + t, i] = panel[c * all + taps[t], i] for the piece's T taps."""
-    for c in range(channels):
-        for t in range(piece.taps):
-            source = (c * g.taps + taps[piece.entry + t]) * g.width
-            copy_row(selected, (c * piece.taps + t) * g.width, panel, source, g.width)
-
-
-@njit(cache=True, nogil=True)
 def _correlate_filters(
     g,
     x,
     pieces,
     starts,
     positions,
-    taps,
     pairs,
+    weights,
     w,
     lattice,
     bias,
@@ -187,7 +178,7 @@ def _correlate_filters(
     """
     # thread-local workspaces
     blocks, width = (g.filters + g.width - 1) // g.width, g.width
-    panel, selected = zeros(g.step * g.taps * width, x), zeros(g.step * g.taps * width, x)
+    panel = zeros(g.step * g.taps * width, x)
     sums, rows = workspace(g.longest * width, x), workspace(width * g.longest, x)
     local = workspace(g.longest, positions)
     first, last = share((g.n + g.images - 1) // g.images * g.strips * g.groups * blocks, thread, threads)
@@ -209,13 +200,10 @@ def _correlate_filters(
                     sums[start * width : end * width] = 0
                     start = end
                     continue
-                if not piece.whole:
-                    _take_taps(g, piece, taps, panel, c1 - c0, selected)
-                weights, steps = panel if piece.whole else selected, (c1 - c0) * piece.taps
                 for j in range(start, end, MR):
-                    multiply_gathered(
-                        x, plane, local, j, pairs, piece.entry * g.step, steps, weights, 0,
-                        sums, j * width, width, c0 > 0,
+                    multiply_zone(
+                        x, plane, local, j, pairs, weights, piece.entry * g.step, (c1 - c0) * piece.taps, panel,
+                        sums, j * width, c0 > 0,
                     )  # fmt: skip
                 start = end
         store_pieces(

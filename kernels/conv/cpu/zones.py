@@ -151,9 +151,7 @@ class Piece(NamedTuple):
     col0: int
     taps: int
     entry: int
-    """Where its taps begin in their table; its pairs begin `step` times as far in theirs."""
-    whole: int
-    """Whether its taps are all, in order."""
+    """Taps of the zones before; its pairs begin `step` times as far in their tables."""
 
 
 PIECE = len(Piece._fields)
@@ -167,10 +165,10 @@ class ZoneTables(NamedTuple):
     """First piece of every task of an image, and how many pieces there are."""
     positions: np.ndarray
     """Of every output of a piece, for all images of a task: where it reads x without a tap."""
-    taps: list[int]
-    """Numbers of the taps of each zone."""
     pairs: np.ndarray
-    """How far (channel, tap) lies from there, for the channels of a step."""
+    """How far (channel, tap) of each zone lies from there, for the channels of a step."""
+    weights: np.ndarray
+    """Numbers of these pairs among those of all taps."""
     longest: int
     """Most outputs of a task, those included that fill up tiles."""
 
@@ -194,15 +192,14 @@ def lay_out_zones(zones, x_shape, columns, field, step, images, task_products, r
     rows : int
         Outputs multiplied at a time.
     """
-    (_, c, h, w), pieces, starts, positions, taps, pairs = x_shape, [], [0], [], [], []
-    image, channel = np.arange(images)[:, None, None] * (c * h * w), np.arange(step)[:, None] * (h * w)
-    room, size, longest, in_task = task_products, 0, 0, 0
+    (_, c, h, w), pieces, starts, positions, pairs, weights = x_shape, [], [0], [], [], []
+    image, channel = np.arange(images)[:, None, None] * (c * h * w), np.arange(step)[:, None]
+    room, size, longest, in_task, entry = task_products, 0, 0, 0, 0
     for zone in zones:
-        (stride_h, stride_w), entry = zone.stride, len(taps)
-        numbers = [tap.r * columns + tap.s for tap in zone.taps]
-        taps += numbers
-        pairs.append(channel + [tap.dh * w + tap.dw for tap in zone.taps])
-        each = images * zone.lattice.q * max(1, len(numbers))  # products of a row
+        (stride_h, stride_w), taps = zone.stride, len(zone.taps)
+        pairs.append(channel * (h * w) + [tap.dh * w + tap.dw for tap in zone.taps])
+        weights.append(channel * field + [tap.r * columns + tap.s for tap in zone.taps])
+        each = images * zone.lattice.q * max(1, taps)  # products of a row
         top = 0
         while top < zone.lattice.p:
             # as many rows as there is room for, to within half a row, or the first of another task
@@ -215,14 +212,12 @@ def lay_out_zones(zones, x_shape, columns, field, step, images, task_products, r
             down, across = np.arange(count)[:, None], np.arange(zone.lattice.q)
             at = (zone.row + top + down) * (stride_h * w) + (zone.column + across) * stride_w
             row0 = zone.lattice.row0 + top * zone.lattice.row_step
-            whole = numbers == list(range(field))
-            pieces.append(Piece(size, count, zone.lattice.q, row0, zone.lattice.col0, len(numbers), entry, whole))
+            pieces.append(Piece(size, count, zone.lattice.q, row0, zone.lattice.col0, taps, entry))
             positions.append((image + at).reshape(-1))
             size += positions[-1].size
             in_task += -(-positions[-1].size // rows) * rows
             room, top = room - count * each, top + count
+        entry += taps
     starts.append(len(pieces))
-    return ZoneTables(
-        pieces, starts, np.concatenate(positions), taps, np.concatenate([p.reshape(-1) for p in pairs]),
-        max(longest, in_task),
-    )  # fmt: skip
+    pairs, weights = (np.concatenate([entries.reshape(-1) for entries in table]) for table in (pairs, weights))
+    return ZoneTables(pieces, starts, np.concatenate(positions), pairs, weights, max(longest, in_task))
