@@ -70,7 +70,7 @@ def _calls() -> Iterator[tuple[str, Callable[[Any], None]]]:
 
 
 def _algorithms(dtype: Any) -> None:
-    """Every convolution pass with every algorithm by name, for 3x3 and 1x1 filters."""
+    """Every convolution pass with every algorithm by name, for 3x3 and 1x1 filters; products of 2x2 patches."""
     from .conv import functional
     from .conv.shape import conv_shape
     from .core.device import kernels_for, to_device
@@ -85,6 +85,10 @@ def _algorithms(dtype: Any) -> None:
             functional.conv2d_input_grad(y, w, x_shape, algorithm=name)
         for name in names("wgrad"):
             functional.conv2d_weight_grad(x, y, w_shape, algorithm=name)
+    if "pointwise" in names("fprop"):
+        patches = to_device(np.zeros((3, 2, 2, 2), dtype))
+        y = functional.conv2d(x, patches, stride=2, algorithm="pointwise")
+        functional.conv2d_input_grad(y, patches, x.shape, stride=2, algorithm="pointwise")
 
 
 def _other_sizes(dtype: Any) -> None:

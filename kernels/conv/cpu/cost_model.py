@@ -1,8 +1,7 @@
 """Which algorithm is worth its while on the CPU: costs by the shape alone, so that "auto" is a pure function of it.
 
-Costs of Winograd's algorithm are in multiply-adds of one lane, of which a core begins 32 in a cycle with AVX-512. What
-a transform costs was measured on a Zen 5 with AVX-512 (2026-11, two cores), as were the shares of the FMA peak that the
-products reach.
+Costs of Winograd's algorithm (winograd/cost.py) and of those it is compared with are in multiply-adds of one lane, of
+which a core begins 32 in a cycle with AVX-512.
 """
 
 import math
@@ -10,19 +9,15 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...core.memory import POOLED_MAX_BYTES
 from ...cpu import pair_tiles
 from ...cpu.registers import lanes, tile_columns
 from ..fft.tiles import layout
-from . import depthwise, winograd
+from . import depthwise, pointwise, winograd
 from .correlation import dgrad_correlations, fprop_correlation
 from .fft import WORKSPACE_BYTES
 from .filter_vectorized_wgrad import is_product
 from .implicit_gemm import MAX_COLUMNS
-from .winograd.correlate import BLOCK_FILTERS, LIMITS, PRODUCT_CHANNELS
-from .winograd.taps import taps_of
-from .winograd.transforms import TILE_POSITIONS, outputs_of
-from .winograd.wgrad_sums import STEP_TILES, UNIT_CHANNELS
+from .winograd.cost import cost
 from .zones import reading
 
 PREFERENCE = {
@@ -41,9 +36,11 @@ GROUPED_MIN_PAIRS = 200  # (channel, tap) pairs of a group, for which transposin
 # depthwise, implicit_gemm (Xeon with AVX-512, 2026-11)
 COMPILED_MIN_PRODUCTS = 1 << 17  # fewer do not repay a kernel that is compiled for their taps
 IN_ONE_SUM = 1 << 13  # (channel, tap) pairs that are added one by one; more lose digits, which steps of channels keep
-DEPTHWISE_MAX_FILTERS = 4  # of a group: a register tile of direct convolution has eight
+DEPTHWISE_MAX_FILTERS = {1: 4, 2: 2}  # of a group of one channel, of more: others fill tiles of implicit_gemm
+GRADIENT_MAX_FILTERS = 4  # of a weight gradient: a register tile of direct convolution has eight
 FIRST_LAYER_PAIRS = 100  # (channel, tap) pairs, up to which it beats Winograd's algorithm and filters as lanes
 IMPLICIT_MAX_PAIRS = 300  # of a group
+STRIDED_FEW_CHANNELS, STRIDED_MAX_CHANNELS = 8, 48  # of a strided dx in place: if vectors are not filled, or in all
 IMPLICIT_MAX_FILTERS = 12  # of a group, of which direct convolution leaves half of a register tile empty
 
 # products of bfloat16 pairs
@@ -64,21 +61,9 @@ STRIDED_STORE = 160  # of a strided dx by phases, and dy copied for each phase
 # Winograd: multiply-adds of one lane
 WINOGRAD_MIN_PRODUCTS = (1 << 22) + 1  # N P Q C K: fewer gain less than 0.3 ms a call (Zen 3, 2 cores)
 WINOGRAD_MARGIN = 0.9  # of the direct cost, below which the algorithm is worth its lost digits
-INPUT_TILE = 800  # a tile of a channel: gathered, transformed, stored
-OUTPUT_TILE = 800  # a tile of a filter's outputs (Xeon, where this and the next were measured)
-TILE_ELEMENT = 7  # a transformed input, read again for each block of filters
-GUARDED_INPUT = 25  # an input, looked at for outliers
-GRADIENT_TILE = 700  # a tile of a filter's gradient
-INPUT_GATHERED = 1000  # a tile's inputs of a dilated row, one by one
-OUTPUT_SCATTERED = 50  # an output of a dilated row, stored by itself
-FILTER_TRANSFORM = {3: 900, 5: 1500}  # a filter's taps in a channel, by taps along an axis
-SUM_TRANSFORM = {3: 900, 5: 1600}  # the sums of a filter and a channel
-MEMORY_ELEMENT = 40  # read and written in memory
 DIRECT_OUTPUT, GRADIENT_OUTPUT = 60, 10  # an output of direct convolution: its epilogue; in wgrad it is transposed
-WINOGRAD_PEAK, DIRECT_PEAK = 0.87, 0.88  # share of the FMA peak that the products reach
-START_STEPS = 6  # in whose time a product of few steps begins and ends
-TRANSFORM_LANES = 16  # channels and filters that a transform of the weight gradient takes at a time
-TILE_FILTERS, TILE_COLUMNS = 8, 32  # filters and tiles that a register tile has; in wgrad channels and filters
+DIRECT_PEAK = 0.88  # share of the FMA peak that the products reach
+TILE_FILTERS = 8  # filters that a register tile has
 
 # the FFT: multiply-adds of one lane (Xeon with AVX-512, one core, 2026-11)
 TRANSFORM_FLOP = 21  # of NumPy's transforms, which are not vectorized
@@ -95,6 +80,9 @@ def is_profitable(algorithm, shape, operation, dtype):
 
 def _pointwise(shape, operation, dtype):
     """Tiles consist of few pieces, or maps of one element; or filters would not fill the vectors they are lanes of."""
+    if pointwise.are_patches(shape):
+        many = operation == "dgrad" and shape.n * shape.p * shape.q >= POINTWISE_MIN_OUTPUTS
+        return many or not _filter_vectorized(shape, operation, dtype)
     few_pieces = shape.p * shape.q >= POINTWISE_MIN_OUTPUTS or shape.h * shape.w == 1
     return few_pieces or not _filter_vectorized(shape, operation, dtype)
 
@@ -110,11 +98,14 @@ def _filter_vectorized(shape, operation, dtype):
 
 
 def _depthwise(shape, operation, dtype):
-    """Filters of a group fill half of a register tile at most; or channels fill half a vector."""
+    """Filters of a group fill half of a register tile at most, or a quarter; or channels fill half a vector."""
     filters, pairs = _group(shape, operation)
     if depthwise.rows_reason(shape):
         return 2 * shape.c >= lanes(dtype)  # channels are lanes
-    return _repays_a_kernel(shape) and filters <= DEPTHWISE_MAX_FILTERS and pairs <= IN_ONE_SUM
+    most = DEPTHWISE_MAX_FILTERS[min(2, pairs // (shape.r * shape.s))]
+    if operation == "wgrad" or shape.s > MAX_COLUMNS:
+        most = GRADIENT_MAX_FILTERS
+    return _repays_a_kernel(shape) and filters <= most and pairs <= IN_ONE_SUM
 
 
 def _implicit_gemm(shape, operation, dtype):
@@ -123,11 +114,21 @@ def _implicit_gemm(shape, operation, dtype):
     is_matrix_product = shape.r * shape.s == 1 and (shape.groups == 1 or pairs >= POINTWISE_MIN_CHANNELS)
     if is_matrix_product or not _repays_a_kernel(shape):
         return False
+    if operation == "dgrad" and shape.stride_h * shape.stride_w > 1:
+        return pairs <= IN_ONE_SUM and _fills_phases(shape, dtype) and not _winograd(shape, operation, dtype)
     if pairs > FIRST_LAYER_PAIRS:
         by_filters = shape.groups > 1 or shape.stride_h * shape.stride_w > 1
         if (by_filters and _filter_vectorized(shape, operation, dtype)) or _winograd(shape, operation, dtype):
             return False
     return pairs <= IMPLICIT_MAX_PAIRS or (filters <= IMPLICIT_MAX_FILTERS and pairs <= IN_ONE_SUM)
+
+
+def _fills_phases(shape, dtype):
+    """Whether channels of a strided dx are few, or every other column fills three quarters of the vectors."""
+    channels, columns = shape.c // shape.groups, -(-shape.w // 2)
+    filled = 4 * columns >= 3 * _whole(columns, lanes(dtype))
+    few = STRIDED_MAX_CHANNELS if shape.groups == 1 else channels
+    return channels <= STRIDED_FEW_CHANNELS or (filled and channels <= few)
 
 
 def _repays_a_kernel(shape):
@@ -252,48 +253,6 @@ def zoned_cost(shape, operation, dtype):
     blocks = -(-filters // width)
     products = reading(correlations, blocks)[-1] * (channels // shape.groups) if correlations else 0
     return shape.groups * (products * blocks * width / DIRECT_PEAK + outputs * filters * DIRECT_OUTPUT)
-
-
-def cost(shape, operation):
-    """What Winograd's algorithm costs; infinity where sums over several tasks would take too much memory."""
-    taps, phases, backward, groups = taps_of(shape), shape.stride_h**2, operation == "dgrad", shape.groups
-    height, width = (-(-shape.h // shape.stride_h), -(-shape.w // shape.stride_w)) if backward else (shape.p, shape.q)
-    edge, (apart_h, apart_w) = outputs_of(taps), (shape.dilation_h, shape.dilation_w)
-    tiles = shape.n * apart_h * apart_w * -(-height // (apart_h * edge)) * -(-width // (apart_w * edge))
-    channels, filters = shape.c // groups, shape.k // groups
-    channels, filters = (filters, channels * phases) if backward else (channels * phases, filters)
-    if operation == "wgrad":
-        gathered = tiles * (channels + filters) * INPUT_GATHERED if apart_w > 1 else 0
-        return groups * (_wgrad_cost(taps, tiles, channels, filters) + gathered)
-    times = max(1, TILE_POSITIONS * tiles * channels // LIMITS.shared_elements)
-    start = 1 + START_STEPS / min(channels, PRODUCT_CHANNELS)
-    products = _whole(tiles, TILE_COLUMNS) * channels * _whole(filters, TILE_FILTERS) * start
-    outputs = OUTPUT_TILE + OUTPUT_SCATTERED * edge**2 * (apart_w > 1)
-    transforms = tiles * (channels * (INPUT_TILE + INPUT_GATHERED * (apart_w > 1)) + filters * outputs)
-    filters_transformed = times * channels * filters * FILTER_TRANSFORM[taps]
-    shared = channels * filters > LIMITS.private_products
-    read_again = TILE_POSITIONS * tiles * channels * -(-filters // BLOCK_FILTERS) * TILE_ELEMENT if shared else 0
-    guarded = shape.n * channels * height * width * GUARDED_INPUT
-    return groups * (
-        TILE_POSITIONS / WINOGRAD_PEAK * products + transforms + filters_transformed + read_again + guarded
-    )
-
-
-def _wgrad_cost(taps, tiles, channels, filters):
-    """The cost of a weight gradient, by tiles and phases of channels and filters."""
-    private = _whole(channels, UNIT_CHANNELS) * _whole(filters, TILE_COLUMNS) <= LIMITS.private_products
-    several = 0 if private else TILE_POSITIONS * tiles * (channels + filters) // LIMITS.at_once_elements
-    if several and 4 * TILE_POSITIONS * channels * filters > POOLED_MAX_BYTES:
-        return math.inf
-    start = 1 + START_STEPS / min(tiles, STEP_TILES)
-    products = tiles * _whole(channels, TILE_FILTERS) * _whole(filters, TILE_COLUMNS) * start
-    sums = channels * filters * (SUM_TRANSFORM[taps] + several * TILE_POSITIONS * MEMORY_ELEMENT)
-    gradients = _whole(filters, TRANSFORM_LANES if private else TILE_COLUMNS)
-    transforms = _whole(channels, TRANSFORM_LANES) * INPUT_TILE + gradients * GRADIENT_TILE
-    if not private:
-        read_again = channels * -(-filters // TILE_COLUMNS) + filters * -(-channels // UNIT_CHANNELS)
-        transforms += TILE_POSITIONS * read_again * TILE_ELEMENT
-    return TILE_POSITIONS / WINOGRAD_PEAK * products + tiles * transforms + sums
 
 
 def _whole(size, multiple):

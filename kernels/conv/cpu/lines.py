@@ -129,6 +129,23 @@ class LineEmitter(Emitter):
             row, first = builder.add(row, self.constant(1)), builder.add(first, self.plane_width)
         return found
 
+    def row_inside(self, first):
+        """Address of column 0 of a row of the map that begins with x's element `first`: of any plane."""
+        builder, address, block = self.builder, self.at(self.x, first), self.builder.block
+        # one comparison: low elements before the row and high after it are in x
+        end, zero = (
+            builder.add(builder.sub(self.x_size, builder.sub(self.high, self.low)), self.constant(1)),
+            self.constant(0),
+        )
+        end = builder.select(builder.icmp_signed("<", end, zero), zero, end)
+        outside = builder.icmp_unsigned(">=", builder.add(first, self.low), end)
+        with builder.if_then(outside, likely=False):
+            copied, marginal = self._margin_row(first, address), builder.block
+        wherever = builder.phi(address.type)
+        wherever.add_incoming(address, block)
+        wherever.add_incoming(copied, marginal)
+        return wherever
+
     def _margin_row(self, first, address):
         """Address of a row of the first or the last plane: in x, or in the copy that it is read from."""
         builder = self.builder

@@ -192,8 +192,10 @@ def _filter_vectorized_reason(shape, operation):
 
 
 def _pointwise_reason(shape, operation):
+    if pointwise.are_patches(shape):
+        return None
     if shape.r * shape.s != 1:
-        return f"{_taps_and_stride(shape)}, expected 1x1 taps"
+        return f"{_taps_and_stride(shape)}, expected 1x1 taps, or as many as the stride and no padding"
     last = (shape.p - 1) * shape.stride_h, (shape.q - 1) * shape.stride_w
     if shape.pad_top or shape.pad_left or last[0] >= shape.h or last[1] >= shape.w:
         pads = (shape.pad_top, shape.pad_bottom), (shape.pad_left, shape.pad_right)
@@ -217,7 +219,9 @@ def _implicit_gemm_reason(shape, operation):
     if shape.s > implicit_gemm.MAX_COLUMNS:
         return f"{_taps_and_stride(shape)}, expected at most {implicit_gemm.MAX_COLUMNS} taps along a row"
     if operation == "dgrad" and strided:
-        return f"dgrad at stride {shape.stride_h, shape.stride_w}, expected stride 1"
+        if shape.stride_w != 2 or (shape.dilation_h, shape.dilation_w) != (1, 1) or shape.s == 1:
+            return f"dgrad at stride {shape.stride_h, shape.stride_w}, expected stride 1, or 2 along a row, undilated"
+        return None
     if shape.stride_w > 2 or (shape.stride_w == 2 and shape.dilation_w > 1 and shape.s > 1):
         return f"stride {shape.stride_w} and dilation {shape.dilation_w} along a row, expected stride 1, or 2 undilated"
     return _table_reason(cost_model.padded_size(shape))

@@ -27,11 +27,16 @@ SHAPES = {
     "a dilated flat map": ((1, 3, 12, 12), (7, 3, 3, 3), {"dilation": (4, 4), "padding": ((4, 4), (4, 4))}),
     "one row of taps": ((1, 5, 17, 17), (9, 5, 1, 7), {"padding": ((0, 0), (3, 3))}),
     "one column of taps": ((1, 5, 17, 17), (9, 5, 7, 1), {"padding": ((3, 3), (0, 0))}),
+    "strided groups": ((2, 26, 14, 15), (24, 13, 3, 3), {"stride": (2, 2), "padding": SAME, "groups": 2}),
+    "stride 2 along rows alone": ((2, 5, 7, 70), (9, 5, 1, 5), {"stride": (1, 2), "padding": ((0, 0), (3, 2))}),
+    "columns that no tap reaches": ((1, 4, 9, 41), (6, 4, 2, 2), {"stride": (4, 2)}),
+    "more padding than taps": ((1, 4, 6, 6), (6, 4, 2, 2), {"stride": (2, 2), "padding": ((3, 2), (5, 1))}),
     "other strides along each axis": (
         (1, 4, 6, 50), (6, 2, 2, 4), {"stride": (3, 2), "groups": 2, "padding": ((1, 0), (0, 2))},
     ),
 }  # fmt: skip
 STRIDE_3 = "stride 3 and dilation 1 along a row, expected stride 1, or 2 undilated"
+STRIDED_DGRAD = "expected stride 1, or 2 along a row, undilated"
 DOUBLE = ("groups on a flat map", "a first layer", "dilation")
 
 
@@ -41,10 +46,10 @@ DOUBLE = ("groups on a flat map", "a first layer", "dilation")
 def test_agrees_with_the_oracle(name, dtype):
     x_shape, w_shape, options = SHAPES[name]
     problem = Problem(x_shape, w_shape, options, {**SYMMETRIC, "padding": FLAT, **options}, dtype)
-    assert problem.check("implicit_gemm") == (["fprop"] if "stride" in options else ["fprop", "dgrad"])
+    assert problem.check("implicit_gemm") == ["fprop", "dgrad"]
 
 
-@pytest.mark.parametrize("name", ["groups on a flat map", "rows with columns inside and at edges"])
+@pytest.mark.parametrize("name", ["groups on a flat map", "rows with columns inside and at edges", "strided groups"])
 def test_threads_share_strips_and_blocks_of_filters(name, monkeypatch):
     """Rows, or filters where their weights would not stay in the cache."""
     x_shape, w_shape, options = SHAPES[name]
@@ -67,7 +72,8 @@ def test_small_maps_are_laid_flat_where_rows_would_waste_lanes():
     ("w_shape", "options", "operation", "reason"),
     [
         ((4, 4, 3, 9), {}, "fprop", "3x9 taps at stride 1, expected at most 7 taps along a row"),
-        ((4, 4, 3, 3), {"stride": 2}, "dgrad", "dgrad at stride (2, 2), expected stride 1"),
+        ((4, 4, 3, 3), {"stride": 3}, "dgrad", f"dgrad at stride (3, 3), {STRIDED_DGRAD}"),
+        ((4, 4, 3, 3), {"stride": 2, "dilation": 2}, "dgrad", f"dgrad at stride (2, 2), {STRIDED_DGRAD}"),
         ((4, 4, 3, 3), {"stride": 3}, "fprop", STRIDE_3),
         ((4, 4, 3, 3), {}, "wgrad", "wgrad, expected fprop or dgrad"),
     ],

@@ -96,7 +96,7 @@ def scatter_rows(window, pads, block, accumulate):
                                 vector = emit.masked(vector, masks and masks[shift])
                                 for j, b, r, s in uses[lowest + i, shift]:
                                     tile[j][b] = emit.fma(vector, taps[r][s], tile[j][b])
-                        tile = [_interleaved(emit, totals) for totals in tile]
+                        tile = [interleaved(emit, totals) for totals in tile]
                         for h, (at, some) in enumerate(vectors):
                             finish.store(
                                 [(row, at, totals[h]) for row, totals in zip(outputs, tile, strict=True)], some
@@ -122,7 +122,7 @@ def _separated(emit, vectors):
     return [emit.shuffle(*vectors, range(phase, 2 * emit.width, 2)) for phase in (0, 1)]
 
 
-def _interleaved(emit, totals):
+def interleaved(emit, totals):
     """The vectors in the order in which columns of dx lie."""
     if len(totals) == 1:
         return totals
