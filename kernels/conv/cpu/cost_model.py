@@ -31,7 +31,7 @@ PREFERENCE = {
 POINTWISE_MIN_OUTPUTS = 65  # of a map of 1x1 kernels: tiles of fewer are copied in too many pieces
 POINTWISE_MIN_CHANNELS = 32  # of a group of 1x1 kernels, for which copying its channels pays
 COPIED_ELEMENTS = 1 << 23  # of an image that is copied, at most: batches.py takes more than one apart
-GROUPED_MIN_PAIRS = 200  # (channel, tap) pairs of a group, for which transposing its sums pays
+GROUPED_MIN_PAIRS = 100  # (channel, tap) pairs of a group, for which transposing its sums pays
 
 # depthwise, implicit_gemm (Xeon with AVX-512, 2026-11)
 COMPILED_MIN_PRODUCTS = 1 << 17  # fewer do not repay a kernel that is compiled for their taps
@@ -53,7 +53,7 @@ DOTS_COST = 0.5  # of vdpbf16ps, in multiply-adds of float32 (Zen 5, 2026-11)
 # col2im: cycles for a vector, where a multiply-add takes half of one (Zen 3, 2026-11)
 COL2IM_MAX_MAP = 4096  # elements: a channel's sums and a panel's rows then stay in the second-level cache
 COL2IM_MIN_OUTPUTS = 129  # of a map of strided 1x1 kernels (Xeon with AVX-512, 2026-11)
-COL2IM_ADDITION = 5
+COL2IM_ADDITION = 18  # (Xeon with AVX-512, 2026-12)
 COL2IM_CACHED_WEIGHTS = 1 << 18  # that stay in the second-level cache from image to image (Xeon with AVX-512, 2026-11)
 COL2IM_WEIGHT = 20  # a weight that does not
 STRIDED_STORE = 160  # of a strided dx by phases, and dy copied for each phase
@@ -62,6 +62,7 @@ STRIDED_STORE = 160  # of a strided dx by phases, and dy copied for each phase
 WINOGRAD_MIN_PRODUCTS = (1 << 22) + 1  # N P Q C K: fewer gain less than 0.3 ms a call (Zen 3, 2 cores)
 WINOGRAD_MARGIN = 0.9  # of the direct cost, below which the algorithm is worth its lost digits
 DIRECT_OUTPUT, GRADIENT_OUTPUT = 60, 10  # an output of direct convolution: its epilogue; in wgrad it is transposed
+ZONED_OUTPUT = 35  # an output of filters as lanes, which is put in order and transposed (Xeon, 2026-12)
 DIRECT_PEAK = 0.88  # share of the FMA peak that the products reach
 TILE_FILTERS = 8  # filters that a register tile has
 
@@ -115,6 +116,8 @@ def _implicit_gemm(shape, operation, dtype):
     if is_matrix_product or not _repays_a_kernel(shape):
         return False
     if operation == "dgrad" and shape.stride_h * shape.stride_w > 1:
+        if shape.groups > 1 and pairs > FIRST_LAYER_PAIRS and _filter_vectorized(shape, operation, dtype):
+            return False
         return pairs <= IN_ONE_SUM and _fills_phases(shape, dtype) and not _winograd(shape, operation, dtype)
     if pairs > FIRST_LAYER_PAIRS:
         by_filters = shape.groups > 1 or shape.stride_h * shape.stride_w > 1
@@ -252,7 +255,7 @@ def zoned_cost(shape, operation, dtype):
     width, filters = tile_columns(dtype), filters // shape.groups
     blocks = -(-filters // width)
     products = reading(correlations, blocks)[-1] * (channels // shape.groups) if correlations else 0
-    return shape.groups * (products * blocks * width / DIRECT_PEAK + outputs * filters * DIRECT_OUTPUT)
+    return shape.groups * (products * blocks * width / DIRECT_PEAK + outputs * filters * ZONED_OUTPUT)
 
 
 def _whole(size, multiple):

@@ -3,9 +3,10 @@
 import numpy as np
 from numba import njit
 
-from ...core.scalar import IDENTITY, activate
+from ...core.scalar import IDENTITY, activate, activate_grad
 from ...cpu.plan import record
 from ...cpu.registers import MR
+from ...cpu.simd_rows import copy_row
 from ...cpu.transpose import transpose
 from .correlation import Lattice
 from .epilogue import epilogue
@@ -17,12 +18,27 @@ def store_pieces(
     g, pieces, first, last, lattice, sums, rows, n, images, k, filters, bias, activation, slope, pre_activation, y
 ):  # fmt: skip
     """The epilogue of some pieces: transpose to rows of pixels, bias, activation, store."""
-    start, width, dense = 0, g.width, lattice.row_step == 1 and lattice.col_step == 1 and not pre_activation.size
+    start, width, dense = 0, g.width, lattice.row_step == 1 and lattice.col_step == 1
+    if g.ordered:
+        # the pieces are whole maps: sums in the order of pixels are stored map by map
+        size = lattice.height * lattice.width
+        ordered = sums
+        if not (dense and last - first == 1):
+            _order_pixels(g, pieces, first, last, lattice, images, sums, rows)
+            ordered = rows
+        if not pre_activation.size:
+            _activate_lanes(ordered, 0, images * size, width, bias, k, filters, activation, slope)
+        for m in range(images):
+            target = ((n + m) * lattice.k + k) * size
+            transpose(ordered, m * size * width, width, size, filters, y, target, size)
+            if pre_activation.size:
+                _scale_maps(y, target, filters * size, pre_activation, activation, slope)
+        return
     for i in range(first, last):
         piece = record(Piece, pieces, i * PIECE)
         size = piece.rows * piece.columns
         count = images * size
-        if dense and piece.columns == lattice.width:
+        if dense and piece.columns == lattice.width and not pre_activation.size:
             _activate_lanes(sums, start, count, width, bias, k, filters, activation, slope)
             for m in range(images):
                 target = (((n + m) * lattice.k + k) * lattice.height + piece.row0) * lattice.width
@@ -39,6 +55,33 @@ def store_pieces(
                 bias, activation, slope, pre_activation, y,
             )  # fmt: skip
         start += (count + MR - 1) // MR * MR
+
+
+@njit(cache=True, nogil=True)
+def _order_pixels(g, pieces, first, last, lattice, images, sums, ordered):
+    """ordered[m, i, j] = the sums of filters at pixel (i, j) of image m, which lie piece by piece."""
+    start, width, step = 0, g.width, lattice.col_step
+    for i in range(first, last):
+        piece = record(Piece, pieces, i * PIECE)
+        columns = piece.columns
+        for m in range(images):
+            for p in range(piece.rows):
+                source = (start + (m * piece.rows + p) * columns) * width
+                pixel = (m * lattice.height + piece.row0 + p * lattice.row_step) * lattice.width + piece.col0
+                if step == 1:
+                    copy_row(ordered, pixel * width, sums, source, columns * width)
+                else:
+                    for q in range(columns):
+                        copy_row(ordered, (pixel + q * step) * width, sums, source + q * width, width)
+        start += (images * piece.rows * columns + MR - 1) // MR * MR
+
+
+@njit(cache=True, nogil=True)
+def _scale_maps(y, first, count, pre_activation, activation, slope):
+    """y = y f'(pre_activation), of some elements."""
+    first = np.uint64(first)  # unsigned: no test for a negative index, as in epilogue.py
+    for j in range(np.uint64(count)):
+        y[first + j] = activate_grad(y[first + j], pre_activation[first + j], activation, slope)
 
 
 @njit(cache=True, nogil=True)

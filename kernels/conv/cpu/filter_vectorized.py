@@ -55,6 +55,8 @@ class Zoned(NamedTuple):
     """Tasks of an image and a block of filters."""
     longest: int
     """Most outputs of a task."""
+    ordered: int
+    """Whether the outputs of a task are all pixels of its images."""
 
 
 # Integers of a plan: whether the correlations write all of y, whether x is copied; an InputLayout, a Zoned, a Lattice,
@@ -98,7 +100,7 @@ def _filter_vectorized_plan(correlations, complete, shape, dtype, filters):
     t = lay_out_zones(zones, (n, c, *plane), shape.s, field, step, images, task, MR)
     g = Zoned(
         n, c, plane[0] * plane[1], shape.groups, channels, group_filters, field, first.transposed, width, step,
-        images, len(t.starts) - 1, t.longest,
+        images, len(t.starts) - 1, t.longest, complete and len(t.starts) == 2,
     )  # fmt: skip
     tables, bounds = pack_tables(t.starts, t.positions, t.pairs, t.weights)
     pieces = [entry for piece in t.pieces for entry in piece]

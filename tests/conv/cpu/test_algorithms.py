@@ -166,7 +166,8 @@ SELECTED = [
     ("implicit_gemm", "fprop", (8, 64, 14, 14), (5, 64, 3, 3), {"padding": 1}),
     ("direct", "fprop", (8, 64, 14, 14), (20, 64, 3, 3), {"padding": 1}),
     ("filter_vectorized", "fprop", (8, 128, 14, 14), (128, 64, 3, 3), {"padding": 1, "groups": 2}),
-    ("implicit_gemm", "fprop", (4, 512, 14, 14), (512, 16, 3, 3), {"padding": 1, "groups": 32}),
+    ("implicit_gemm", "fprop", (4, 256, 14, 14), (256, 8, 3, 3), {"padding": 1, "groups": 32}),
+    ("filter_vectorized", "fprop", (4, 256, 14, 14), (512, 16, 3, 3), {"padding": 1, "groups": 16}),
     ("filter_vectorized", "fprop", (2, 1024, 28, 28), (1024, 32, 3, 3), {"padding": 1, "stride": 2, "groups": 32}),
     ("filter_vectorized", "fprop", (4, 1024, 7, 7), (1024, 32, 3, 3), {"padding": 1, "groups": 32}),
     # Taps that meet the padding are left out.
@@ -183,11 +184,16 @@ SELECTED = [
     ("implicit_gemm", "fprop", (4, 64, 28, 28), (64, 16, 1, 1), {"groups": 4}),
     ("direct", "fprop", (1, 4, 30, 30), (8, 4, 1, 1), {"padding": 1}),
     # Outputs are few or strided.
-    ("col2im", "dgrad", (64, 32, 12, 12), (64, 32, 5, 5), {}),
+    ("col2im", "dgrad", (64, 20, 12, 12), (32, 20, 5, 5), {}),
+    ("filter_vectorized", "dgrad", (64, 32, 12, 12), (64, 32, 5, 5), {}),
+    ("implicit_gemm", "dgrad", (2, 256, 56, 56), (256, 8, 3, 3), {"stride": 2, "padding": 1, "groups": 32}),
+    ("implicit_gemm", "dgrad", (4, 3, 112, 112), (32, 3, 3, 3), {"stride": 2, "padding": 1}),
+    ("pointwise", "dgrad", (1, 128, 196, 196), (64, 128, 2, 2), {"stride": 2}),
+    ("filter_vectorized", "fprop", (2, 96, 56, 56), (192, 96, 2, 2), {"stride": 2}),
     # Weights are many for so few outputs: all images at once.
     ("filter_vectorized", "dgrad", (4, 128, 5, 5), (256, 128, 3, 3), {"stride": 2, "padding": 1}),
     ("filter_vectorized", "dgrad", (4, 512, 14, 14), (512, 512, 3, 3), {"stride": 2, "padding": 1}),
-    ("col2im", "dgrad", (8, 128, 56, 56), (128, 128, 3, 3), {"stride": 2, "padding": 1}),
+    ("filter_vectorized", "dgrad", (8, 128, 56, 56), (128, 128, 3, 3), {"stride": 2, "padding": 1}),
     ("filter_vectorized", "dgrad", (1, 64, 56, 56), (64, 64, 3, 3), {"padding": 1}),
     ("pointwise", "dgrad", (8, 64, 56, 56), (256, 64, 1, 1), {}),
     ("filter_vectorized", "wgrad", (8, 96, 14, 14), (64, 96, 1, 1), {}),
