@@ -203,10 +203,14 @@ def allocator(shape: tuple[int, ...], dtype: Any) -> Callable[[], Array]:
     return partial(np.empty if memory.is_small(shape, dtype) else memory.new, shape, dtype)
 
 
-def pair_allocator(shape: tuple[int, ...], *dtypes: Any) -> Callable[[], tuple[Array, Array]]:
-    """`allocator` for two results of one shape."""
-    first, second = (allocator(shape, dtype) for dtype in dtypes)
-    return lambda: (first(), second())
+def results_allocator(
+    shape: tuple[int, ...], further: Sequence[tuple[int, ...]], dtype: Any, second: Any
+) -> Callable[[], Any]:
+    """`allocator` for a result, and as a tuple for those of further shapes or for a second one of another dtype."""
+    makers = [allocator(shape, dtype), *(allocator(other, dtype) for other in further)]
+    if second is not None:
+        makers.append(allocator(shape, second))
+    return makers[0] if len(makers) == 1 else lambda: tuple([make() for make in makers])
 
 
 def updated(op: str, **arrays: Array | None) -> None:

@@ -213,10 +213,8 @@ class Call:
         if made is None:
             made = build(self, *options)
             if isinstance(made, Plan) and self.kernels.name == "cpu":
-                shape, dtype, second = made.result_shape, self.compute_dtype, made.second_dtype
-                single = second is None
-                allocate = arrays.allocator(shape, dtype) if single else arrays.pair_allocator(shape, dtype, second)
-                made = made._replace(allocate=allocate)
+                results = made.result_shape, made.further_shapes, self.compute_dtype, made.second_dtype
+                made = made._replace(allocate=arrays.results_allocator(*results))
             keep_plan(self.kernels.name, *find, made)
         return cast(P, made) if getattr(made, "launch", build) is not None else self._float32_plan(build, *options)
 

@@ -35,6 +35,8 @@ class Plan(NamedTuple):
     """Of indices that the launcher takes as an operand (`run` has them apart)."""
     second_dtype: Any = None
     """Of a second result of the same shape, such as indices; None for one result."""
+    further_shapes: tuple[tuple[int, ...], ...] = ()
+    """Of further results, such as the gradients of parameters: the launcher takes a tuple of all."""
 
 
 def find_plan(target: str, build: Callable[..., Any], dtype: Any, shapes: Sequence[Any], options: Sequence[Any]) -> Any:
@@ -90,7 +92,7 @@ def run_known(
     Returns
     -------
     array, or None where the call has to be looked at: no plan yet, arrays of another kind, a device other than the CPU.
-        A pair where the plan has two results.
+        A pair or a tuple where the plan has several results.
     """
     dtype, shapes = None, []
     for a in operands:

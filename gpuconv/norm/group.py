@@ -7,9 +7,11 @@ from ..core.arrays import shaped
 from ..core.call import Call
 from ..core.device import Array
 from ..core.options import finite
+from ..core.plan import run_known
 from ..core.shapes import positive
 from . import blocks
 from .batch import inverse_deviations, require_channels, rows_of
+from .plans import group_norm_grad_plan, group_norm_plan, remember
 
 
 def group_norm(
@@ -58,6 +60,11 @@ def group_norm(
     array([[-1.,  1., -1.,  1.]])
     """
     op = "group_norm"
+    if out is None and mean is None and var is None:
+        known = run_known(group_norm_plan, (x, weight, bias), (num_groups, eps))
+        if known is not None:
+            return known
+    plain = mean is None
     options: dict[str, Any] = {"weight": weight, "bias": bias, "mean": mean, "var": var}
     call = Call(op, tuple(options), float32=("mean", "var"), convert=False, x=x, **options)
     groups = _groups(op, x, num_groups)
@@ -87,6 +94,8 @@ def group_norm(
         if x.size:
             inverse = inverse_deviations(call, _sets_of(x, groups), mean, var, tiny, True)
             call.kernels.norm.normalize(rows_of(x), mean, inverse, weight, bias, rows_of(y))
+    if plain:
+        remember(call, group_norm_plan, {"x": x, "weight": weight, "bias": bias}, (num_groups, eps))
     return call.finish(y)
 
 
@@ -175,6 +184,11 @@ def group_norm_grad(
     (array([-1.,  1., -1.,  1.]), array([1., 1., 1., 1.]))
     """
     op = "group_norm_grad"
+    known: Any = None
+    if out is None:
+        known = run_known(group_norm_grad_plan, (dy, x, mean, var, weight), (num_groups, eps))
+    if known is not None:
+        return known  # type: ignore[no-any-return]
     call = Call(op, ("weight",), float32=("mean", "var"), convert=False, dy=dy, x=x, mean=mean, var=var, weight=weight)
     groups = _groups(op, x, num_groups)
     call.require_shape("dy", dy, x.shape, "the shape of x")
@@ -196,11 +210,16 @@ def group_norm_grad(
             sums, means = ([call.output(shape) for _ in range(2)] for shape in ((n, c), (n, groups)))
             planes = (1, n * c, positions)
             inverse = inverse_deviations(call, _sets_of(x, groups), mean, var, tiny, True)
-            kernels.gradient_sums(dy.reshape(planes), x.reshape(planes), mean, inverse, *sums)
-            kernels.set_means(*sums, weight, c // groups * positions, *means, dweight, dbias)
-            kernels.input_grad(rows_of(dy), rows_of(x), mean, inverse, weight, *means, rows_of(dx))
+            operands = rows_of(dy), rows_of(x), mean, inverse, weight
+            # in one pass, unless an intermediate result overflows; dx is written before that is known
+            if out is not None or not kernels.sample_gradients(*operands, rows_of(dx), dweight, dbias):
+                kernels.gradient_sums(dy.reshape(planes), x.reshape(planes), mean, inverse, *sums)
+                kernels.set_means(*sums, weight, c // groups * positions, *means, dweight, dbias)
+                kernels.input_grad(*operands, *means, rows_of(dx))
         else:
             dweight[...] = dbias[...] = 0
+    arrays = {"dy": dy, "x": x, "mean": mean, "var": var, "weight": weight}
+    remember(call, group_norm_grad_plan, arrays, (num_groups, eps))
     return call.finish(dx), call.finish(dweight), call.finish(dbias)
 
 

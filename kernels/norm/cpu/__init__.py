@@ -10,6 +10,7 @@ every array once; some ten operations an element.
 
 from .elementwise import input_grad, normalize
 from .gradient_sums import gradient_sums, set_means
+from .sample_gradients import sample_gradients
 from .statistics import inverse_deviations, moments, move_running
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "moments",
     "move_running",
     "normalize",
+    "sample_gradients",
     "set_means",
 ]

@@ -3,6 +3,8 @@
 Arrays of uint16 are bfloat16, beside float32 statistics.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from ...cpu.bfloat16 import element, set_element
@@ -51,7 +53,12 @@ def _by_element(x, mean, *others):
 
 def _channel_values(mean, x, values, default):
     """The values, or an array of the default for None."""
-    return np.full(x.shape[1], default, mean.dtype) if values is None else values
+    return _filled(x.shape[1], default, mean.dtype) if values is None else values
+
+
+@lru_cache(maxsize=64)
+def _filled(count, value, dtype):
+    return np.full(count, value, dtype)
 
 
 # streaming divides as NumPy does: a deviation of 0 gives infinities, as in PyTorch.
