@@ -9,6 +9,7 @@ from tests import reference
 from tests.devices import on_every_device
 
 SHAPES = [(5, 7, 3), (1, 1, 1), (64, 120, 84), (33, 65, 10), (0, 4, 2), (3, 50, 21)]
+SHAPES += [(300, 33, 1), (70, 141, 3), (2, 47, 40), (9, 150, 13), (603, 4100, 2), (5, 128, 5)]  # skinny products
 """(samples, input features, output features)."""
 
 cases = pytest.mark.parametrize(("shape", "dtype"), [(s, d) for s in SHAPES for d in (np.float32, np.float64)], ids=str)

@@ -1,11 +1,8 @@
 """The fully connected layer on the CPU: three matrix products."""
 
-from ..cpu import gemm, pair_gemm
-from ..cpu.parallel import share, streaming
-from ..cpu.reduce import sum_columns
-
-FEW_ROWS = 4
-"""Of x, up to which the weight gradient is bound by storing dw (Granite Rapids, 2026-11)."""
+from ...cpu import gemm, pair_gemm
+from ...cpu.reduce import sum_columns
+from . import skinny
 
 
 def takes_half(rows, columns, length):
@@ -20,11 +17,17 @@ def _multiply(a, b, bias, c, **options):
 
 def linear(x, w, b, y):
     """y[m, k] = sum_c x[m, c] w[k, c] + b[k]: Y = X W^T."""
+    if skinny.has_few_units(x, w):
+        skinny.inner_products(x, w, b, y)
+        return
     _multiply(x, w, b, y, transposed_b=True)
 
 
 def linear_input_grad(dy, w, dx):
     """dx[m, c] = sum_k dy[m, k] w[k, c]: dX = dY W."""
+    if skinny.has_few_terms(dx, dy.shape[1]):
+        skinny.combine_rows(dx.shape[0], dx.size * dy.shape[1], dy, w, dx)
+        return
     _multiply(dy, w, None, dx)
 
 
@@ -33,8 +36,11 @@ def linear_weight_grad(x, dy, dw):
     if x.shape[0] == 0:
         dw[...] = 0
         return
-    if x.shape[0] <= FEW_ROWS and dw.dtype.itemsize != 2:
-        _add_outer_products(dw.shape[0], dw.size * x.shape[0], x, dy, dw)
+    if skinny.has_few_terms(dw, x.shape[0]):
+        skinny.combine_rows(dw.shape[0], dw.size * x.shape[0], dy.T.copy(), x, dw)
+        return
+    if skinny.has_few_rows(dw):
+        skinny.weighted_row_sums(dw.shape[1] // skinny.TASK_COLUMNS, x.size * dw.shape[0], x, dy, dw)
         return
     _multiply(dy, x, None, dw, transposed_a=True)
 
@@ -42,19 +48,3 @@ def linear_weight_grad(x, dy, dw):
 def linear_bias_grad(dy, db):
     """db[k] = sum_m dy[m, k]."""
     sum_columns(dy.reshape(*dy.shape, 1), db)
-
-
-@streaming
-def _add_outer_products(x, dy, dw, thread, threads):
-    """dw = the sum of the outer products of dy's and x's few rows; a thread takes rows of dw. Bytes: dw once."""
-    first, last = share(dw.shape[0], thread, threads)
-    for k in range(first, last):
-        target = dw[k]
-        for m in range(x.shape[0]):
-            factor, row = dy[m, k], x[m]
-            if m == 0:
-                for c in range(target.size):
-                    target[c] = factor * row[c]
-            else:
-                for c in range(target.size):
-                    target[c] += factor * row[c]
