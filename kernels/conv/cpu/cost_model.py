@@ -18,6 +18,7 @@ from .fft import WORKSPACE_BYTES
 from .filter_vectorized_wgrad import is_product
 from .implicit_gemm import MAX_COLUMNS
 from .winograd.cost import cost
+from .zone_product import zone_tile
 from .zones import reading
 
 PREFERENCE = {
@@ -32,6 +33,7 @@ POINTWISE_MIN_OUTPUTS = 65  # of a map of 1x1 kernels: tiles of fewer are copied
 POINTWISE_MIN_CHANNELS = 32  # of a group of 1x1 kernels, for which copying its channels pays
 COPIED_ELEMENTS = 1 << 23  # of an image that is copied, at most: batches.py takes more than one apart
 GROUPED_MIN_PAIRS = 100  # (channel, tap) pairs of a group, for which transposing its sums pays
+NARROW_MAX_OUTPUTS = 256  # of a map, of groups of no more filters than a vector has (Xeon with AVX-512, 2026-12)
 
 # depthwise, implicit_gemm (Xeon with AVX-512, 2026-11)
 COMPILED_MIN_PRODUCTS = 1 << 17  # fewer do not repay a kernel that is compiled for their taps
@@ -94,8 +96,13 @@ def _filter_vectorized(shape, operation, dtype):
     if operation == "wgrad":
         width = lanes(dtype) if filters <= lanes(dtype) else tile_columns(dtype)
         return is_product(shape) or fills_lanes(shape, filters, width)
-    many_pairs = shape.groups == 1 or pairs >= GROUPED_MIN_PAIRS
-    return many_pairs and fills_lanes(shape, filters, tile_columns(dtype))
+    if shape.groups == 1:
+        return fills_lanes(shape, filters, tile_columns(dtype))
+    if filters <= lanes(dtype):
+        # tiles of pixels are fuller on larger maps
+        outputs = shape.h * shape.w if operation == "dgrad" else shape.p * shape.q
+        return pairs >= GROUPED_MIN_PAIRS and outputs <= NARROW_MAX_OUTPUTS and 8 * filters >= 7 * lanes(dtype)
+    return pairs >= GROUPED_MIN_PAIRS and fills_lanes(shape, filters, tile_columns(dtype))
 
 
 def _depthwise(shape, operation, dtype):
@@ -116,7 +123,7 @@ def _implicit_gemm(shape, operation, dtype):
     if is_matrix_product or not _repays_a_kernel(shape):
         return False
     if operation == "dgrad" and shape.stride_h * shape.stride_w > 1:
-        if shape.groups > 1 and pairs > FIRST_LAYER_PAIRS and _filter_vectorized(shape, operation, dtype):
+        if shape.groups > 1 and filters > lanes(dtype) and _filter_vectorized(shape, operation, dtype):
             return False
         return pairs <= IN_ONE_SUM and _fills_phases(shape, dtype) and not _winograd(shape, operation, dtype)
     if pairs > FIRST_LAYER_PAIRS:
@@ -252,9 +259,10 @@ def zoned_cost(shape, operation, dtype):
     channels, filters = (shape.k, shape.c) if operation == "dgrad" else (shape.c, shape.k)
     outputs = shape.n * (shape.h * shape.w if operation == "dgrad" else shape.p * shape.q)
     correlations = dgrad_correlations(shape)[0] if operation == "dgrad" else (fprop_correlation(shape),)
-    width, filters = tile_columns(dtype), filters // shape.groups
+    rows, vectors = zone_tile(filters // shape.groups, lanes(dtype))
+    width, filters = vectors * lanes(dtype), filters // shape.groups
     blocks = -(-filters // width)
-    products = reading(correlations, blocks)[-1] * (channels // shape.groups) if correlations else 0
+    products = reading(correlations, blocks, rows)[-1] * (channels // shape.groups) if correlations else 0
     return shape.groups * (products * blocks * width / DIRECT_PEAK + outputs * filters * ZONED_OUTPUT)
 
 

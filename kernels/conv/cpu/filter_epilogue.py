@@ -5,12 +5,17 @@ from numba import njit
 
 from ...core.scalar import IDENTITY, activate, activate_grad
 from ...cpu.plan import record
-from ...cpu.registers import MR
 from ...cpu.simd_rows import copy_row
 from ...cpu.transpose import transpose
 from .correlation import Lattice
 from .epilogue import epilogue
 from .zones import PIECE, Piece
+
+
+@njit(inline="always")
+def whole_tiles(g, outputs):
+    """A number of outputs, filled up to whole tiles."""
+    return (outputs + g.tile_rows - 1) // g.tile_rows * g.tile_rows
 
 
 @njit(cache=True, nogil=True)
@@ -54,7 +59,7 @@ def store_pieces(
                 part, rows, 0, g.longest, filters, size, images, piece.columns, n, k, 0, piece.rows,
                 bias, activation, slope, pre_activation, y,
             )  # fmt: skip
-        start += (count + MR - 1) // MR * MR
+        start += whole_tiles(g, count)
 
 
 @njit(cache=True, nogil=True)
@@ -73,7 +78,7 @@ def _order_pixels(g, pieces, first, last, lattice, images, sums, ordered):
                 else:
                     for q in range(columns):
                         copy_row(ordered, (pixel + q * step) * width, sums, source + q * width, width)
-        start += (images * piece.rows * columns + MR - 1) // MR * MR
+        start += whole_tiles(g, images * piece.rows * columns)
 
 
 @njit(cache=True, nogil=True)

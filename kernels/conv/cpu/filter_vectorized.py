@@ -11,18 +11,20 @@ with the taps of the rotated kernel, all phases of a stride together.
 
 from typing import NamedTuple
 
+import numpy as np
 from numba import njit
 
 from ...cpu import parallel
+from ...cpu.microkernel import NARROW_ROWS
 from ...cpu.parallel import on_threads, share, workspace, zeros
 from ...cpu.plan import pack_tables, record, scratch_or_new, table
-from ...cpu.registers import MR, tile_columns
+from ...cpu.registers import MR, lanes
 from ...cpu.simd_rows import copy_row
 from ...cpu.transpose import transpose
 from .correlation import SERIAL_PRODUCTS, CorrelationPlan, Lattice, dgrad_correlations, fprop_correlation
-from .filter_epilogue import store_pieces
+from .filter_epilogue import store_pieces, whole_tiles
 from .offset_tables import TABLE_LIMIT, InputLayout, balanced_step, copy_size, pad
-from .zone_product import multiply_zone
+from .zone_product import multiply_zone, multiply_zone_narrow, zone_tile
 from .zones import PIECE, Piece, lay_out_zones, reading, task_splits
 
 STEP_PAIRS = 192  # of a reduction at once, at most: a panel's part then fills half of the first-level cache
@@ -47,6 +49,8 @@ class Zoned(NamedTuple):
     """Whether w lies as (channels, filters, taps) in each group."""
     width: int
     """Filters that are multiplied at once."""
+    tile_rows: int
+    """Outputs that are multiplied at once."""
     step: int
     """Channels that are multiplied at once."""
     images: int
@@ -60,12 +64,12 @@ class Zoned(NamedTuple):
 
 
 # Integers of a plan: whether the correlations write all of y, whether x is copied; an InputLayout, a Zoned, a Lattice,
-# the bounds of four tables, and the pieces.
+# the bounds of three tables, and the pieces.
 LAYOUT = 2
 ZONED = LAYOUT + len(InputLayout._fields)
 LATTICE = ZONED + len(Zoned._fields)
 TABLES = LATTICE + len(Lattice._fields)
-PIECES = TABLES + 5
+PIECES = TABLES + 4
 
 
 def fprop_plan(shape, dtype):
@@ -83,12 +87,14 @@ def _filter_vectorized_plan(correlations, complete, shape, dtype, filters):
     if not correlations:
         sizes = [complete, 0] + [0] * (PIECES - 2)
         return CorrelationPlan(_run_clear, sizes, pack_tables()[0], dtype, filters, tasks=1, serial=True)
-    first, width, field = correlations[0], tile_columns(dtype), shape.r * shape.s
+    first, field = correlations[0], shape.r * shape.s
     n, c, *_ = first.x_shape
     group_filters, channels = filters // shape.groups, c // shape.groups
+    rows, vectors = zone_tile(group_filters, lanes(dtype))
+    width = vectors * lanes(dtype)
     blocks = -(-group_filters // width)
     serial = parallel.is_serial(max(c.products for c in correlations) < SERIAL_PRODUCTS)
-    layout, zones, products = reading(correlations, blocks)
+    layout, zones, products = reading(correlations, blocks, rows)
     plane = (layout.height, layout.width) if layout.copied else first.x_shape[2:]
     # tasks: of some images, or of some of one image's products of a channel and a filter
     sizes = products // field, n * c * plane[0] * plane[1], channels * field
@@ -97,12 +103,12 @@ def _filter_vectorized_plan(correlations, complete, shape, dtype, filters):
     images = -(-n // -(-n // images))
     task = -(-products * images // (n * -(-count * images // n)))
     step = balanced_step(channels, max(1, STEP_PAIRS // field))
-    t = lay_out_zones(zones, (n, c, *plane), shape.s, field, step, images, task, MR)
+    t = lay_out_zones(zones, (n, c, *plane), shape.s, field, step, images, task, rows)
     g = Zoned(
-        n, c, plane[0] * plane[1], shape.groups, channels, group_filters, field, first.transposed, width, step,
+        n, c, plane[0] * plane[1], shape.groups, channels, group_filters, field, first.transposed, width, rows, step,
         images, len(t.starts) - 1, t.longest, complete and len(t.starts) == 2,
     )  # fmt: skip
-    tables, bounds = pack_tables(t.starts, t.positions, t.pairs, t.weights)
+    tables, bounds = pack_tables(t.starts, t.positions, np.stack((t.pairs, t.weights), axis=1))
     pieces = [entry for piece in t.pieces for entry in piece]
     return CorrelationPlan(
         _run_filter_vectorized, [complete, layout.copied, *layout, *g, *first.lattice, *bounds, *pieces], tables,
@@ -131,11 +137,11 @@ def _run_filter_vectorized(sizes, tables, scratch, x, w, bias, activation, slope
         record(Lattice, sizes, LATTICE),
     )
     starts, positions = table(tables, sizes, TABLES), table(tables, sizes, TABLES + 1)
-    pairs, weights = table(tables, sizes, TABLES + 2), table(tables, sizes, TABLES + 3)
+    pairs = table(tables, sizes, TABLES + 2)
     copy = scratch_or_new(scratch, 0, copy_size(layout), x)
     if layout.copied:
         on_threads(pad, (layout, x, copy), threads)
-    problem = (g, copy if layout.copied else x, sizes[PIECES:], starts, positions, pairs, weights, w, lattice)
+    problem = (g, copy if layout.copied else x, sizes[PIECES:], starts, positions, pairs, w, lattice)
     on_threads(_correlate_filters, (*problem, bias, activation, slope, pre_activation, y), threads)
 
 
@@ -163,7 +169,6 @@ def _correlate_filters(
     starts,
     positions,
     pairs,
-    weights,
     w,
     lattice,
     bias,
@@ -189,7 +194,7 @@ def _correlate_filters(
         block, strip = task % (g.groups * blocks), task // (g.groups * blocks) % g.strips
         group, k, n = block // blocks, block % blocks * width, task // (g.groups * blocks * g.strips) * g.images
         filters, images = min(width, g.filters - k), min(g.images, g.n - n)
-        _find_positions(pieces, starts[strip], starts[strip + 1], images, positions, local)
+        _find_positions(g, pieces, starts[strip], starts[strip + 1], images, positions, local)
         # multiply, some channels at a time
         for c0 in range(0, g.channels, g.step):
             c1, start = min(c0 + g.step, g.channels), 0
@@ -197,16 +202,18 @@ def _correlate_filters(
             plane = (n * g.c + group * g.channels + c0) * g.size
             for i in range(starts[strip], starts[strip + 1]):
                 piece = record(Piece, pieces, i * PIECE)
-                end = start + (images * piece.rows * piece.columns + MR - 1) // MR * MR
+                end = start + whole_tiles(g, images * piece.rows * piece.columns)
                 if piece.taps == 0:
                     sums[start * width : end * width] = 0
                     start = end
                     continue
-                for j in range(start, end, MR):
-                    multiply_zone(
-                        x, plane, local, j, pairs, weights, piece.entry * g.step, (c1 - c0) * piece.taps, panel,
-                        sums, j * width, c0 > 0,
-                    )  # fmt: skip
+                pair, steps = piece.entry * g.step, (c1 - c0) * piece.taps
+                if g.tile_rows == MR:
+                    for j in range(start, end, MR):
+                        multiply_zone(x, plane, local, j, pairs, pair, steps, panel, sums, j * width, c0 > 0)
+                else:
+                    for j in range(start, end, NARROW_ROWS):
+                        multiply_zone_narrow(x, plane, local, j, pairs, pair, steps, panel, sums, j * width, c0 > 0)
                 start = end
         store_pieces(
             g, pieces, starts[strip], starts[strip + 1], lattice, sums, rows, n, images, group * g.filters + k, filters,
@@ -215,12 +222,12 @@ def _correlate_filters(
 
 
 @njit(cache=True, nogil=True)
-def _find_positions(pieces, first, last, images, positions, local):
+def _find_positions(g, pieces, first, last, images, positions, local):
     """Positions of some pieces; a last tile is read whole, but not past the images."""
     start = 0
     for i in range(first, last):
         piece = record(Piece, pieces, i * PIECE)
         count = images * piece.rows * piece.columns
-        for j in range((count + MR - 1) // MR * MR):
+        for j in range(whole_tiles(g, count)):
             local[start + j] = positions[piece.first + (j if j < count else 0)]
-        start += (count + MR - 1) // MR * MR
+        start += whole_tiles(g, count)

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...cpu.registers import MR
 from .correlation import MIN_TASKS, Lattice, Tap
 from .offset_tables import copy_layout
 
@@ -72,13 +71,16 @@ def zone_products(zones, images, rows):
 
 
 @lru_cache(maxsize=1024)
-def reading(correlations, blocks):
+def reading(correlations, blocks, rows):
     """How x is read for so many blocks of filters.
 
     Parameters
     ----------
     correlations : tuple of Correlation
         Of one input.
+    blocks : int
+    rows : int
+        Outputs multiplied at a time.
 
     Returns
     -------
@@ -90,11 +92,11 @@ def reading(correlations, blocks):
     """
     images, layout = correlations[0].x_shape[0], copy_layout(correlations[0])
     in_place = tuple(zone for correlation in correlations for zone in zones_of(correlation))
-    products = zone_products(in_place, images, MR)
+    products = zone_products(in_place, images, rows)
     if len(correlations) == 1 and layout.copied:
         copied = zones_of(_of_copy(correlations[0], layout))
         elements = images * layout.height * layout.width
-        others = zone_products(copied, images, MR)
+        others = zone_products(copied, images, rows)
         if layout.skip_h * layout.skip_w > 1 or others * blocks + COPIED_ELEMENT * elements < products * blocks:
             return layout, copied, others
     return layout._replace(copied=0), in_place, products

@@ -168,6 +168,7 @@ SELECTED = [
     ("filter_vectorized", "fprop", (8, 128, 14, 14), (128, 64, 3, 3), {"padding": 1, "groups": 2}),
     ("implicit_gemm", "fprop", (4, 256, 14, 14), (256, 8, 3, 3), {"padding": 1, "groups": 32}),
     ("filter_vectorized", "fprop", (4, 256, 14, 14), (512, 16, 3, 3), {"padding": 1, "groups": 16}),
+    ("implicit_gemm", "fprop", (2, 256, 28, 28), (128, 16, 3, 3), {"padding": 1, "groups": 16}),
     ("filter_vectorized", "fprop", (2, 1024, 28, 28), (1024, 32, 3, 3), {"padding": 1, "stride": 2, "groups": 32}),
     ("filter_vectorized", "fprop", (4, 1024, 7, 7), (1024, 32, 3, 3), {"padding": 1, "groups": 32}),
     # Taps that meet the padding are left out.

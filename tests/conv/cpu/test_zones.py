@@ -73,7 +73,7 @@ def test_a_dilation_as_large_as_the_map_multiplies_by_few_taps():
     shape = conv_shape("test", (1, 512, 33, 33), (256, 512, 3, 3), padding=12, dilation=12)
     correlation = fprop_correlation(shape)
     assert zone_products(zones_of(correlation), 1, 1) == (21 + 33 + 21) ** 2
-    layout, zones, _ = reading((correlation,), 8)
+    layout, zones, _ = reading((correlation,), 8, 8)
     assert not layout.copied
     assert len(zones) == 9
 
@@ -89,6 +89,8 @@ LARGER = {
     "strided, several steps of channels": ((3, 70, 14, 14), (80, 70, 3, 3), _padded(1, 1) | {"stride": (2, 2)}),
     "one row of taps": ((4, 40, 17, 17), (36, 40, 1, 7), _padded(0, 3)),
     "groups": ((3, 66, 7, 7), (70, 33, 3, 3), _padded(1, 1) | {"groups": 2}),
+    "groups of a vector of filters": ((3, 30, 14, 9), (30, 15, 3, 3), _padded(1, 1) | {"groups": 2}),
+    "the same, strided": ((3, 30, 14, 9), (30, 15, 3, 3), _padded(1, 1) | {"groups": 2, "stride": (2, 2)}),
     "groups, strided and dilated": (
         (2, 66, 15, 11), (70, 33, 3, 3), _padded(3, 1) | {"groups": 2, "stride": (2, 3), "dilation": (2, 1)},
     ),
