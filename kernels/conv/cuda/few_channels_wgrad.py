@@ -117,7 +117,7 @@ def wgrad_kernel(rows, columns, stride, filters, dtype):
 
     def conv2d_wgrad_few_channels(
         x, dy, dw, G, C, K, filter_blocks, H, W, P, Q, strips, chunks, length, walks, walks_per_split, distance,
-        stride_h, stride_w, h0, w0, dilation_h, dilation_w, 
+        stride_h, stride_w, h0, w0, dilation_h, dilation_w,
         q_factor, q_shift, strip_factor, strip_shift, chunk_factor, chunk_shift,
     ):  # fmt: skip
         """dw[z,k,c,r,s] = sum_{walks of split z} dy[n,k,p,q] x[n,c,p st + r d - pad,...]: equation (13).

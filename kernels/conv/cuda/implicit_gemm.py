@@ -16,6 +16,7 @@ from ...cuda.thread_mapping import fragments_of, position_of, staged_row, stagin
 from ...cuda.tile_config import best_tile
 from .pack_filters import DEPTH, pack_filters, rounded_up
 from .problem_size import DGRAD, FPROP, WGRAD, dgrad_problems, fprop_problem
+from .results import result_of
 
 MAX_PADDED_EXTENT = 1 << 15
 """Rows and columns of a padded image have to be fewer in the weight gradient."""
@@ -106,6 +107,34 @@ def array_or_unused(array, like):
 
 
 @cuda.jit(device=True, inline="always")
+def offset_of(i, columns, pitch):
+    """Offset of element i of a tile, in a matrix with rows of `pitch` elements."""
+    return uint32(uint32(uint32(i // uint32(columns)) * uint32(pitch)) + i % uint32(columns))
+
+
+@cuda.jit(device=True, inline="always")
+def next_chunk(w_offset, x_offset, w_chunk, x_chunk, h, w, left, predicate, valid, sizes, skips, steps):
+    """(w_offset, x_offset, h, w, left, predicate) of the next chunk: further channels of this tap, or the next tap.
+
+    `left` counts rows, taps and channels to come.
+    """
+    rows_left, taps_left, channels_left = left
+    H, W, S, channels = sizes
+    w_skip, w_skip_row, x_skip, x_skip_row = skips
+    dilation_h, dilation_w, w_back = steps
+    channels_left = int32(channels_left - DEPTH)
+    w_offset, x_offset = uint32(w_offset + w_chunk), uint32(x_offset + x_chunk)
+    if channels_left == 0:
+        channels_left, taps_left, w = channels, int32(taps_left - 1), int32(w + dilation_w)
+        w_offset, x_offset = uint32(w_offset + uint32(w_skip)), uint32(x_offset + uint32(x_skip))
+        if taps_left == 0:
+            taps_left, rows_left, w, h = S, int32(rows_left - 1), int32(w + w_back), int32(h + dilation_h)
+            w_offset, x_offset = uint32(w_offset + uint32(w_skip_row)), uint32(x_offset + uint32(x_skip_row))
+        predicate = valid & (rows_left > 0) & (uint32(h) < uint32(H)) & (uint32(w) < uint32(W))
+    return w_offset, x_offset, h, w, (rows_left, taps_left, channels_left), predicate
+
+
+@cuda.jit(device=True, inline="always")
 def epilogue(
     results, staging, staging_offset, column, first_line, lines, line_step, columns, vector,
     valid, k0, K, channel0, bias, has_bias, activation, slope, pre_activation, grad_activation, y, y_offset, y_plane,
@@ -184,9 +213,8 @@ def fprop_kernel(tile, dtype, ragged):
         n, p, q = position_of(pixel, PQ, pq_factor, pq_shift, Q, q_factor, q_shift)
         valid = pixel < uint32(pixels)
         x_row, x_chunk = uint32(x_plane * row_step), uint32(x_plane * DEPTH)
-        w_first = uint32(thread * uint32(vector))
-        w_offset = uint32(uint32(uint32(w_first // uint32(rows_tile)) * uint32(filters)) + w_first % uint32(rows_tile))
-        w_offset = uint32(w_offset + uint32(g * uint32(group_weights)) + uint32(first_tap) + k0)
+        w_offset = uint32(uint32(g * uint32(group_weights)) + uint32(first_tap) + k0)
+        w_offset = uint32(w_offset + offset_of(uint32(thread * uint32(vector)), rows_tile, filters))
         w_row, w_chunk = uint32(threads * vector // rows_tile) * uint32(filters), uint32(filters * DEPTH)
 
         # Shared-memory offsets to load from and to store to.
@@ -195,12 +223,12 @@ def fprop_kernel(tile, dtype, ragged):
 
         # Prologue: the first chunk.
         h, w = int32(int32(p) * stride_h + h0), int32(int32(q) * stride_w + w0)
-        rows_left, taps_left, channels_left = R, S, channels
+        left, sizes = (R, S, channels), (H, W, S, channels)
+        skips, steps = (w_skip, w_skip_row, x_skip, x_skip_row), (dilation_h, dilation_w, w_back)
         predicate = valid & (uint32(h) < uint32(H)) & (uint32(w) < uint32(W))
-        x_offset = uint32(uint32(uint32(uint32(n * uint32(G)) + g) * uint32(C) + uint32(c0)) * uint32(x_plane))
-        x_offset = uint32(x_offset + uint32(h * W + w))
-        padding = int32(channels - C + c0)
-        limit = int32(C - c0) if ragged else int32(DEPTH)
+        plane = uint32(uint32(uint32(n * uint32(G)) + g) * uint32(C) + uint32(c0))
+        x_offset = uint32(uint32(plane * uint32(x_plane)) + uint32(h * W + w))
+        padding, limit = int32(channels - C + c0), int32(C - c0) if ragged else int32(DEPTH)
         gemm_tile.load_vectors(w_next, wt, w_offset, w_row, True, w_loads)
         gemm_tile.load_rows(x_next, x, x_offset, x_row, predicate, limit, row_step, x_loads)
         gemm_tile.zero(results, n_results)
@@ -210,19 +238,13 @@ def fprop_kernel(tile, dtype, ragged):
         gemm_tile.load_fragments(fragments, w_shared, w_load, x_shared, x_load)
         # Main loop.
         while True:
-            # The next chunk: further channels of this tap, or the next tap; past the last one nothing is loaded.
-            channels_left = int32(channels_left - DEPTH)
-            w_offset, x_offset = uint32(w_offset + w_chunk), uint32(x_offset + x_chunk)
-            if channels_left == 0:
-                channels_left, taps_left, w = channels, int32(taps_left - 1), int32(w + dilation_w)
-                w_offset, x_offset = uint32(w_offset + uint32(w_skip)), uint32(x_offset + uint32(x_skip))
-                if taps_left == 0:
-                    taps_left, rows_left, w, h = S, int32(rows_left - 1), int32(w + w_back), int32(h + dilation_h)
-                    w_offset, x_offset = uint32(w_offset + uint32(w_skip_row)), uint32(x_offset + uint32(x_skip_row))
-                predicate = valid & (rows_left > 0) & (uint32(h) < uint32(H)) & (uint32(w) < uint32(W))
+            # The next chunk, of which nothing is loaded past the last one.
+            w_offset, x_offset, h, w, left, predicate = next_chunk(
+                w_offset, x_offset, w_chunk, x_chunk, h, w, left, predicate, valid, sizes, skips, steps
+            )
             if ragged:
-                limit = int32(channels_left - padding)
-            gemm_tile.load_vectors(w_next, wt, w_offset, w_row, rows_left > 0, w_loads)
+                limit = int32(left[2] - padding)
+            gemm_tile.load_vectors(w_next, wt, w_offset, w_row, left[0] > 0, w_loads)
             gemm_tile.load_rows(x_next, x, x_offset, x_row, predicate, limit, row_step, x_loads)
             # Multiply the current chunk while the loads are in flight, then swap the halves of shared memory.
             gemm_tile.multiply_steps(
@@ -235,22 +257,16 @@ def fprop_kernel(tile, dtype, ragged):
             cuda.syncthreads()
             gemm_tile.load_fragments(fragments, w_shared, w_load, x_shared, x_load)
             gemm_tile.multiply_last(fragments, results)
-            if rows_left == 0:
+            if left[0] == 0:
                 break
 
         # Epilogue: bias, activation, store. The pixel is computed again, so that it took no registers in the loop.
         thread, block = thread_and_block()
-        g, k0, pixel = tile_of(block, filters, rows_tile, pixels, columns_tile)
-        column, first_line = uint32(thread % uint32(columns_tile)), uint32(thread // uint32(columns_tile))
-        pixel = uint32(pixel + column)
-        n, p, q = position_of(pixel, PQ, pq_factor, pq_shift, Q, q_factor, q_shift)
-        valid = pixel < uint32(pixels)
+        column, first_line, valid, k0, channel0, y_offset = result_of(
+            thread, tile_of(block, filters, rows_tile, pixels, columns_tile), columns_tile, pixels, G, K,
+            (PQ, pq_factor, pq_shift, Q, q_factor, q_shift), (y_plane, y_first, y_stride_p, y_stride_q),
+        )  # fmt: skip
         staging_offset = staging_of(thread, warps, bytes_each)
-        channel0 = uint32(g * uint32(K) + k0)
-        y_offset = uint32(
-            uint32(uint32(n * uint32(uint32(G) * uint32(K))) + channel0) * uint32(y_plane) + uint32(y_first)
-        )
-        y_offset = uint32(y_offset + uint32(p * uint32(y_stride_p)) + uint32(q * uint32(y_stride_q)))
         epilogue(
             results, x_shared, staging_offset, column, first_line, staged_lines, row_step, columns_tile, vector,
             valid, k0, K, channel0, bias, has_bias, activation, slope, pre_activation, grad_activation,

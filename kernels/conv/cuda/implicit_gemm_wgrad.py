@@ -65,6 +65,25 @@ def gather_of(pixel, end, grid, W, dy_first, dy_skip, x_image):
 
 
 @cuda.jit(device=True, inline="always")
+def make_window_table(
+    tables, lane, line, count, j, windows, channel0, H, W, RS, S, origin, dilations, reciprocal
+):  # fmt: skip
+    """tables[line][0][lane] = offset in x of window j, tables[line][1][lane] = its packed position; lane < count."""
+    if lane < uint32(count):
+        rs_factor, rs_shift, s_factor, s_shift = reciprocal
+        c = divide(j, rs_factor, rs_shift)
+        rs = uint32(j - uint32(c * uint32(RS)))
+        r = divide(rs, s_factor, s_shift)
+        row = int32(int32(r) * dilations[0] - origin[0])
+        column = int32(int32(rs - uint32(r * uint32(S))) * dilations[1] - origin[1])
+        entry = uint32(uint32(line * uint32(2 * count)) + lane)
+        tables[entry] = int32(int32(int32(int32(channel0) + int32(c)) * H + row) * W + column)
+        position = int32(row * ROW_UNIT + column) if j < uint32(windows) else int32(INVALID_POSITION)
+        tables[uint32(entry + uint32(count))] = position
+    cuda.syncthreads()
+
+
+@cuda.jit(device=True, inline="always")
 def epilogue(
     results, staging, staging_offset, column, first_line, lines, line_step, columns, vector,
     valid, k0, K, dw, dw_offset, windows,
@@ -130,30 +149,19 @@ def wgrad_kernel(tile, dtype, ragged):
         # Block to split, group and tile; the thread's pixel of a chunk and its first row and column of the tile.
         thread, block = thread_and_block()
         part, k0, j0 = tile_of(block, int32(K + rows_tile - 1), rows_tile, windows, columns_tile)
-        z, g = uint32(part // uint32(G)), uint32(part % uint32(G))
         lane, line = uint32(thread % uint32(DEPTH)), uint32(thread // uint32(DEPTH))
-        first = uint32(z * uint32(length))
+        first, g = uint32(uint32(part // uint32(G)) * uint32(length)), uint32(part % uint32(G))
         pixel, end = uint32(first + lane), min(uint32(first + uint32(length)), uint32(pixels))
 
         # Table of the windows' offsets and positions, shared by the threads of a line.
-        if lane < uint32(x_loads):
-            j = uint32(j0 + line + uint32(lane * uint32(line_step)))
-            c = divide(j, rs_factor, rs_shift)
-            rs = uint32(j - uint32(c * uint32(RS)))
-            r = divide(rs, s_factor, s_shift)
-            row, column = (
-                int32(int32(r) * dilation_h - top),
-                int32(int32(rs - uint32(r * uint32(S))) * dilation_w - left),
-            )
-            entry = uint32(uint32(line * uint32(line_entries)) + lane)
-            tables[entry] = int32(int32(int32(int32(g * uint32(C)) + int32(c)) * H + row) * W + column)
-            position = int32(row * ROW_UNIT + column) if j < uint32(windows) else int32(INVALID_POSITION)
-            tables[uint32(entry + uint32(x_loads))] = position
-        cuda.syncthreads()
-        table = uint32(line * uint32(4 * line_entries))
-        dy_row = uint32(line_step * PQ)
+        make_window_table(
+            tables, lane, line, x_loads, uint32(j0 + line + uint32(lane * uint32(line_step))), windows,
+            uint32(g * uint32(C)), H, W, RS, S, (top, left), (dilation_h, dilation_w),
+            (rs_factor, rs_shift, s_factor, s_shift),
+        )  # fmt: skip
+        table, dy_row = uint32(line * uint32(4 * line_entries)), uint32(line_step * PQ)
         dy_first = uint32(uint32(uint32(g * uint32(K)) + k0 + line) * uint32(PQ))
-        limit = int32(K - int32(k0) - int32(line)) if ragged else int32(rows_tile)
+        limit, chunks = int32(K - int32(k0) - int32(line)) if ragged else int32(rows_tile), int32(length // DEPTH)
 
         # Shared-memory offsets to load from and to store to.
         dy_load, x_load = fragments_of(thread, warps, bytes_each)
@@ -169,7 +177,6 @@ def wgrad_kernel(tile, dtype, ragged):
         gemm_tile.store_rows(x_next, x_shared, x_store, line_step, x_loads)
         cuda.syncthreads()
         gemm_tile.load_fragments(fragments, dy_shared, dy_load, x_shared, x_load)
-        chunks = int32(length // DEPTH)
         # Main loop.
         while True:
             # The next chunk of pixels, of which nothing is loaded past the last one: first dy, then x.

@@ -21,6 +21,7 @@ from ...cuda.tensor_core_mapping import (
 )
 from ...cuda.tensor_core_types import KINDS, narrow, widen
 from ...cuda.thread_mapping import position_of, tile_of
+from .results import result_of
 
 FIRST_ROW_BIT = 1 << 16
 """Bit of the first row of taps in a padding mask; that of the first column is 1."""
@@ -46,10 +47,14 @@ def padding_mask(h, w, valid, H, W, R, S, dilation_h, dilation_w):
 
 
 @cuda.jit(device=True, inline="always")
-def make_pixel_table(
-    shared, thread, pixel, g, pixels, columns, G, channels, H, W, R, S, PQ, Q, reciprocal, strides, origin, dilations
-):
-    """shared[:columns] = offsets in x of the tile's pixels, shared[columns :][:columns] = their padding masks."""
+def load_pixel_table(
+    bases, masks, line, stride, loads, shared, thread, pixel, g, pixels, columns,
+    G, channels, H, W, R, S, PQ, Q, reciprocal, strides, origin, dilations,
+):  # fmt: skip
+    """bases[i], masks[i] = offset in x and padding mask of the tile's pixel line + i stride / 4; i < loads.
+
+    A thread works out one pixel, in shared[:columns] and shared[columns :][:columns], for the four that copy it.
+    """
     if thread < uint32(columns):
         pq_factor, pq_shift, q_factor, q_shift = reciprocal
         n, p, q = position_of(uint32(pixel + thread), PQ, pq_factor, pq_shift, Q, q_factor, q_shift)
@@ -60,11 +65,14 @@ def make_pixel_table(
         mask = padding_mask(h, w, valid, H, W, R, S, dilations[0], dilations[1])
         shared[uint32(thread + uint32(columns))] = mask
     cuda.syncthreads()
+    core.load_words(bases, shared, uint32(line * uint32(4)), stride, loads)
+    core.load_words(masks, shared, uint32(uint32(line + uint32(columns)) * uint32(4)), stride, loads)
+    cuda.syncthreads()
 
 
 @cuda.jit(device=True, inline="always")
 def copy_chunk(
-    shared, w_to, wt, w_offset, w_stride, limit, x_to, x, x_offset, bases, masks, bits, left, sizes, skips,
+    stage, arrays, targets, w_offset, w_stride, limit, x_offset, bits, left, sizes, skips,
     line_stride, line_step, a_loads, b_loads, depth,
 ):  # fmt: skip
     """Copy a chunk; returns (w_offset, x_offset, limit, bits, left) of the next one.
@@ -72,6 +80,8 @@ def copy_chunk(
     That has further channels of this tap, or is of the next tap. `bits` are those of the tap's row and column; `left`
     counts rows, taps and channels to come, with this chunk. Past the last chunk nothing is copied.
     """
+    shared, wt, x, bases, masks = arrays
+    w_to, x_to = uint32(stage + targets[0]), uint32(stage + targets[1])
     row_bit, column_bit = bits
     rows_left, taps_left, channels_left = left
     S, channels = sizes
@@ -91,6 +101,13 @@ def copy_chunk(
             if rows_left <= 0:  # also with fewer chunks than stages
                 row_bit, limit = uint32(END_BIT), int32(0)
     return w_offset, x_offset, limit, (row_bit, column_bit), (rows_left, taps_left, channels_left)
+
+
+@cuda.jit(device=True, inline="always")
+def load_fragments(a, a_first, a_from, n_rows, b, b_first, b_from, pairs, shared, stage, flip, lines):
+    """Fragments of weights to a[a_first:], of pixels to b[b_first:]; `flip` is half a line or 0."""
+    core.load_matrices(a, a_first, shared, uint32(uint32(stage + a_from) ^ uint32(flip)), lines, n_rows)
+    core.load_matrices(b, b_first, shared, uint32(uint32(stage + b_from) ^ uint32(flip)), lines, pairs)
 
 
 @cuda.jit(device=True, inline="always")
@@ -136,7 +153,7 @@ def fprop_kernel(name, tile):
     stage, last_stage, words, ahead = tile.stage, (STAGES - 1) * tile.stage, STAGES * tile.stage // 4, STAGES - 2
     line_step = THREADS // vectors
     line_stride, a_loads, b_loads = line_step * core.LINE, rows_tile // line_step, columns_tile // line_step
-    word_stride, table = 4 * line_step, 4 * columns_tile
+    word_stride = 4 * line_step
     (warp_rows, warp_columns), (n_rows, n_columns) = tile.warp, tile.products
     n_a, n_b, n_results = tile.registers
     a_slots, b_slots, pairs = 2 * n_a, 2 * n_b, n_columns // 2
@@ -166,26 +183,23 @@ def fprop_kernel(name, tile):
         bases = cuda.local.array(b_loads, uint32)
         masks = cuda.local.array(b_loads, uint32)
 
-        # Table of pixels, offset and padding mask of each: one thread makes it for the four that copy the pixel.
+        # Table of pixels: offset and padding mask of each that this thread copies.
         thread, block = thread_and_block()
         g, k0, pixel = tile_of(block, int32(K + last_row), rows_tile, pixels, columns_tile)
-        make_pixel_table(
-            shared, thread, pixel, g, pixels, columns_tile, G, channels, H, W, R, S, PQ, Q,
+        line, piece = uint32(thread // uint32(vectors)), uint32(thread % uint32(vectors))
+        load_pixel_table(
+            bases, masks, line, word_stride, b_loads, shared, thread, pixel, g, pixels, columns_tile,
+            G, channels, H, W, R, S, PQ, Q,
             (pq_factor, pq_shift, q_factor, q_shift), (stride_h, stride_w), (h0, w0), (dilation_h, dilation_w),
         )  # fmt: skip
-        line, piece = uint32(thread // uint32(vectors)), uint32(thread % uint32(vectors))
-        core.load_words(bases, shared, uint32(line * uint32(4)), word_stride, b_loads)
-        core.load_words(masks, shared, uint32(uint32(line * uint32(4)) + uint32(table)), word_stride, b_loads)
-        cuda.syncthreads()
 
         # Offsets to copy from and to, and to load fragments from.
         x_offset = uint32(piece * uint32(vector))
-        w_offset = uint32(
-            uint32(uint32(g * uint32(K)) + k0 + line) * uint32(filter_size) + uint32(first_tap) + x_offset
-        )
+        filter_ = uint32(uint32(g * uint32(K)) + k0 + line)
+        w_offset = uint32(filter_ * uint32(filter_size) + uint32(first_tap) + x_offset)
         w_stride, limit = uint32(uint32(line_step) * uint32(filter_size)), int32(K - int32(k0) - int32(line))
         w_to = swizzled_offset(line, piece)
-        x_to = uint32(w_to + uint32(a_bytes))
+        arrays, targets = (shared, wt, x, bases, masks), (w_to, uint32(w_to + uint32(a_bytes)))
         a_from = a_fragment_offset(thread, warp_rows)
         b_from = uint32(b_fragment_offset(thread, warp_columns) + uint32(a_bytes))
 
@@ -196,23 +210,20 @@ def fprop_kernel(name, tile):
         gemm_tile.zero(results, n_results)
         while written < uint32(last_stage):
             w_offset, x_offset, limit, bits, left = copy_chunk(
-                shared, uint32(written + w_to), wt, w_offset, w_stride, limit, uint32(written + x_to), x, x_offset,
-                bases, masks, bits, left, sizes, skips, line_stride, line_step, a_loads, b_loads, depth,
+                written, arrays, targets, w_offset, w_stride, limit, x_offset, bits, left, sizes, skips,
+                line_stride, line_step, a_loads, b_loads, depth,
             )  # fmt: skip
             written = uint32(written + uint32(stage))
         cp_async.wait_group(ahead)
         cuda.syncthreads()
-        core.load_matrices(a, 0, shared, a_from, lines, n_rows)
-        core.load_matrices(b, 0, shared, b_from, lines, pairs)
+        load_fragments(a, 0, a_from, n_rows, b, 0, b_from, pairs, shared, read, 0, lines)
         # Main loop.
         while True:
             # Load the second half of the channels and copy a further chunk while the first half is multiplied.
-            a_at, b_at = uint32(uint32(read + a_from) ^ uint32(half)), uint32(uint32(read + b_from) ^ uint32(half))
-            core.load_matrices(a, n_a, shared, a_at, lines, n_rows)
-            core.load_matrices(b, n_b, shared, b_at, lines, pairs)
+            load_fragments(a, n_a, a_from, n_rows, b, n_b, b_from, pairs, shared, read, half, lines)
             w_offset, x_offset, limit, bits, left = copy_chunk(
-                shared, uint32(written + w_to), wt, w_offset, w_stride, limit, uint32(written + x_to), x, x_offset,
-                bases, masks, bits, left, sizes, skips, line_stride, line_step, a_loads, b_loads, depth,
+                written, arrays, targets, w_offset, w_stride, limit, x_offset, bits, left, sizes, skips,
+                line_stride, line_step, a_loads, b_loads, depth,
             )  # fmt: skip
             written = uint32(written + uint32(stage)) if written < uint32(last_stage) else uint32(0)
             core.multiply(results, a, 0, b, 0, n_rows, n_columns, name)
@@ -220,9 +231,7 @@ def fprop_kernel(name, tile):
             read = uint32(read + uint32(stage)) if read < uint32(last_stage) else uint32(0)
             cp_async.wait_group(ahead)
             cuda.syncthreads()
-            a_at, b_at = uint32(read + a_from), uint32(read + b_from)
-            core.load_matrices(a, 0, shared, a_at, lines, n_rows)
-            core.load_matrices(b, 0, shared, b_at, lines, pairs)
+            load_fragments(a, 0, a_from, n_rows, b, 0, b_from, pairs, shared, read, 0, lines)
             core.multiply(results, a, n_a, b, n_b, n_rows, n_columns, name)
             chunks = int32(chunks - 1)
             if chunks == 0:
@@ -230,17 +239,15 @@ def fprop_kernel(name, tile):
 
         # Epilogue: bias, activation, store. The pixel is computed again, so that it took no registers in the loop.
         thread, block = thread_and_block()
-        g, k0, pixel = tile_of(block, int32(K + last_row), rows_tile, pixels, columns_tile)
-        column, first_line = uint32(thread % uint32(columns_tile)), uint32(thread // uint32(columns_tile))
-        pixel, channel0 = uint32(pixel + column), uint32(uint32(g * uint32(K)) + k0)
-        n, p, q = position_of(pixel, PQ, pq_factor, pq_shift, Q, q_factor, q_shift)
-        y_offset = uint32(uint32(uint32(n * uint32(G * K)) + channel0) * uint32(y_plane) + uint32(y_first))
-        y_offset = uint32(y_offset + uint32(p * uint32(y_stride_p)) + uint32(q * uint32(y_stride_q)))
+        column, first_line, valid, k0, channel0, y_offset = result_of(
+            thread, tile_of(block, int32(K + last_row), rows_tile, pixels, columns_tile), columns_tile, pixels, G, K,
+            (PQ, pq_factor, pq_shift, Q, q_factor, q_shift), (y_plane, y_first, y_stride_p, y_stride_q),
+        )  # fmt: skip
         cp_async.wait_group(0)
         epilogue(
             results, shared, staging_offset(thread, warp_columns, pitch), column, first_line,
             (pitch, staged_lines, staged_step), pitch_bytes, n_rows, n_columns, warp_rows,
-            pixel < uint32(pixels), k0, K, channel0, bias, has_bias, activation, slope, pre_activation, grad_activation,
+            valid, k0, K, channel0, bias, has_bias, activation, slope, pre_activation, grad_activation,
             y, y_offset, y_plane, name,
         )  # fmt: skip
 

@@ -49,10 +49,14 @@ def reduction_kernel(name):
 
 
 @cuda.jit(device=True, inline="always")
-def make_panel_table(
-    shared, thread, j0, panels, depth, windows, channels, W, S, top, left, dilation_h, dilation_w, reciprocal
+def load_panel_table(
+    shifts, moves, panel, stride, loads, shared, thread, j0, panels, depth,
+    windows, channels, W, S, top, left, dilation_h, dilation_w, reciprocal,
 ):  # fmt: skip
-    """shared[:panels] = offsets in x of the tile's panels, shared[panels :][:panels] = their packed positions."""
+    """shifts[i], moves[i] = offset in x and packed position of the tile's panel `panel` + i stride / 4; i < loads.
+
+    A thread works out one panel, in shared[:panels] and shared[panels :][:panels], for all that copy of it.
+    """
     if thread < uint32(panels):
         c_factor, c_shift, s_factor, s_shift = reciprocal
         j = uint32(j0 + uint32(thread * uint32(depth)))
@@ -65,14 +69,19 @@ def make_panel_table(
         move = int32(row * ROW_UNIT + column) if j < uint32(windows) else int32(INVALID_POSITION)
         shared[uint32(thread + uint32(panels))] = uint32(move)
     cuda.syncthreads()
+    core.load_words(shifts, shared, uint32(panel * uint32(4)), stride, loads)
+    core.load_words(moves, shared, uint32(uint32(panel + uint32(panels)) * uint32(4)), stride, loads)
+    cuda.syncthreads()
 
 
 @cuda.jit(device=True, inline="always")
 def copy_chunk(
-    shared, x_to, x, x_first, shifts, moves, dy_to, dy, dy_offset, dy_stride, limit, pixel, chunk_pixel, end,
-    image, grid, a_stride, a_loads, b_stride, b_step, b_loads,
+    stage, arrays, targets, x_first, dy_offset, dy_stride, limit, pixel, chunk_pixel, end, image, grid,
+    a_stride, a_loads, b_stride, b_step, b_loads,
 ):  # fmt: skip
     """Copy a chunk of pixels: of x the thread's pixel, of dy a vector of some filters; nothing from `end` on."""
+    shared, x, shifts, moves, dy = arrays
+    x_to, dy_to = uint32(stage + targets[0]), uint32(stage + targets[1])
     G, g, H, W, height, channels = image
     PQ, pq_factor, pq_shift, Q, q_factor, q_shift, stride_h, stride_w = grid
     n, p, q = position_of(pixel, PQ, pq_factor, pq_shift, Q, q_factor, q_shift)
@@ -84,6 +93,15 @@ def copy_chunk(
     line_limit = limit if uint32(pixel - chunk_pixel) < end else int32(0)
     cp_async.copy_lines(shared, dy_to, dy, dy_offset, dy_stride, line_limit, b_stride, b_step, b_loads)
     cp_async.commit_group()
+
+
+@cuda.jit(device=True, inline="always")
+def load_fragments(
+    a, a_first, a_from, a_half, panel, n_rows, b, b_first, b_from, b_half, lines, pairs, shared, stage, name
+):  # fmt: skip
+    """Fragments of windows to a[a_first:], of filters to b[b_first:]; the halves are those of a line's pixels, or 0."""
+    core.load_transposed(a, a_first, shared, uint32(uint32(stage + a_from) + uint32(a_half)), panel, n_rows, name)
+    core.load_matrices(b, b_first, shared, uint32(uint32(stage + b_from) ^ uint32(b_half)), lines, pairs)
 
 
 @cuda.jit(device=True, inline="always")
@@ -122,7 +140,7 @@ def wgrad_kernel(name, tile):
     b_step, a_step = THREADS // vectors, THREADS // vectors // depth
     b_stride, b_loads = b_step * core.LINE, columns_tile // b_step
     a_stride, a_loads, panels = a_step * panel, rows_tile // depth // a_step, rows_tile // depth
-    table, word_stride = 4 * panels, 4 * a_step
+    word_stride = 4 * a_step
     (warp_rows, warp_columns), (n_rows, n_columns) = tile.warp, tile.products
     n_a, n_b, n_results = tile.registers
     a_slots, b_slots, pairs = 2 * n_a, 2 * n_b, n_columns // 2
@@ -152,56 +170,51 @@ def wgrad_kernel(name, tile):
         shifts = cuda.local.array(a_loads, uint32)
         moves = cuda.local.array(a_loads, uint32)
 
-        # Block to split, group and tile. Table of panels, offset and position of each: a panel has one tap.
+        # Block to split, group and tile. Table of panels, which have one tap each: of those that this thread copies.
         thread, block = thread_and_block()
         part, k0, j0 = tile_of(block, int32(K + last_column), columns_tile, windows, rows_tile)
-        z, g = uint32(part // uint32(G)), uint32(part % uint32(G))
-        make_panel_table(
-            shared, thread, j0, panels, depth, windows, channels, W, S, top, left, dilation_h, dilation_w,
-            (c_factor, c_shift, s_factor, s_shift),
-        )  # fmt: skip
+        first, g = uint32(uint32(part // uint32(G)) * uint32(length)), uint32(part % uint32(G))
         piece, line = uint32(thread % uint32(vectors)), uint32(thread // uint32(vectors))
         chunk_panel, chunk_pixel = uint32(line // uint32(depth)), uint32(line % uint32(depth))
-        core.load_words(shifts, shared, uint32(chunk_panel * uint32(4)), word_stride, a_loads)
-        core.load_words(moves, shared, uint32(uint32(chunk_panel * uint32(4)) + uint32(table)), word_stride, a_loads)
-        cuda.syncthreads()
+        load_panel_table(
+            shifts, moves, chunk_panel, word_stride, a_loads, shared, thread, j0, panels, depth,
+            windows, channels, W, S, top, left, dilation_h, dilation_w, (c_factor, c_shift, s_factor, s_shift),
+        )  # fmt: skip
 
         # Offsets to copy to, and to load fragments from.
         x_first = uint32(piece * uint32(vector))
         x_to = uint32(uint32(chunk_panel * uint32(panel)) + x_offset_of(chunk_pixel, piece))
-        dy_to = uint32(swizzled_offset(line, piece) + uint32(a_bytes))
+        targets = x_to, uint32(swizzled_offset(line, piece) + uint32(a_bytes))
         x_from = transposed_a_offset(thread, warp_panels, panel, is_tf32)
         dy_from = uint32(b_fragment_offset(thread, warp_columns) + uint32(a_bytes))
 
         # Prologue: copy the first chunks.
-        first = uint32(z * uint32(length))
         pixel, end = uint32(first + chunk_pixel), min(uint32(first + uint32(length)), uint32(pixels))
         dy_offset = uint32(uint32(uint32(uint32(g * uint32(K)) + k0 + line) * uint32(padded)) + first + x_first)
         dy_stride, limit = uint32(uint32(b_step) * uint32(padded)), int32(K - int32(k0) - int32(line))
-        image = G, g, H, W, height, channels
+        arrays, image = (shared, x, shifts, moves, dy), (G, g, H, W, height, channels)
         grid = PQ, pq_factor, pq_shift, Q, q_factor, q_shift, stride_h, stride_w
         chunks, read, written = int32(int32(end - first + uint32(depth - 1)) // int32(depth)), uint32(0), uint32(0)
         gemm_tile.zero(results, n_results)
         while written < uint32(last_stage):
             copy_chunk(
-                shared, uint32(written + x_to), x, x_first, shifts, moves, uint32(written + dy_to), dy, dy_offset,
-                dy_stride, limit, pixel, chunk_pixel, end, image, grid, a_stride, a_loads, b_stride, b_step, b_loads,
+                written, arrays, targets, x_first, dy_offset, dy_stride, limit, pixel, chunk_pixel, end, image, grid,
+                a_stride, a_loads, b_stride, b_step, b_loads,
             )  # fmt: skip
             pixel, dy_offset = uint32(pixel + uint32(depth)), uint32(dy_offset + uint32(depth))
             written = uint32(written + uint32(stage))
         cp_async.wait_group(ahead)
         cuda.syncthreads()
-        core.load_transposed(a, 0, shared, x_from, panel, n_rows, name)
-        core.load_matrices(b, 0, shared, dy_from, b_lines, pairs)
+        load_fragments(a, 0, x_from, 0, panel, n_rows, b, 0, dy_from, 0, b_lines, pairs, shared, read, name)
         # Main loop.
         while True:
             # Load the second half of the pixels and copy a further chunk while the first half is multiplied.
-            a_at, b_at = uint32(uint32(read + x_from) + uint32(a_half)), uint32(uint32(read + dy_from) ^ uint32(b_half))
-            core.load_transposed(a, n_a, shared, a_at, panel, n_rows, name)
-            core.load_matrices(b, n_b, shared, b_at, b_lines, pairs)
+            load_fragments(
+                a, n_a, x_from, a_half, panel, n_rows, b, n_b, dy_from, b_half, b_lines, pairs, shared, read, name
+            )  # fmt: skip
             copy_chunk(
-                shared, uint32(written + x_to), x, x_first, shifts, moves, uint32(written + dy_to), dy, dy_offset,
-                dy_stride, limit, pixel, chunk_pixel, end, image, grid, a_stride, a_loads, b_stride, b_step, b_loads,
+                written, arrays, targets, x_first, dy_offset, dy_stride, limit, pixel, chunk_pixel, end, image, grid,
+                a_stride, a_loads, b_stride, b_step, b_loads,
             )  # fmt: skip
             pixel, dy_offset = uint32(pixel + uint32(depth)), uint32(dy_offset + uint32(depth))
             written = uint32(written + uint32(stage)) if written < uint32(last_stage) else uint32(0)
@@ -210,9 +223,7 @@ def wgrad_kernel(name, tile):
             read = uint32(read + uint32(stage)) if read < uint32(last_stage) else uint32(0)
             cp_async.wait_group(ahead)
             cuda.syncthreads()
-            a_at, b_at = uint32(read + x_from), uint32(read + dy_from)
-            core.load_transposed(a, 0, shared, a_at, panel, n_rows, name)
-            core.load_matrices(b, 0, shared, b_at, b_lines, pairs)
+            load_fragments(a, 0, x_from, 0, panel, n_rows, b, 0, dy_from, 0, b_lines, pairs, shared, read, name)
             core.multiply(results, a, n_a, b, n_b, n_rows, n_columns, name)
             chunks = int32(chunks - 1)
             if chunks == 0:
