@@ -35,6 +35,7 @@ SUBPACKAGES = (
     "optim.lr_scheduler",
     "training",
     "testing",
+    "tuning",
     "emulator",
 )
 ELSEWHERE = {"SGD": "optim", "Adagrad": "optim", "Adam": "optim", "AdamW": "optim", "RMSprop": "optim",

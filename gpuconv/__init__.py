@@ -174,6 +174,7 @@ from .pool import (
 )
 from .resample.pad import pad, pad_input_grad
 from .resample.upsample import upsample, upsample_input_grad
+from .tuning import tune
 from .warmup import warmup
 
 __version__ = "0.1.0"
@@ -208,8 +209,8 @@ __all__ = [
     "pool_indices", "precision", "prelu", "prelu_grad", "prelu_weight_grad", "relu", "relu6", "relu6_grad", "relu_grad",
     "selu", "selu_grad", "sigmoid", "sigmoid_grad", "silu", "silu_grad", "smooth_l1_loss", "smooth_l1_loss_grad",
     "softmax", "softmax_grad", "softplus", "softplus_grad", "symmetry_report", "tanh", "tanh_grad", "testing",
-    "to_device", "to_host", "training", "upsample", "upsample_input_grad", "use_device", "warmup",
-]  # fmt: skip  # fmt: skip
+    "to_device", "to_host", "training", "tune", "tuning", "upsample", "upsample_input_grad", "use_device", "warmup",
+]  # fmt: skip
 
 _SUBPACKAGES = ("emulator", "nn", "optim", "testing", "training")
 _FORMER_NAMES = {"initializers": "nn.init", "schedules": "optim.lr_scheduler"}

@@ -10,6 +10,7 @@ import numpy as np
 
 from .core.device import use_device
 from .core.options import one_of
+from .core.progress import shown
 
 _log = logging.getLogger("gpuconv")
 
@@ -52,7 +53,7 @@ def warmup(device: str = "auto", *, dtypes: Sequence[str] = ("float32",), progre
     start = time.perf_counter()
     with use_device(device), compile_notice.silenced():
         work = [(name, call, dtype) for dtype in dtypes for name, call in _calls()]
-        for name, call, dtype in _shown(work) if progress else work:
+        for name, call, dtype in shown(work, "compiling kernels") if progress else work:
             _log.debug("warmup: %s, %s", name, dtype)
             call(np.dtype(dtype))
     return time.perf_counter() - start
@@ -133,12 +134,3 @@ def _updates(dtype: Any) -> None:
         o.Adagrad([parameter]),
     ):
         optimizer.step()
-
-
-def _shown(work: list[Any]) -> Any:
-    """The calls with a progress bar, or without one if rich is missing."""
-    try:
-        from rich.progress import track
-    except ImportError:
-        return work
-    return track(work, description="compiling kernels", transient=True)

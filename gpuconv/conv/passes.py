@@ -19,7 +19,7 @@ from ..core.run import run
 from ..core.shapes import shape_of, sizes
 from ..kernels.conv import trimmed, volumes
 from ..kernels.conv.automatic import AUTOMATIC
-from . import accuracy, blocks
+from . import accuracy, blocks, tuned
 from .shape import W_LAYOUTS, X_LAYOUTS, Y_LAYOUTS, ConvShape, VolumeShape, conv_shape, transposed_shape, volume_shape
 
 ACTIVATIONS = (None, "relu", "leaky_relu")
@@ -201,7 +201,7 @@ def _forward_plan(call: Call, rank: int, activation: str | None, algorithm: str,
     s = _shape(call.op, rank, x.shape, w.shape, windows)
     call.require_shape("b", b, (s.k,), "one bias for each filter")
     code = activation_code(call.op, activation)
-    return Plan(s.y_shape, _launcher(call, s, "fprop", algorithm, code))
+    return Plan(s.y_shape, launcher(call, s, "fprop", algorithm, code))
 
 
 def _input_grad_plan(
@@ -218,7 +218,7 @@ def _input_grad_plan(
     call.require_shape("dy", dy, s.y_shape, "the forward result's shape for input_shape")
     call.require_shape("pre_activation", pre_activation, s.x_shape, "input_shape")
     code = activation_code(call.op, activation)
-    return Plan(s.x_shape, _launcher(call, s, "dgrad", algorithm, code))
+    return Plan(s.x_shape, launcher(call, s, "dgrad", algorithm, code))
 
 
 def _weight_grad_plan(call: Call, rank: int, weight_shape: Any, algorithm: str, *windows: Any) -> Plan:
@@ -226,7 +226,7 @@ def _weight_grad_plan(call: Call, rank: int, weight_shape: Any, algorithm: str, 
     w_shape = shape_of(call.op, "weight_shape", weight_shape, W_LAYOUTS[rank])
     s = _shape(call.op, rank, x.shape, w_shape, windows)
     call.require_shape("dy", dy, s.y_shape, "the forward result's shape for x and weight_shape")
-    return Plan(s.w_shape, _launcher(call, s, "wgrad", algorithm))
+    return Plan(s.w_shape, launcher(call, s, "wgrad", algorithm))
 
 
 def _bias_grad_plan(call: Call, layout: str) -> Plan:
@@ -239,7 +239,7 @@ def _transposed_plan(call: Call, rank: int, algorithm: str, *windows: Any) -> Pl
     x, w, b = call.arrays
     s = transposed_shape(call.op, rank, x.shape, w.shape, *windows)
     call.require_shape("b", b, (s.c,), "one bias for each channel of the result")
-    return Plan(s.x_shape, _launcher(call, s, "dgrad", algorithm))
+    return Plan(s.x_shape, launcher(call, s, "dgrad", algorithm))
 
 
 def _transposed_input_grad_plan(call: Call, rank: int, input_shape: Any, algorithm: str, *windows: Any) -> Plan:
@@ -247,7 +247,7 @@ def _transposed_input_grad_plan(call: Call, rank: int, input_shape: Any, algorit
     x_shape = shape_of(call.op, "input_shape", input_shape, Y_LAYOUTS[rank])
     s = transposed_shape(call.op, rank, x_shape, w.shape, *windows)
     call.require_shape("dy", dy, s.x_shape, "the forward result's shape for input_shape")
-    return Plan(s.y_shape, _launcher(call, s, "fprop", algorithm))
+    return Plan(s.y_shape, launcher(call, s, "fprop", algorithm))
 
 
 def _transposed_weight_grad_plan(call: Call, rank: int, weight_shape: Any, algorithm: str, *windows: Any) -> Plan:
@@ -255,7 +255,7 @@ def _transposed_weight_grad_plan(call: Call, rank: int, weight_shape: Any, algor
     w_shape = shape_of(call.op, "weight_shape", weight_shape, W_LAYOUTS[rank])
     s = transposed_shape(call.op, rank, x.shape, w_shape, *windows)
     call.require_shape("dy", dy, s.x_shape, "the forward result's shape for x and weight_shape")
-    return Plan(s.w_shape, _launcher(call, s, "wgrad", algorithm))
+    return Plan(s.w_shape, launcher(call, s, "wgrad", algorithm))
 
 
 def _shape(op: str, rank: int, x_shape: Any, w_shape: Any, windows: Any) -> ConvShape | VolumeShape:
@@ -271,11 +271,12 @@ def activation_code(op: str, activation: str | None) -> int:
     return ACTIVATIONS.index(activation)
 
 
-def _launcher(
+def launcher(
     call: Call, s: ConvShape | VolumeShape, operation: str, algorithm: str, activation: int = 0
 ) -> Callable[..., None] | None:
     """launch(*arrays, slope, result) of fprop or dgrad, launch(*arrays, result) of wgrad; None: convert first."""
     kernels = call.kernels.conv
+    algorithm = tuned.resolve(tuned.Problem(call.kernels.name, operation, s, call.compute_dtype.name), algorithm)
     require_algorithm(call, s if isinstance(s, ConvShape) else s.image, operation, algorithm)
     if is_half(call.compute_dtype) and not kernels.takes_half(s, operation, algorithm):
         return None
@@ -294,7 +295,6 @@ def require_algorithm(call: Call, s: ConvShape, operation: str, algorithm: str) 
     one_of(call.op, "algorithm", algorithm, (*AUTOMATIC, *kernels.ALGORITHMS))
     if algorithm in AUTOMATIC:
         return
-    reason = kernels.unsupported(algorithm, s, operation, call.compute_dtype, like=call.like)
-    if reason:
+    if reason := kernels.unsupported(algorithm, s, operation, call.compute_dtype, like=call.like):
         others = ", ".join(map(repr, ("auto", *kernels.algorithms(s, operation, call.like))))
         raise ValueError(f"{call.op}: algorithm {algorithm!r} does not support this problem ({reason}); use {others}")

@@ -65,6 +65,12 @@ def keep_plan(
     plans[build, dtype, shapes, options, tuple(map(type, options))] = plan
 
 
+def forget_plans() -> None:
+    """Make every plan anew, since what they follow from has changed."""
+    for plans in _plans.values():
+        plans.clear()
+
+
 def run_known(
     build: Callable[..., Plan],
     operands: tuple[Array | None, ...],

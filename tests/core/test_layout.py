@@ -28,8 +28,9 @@ MAY_IMPORT = {
     "cudnn": {"core", *OPERATIONS},
     "cli": {"", "core", "nn", "optim", "testing", "training", "emulator", "interop"},
     "warmup": {"core", "nn", "optim", "testing", *OPERATIONS},
+    "tuning": {"core", "conv", "nn"},
     "__main__": {"cli"},
-    "": {"core", "autograd", "nn", "optim", "warmup", *OPERATIONS},
+    "": {"core", "autograd", "nn", "optim", "tuning", "warmup", *OPERATIONS},
 }
 """Folders of gpuconv, and which others each may import; "" is gpuconv/__init__.py."""
 
@@ -40,6 +41,7 @@ KERNELS_FOR = {
     "core": {"core"},
     "emulator": {"core", "cuda"},
     "cli": {"core", "cpu"},
+    "tuning": {"core", "cpu"},
     **{operation: {operation, "core"} for operation in OPERATIONS},
 }
 """Folders of kernels that a folder of gpuconv may import by name; launchers are reached through core.device."""
