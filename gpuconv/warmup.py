@@ -93,11 +93,12 @@ def _algorithms(dtype: Any) -> None:
 
 
 def _other_sizes(dtype: Any) -> None:
-    """Pooling of larger planes, resampling of fewer, losses of more classes than the catalog's: other kernels."""
+    """Pooling of larger planes, losses of more classes, longer rows than the catalog's: other kernels."""
     from . import loss, pool
     from .core.device import to_device
+    from .linear import functional as linear
     from .loss import softmax
-    from .resample import pad, upsample
+    from .norm import group
 
     x = to_device(np.zeros((1, 3, 20, 24), dtype))
     for taps in (2, 3):
@@ -107,14 +108,37 @@ def _other_sizes(dtype: Any) -> None:
     y, indices = pool.adaptive_max_pool2d(x, 3)
     pool.adaptive_max_pool2d_input_grad(y, indices, x.shape)
     pool.adaptive_avg_pool2d_input_grad(pool.adaptive_avg_pool2d(x, 3), x.shape)
-    for mode in ("nearest", "bilinear"):
-        upsample.upsample_input_grad(upsample.upsample(x, (25, 30), mode=mode), x.shape, (25, 30), mode=mode)
-    pad.pad_input_grad(pad.pad(x, (1, 1, 1, 1)), x.shape, (1, 1, 1, 1))
+    _resampling(dtype)
     logits, labels = to_device(np.zeros((2, 40), dtype)), to_device(np.zeros(2, np.int64))
     for function, grad in ((softmax.softmax, softmax.softmax_grad), (softmax.log_softmax, softmax.log_softmax_grad)):
         grad(function(logits), logits)
     loss.cross_entropy(logits, labels)
     loss.cross_entropy_grad(logits, labels)
+    # rows of a few numbers and long ones
+    rows, units = to_device(np.zeros((20, 128), dtype)), to_device(np.zeros((5, 128), dtype))
+    y = linear.linear(rows, units)
+    linear.linear_input_grad(y, units)
+    linear.linear_weight_grad(rows, y)
+    group.group_norm_grad(rows, rows, 1, *group.group_norm_statistics(rows, 1))
+
+
+def _resampling(dtype: Any) -> None:
+    """Resampling of small and larger planes, and of rows of few and of many columns."""
+    from .core.device import to_device
+    from .resample import pad, upsample
+
+    for planes, size, result in (
+        (3, (20, 24), (25, 30)),
+        (1, (40, 40), (45, 70)),
+        (8, (4, 4), (20, 20)),
+        (1, (1, 1), (80, 80)),
+    ):
+        x = to_device(np.zeros((1, planes, *size), dtype))
+        for mode in ("nearest", "bilinear"):
+            upsample.upsample_input_grad(upsample.upsample(x, result, mode=mode), x.shape, result, mode=mode)
+    for size in ((20, 24), (100, 100), (10, 1100)):
+        x = to_device(np.zeros((1, 1, *size), dtype))
+        pad.pad_input_grad(pad.pad(x, (1, 1, 1, 1)), x.shape, (1, 1, 1, 1))
 
 
 def _updates(dtype: Any) -> None:
