@@ -15,10 +15,14 @@ from typing import NamedTuple
 import numpy as np
 from llvmlite import ir
 from numba import njit
+from numba.core.cgutils import get_or_insert_function
 
 from ...cpu.emitter import Emitter
 from ...cpu.parallel import workspace
+from ...cpu.registers import VECTOR_BYTES
 
+MASKED_LOADS = VECTOR_BYTES == 64
+"""Whether a load with a mask takes no longer than one without: AVX-512."""
 INTEGER_BYTES = 4
 """Of an entry of a plan's tables, which hold the lines."""
 
@@ -153,6 +157,23 @@ class LineEmitter(Emitter):
         after = builder.icmp_signed(">", builder.add(first, self.high), self.x_size)
         address = builder.select(after, self.at(self.tail, first), address)
         return builder.select(before, self.at(self.head, first), address)
+
+    def load_inside(self, address, ones, count=None):
+        """The vector at an address, or so many elements, zeros where the line of ones has none at `ones`.
+
+        With AVX-512 the load itself is masked, which leaves the multiply-add's ports alone.
+        """
+        builder, line = self.builder, self.load(ones, count)
+        integers = ir.VectorType(ir.IntType(8 * self.size), line.type.count)
+        bits = builder.bitcast(line, integers)
+        if not MASKED_LOADS:
+            vector = builder.bitcast(self.load(address, count), integers)
+            return builder.bitcast(builder.and_(vector, bits), line.type)
+        inside, pointer = builder.icmp_unsigned("!=", bits, ir.Constant(integers, None)), line.type.as_pointer()
+        kind = ir.FunctionType(line.type, [pointer, ir.IntType(32), inside.type, line.type])
+        name = f"llvm.masked.load.v{line.type.count}{self.element_type.intrinsic_name}.p0"
+        function, align = get_or_insert_function(builder.module, kind, name), ir.Constant(ir.IntType(32), self.size)
+        return builder.call(function, [builder.bitcast(address, pointer), align, inside, ir.Constant(line.type, None)])
 
     @property
     def bits(self):

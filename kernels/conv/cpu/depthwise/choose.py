@@ -1,7 +1,7 @@
 """Which depthwise kernels a problem takes: lanes that are columns (rows.py, wgrad.py) or channels (channels.py).
 
 Costs are in cycles of a core that begins two multiply-adds in one and loads two vectors, for a plane of a channel
-(Xeon with AVX-512, 2026-11). A vector of columns at an edge takes a mask, which is another load.
+(Xeon with AVX-512, 2026-11). A vector of columns at an edge takes a mask.
 """
 
 from ....cpu.registers import lanes

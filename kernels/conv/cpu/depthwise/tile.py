@@ -18,7 +18,7 @@ from ..tile_epilogue import Activation
 
 MAX_TAPS, MAX_STRIDE = 7, 2
 """Along an axis, of windows that tiles are made for."""
-BLOCKS = (4, 7, 8) if MR >= 8 else (4,)
+BLOCKS = (4, 5, 7, 8) if MR >= 8 else (4,)
 """Rows of a tile: sums, taps and what they multiply fit 32 registers, or 16."""
 REGISTER_TAPS = 12
 """Taps that stay in registers beside the sums of a tile."""
@@ -109,8 +109,7 @@ def correlate_rows(window, block, accumulate):
 
                     def sums(at_edge, rows=rows, outputs=outputs, columns=columns, starts=starts):
                         counts = [builder.sub(q_count, at) if at_edge else None for at in starts]
-                        nothing = [None] * window.columns
-                        masks = [tap_masks(emit, column, window) if at_edge else nothing for column in columns]
+                        ones = [emit.at(emit.ones, column) if at_edge else None for column in columns]
                         tile = [
                             [
                                 row.load(at, count) if accumulate else start
@@ -119,12 +118,14 @@ def correlate_rows(window, block, accumulate):
                             for row in outputs
                         ]
                         for i, row in enumerate(rows):
-                            read = [tap_vectors(emit, emit.at(row, column), window) for column in columns]
+                            read = [
+                                tap_vectors(emit, emit.at(row, column), window, line)
+                                for column, line in zip(columns, ones, strict=True)
+                            ]
                             for s, vectors in enumerate(zip(*read, strict=True)):
-                                read_inside = [emit.masked(a, mask[s]) for a, mask in zip(vectors, masks, strict=True)]
                                 for k, r in [(k, i - k * window.stride_h) for k in range(block)]:
                                     if 0 <= r < window.rows:
-                                        for v, vector in enumerate(read_inside):
+                                        for v, vector in enumerate(vectors):
                                             tile[k][v] = emit.fma(vector, taps[r][s], tile[k][v])
                         for v, (at, count) in enumerate(zip(starts, counts, strict=True)):
                             finish.store(
@@ -180,17 +181,24 @@ def tap_masks(emit, column, window):
     return [emit.mask(vector) for vector in tap_vectors(emit, emit.at(emit.ones, column), window)]
 
 
-def tap_vectors(emit, address, window):
-    """The vector of inputs under each column tap of a row: elements s + stride lane from an address on."""
+def tap_vectors(emit, address, window, ones=None):
+    """The vector of inputs under each column tap of a row: elements s + stride lane from an address on.
+
+    Zeros where the line of ones has none from `ones` on, if that is given.
+    """
+
+    def load(s, count=None):
+        at = emit.at(address, s)
+        return emit.load(at, count) if ones is None else emit.load_inside(at, emit.at(ones, s), count)
+
     if window.stride_w == 1:
-        yield from (emit.load(emit.at(address, s)) for s in range(window.columns))
+        yield from (load(s) for s in range(window.columns))
         return
     # even and odd columns, for two taps
     for s in range(0, window.columns, 2):
-        pair = emit.at(address, s)
         if 2 * emit.width * emit.size <= VECTOR_BYTES:
-            halves = [emit.load(pair, 2 * emit.width)] * 2
+            halves = [load(s, 2 * emit.width)] * 2
         else:
-            halves = emit.load(pair), emit.load(emit.at(pair, emit.width))
+            halves = load(s), load(s + emit.width)
         for side in range(min(2, window.columns - s)):
             yield emit.shuffle(*halves, range(side, 2 * emit.width, 2))
