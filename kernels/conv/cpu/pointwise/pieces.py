@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from ....core.scalar import IDENTITY, activate, activate_grad
-from ....cpu.simd_rows import clear_row, copy_row, copy_tiles, unzip_row, zip_rows
+from ....cpu.simd_rows import clear_row, copy_row, unzip_row, zip_rows
 
 
 class Maps(NamedTuple):
@@ -40,90 +40,122 @@ POSITION, LENGTH, SOURCE, TARGET, GAP = range(5)
 """What the table of pieces has of each: its position in the strip, how many there are, the first element in both maps
 of a group, and elements of the target between the last one and what follows."""
 FIELDS = 5
+RUN, WHOLE = 1, 2
+"""Kinds of a tile: one piece that lies in the source as it does in the tile; one that so lies in the target, with no
+gap after it."""
+LINE_ELEMENTS = 16
+"""Of a cache line, of float32."""
 NEAR_CHANNELS = 32
 """Copied piece by piece: their pages are found quickly, and branches on a piece's length are foreseen."""
 
 
 @njit(cache=True, nogil=True)
-def cut(g, maps, group, start, count, first, pieces):
-    """Cut `count` positions from `start` on into pieces; those of tile t are first[t] to first[t + 1]."""
-    done, i = 0, 0
+def cut(g, maps, group, start, count, first, pieces, kinds):
+    """Cut `count` positions from `start` on into pieces; those of tile t are first[t] to first[t + 1].
+
+    kinds[t] is RUN or WHOLE or both, or neither: 0.
+    """
+    rows, image, position = maps.pixels // maps.run, start // maps.pixels, start % maps.pixels
+    p, q = position // maps.run, position % maps.run
+    done, i, tile, room = 0, 0, 0, 0
     while done < count:
-        if done % g.columns == 0:
-            first[done // g.columns] = i
-        image, j = (start + done) // maps.pixels * g.groups + group, (start + done) % maps.pixels
-        p, q = j // maps.run, j % maps.run
-        length = min(maps.run - q, g.columns - done % g.columns, count - done)
-        inside = p * maps.target_row + q * maps.target_step
+        if room == 0:
+            first[tile], kinds[tile] = i, 0
+            tile, room = tile + 1, g.columns
+        length, inside = min(maps.run - q, room, count - done), p * maps.target_row + q * maps.target_step
         # what follows in the target: a position of this row or of the next one, or the end of the map
         following = inside + length * maps.target_step
         if q + length == maps.run:
-            following = (p + 1) * maps.target_row if (p + 1) * maps.run < maps.pixels else maps.target_plane
-        piece = i * FIELDS
+            following = (p + 1) * maps.target_row if p + 1 < rows else maps.target_plane
+        piece, plane = i * FIELDS, image * g.groups + group
         pieces[piece + POSITION], pieces[piece + LENGTH] = done, length
         source = p * maps.source_row + q * maps.source_step
-        pieces[piece + SOURCE] = image * g.channels * maps.source_plane + source
-        pieces[piece + TARGET] = image * g.filters * maps.target_plane + inside
-        pieces[piece + GAP] = following - inside - (length - 1) * maps.target_step - 1
-        done, i = done + length, i + 1
-    first[(count + g.columns - 1) // g.columns] = i
+        pieces[piece + SOURCE] = plane * g.channels * maps.source_plane + source
+        pieces[piece + TARGET] = plane * g.filters * maps.target_plane + inside
+        gap = following - inside - (length - 1) * maps.target_step - 1
+        pieces[piece + GAP] = gap
+        if length == g.columns:
+            kinds[tile - 1] = RUN * (maps.source_step == 1) + WHOLE * (maps.target_step == 1 and gap == 0)
+        # the next position
+        done, i, room, q = done + length, i + 1, room - length, q + length
+        if q == maps.run:
+            p, q = p + 1, 0
+        if p == rows:
+            image, p = image + 1, 0
+    first[tile] = i
+
+
+@njit(cache=True, nogil=True)
+def lines_ahead(g, maps, turn, count, known, first, pieces, kinds, lines, bounds):
+    """What neighboring tiles n of a strip are to prefetch: lines[bounds[n] : bounds[n + 1]], of one channel each.
+
+    Those of the runs that are packed next, and of the tiles that are copied when the next strip begins: as many tiles
+    of it as there are neighbors.
+    """
+    (c0, is_first, is_last), found, n = turn, 0, 0
+    channels = min(g.steps, g.channels - c0)
+    for near in range(0, count, g.near):
+        # runs: of the next tiles, the next channels of the strip, or the next strip
+        end, tile0, tile1, c = near + g.near, 0, 0, c0
+        bounds[n], n = found, n + 1
+        if is_first and end < count:
+            tile0, tile1 = end, min(end + g.near, count)
+        elif is_first and c0 + channels < g.channels:
+            tile1, c = min(g.near, count), c0 + channels
+        elif is_last and end >= count and c0 + channels == g.channels:
+            tile0, tile1, c = count, min(count + g.near, known), 0
+        for tile in range(tile0, tile1):
+            if kinds[tile] & RUN > 0:
+                found = _add_lines(maps, c, first, pieces, tile, lines, found)
+        # others
+        for tile in range(count + near, min(count + end, known) if is_last else 0):
+            if kinds[tile] & RUN == 0:
+                found = _add_lines(maps, c0, first, pieces, tile, lines, found)
+    bounds[n] = found
 
 
 @njit(inline="always")
-def is_whole(g, maps, first, pieces, i):
-    """Whether tile i is one piece that lies in y as it does in the tile, with nothing to clear after it."""
-    piece = first[i] * FIELDS
-    return pieces[piece + LENGTH] == g.columns and maps.target_step == 1 and pieces[piece + GAP] == 0
+def _add_lines(maps, c, first, pieces, tile, lines, found):
+    """Append an element of each cache line of a tile's channel c; how many lines there are now."""
+    for piece in range(first[tile] * FIELDS, first[tile + 1] * FIELDS, FIELDS):
+        source, span = pieces[piece + SOURCE], (pieces[piece + LENGTH] - 1) * maps.source_step + 1
+        source += c * maps.source_plane
+        # the last element of each: the line of the first one is another piece's, unless pieces lie apart
+        if maps.source_step > 1 and found < lines.size:
+            lines[found] = source
+            found += 1
+        for j in range(min(LINE_ELEMENTS, span) - 1, span, LINE_ELEMENTS):
+            if found < lines.size:
+                lines[found] = source + j
+                found += 1
+    return found
 
 
 @njit(cache=True, nogil=True)
-def copy_strip(g, maps, x, tiles, first, pieces, part, odd):
-    """part[tile, c, i] = x of channel c at position i of a tile; `odd` takes columns that a step of two leaves out."""
-    tile, size = 0, g.channels * g.columns
-    while tile < tiles:
-        run = _run_from(g, maps, first, pieces, tile, tiles)
-        if run > 0:
-            source = pieces[first[tile] * FIELDS + SOURCE]
-            copy_tiles(part, tile * size, size, x, source, maps.source_plane, g.channels, run)
-            tile += run
-            continue
-        # tiles up to the next run, piece by piece
-        end = tile + 1
-        while end < tiles and _run_from(g, maps, first, pieces, end, end + 1) == 0:
-            end += 1
-        for c in range(0, g.channels, NEAR_CHANNELS):
-            channels = min(NEAR_CHANNELS, g.channels - c)
-            for piece in range(first[tile] * FIELDS, first[end] * FIELDS, FIELDS):
-                position, source = pieces[piece + POSITION], pieces[piece + SOURCE] + c * maps.source_plane
-                start, length = (
-                    position // g.columns * size + c * g.columns + position % g.columns,
-                    pieces[piece + LENGTH],
-                )
+def copy_strip(g, maps, x, tiles, first, pieces, kinds, part, odd):
+    """part[tile, c, i] = x of channel c at position i of a tile that is no run of x.
+
+    `odd` takes columns that a step of two leaves out.
+    """
+    size = g.channels * g.columns
+    for c0 in range(0, g.channels, NEAR_CHANNELS):
+        channels = min(NEAR_CHANNELS, g.channels - c0)
+        for tile in range(tiles):
+            if kinds[tile] & RUN > 0:
+                continue
+            for piece in range(first[tile] * FIELDS, first[tile + 1] * FIELDS, FIELDS):
+                position, source = pieces[piece + POSITION], pieces[piece + SOURCE] + c0 * maps.source_plane
+                start, length = tile * size + c0 * g.columns + position % g.columns, pieces[piece + LENGTH]
                 if maps.source_step == 1:
-                    for i in range(channels):
-                        copy_row(part, start + i * g.columns, x, source + i * maps.source_plane, length)
+                    for c in range(channels):
+                        copy_row(part, start + c * g.columns, x, source + c * maps.source_plane, length)
                 elif maps.source_step == 2 and source + (channels - 1) * maps.source_plane + 2 * length <= x.size:
-                    for i in range(channels):
-                        unzip_row(part, start + i * g.columns, odd, 0, x, source + i * maps.source_plane, length)
+                    for c in range(channels):
+                        unzip_row(part, start + c * g.columns, odd, 0, x, source + c * maps.source_plane, length)
                 else:
-                    for i in range(channels):
+                    for c in range(channels):
                         for j in range(length):
-                            part[start + i * g.columns + j] = x[source + i * maps.source_plane + j * maps.source_step]
-        tile = end
-
-
-@njit(cache=True, nogil=True)
-def _run_from(g, maps, first, pieces, tile, tiles):
-    """How many tiles, from one on, lie in x as one run."""
-    source, run = pieces[first[tile] * FIELDS + SOURCE], 0
-    while (
-        tile + run < tiles
-        and maps.source_step == 1
-        and pieces[first[tile + run] * FIELDS + LENGTH] == g.columns
-        and pieces[first[tile + run] * FIELDS + SOURCE] == source + run * g.columns
-    ):
-        run += 1
-    return run
+                            part[start + c * g.columns + j] = x[source + c * maps.source_plane + j * maps.source_step]
 
 
 @njit(cache=True, nogil=True)
