@@ -41,8 +41,7 @@ POSITION, LENGTH, SOURCE, TARGET, GAP = range(5)
 of a group, and elements of the target between the last one and what follows."""
 FIELDS = 5
 RUN, WHOLE = 1, 2
-"""Kinds of a tile: one piece that lies in the source as it does in the tile; one that so lies in the target, with no
-gap after it."""
+"""Kinds of a tile: it lies in the source as one run, or so in the target, with no gap after it."""
 LINE_ELEMENTS = 16
 """Of a cache line, of float32."""
 NEAR_CHANNELS = 32
@@ -57,11 +56,15 @@ def cut(g, maps, group, start, count, first, pieces, kinds):
     """
     rows, image, position = maps.pixels // maps.run, start // maps.pixels, start % maps.pixels
     p, q = position // maps.run, position % maps.run
-    done, i, tile, room = 0, 0, 0, 0
+    is_one_row = maps.run == maps.pixels
+    source_joined = maps.source_step == 1 and (is_one_row or maps.source_row == maps.run)
+    target_joined = maps.target_step == 1 and (is_one_row or maps.target_row == maps.run)
+    target_joined = target_joined and maps.target_plane == maps.pixels
+    done, i, tile, room, first_image = 0, 0, 0, 0, image
     while done < count:
         if room == 0:
             first[tile], kinds[tile] = i, 0
-            tile, room = tile + 1, g.columns
+            tile, room, first_image = tile + 1, g.columns, image
         length, inside = min(maps.run - q, room, count - done), p * maps.target_row + q * maps.target_step
         # what follows in the target: a position of this row or of the next one, or the end of the map
         following = inside + length * maps.target_step
@@ -74,8 +77,12 @@ def cut(g, maps, group, start, count, first, pieces, kinds):
         pieces[piece + TARGET] = plane * g.filters * maps.target_plane + inside
         gap = following - inside - (length - 1) * maps.target_step - 1
         pieces[piece + GAP] = gap
-        if length == g.columns:
-            kinds[tile - 1] = RUN * (maps.source_step == 1) + WHOLE * (maps.target_step == 1 and gap == 0)
+        # a tile that ends: of one piece, or of rows of one map that lie end to end
+        if length == room:
+            one, one_map = length == g.columns, image == first_image
+            run = (one and maps.source_step == 1) or (one_map and source_joined)
+            whole = (one and maps.target_step == 1 and gap == 0) or (one_map and target_joined)
+            kinds[tile - 1] = RUN * run + WHOLE * whole
         # the next position
         done, i, room, q = done + length, i + 1, room - length, q + length
         if q == maps.run:
