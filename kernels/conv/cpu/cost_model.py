@@ -33,6 +33,7 @@ POINTWISE_MIN_OUTPUTS = 65  # of a map of 1x1 kernels: tiles of fewer are copied
 POINTWISE_MIN_CHANNELS = 32  # of a group of 1x1 kernels, for which copying its channels pays
 COPIED_ELEMENTS = 1 << 23  # of an image that is copied, at most: batches.py takes more than one apart
 GROUPED_MIN_PAIRS = 100  # (channel, tap) pairs of a group, for which transposing its sums pays
+INNER_MAX_PAIRS = 30  # (channel, tap) pairs of a weight gradient by inner products (Xeon with AVX-512, 2026-12)
 NARROW_MAX_OUTPUTS = 256  # of a map, of groups of no more filters than a vector has (Xeon with AVX-512, 2026-12)
 
 # depthwise, implicit_gemm (Xeon with AVX-512, 2026-11)
@@ -94,6 +95,9 @@ def _filter_vectorized(shape, operation, dtype):
     """Filters fill two thirds of the vectors they are the lanes of, and pixels would not fill theirs."""
     filters, pairs = _group(shape, operation)
     if operation == "wgrad":
+        first_layer = shape.groups == 1 and shape.r * shape.s > 1 and pairs <= INNER_MAX_PAIRS
+        if first_layer and shape.q % lanes(dtype) == 0:
+            return False  # rows of dy are whole vectors where they lie, to multiply with few others
         width = lanes(dtype) if filters <= lanes(dtype) else tile_columns(dtype)
         return is_product(shape) or fills_lanes(shape, filters, width)
     if shape.groups == 1:

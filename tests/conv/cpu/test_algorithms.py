@@ -200,6 +200,7 @@ SELECTED = [
     ("filter_vectorized", "wgrad", (8, 96, 14, 14), (64, 96, 1, 1), {}),
     ("filter_vectorized", "wgrad", (1, 64, 64, 64), (36, 64, 1, 1), {}),
     ("filter_vectorized", "wgrad", (8, 3, 14, 14), (64, 3, 3, 3), {}),
+    ("direct", "wgrad", (64, 3, 32, 32), (32, 3, 3, 3), {"padding": 1}),
     # one vector of filters, of all or of each group
     ("filter_vectorized", "wgrad", (8, 96, 14, 14), (7, 96, 3, 3), {}),
     ("filter_vectorized", "wgrad", (8, 64, 14, 14), (32, 16, 3, 3), {"groups": 4}),
