@@ -11,6 +11,7 @@ from ..core.templates import instance, parameters_of
 from ..cpu.bfloat16 import element, set_element
 from ..cpu.parallel import SERIAL_ELEMENTS, is_serial, part, share, streaming
 from ..cpu.reduce import sum_columns
+from ..cpu.wide import wide_vectors
 from .scalar import ACTIVATIONS, slope_grad
 
 f = None  # the formula, a global that each instance of a template binds
@@ -63,36 +64,42 @@ def prelu_weight_grad(dy, x, dweight):
 
 
 def _forward(x, y, thread, threads):
+    wide_vectors()
     x, y = part(x, thread, threads), part(y, thread, threads)
     for i in range(x.size):
         set_element(y, i, f(element(x, i)))
 
 
 def _forward_one(x, a, y, thread, threads):
+    wide_vectors()
     x, y = part(x, thread, threads), part(y, thread, threads)
     for i in range(x.size):
         set_element(y, i, f(element(x, i), a))
 
 
 def _forward_two(x, a, b, y, thread, threads):
+    wide_vectors()
     x, y = part(x, thread, threads), part(y, thread, threads)
     for i in range(x.size):
         set_element(y, i, f(element(x, i), a, b))
 
 
 def _backward(dy, x, dx, thread, threads):
+    wide_vectors()
     dy, x, dx = part(dy, thread, threads), part(x, thread, threads), part(dx, thread, threads)
     for i in range(x.size):
         set_element(dx, i, f(element(dy, i), element(x, i)))
 
 
 def _backward_one(dy, x, a, dx, thread, threads):
+    wide_vectors()
     dy, x, dx = part(dy, thread, threads), part(x, thread, threads), part(dx, thread, threads)
     for i in range(x.size):
         set_element(dx, i, f(element(dy, i), element(x, i), a))
 
 
 def _backward_two(dy, x, a, b, dx, thread, threads):
+    wide_vectors()
     dy, x, dx = part(dy, thread, threads), part(x, thread, threads), part(dx, thread, threads)
     for i in range(x.size):
         set_element(dx, i, f(element(dy, i), element(x, i), a, b))
