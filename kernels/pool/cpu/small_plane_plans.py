@@ -11,10 +11,19 @@ from .windows import AxisWindows, divisor_factors, packed_axes
 
 def max_plan(g, backward):
     """(kernel, its arguments before the arrays) of a maximum's pass, or None."""
-    limit = small_planes.MAX_MAXIMUM_GRAD if backward else small_planes.MAX_FORWARD
-    if not _is_small(g, limit) or (table := _table_of_windows(g)) is None:
+    limit, size = (
+        small_planes.MAX_MAXIMUM_GRAD if backward else small_planes.MAX_FORWARD,
+        g.d.size * g.h.size * g.w.size,
+    )
+    table = _table_of_windows(g) if size <= limit and g.n * g.c > 0 else None
+    if table is None:
         return None
-    return (small_planes.max_pool_grad if backward else small_planes.max_pool), (*_tasks(g.n * g.c, table), *table[:3])
+    tasks = _tasks(g.n * g.c, table)
+    if backward and _has_few_windows(table, size):
+        return small_planes.scatter_gradients, (*tasks, _lookup(*table[:3], g.taps))
+    if not _is_small(g, limit):
+        return None
+    return (small_planes.max_pool_grad if backward else small_planes.max_pool), (*tasks, *table[:3])
 
 
 def has_small_planes(g, backward):
@@ -34,7 +43,7 @@ def avg_pool_grad(g, dy, count_include_pad, divisor, dx):
 
 
 def adaptive_table(planes, windows, x_sizes):
-    """Table of adaptive windows: (starts, codes, positions, transposed starts, windows over each position), or None.
+    """Table of adaptive windows, or None: as of others, then what gradients of maxima of few windows look up, or None.
 
     windows has for each axis (windows, 2): the positions [first, last) of each.
     """
@@ -43,7 +52,23 @@ def adaptive_table(planes, windows, x_sizes):
     if not small or planes == 0:
         return None
     ranges = [[range(first, last) for first, last in axis] for axis in windows]
-    return _joined(ranges, x_sizes)
+    table, size = _joined(ranges, x_sizes), prod(x_sizes)
+    if table is None:
+        return None
+    starts, _, positions = table[:3]
+    return *table, (_lookup(starts, positions, positions, size) if _has_few_windows(table, size) else None)
+
+
+def _has_few_windows(table, plane_size):
+    """Whether gradients of maxima are scattered, rather than added to planes that lie side by side."""
+    return (table[0].size - 1) * small_planes.SCATTERED_SHARE <= plane_size
+
+
+def _lookup(starts, codes, positions, count):
+    """(windows, count): the position of each window's code, or -1."""
+    lookup = np.full((starts.size - 1, count), -1)
+    lookup[np.repeat(np.arange(starts.size - 1), np.diff(starts)), codes] = positions
+    return lookup
 
 
 def adaptive_avg_pool(planes, table, x, y):
@@ -58,15 +83,18 @@ def adaptive_avg_pool_grad(planes, table, dy, dx):
 
 def adaptive_max_pool(planes, table, code_like, x, y, indices):
     """y = max over the window, indices = the winner's position in its plane."""
-    starts, _, positions, _, _ = table
+    starts, _, positions = table[:3]
     flat = x.reshape(-1), y.reshape(-1), indices.reshape(-1)
     small_planes.max_pool(*_tasks(planes, table), starts, positions, positions, code_like, *flat)
 
 
 def adaptive_max_pool_grad(planes, table, dy, indices, dx):
     """dx[i] = the sum of dy over the windows that position i won."""
-    starts, _, positions, _, _ = table
+    starts, _, positions = table[:3]
     flat = dy.reshape(-1), indices.reshape(-1), dx.reshape(-1)
+    if table[5] is not None:
+        small_planes.scatter_gradients(*_tasks(planes, table), table[5], *flat)
+        return
     small_planes.max_pool_grad(*_tasks(planes, table), starts, positions, positions, *flat)
 
 
@@ -139,13 +167,13 @@ def _tasks(planes, table):
 
 
 def _avg_pool(planes, table, divisors, x, y):
-    starts, _, positions, _, _ = table
+    starts, _, positions = table[:3]
     flat = x.reshape(-1), y.reshape(-1)
     small_planes.avg_pool(*_tasks(planes, table), starts, positions, _ones(positions.size, x.dtype), divisors, *flat)
 
 
 def _avg_pool_grad(planes, table, divisors, dy, dx):
-    starts, windows = table[3:]
+    starts, windows = table[3:5]
     flat = dy.reshape(-1), dx.reshape(-1)
     small_planes.avg_pool_grad(*_tasks(planes, table), starts, windows, _ones(windows.size, dy.dtype), divisors, *flat)
 

@@ -14,6 +14,10 @@ from ...cpu.simd import lanes_of, load, select_equal, splat, store, update_max
 MAX_POSITIONS = 256
 """Positions of a plane (Granite Rapids, 2026-11): of adaptive windows, and what follows of others."""
 MAX_FORWARD, MAX_MAXIMUM_GRAD, MAX_AVERAGE_GRAD, MAX_ADJACENT_2X2 = 64, 100, 200, 49
+SCATTERED_SHARE = 4
+"""Positions for each window, from which on gradients of maxima are scattered (Granite Rapids, 2026-12)."""
+CLEARED_PLANES = 32
+"""Planes that are cleared just before they are scattered to."""
 MAX_READS = 4096
 """Positions that the windows of a plane read in all."""
 MAX_TERMS = 64
@@ -84,6 +88,27 @@ def max_pool_grad(starts, codes, positions, dy, mask, dx, thread, threads):
                 at = positions[t] * lanes
                 store(block, at, load(block, at) + select_equal(winners, w * lanes, codes[t], value))
         lanes_to_rows(block, size, dx, plane * size, size, count)
+
+
+@streaming
+def scatter_gradients(lookup, dy, mask, dx, thread, threads):
+    """dx[lookup[w, mask]] += dy over the windows w of a plane, where that is a position; for few windows.
+
+    lookup (windows, codes): the position of each code, or -1; codes past it are ignored.
+    """
+    windows, codes = lookup.shape
+    planes = dy.size // windows
+    size = dx.size // planes
+    first, last = share(planes, thread, threads)
+    for top in range(first, last, CLEARED_PLANES):
+        bottom = min(top + CLEARED_PLANES, last)
+        dx[top * size : bottom * size] = 0
+        for plane in range(top, bottom):
+            for w in range(windows):
+                code = np.intp(mask[plane * windows + w])
+                position = lookup[w, code] if 0 <= code < codes else -1
+                if position >= 0:
+                    dx[plane * size + position] += dy[plane * windows + w]
 
 
 @streaming
