@@ -22,9 +22,17 @@ PAD_MODES = "constant", "reflect", "replicate", "circular"
 DROPOUT_BOUND = 0.05
 """Relative tolerance of the mean of random zeros and twos: of 64 KB its standard deviation is 0.8 %."""
 
-SKINNY = ((1, 2048), 1000), ((4096, 4096), 1), ((1 << 21, 128), 2)
-"""Shapes and units of linear layers of one row, of one column, and of many rows."""
-SKINNY_GRADIENTS = *SKINNY[:2], ((1 << 18, 128), 2)
+SMALL_IMAGES = (16, 64, 16, 16)
+"""Of which a quarter is resized, and all are padded."""
+SHORT_ROWS = (16, 64, 8, 8), (64, 512, 4, 4)
+"""Channels of few elements, which are normalized."""
+SHORT_SAMPLES = (4096, 64), (1024, 768)
+"""Samples of few features, and of a transformer's."""
+FEW_CLASSES = (2048, 32), (256, 100), (128, 1000)
+
+SKINNY = ((1, 2048), 1000), ((64, 512), 10), ((4096, 4096), 1), ((1 << 21, 128), 2)
+"""Shapes and units of linear layers of one row, of ten classes, of one column, and of many rows."""
+SKINNY_GRADIENTS = *SKINNY[:3], ((1 << 18, 128), 2)
 
 
 def elementwise_cases() -> Iterator[Case]:
@@ -115,6 +123,16 @@ def _cliffs() -> Iterator[Case]:
     pixels = (64, 512, 1, 1)
     yield _case("group_norm", pixels, 3, 16, groups=32, detail=", 32 groups")
     yield _case("group_norm_grad", pixels, 5, 16, groups=32, detail=", 32 groups")
+    yield from _resampling(SMALL_IMAGES)
+    for shape in SHORT_ROWS:
+        yield from _normalizations(shape, groups=8)
+        for suffix, moved in (("", 3), ("_grad", 5)):
+            name, detail = f"group_norm{suffix}", ", each channel"
+            yield _case(name, shape, moved, math.prod(shape[2:]), groups=shape[1], detail=detail)
+    for shape in SHORT_SAMPLES:
+        yield from _layer_norm(shape)
+    for shape in FEW_CLASSES:
+        yield from _softmax(shape, axis=-1)
     for suffix, problems in (("", SKINNY), ("_input_grad", SKINNY_GRADIENTS), ("_weight_grad", SKINNY_GRADIENTS)):
         for (n, c), units in problems:
             terms = {"": c, "_input_grad": units, "_weight_grad": n}[suffix]

@@ -7,8 +7,14 @@ from .cases import Case
 from .cases_elementwise import SIZES, title
 
 SMALL_PLANES = (64, 256, 4, 4), (64, 256, 7, 7), (64, 256, 8, 8)
-ADAPTIVE = ((32, 512, 7, 7), 1), ((16, 256, 14, 14), 7), ((8, 64, 56, 56), 6)
-"""Shapes and sizes of results: a ResNet's, VGG's at 448 and AlexNet's last pooling."""
+ADAPTIVE = (
+    ((32, 512, 7, 7), 1),
+    ((16, 256, 14, 14), 7),
+    ((8, 64, 56, 56), 6),
+    ((8, 64, 40, 40), 20),
+    ((16, 64, 32, 32), 17),
+)
+"""Shapes and sizes of results: a ResNet's, VGG's at 448 and AlexNet's last pooling, and many windows."""
 
 
 def pool_cases() -> Iterator[Case]:
@@ -18,7 +24,7 @@ def pool_cases() -> Iterator[Case]:
             yield from _windows(shape, kernel, ("", "_grad"))
     for shape in SMALL_PLANES:
         for kernel in (2, 3):
-            yield from _windows(shape, kernel, ("_grad",))
+            yield from _windows(shape, kernel, ("", "_grad"))
     for shape, size in (*((shape, 7) for shape in SIZES), *ADAPTIVE):
         yield from _adaptive(shape, size)
 
