@@ -6,7 +6,8 @@ import numpy as np
 from numba import njit
 
 from ....core.scalar import IDENTITY, activate, activate_grad
-from ....cpu.simd_rows import clear_row, copy_row, unzip_row, zip_rows
+from ....cpu.simd_rows import clear_row, copy_row, zip_rows
+from .every_other import copy_every_other
 
 
 class Maps(NamedTuple):
@@ -139,11 +140,8 @@ def _add_lines(maps, c, first, pieces, tile, lines, found):
 
 
 @njit(cache=True, nogil=True)
-def copy_strip(g, maps, x, tiles, first, pieces, kinds, part, odd):
-    """part[tile, c, i] = x of channel c at position i of a tile that is no run of x.
-
-    `odd` takes columns that a step of two leaves out.
-    """
+def copy_strip(g, maps, x, tiles, first, pieces, kinds, part):
+    """part[tile, c, i] = x of channel c at position i of a tile that is no run of x."""
     size = g.channels * g.columns
     for c0 in range(0, g.channels, NEAR_CHANNELS):
         channels = min(NEAR_CHANNELS, g.channels - c0)
@@ -156,9 +154,9 @@ def copy_strip(g, maps, x, tiles, first, pieces, kinds, part, odd):
                 if maps.source_step == 1:
                     for c in range(channels):
                         copy_row(part, start + c * g.columns, x, source + c * maps.source_plane, length)
-                elif maps.source_step == 2 and source + (channels - 1) * maps.source_plane + 2 * length <= x.size:
+                elif maps.source_step == 2:
                     for c in range(channels):
-                        unzip_row(part, start + c * g.columns, odd, 0, x, source + c * maps.source_plane, length)
+                        copy_every_other(part, start + c * g.columns, x, source + c * maps.source_plane, length)
                 else:
                     for c in range(channels):
                         for j in range(length):

@@ -164,7 +164,7 @@ def _multiply_positions(g, maps, x, w, packed, bias, activation, slope, pre_acti
     weights = packed if g.packed else workspace(padded * g.steps, x)
     first, pieces = np.empty(2 * g.strip + 1, np.int64), np.empty(FIELDS * (2 * width + 1), np.int64)
     kinds = np.empty(2 * g.strip, np.int64)
-    lines, bounds, odd = np.empty(3 * width, np.int64), np.empty(g.strip + 1, np.int64), workspace(g.columns, x)
+    lines, bounds = np.empty(3 * width, np.int64), np.empty(g.strip + 1, np.int64)
     unit, last, panel0, panel1 = _shares(g, tiles, thread, threads)
     while unit < last and panel0 < panel1:
         # the tiles of a strip, and those of the next one
@@ -180,7 +180,7 @@ def _multiply_positions(g, maps, x, w, packed, bias, activation, slope, pre_acti
             all_runs = all_runs and kinds[i] & RUN > 0
             all_whole = all_whole and kinds[i] & WHOLE > 0
         if not all_runs:
-            copy_strip(g, maps, x, count, first, pieces, kinds, part, odd)
+            copy_strip(g, maps, x, count, first, pieces, kinds, part)
         for block0 in range(panel0, panel1, g.block):
             block1 = min(block0 + g.block, panel1)
             for c0 in range(0, g.channels, g.steps):
