@@ -48,11 +48,11 @@ def _plan(shape, read, written, pads, strides, rotated, dtype):
     """The plan of a correlation of planes (rows, columns)."""
     g = cut_block(shape, read, written, pads, strides, lanes(dtype))
     tables, bounds = pack_tables(in_tiles(output_offsets(g, strides[1])), tap_offsets(shape, g, rotated))
-    products = shape.n * shape.c * written[0] * written[1]
+    elements = shape.n * shape.c * max(read[0] * read[1], written[0] * written[1])
     return CorrelationPlan(
         _correlate_channels, [*g, *bounds], tables, dtype, shape.c,
         tasks=-(-shape.c // g.lanes) * shape.n * -(-g.p // g.strip),
-        serial=parallel.is_serial(products < parallel.SERIAL_ELEMENTS),
+        serial=parallel.is_serial(elements < parallel.SERIAL_ELEMENTS),
     )  # fmt: skip
 
 

@@ -36,11 +36,11 @@ def wgrad_plan(shape, dtype):
     pads, strides = (shape.pad_top, shape.pad_left), (shape.stride_h, shape.stride_w)
     g = cut_block(shape, (shape.h, shape.w), (shape.p, shape.q), pads, strides, lanes(dtype))
     tables, bounds = pack_tables(in_tiles(tap_offsets(shape, g, False)), output_offsets(g, strides[1]))
-    products = shape.n * shape.c * shape.p * shape.q
+    elements = shape.n * shape.c * max(shape.h * shape.w, shape.p * shape.q)
     return Plan(
         _sum_channels, [*g, *bounds], tables, dtype,
         tasks=-(-shape.c // g.lanes),
-        serial=parallel.is_serial(products < parallel.SERIAL_ELEMENTS),
+        serial=parallel.is_serial(elements < parallel.SERIAL_ELEMENTS),
     )  # fmt: skip
 
 

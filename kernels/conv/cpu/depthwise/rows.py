@@ -6,6 +6,7 @@ for the channels c of a filter's group, few. The input gradient of stride 1 is t
 strides have a tile of their own. A task is a strip of rows of one plane of the result.
 """
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -97,12 +98,13 @@ def _plan(window, phase, shape, rows, lines, steps, rotated, dtype):
     strip = min(count, max(1, STRIP_ELEMENTS // (width * step) // block) * block)
     spare = width + SPARE_VECTORS * window.lanes * window.vectors
     g = PlaneSums(shape.n, *rows, strip, *steps, window.rows * window.columns, rotated, spare)
-    products = shape.n * groups * filters * channels * height * width
+    # planes that are added up, or the larger ones that are read
+    elements = max(shape.n * groups * filters * channels * height * width, math.prod(shape.x_shape))
     tables, _ = pack_tables(*line_tables(lines, dtype))
     return CorrelationPlan(
         _kernel(window, phase, block), [*g, *lines], tables, dtype, groups * filters,
         tasks=shape.n * groups * filters * -(-count // strip),
-        serial=parallel.is_serial(products < parallel.SERIAL_ELEMENTS),
+        serial=parallel.is_serial(elements < parallel.SERIAL_ELEMENTS),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ A task is a few pairs (f, c) of neighboring planes, which memory hands over as o
 Lanes add in float32 over some thousand positions; those sums are added in float64.
 """
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -82,11 +83,11 @@ def wgrad_plan(shape, dtype):
         slices, shape.r, shape.s, tile_rows, size,
     )  # fmt: skip
     tables, bounds = pack_tables(*line_tables(lines, dtype), *line_tables(written, dtype))
-    products = shape.n * count * shape.p * shape.q
+    elements = max(shape.n * count * shape.p * shape.q, math.prod(shape.x_shape))
     return Plan(
         _kernel(window, rest, block), [*g, *lines, *written, bounds[2]], tables, dtype,
         tasks=tasks * slices,
-        serial=parallel.is_serial(products < parallel.SERIAL_ELEMENTS),
+        serial=parallel.is_serial(elements < parallel.SERIAL_ELEMENTS),
     )  # fmt: skip
 
 
