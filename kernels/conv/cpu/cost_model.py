@@ -43,6 +43,7 @@ DEPTHWISE_MAX_FILTERS = {1: 4, 2: 2}  # of a group of one channel, of more: othe
 GRADIENT_MAX_FILTERS = 4  # of a weight gradient: a register tile of direct convolution has eight
 FIRST_LAYER_PAIRS = 100  # (channel, tap) pairs, up to which it beats Winograd's algorithm and filters as lanes
 IMPLICIT_MAX_PAIRS = 300  # of a group
+ZONED_MAX_OUTPUTS = 1024  # of a map, up to which filters as lanes are quicker where they fill vectors (2026-12)
 STRIDED_FEW_CHANNELS, STRIDED_MAX_CHANNELS = 8, 48  # of a strided dx in place: if vectors are not filled, or in all
 IMPLICIT_MAX_FILTERS = 12  # of a group, of which direct convolution leaves half of a register tile empty
 
@@ -63,6 +64,7 @@ STRIDED_STORE = 160  # of a strided dx by phases, and dy copied for each phase
 
 # Winograd: multiply-adds of one lane
 WINOGRAD_MIN_PRODUCTS = (1 << 22) + 1  # N P Q C K: fewer gain less than 0.3 ms a call (Zen 3, 2 cores)
+WINOGRAD_MIN_ZONED = 1 << 23  # the same of a pass with filters as lanes (Xeon with AVX-512, 2 cores, 2026-12)
 WINOGRAD_MARGIN = 0.9  # of the direct cost, below which the algorithm is worth its lost digits
 DIRECT_OUTPUT, GRADIENT_OUTPUT = 60, 10  # an output of direct convolution: its epilogue; in wgrad it is transposed
 ZONED_OUTPUT = 35  # an output of filters as lanes, which is put in order and transposed (Xeon, 2026-12)
@@ -131,7 +133,7 @@ def _implicit_gemm(shape, operation, dtype):
             return False
         return pairs <= IN_ONE_SUM and _fills_phases(shape, dtype) and not _winograd(shape, operation, dtype)
     if pairs > FIRST_LAYER_PAIRS:
-        by_filters = shape.groups > 1 or shape.stride_h * shape.stride_w > 1
+        by_filters = shape.groups > 1 or shape.stride_h * shape.stride_w > 1 or shape.p * shape.q <= ZONED_MAX_OUTPUTS
         if (by_filters and _filter_vectorized(shape, operation, dtype)) or _winograd(shape, operation, dtype):
             return False
     return pairs <= IMPLICIT_MAX_PAIRS or (filters <= IMPLICIT_MAX_FILTERS and pairs <= IN_ONE_SUM)
@@ -179,6 +181,8 @@ def _winograd(shape, operation, dtype):
     """Its cost is below that of direct convolution, by a margin; float32 alone."""
     products = shape.n * shape.p * shape.q * shape.c * shape.k // shape.groups
     if dtype != np.float32 or not winograd.supports(shape) or products < WINOGRAD_MIN_PRODUCTS:
+        return False
+    if operation != "wgrad" and products < WINOGRAD_MIN_ZONED and _filter_vectorized(shape, operation, dtype):
         return False
     return cost(shape, operation) < WINOGRAD_MARGIN * direct_cost(shape, operation, dtype)
 
