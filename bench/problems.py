@@ -10,8 +10,6 @@ DEEPBENCH, BENCHDNN, NETWORKS = (HERE / f"{name}.tsv" for name in ("deepbench_co
 COLUMNS = ("N", "C", "H", "W", "K", "R", "S", "stride", "pad")
 LAYER_COLUMNS = ("N", "G", "C", "size", "K", "kernel", "stride", "pad_before", "pad_after", "dilation")
 """Columns of benchdnn.tsv and networks.tsv; a size has a number an axis."""
-NO_CONVOLUTIONS = ("pool_shapes", "deconv_shapes")
-"""Lists of benchdnn.tsv with poolings and transposed convolutions."""
 
 Pair = tuple[int, int]
 
@@ -148,23 +146,19 @@ def _named(name: str) -> list[ConvProblem]:
     if name == "networks":
         return read_problems(NETWORKS)
     lists = _benchdnn()
-    if name in lists or f"net_{name}" in lists:
-        if not (problems := lists[name if name in lists else f"net_{name}"]):
-            raise ValueError(f"problems is {name!r}, a list without a convolution over two axes")
-        return problems
+    if found := lists.get(name) or lists.get(f"net_{name}"):
+        return found
     if Path(name).is_file():
         return read_problems(Path(name))
-    known = *OWN, "deepbench", "networks", *(one.removeprefix("net_") for one, found in lists.items() if found)
+    known = *OWN, "deepbench", "networks", *(one.removeprefix("net_") for one in lists)
     raise ValueError(f"problems is {name!r}, expected a file or one of {', '.join(known)}")
 
 
 def _benchdnn() -> dict[str, list[ConvProblem]]:
-    """The convolutions over two axes of each list of benchdnn.tsv."""
+    """The lists of benchdnn.tsv."""
     found: dict[str, list[ConvProblem]] = {}
     for _, row in _rows(BENCHDNN, ("list", *LAYER_COLUMNS)):
-        problems = found.setdefault(row["list"], [])
-        if row["list"] not in NO_CONVOLUTIONS and row["size"].count("x") == 1:
-            problems.append(_layer(row))
+        found.setdefault(row["list"], []).append(_layer(row))
     return found
 
 

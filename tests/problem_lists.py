@@ -1,4 +1,4 @@
-"""Other people's problems: bench/benchdnn.tsv, made small enough to run all.
+"""Other people's problems: benchdnn.tsv of bench/ and of tests/data, made small enough to run all.
 
 The geometry stays (sizes, kernels, strides, dilations, padding), and so do the remainders of the channels by 16, which
 blocks of channels leave; one image is left of a batch, and channels and groups are taken away where a pass has more
@@ -17,7 +17,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from gpuconv.core.device import missing_for_emulator
 from tests.devices import DEVICES, EMULATED
 
-LISTS = Path(__file__).parents[1] / "bench" / "benchdnn.tsv"
+TESTS = Path(__file__).parent
+LISTS = TESTS.parent / "bench" / "benchdnn.tsv", TESTS / "data" / "benchdnn.tsv"
 FULL = os.environ.get("GPUCONV_PROBLEMS") == "full"
 PRODUCTS, MOST_PRODUCTS = (1 << 34, 1 << 34) if FULL else (1 << 22, 1 << 24)
 """Of a pass, at most, where there are channels to take away; and of a single channel."""
@@ -109,8 +110,10 @@ def on_devices(found):
 
 def rows():
     """The rows of the lists."""
-    with LISTS.open() as lines:
-        yield from csv.DictReader((line for line in lines if line[0] != "#"), delimiter="\t", quoting=csv.QUOTE_NONE)
+    for path in LISTS:
+        with path.open() as lines:
+            table = (line for line in lines if line[0] != "#")
+            yield from csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE)
 
 
 def _of_row(row):

@@ -99,16 +99,9 @@ def test_a_file_without_the_columns_is_refused(tmp_path):
             read_problems(tmp_path / "layers.tsv")
 
 
-@pytest.mark.parametrize("name", ["movinet_x3d_dw", "pool_shapes", "deconv_shapes"])
-def test_a_list_without_a_plane_is_refused(name):
-    with pytest.raises(ValueError, match="a list without a convolution over two axes"):
-        conv_problems(name)
-
-
 def test_an_unknown_list_names_the_others():
-    with pytest.raises(ValueError, match=r"one of standard, lenet, .*, networks, .*, resnet50, ") as caught:
+    with pytest.raises(ValueError, match=r"one of standard, lenet, .*, networks, .*, resnet50, "):
         conv_problems("alexnet2")
-    assert "movinet" not in str(caught.value)
 
 
 def test_the_lists_of_before_are_what_they_were():
