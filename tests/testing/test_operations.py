@@ -19,6 +19,7 @@ NOT_OF_ARRAYS = {
     "device": "names a device",
     "to_device": "copies",
     "to_host": "copies",
+    "tune": "times algorithms",
     "warmup": "compiles",
     "symmetry_report": "takes a model (tests/nn/test_symmetry.py)",
     "clip_grad_norm": "takes parameters (tests/optim/test_clipping.py)",
