@@ -16,7 +16,7 @@ from ...cuda.thread_mapping import fragments_of, position_of, staged_row, stagin
 from ...cuda.tile_config import best_tile
 from .pack_filters import DEPTH, pack_filters, rounded_up
 from .problem_size import DGRAD, FPROP, WGRAD, dgrad_problems, fprop_problem
-from .results import result_of
+from .results import offset_of_result
 
 MAX_PADDED_EXTENT = 1 << 15
 """Rows and columns of a padded image have to be fewer in the weight gradient."""
@@ -113,25 +113,16 @@ def offset_of(i, columns, pitch):
 
 
 @cuda.jit(device=True, inline="always")
-def next_chunk(w_offset, x_offset, w_chunk, x_chunk, h, w, left, predicate, valid, sizes, skips, steps):
-    """(w_offset, x_offset, h, w, left, predicate) of the next chunk: further channels of this tap, or the next tap.
-
-    `left` counts rows, taps and channels to come.
-    """
-    rows_left, taps_left, channels_left = left
-    H, W, S, channels = sizes
+def next_tap(w_offset, x_offset, h, w, rows_left, taps_left, S, skips, steps):
+    """(w_offset, x_offset, h, w, rows_left, taps_left) of the next tap, in this row of taps or in the next one."""
     w_skip, w_skip_row, x_skip, x_skip_row = skips
     dilation_h, dilation_w, w_back = steps
-    channels_left = int32(channels_left - DEPTH)
-    w_offset, x_offset = uint32(w_offset + w_chunk), uint32(x_offset + x_chunk)
-    if channels_left == 0:
-        channels_left, taps_left, w = channels, int32(taps_left - 1), int32(w + dilation_w)
-        w_offset, x_offset = uint32(w_offset + uint32(w_skip)), uint32(x_offset + uint32(x_skip))
-        if taps_left == 0:
-            taps_left, rows_left, w, h = S, int32(rows_left - 1), int32(w + w_back), int32(h + dilation_h)
-            w_offset, x_offset = uint32(w_offset + uint32(w_skip_row)), uint32(x_offset + uint32(x_skip_row))
-        predicate = valid & (rows_left > 0) & (uint32(h) < uint32(H)) & (uint32(w) < uint32(W))
-    return w_offset, x_offset, h, w, (rows_left, taps_left, channels_left), predicate
+    taps_left, w = int32(taps_left - 1), int32(w + dilation_w)
+    w_offset, x_offset = uint32(w_offset + uint32(w_skip)), uint32(x_offset + uint32(x_skip))
+    if taps_left == 0:
+        taps_left, rows_left, w, h = S, int32(rows_left - 1), int32(w + w_back), int32(h + dilation_h)
+        w_offset, x_offset = uint32(w_offset + uint32(w_skip_row)), uint32(x_offset + uint32(x_skip_row))
+    return w_offset, x_offset, h, w, rows_left, taps_left
 
 
 @cuda.jit(device=True, inline="always")
@@ -223,7 +214,7 @@ def fprop_kernel(tile, dtype, ragged):
 
         # Prologue: the first chunk.
         h, w = int32(int32(p) * stride_h + h0), int32(int32(q) * stride_w + w0)
-        left, sizes = (R, S, channels), (H, W, S, channels)
+        rows_left, taps_left, channels_left = R, S, channels
         skips, steps = (w_skip, w_skip_row, x_skip, x_skip_row), (dilation_h, dilation_w, w_back)
         predicate = valid & (uint32(h) < uint32(H)) & (uint32(w) < uint32(W))
         plane = uint32(uint32(uint32(n * uint32(G)) + g) * uint32(C) + uint32(c0))
@@ -239,12 +230,17 @@ def fprop_kernel(tile, dtype, ragged):
         # Main loop.
         while True:
             # The next chunk, of which nothing is loaded past the last one.
-            w_offset, x_offset, h, w, left, predicate = next_chunk(
-                w_offset, x_offset, w_chunk, x_chunk, h, w, left, predicate, valid, sizes, skips, steps
-            )
+            channels_left = int32(channels_left - DEPTH)
+            w_offset, x_offset = uint32(w_offset + w_chunk), uint32(x_offset + x_chunk)
+            if channels_left == 0:
+                channels_left = channels
+                w_offset, x_offset, h, w, rows_left, taps_left = next_tap(
+                    w_offset, x_offset, h, w, rows_left, taps_left, S, skips, steps
+                )
+                predicate = valid & (rows_left > 0) & (uint32(h) < uint32(H)) & (uint32(w) < uint32(W))
             if ragged:
-                limit = int32(left[2] - padding)
-            gemm_tile.load_vectors(w_next, wt, w_offset, w_row, left[0] > 0, w_loads)
+                limit = int32(channels_left - padding)
+            gemm_tile.load_vectors(w_next, wt, w_offset, w_row, rows_left > 0, w_loads)
             gemm_tile.load_rows(x_next, x, x_offset, x_row, predicate, limit, row_step, x_loads)
             # Multiply the current chunk while the loads are in flight, then swap the halves of shared memory.
             gemm_tile.multiply_steps(
@@ -257,19 +253,20 @@ def fprop_kernel(tile, dtype, ragged):
             cuda.syncthreads()
             gemm_tile.load_fragments(fragments, w_shared, w_load, x_shared, x_load)
             gemm_tile.multiply_last(fragments, results)
-            if left[0] == 0:
+            if rows_left == 0:
                 break
 
         # Epilogue: bias, activation, store. The pixel is computed again, so that it took no registers in the loop.
         thread, block = thread_and_block()
-        column, first_line, valid, k0, channel0, y_offset = result_of(
-            thread, tile_of(block, filters, rows_tile, pixels, columns_tile), columns_tile, pixels, G, K,
-            (PQ, pq_factor, pq_shift, Q, q_factor, q_shift), (y_plane, y_first, y_stride_p, y_stride_q),
-        )  # fmt: skip
+        g, k0, pixel = tile_of(block, filters, rows_tile, pixels, columns_tile)
+        column, first_line = uint32(thread % uint32(columns_tile)), uint32(thread // uint32(columns_tile))
+        pixel, channel0 = uint32(pixel + column), uint32(uint32(g * uint32(K)) + k0)
+        n, p, q = position_of(pixel, PQ, pq_factor, pq_shift, Q, q_factor, q_shift)
+        y_offset = offset_of_result(n, p, q, channel0, G * K, y_plane, y_first, y_stride_p, y_stride_q)
         staging_offset = staging_of(thread, warps, bytes_each)
         epilogue(
             results, x_shared, staging_offset, column, first_line, staged_lines, row_step, columns_tile, vector,
-            valid, k0, K, channel0, bias, has_bias, activation, slope, pre_activation, grad_activation,
+            pixel < uint32(pixels), k0, K, channel0, bias, has_bias, activation, slope, pre_activation, grad_activation,
             y, y_offset, y_plane,
         )  # fmt: skip
 

@@ -21,7 +21,7 @@ from ...cuda.tensor_core_mapping import (
 )
 from ...cuda.tensor_core_types import KINDS, narrow, widen
 from ...cuda.thread_mapping import position_of, tile_of
-from .results import result_of
+from .results import offset_of_result
 
 FIRST_ROW_BIT = 1 << 16
 """Bit of the first row of taps in a padding mask; that of the first column is 1."""
@@ -239,15 +239,16 @@ def fprop_kernel(name, tile):
 
         # Epilogue: bias, activation, store. The pixel is computed again, so that it took no registers in the loop.
         thread, block = thread_and_block()
-        column, first_line, valid, k0, channel0, y_offset = result_of(
-            thread, tile_of(block, int32(K + last_row), rows_tile, pixels, columns_tile), columns_tile, pixels, G, K,
-            (PQ, pq_factor, pq_shift, Q, q_factor, q_shift), (y_plane, y_first, y_stride_p, y_stride_q),
-        )  # fmt: skip
+        g, k0, pixel = tile_of(block, int32(K + last_row), rows_tile, pixels, columns_tile)
+        column, first_line = uint32(thread % uint32(columns_tile)), uint32(thread // uint32(columns_tile))
+        pixel, channel0 = uint32(pixel + column), uint32(uint32(g * uint32(K)) + k0)
+        n, p, q = position_of(pixel, PQ, pq_factor, pq_shift, Q, q_factor, q_shift)
+        y_offset = offset_of_result(n, p, q, channel0, G * K, y_plane, y_first, y_stride_p, y_stride_q)
         cp_async.wait_group(0)
         epilogue(
             results, shared, staging_offset(thread, warp_columns, pitch), column, first_line,
             (pitch, staged_lines, staged_step), pitch_bytes, n_rows, n_columns, warp_rows,
-            valid, k0, K, channel0, bias, has_bias, activation, slope, pre_activation, grad_activation,
+            pixel < uint32(pixels), k0, K, channel0, bias, has_bias, activation, slope, pre_activation, grad_activation,
             y, y_offset, y_plane, name,
         )  # fmt: skip
 
