@@ -218,7 +218,7 @@ def test_measurements_are_not_begun_for_a_file_that_cannot_be_written(tmp_path):
         (["pool", "--dtype", "bfloat16"], "pool is timed in float32 and with its own shapes: --dtype and --batch"),
         (["elementwise", "--batch", 2], "elementwise is timed in float32 and with its own shapes"),
         (["train", "--dtype", "float16"], "dtype is 'float16', expected float32 or bfloat16"),
-        (["conv", "--problems", "movinet_x3d_dw"], "a list without a convolution over two axes"),
+        (["conv", "--problems", "movinet_x3d_dw"], "expected a file or one of standard"),
         (["conv", "--problems", "nets"], "expected a file or one of standard, lenet"),
     ],
 )
