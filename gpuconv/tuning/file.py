@@ -3,8 +3,6 @@
 import importlib.metadata
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from ..conv.shape import ConvShape, VolumeShape
 from ..conv.tuned import Problem
 from ..core.device import Array, is_cupy
 from ..core.shapes import Axis
-from ..kernels.core.cache_files import temporary_folder, user_folder
+from ..kernels.core.cache_files import replace, temporary_folder, user_folder
 from .timing import Choice
 
 NAME = "tuned.json"
@@ -40,10 +38,7 @@ def add(choices: Iterable[Choice], like: Array) -> None:
     try:
         if file is None:
             raise OSError("no folder to write to")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, suffix=".draft", delete=False) as draft:
-            json.dump(content, draft)
-        os.replace(draft.name, file)
+        replace(file.parent, file.name, json.dumps(content).encode())
     except OSError as error:
         _log.warning("tune: the measurements hold for this process alone, since %s cannot be written: %s", file, error)
 

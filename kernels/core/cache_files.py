@@ -152,7 +152,7 @@ def write(source_folder, chosen, name, data, *, stamp, family="", family_stamp=b
     content = MAGIC + hashlib.sha256(rest).digest() + rest
     while is_writable(folder := folders(source_folder, chosen)[-1]):
         try:
-            _replace(folder, name, content)
+            replace(folder, name, content)
         except OSError as error:
             _refused[folder] = error
             continue
@@ -164,7 +164,7 @@ def write(source_folder, chosen, name, data, *, stamp, family="", family_stamp=b
     _say_once(f"compiled kernels are not kept on disk, as {_reason(source_folder, chosen)}")
 
 
-def _replace(folder, name, content):
+def replace(folder, name, content):
     """Write a file that readers see as a whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f"{uuid.uuid4().hex}{DRAFT}"

@@ -122,13 +122,13 @@ def test_a_home_that_cannot_be_looked_into_is_passed_over(missing, places, monke
 
 def test_a_folder_may_vanish_at_any_time(places, monkeypatch):
     sources, _, _, _ = places
-    replace = cache_files._replace
+    replace = cache_files.replace
 
     def replace_and_remove(folder, name, content):
         replace(folder, name, content)
         shutil.rmtree(folder)
 
-    monkeypatch.setattr(cache_files, "_replace", replace_and_remove)
+    monkeypatch.setattr(cache_files, "replace", replace_and_remove)
     write(sources)
     assert read(sources) is None
 
@@ -156,14 +156,14 @@ def test_a_temporary_folder_of_somebody_else_is_not_trusted(places, caplog):
 
 def test_a_full_disk_is_not_fatal(places, monkeypatch, caplog):
     sources, home, temporary, _ = places
-    replace, full = cache_files._replace, [sources]
+    replace, full = cache_files.replace, [sources]
 
     def replace_or_fail(folder, name, content):
         if any(folder.is_relative_to(disk) for disk in full):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         replace(folder, name, content)
 
-    monkeypatch.setattr(cache_files, "_replace", replace_or_fail)
+    monkeypatch.setattr(cache_files, "replace", replace_or_fail)
     write(sources)
     assert read(sources) == b"code"
     assert len(files(home)) == 1
