@@ -95,13 +95,13 @@ class Emitter:
         kind = ir.VectorType(self.element_type, value.type.count)
         return value if kind == value.type else self.builder.trunc(value, kind)
 
-    def prefetch(self, address):
-        """Ask for the cache line of an address, which need not be an array's."""
+    def prefetch(self, address, level=1):
+        """Ask for the cache line of an address, which need not be an array's, in the cache of a level."""
         byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [byte] + [number] * 3)
         function = get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0i8")
-        read, keep, data = (ir.Constant(number, n) for n in (0, 3, 1))
-        self.builder.call(function, [self.builder.bitcast(address, byte), read, keep, data])
+        read, locality, data = (ir.Constant(number, n) for n in (0, 4 - level, 1))
+        self.builder.call(function, [self.builder.bitcast(address, byte), read, locality, data])
 
     def shuffle(self, a, b, order):
         """Elements of a and b laid end to end, by number."""

@@ -112,24 +112,6 @@ def multiply_packed(typingctx, a, a_start, a_stride, b, b_start, steps, c, c_sta
     return signature, codegen
 
 
-@intrinsic
-def multiply_biased(typingctx, a, a_start, a_stride, b, b_start, steps, bias, first, c, c_start, c_stride):
-    """C[i, j] = bias[first + i] + sum_l A[l, i] B[l, j], as multiply_packed; C is written and not read."""
-    index = types.intp
-    signature = types.void(a, index, index, b, index, index, bias, index, c, index, index)
-
-    def codegen(context, builder, sig, args):
-        a, a_start, a_stride, b, b_start, steps, bias, first, c, c_start, c_stride = args
-        emit = Emitter(context, builder, sig.args[0].dtype)
-        a, b = emit.pointer(sig.args[0], a, a_start), emit.pointer(sig.args[3], b, b_start)
-        bias, c = emit.pointer(sig.args[6], bias, first), emit.pointer(sig.args[8], c, c_start)
-        biases = [emit.broadcast(emit.at(bias, i)) for i in range(MR)]
-        emit.write_tile(emit.accumulate(steps, MR, NV, _packed_products(emit, a, a_stride, b), biases), c, c_stride)
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
 def _gathered(tile_rows, tile_vectors):
     """The intrinsic of multiply_gathered for a register tile of so many rows and vectors."""
 

@@ -13,7 +13,6 @@ from numba.core.cgutils import alloca_once, for_range_slice
 from numba.extending import intrinsic
 
 from .emitter import Emitter
-from .registers import NV
 
 PREFETCH_DISTANCE = 4096
 """In elements (Zen 5, 2026-11)."""
@@ -36,29 +35,6 @@ def copy_row(typingctx, target, start, source, first, count):
         return context.get_dummy_value()
 
     return types.void(target, index, source, index, index), codegen
-
-
-@intrinsic
-def copy_tiles(typingctx, target, start, tile_stride, source, first, row_stride, rows, tiles):
-    """target[start + t * tile_stride + i * NR + j] = source[first + i * row_stride + t * NR + j].
-
-    For t < tiles, i < rows and j < NR.
-    """
-    index = types.intp
-
-    def codegen(context, builder, sig, args):
-        emit = Emitter(context, builder, sig.args[0].dtype)
-        target, source = emit.pointer(sig.args[0], *args[:2]), emit.pointer(sig.args[3], *args[3:5])
-        columns, zero, one = NV * emit.width, emit.constant(0), emit.constant(1)
-        with for_range_slice(builder, zero, args[6], one) as (i, _):
-            to, row = emit.at(target, emit.constant(columns), i), emit.at(source, i, args[5])
-            with for_range_slice(builder, zero, args[7], one) as (t, _):
-                here = emit.at(row, t, emit.constant(columns))
-                for value, j in [(emit.load(emit.at(here, j * emit.width)), j * emit.width) for j in range(NV)]:
-                    emit.store(value, emit.at(emit.at(to, t, args[2]), j))
-        return context.get_dummy_value()
-
-    return types.void(target, index, index, source, index, index, index, index), codegen
 
 
 @intrinsic

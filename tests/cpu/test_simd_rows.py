@@ -14,11 +14,6 @@ COUNTS = pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17
 
 
 @numba.njit
-def copy_tiles(target, start, tile_stride, source, first, row_stride, rows, tiles):
-    simd_rows.copy_tiles(target, start, tile_stride, source, first, row_stride, rows, tiles)
-
-
-@numba.njit
 def copy_row(target, start, source, first, count):
     simd_rows.copy_row(target, start, source, first, count)
 
@@ -83,18 +78,6 @@ def rng():
 def whole_numbers(rng, *shape):
     """Values whose sums are exact."""
     return rng.integers(-99, 100, shape)
-
-
-@DTYPES
-@pytest.mark.parametrize("tiles", [1, 3])
-@pytest.mark.parametrize("rows", [1, 2, 11])
-@pytest.mark.parametrize("between", [0, 9])
-def test_tiles_of_columns_are_copied_one_after_the_other(rng, dtype, rows, tiles, between):
-    columns = registers.tile_columns(dtype)
-    source = rng.standard_normal((rows, tiles * columns + between)).astype(dtype)
-    target = target_of(tiles * rows * columns, dtype)
-    copy_tiles(target, ROOM, rows * columns, between_guards(source), ROOM, source.shape[1], rows, tiles)
-    assert_holds(target, source[:, : tiles * columns].reshape(rows, tiles, columns).transpose(1, 0, 2))
 
 
 @DTYPES

@@ -4,9 +4,7 @@ A prefetch among the multiply-adds costs nothing; a row of them fills the buffer
 read meanwhile waits behind them.
 """
 
-from llvmlite import ir
 from numba import types
-from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic
 
 from ....cpu.emitter import Emitter
@@ -91,7 +89,7 @@ def _products(emit, rows, w, source, packed, prefetch):
     ahead, ahead_stride, shift = prefetch
 
     def products(step):
-        _prefetch(emit, emit.at(ahead, emit.builder.lshr(step, shift), ahead_stride))
+        emit.prefetch(emit.at(ahead, emit.builder.lshr(step, shift), ahead_stride), level=2)
         line, column = emit.at(packed, NV * emit.width, step), emit.at(w, rows, step)
         start = line if source is None else emit.at(source[0], step, source[1])
         vectors = [emit.load(emit.at(start, j * emit.width)) for j in range(NV)]
@@ -103,12 +101,3 @@ def _products(emit, rows, w, source, packed, prefetch):
                 yield i, j, weight, vector
 
     return products
-
-
-def _prefetch(emit, address):
-    """Ask for the cache line of an address, which need not be an array's, in the second-level cache."""
-    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-    kind = ir.FunctionType(ir.VoidType(), [byte] + [number] * 3)
-    function = get_or_insert_function(emit.builder.module, kind, "llvm.prefetch.p0i8")
-    read, second_level, data = (ir.Constant(number, n) for n in (0, 2, 1))
-    emit.builder.call(function, [emit.builder.bitcast(address, byte), read, second_level, data])
